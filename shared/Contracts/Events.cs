@@ -1,0 +1,29 @@
+namespace Distributed.Contracts;
+
+/// <summary>A run has been evaluated and is complete. Published once or more a run; subscribe to the exchange named after this type.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Name">Its name, where it has one.</param>
+/// <param name="TestAccuracy">Share of the test images classified rightly; 0 to 1.</param>
+/// <param name="TestAccuracyLow">Lower end of its 95 % interval.</param>
+/// <param name="TestAccuracyHigh">Upper end of its 95 % interval.</param>
+/// <param name="TestImages">Number of test images.</param>
+/// <param name="ReportPath">The report, below the volume's root.</param>
+public sealed record RunEvaluated(
+    Guid RunId,
+    string? Name,
+    double TestAccuracy,
+    double TestAccuracyLow,
+    double TestAccuracyHigh,
+    int TestImages,
+    string ReportPath);
+
+/// <summary>A run has failed for good. Published once or more a run.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Name">Its name, where it has one.</param>
+/// <param name="Reason">What was wrong and what to do.</param>
+public sealed record RunFailed(Guid RunId, string? Name, string Reason);
+
+/// <summary>A run was cancelled before it was complete. Published once or more a run.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Name">Its name, where it has one.</param>
+public sealed record RunCancelled(Guid RunId, string? Name);

@@ -1,0 +1,133 @@
+namespace Distributed.Contracts;
+
+/// <summary>
+/// Everything that decides a run's result: the same specification and seeds over the same data give the same result on
+/// the same kind of machine. Every member has a default, so an empty specification is the sample run.
+/// </summary>
+public sealed record RunSpecification
+{
+    /// <summary>A name for people; need not be unique. At most 200 characters.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Labels to filter runs by; at most 20 of at most 100 characters.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
+
+    /// <summary>Who asked for the run. At most 200 characters.</summary>
+    public string? Submitter { get; init; }
+
+    /// <summary>
+    /// <c>sample</c> (drawn by the program), <c>stl10</c> (downloaded from its official page), or the path of a folder or
+    /// archive with STL-10's binary files or with class folders of images, as the Ingestion hosts see it.
+    /// </summary>
+    public string Dataset { get; init; } = "sample";
+
+    /// <summary>
+    /// <c>demo</c> (shipped with the program), <c>imagenet</c> (downloaded), <c>random</c> (seeded by <see cref="Seed"/>,
+    /// a floor to compare with), or the path of a .safetensors or .pth file, as the Training hosts see it.
+    /// </summary>
+    public string Backbone { get; init; } = "demo";
+
+    /// <summary>The network that the weights are for: densenet121, densenet169, densenet201 or densenet161.</summary>
+    public string Architecture { get; init; } = "densenet121";
+
+    /// <summary>Side in pixels of the square that every image is brought to; 32 to 1024.</summary>
+    public int InputSize { get; init; } = 96;
+
+    /// <summary>How an image that is no square is brought to one.</summary>
+    public ImageFit Fit { get; init; } = ImageFit.Crop;
+
+    /// <summary>Arithmetic of the feature extraction.</summary>
+    public ExtractionPrecision Precision { get; init; } = ExtractionPrecision.Auto;
+
+    /// <summary>The head that is trained on the features.</summary>
+    public HeadSpecification Head { get; init; } = new();
+
+    /// <summary>How the head is trained.</summary>
+    public TrainingSpecification Training { get; init; } = new();
+
+    /// <summary>Share of the training images held out for validation where the data set brings no validation split; 0 to 0.9. With 0 there is no early stopping.</summary>
+    public double ValidationFraction { get; init; } = 0.1;
+
+    /// <summary>Share of the images held out for testing where the data set brings no test split; above 0, up to 0.9.</summary>
+    public double TestFraction { get; init; } = 0.2;
+
+    /// <summary>Train on this official fold only (STL-10: 0 to 9); all training images where it is absent.</summary>
+    public int? Fold { get; init; }
+
+    /// <summary>Decides the head's first weights, the order of batches, dropout, and a random backbone.</summary>
+    public int Seed { get; init; }
+
+    /// <summary>Decides the splits that are drawn, and the sample set; apart from <see cref="Seed"/>, so that runs with other seeds see the same splits.</summary>
+    public int SplitSeed { get; init; }
+
+    /// <summary>How many classes may be named for a prediction to count as right in the top-k accuracy; 1 to 100, cut to the number of classes.</summary>
+    public int TopK { get; init; } = 5;
+}
+
+/// <summary>The trainable part that follows the frozen backbone.</summary>
+public sealed record HeadSpecification
+{
+    /// <summary>Which kind of head.</summary>
+    public HeadType Kind { get; init; } = HeadType.Linear;
+
+    /// <summary>Widths of the dense layers of an <see cref="HeadType.Mlp"/>, each followed by ReLU and dropout; 1 to 4 layers of 1 to 8192.</summary>
+    public IReadOnlyList<int> HiddenSizes { get; init; } = [256];
+
+    /// <summary>Share of a dense layer's outputs dropped in training; 0 to below 1.</summary>
+    public double Dropout { get; init; } = 0.5;
+}
+
+/// <summary>How a head is trained: Adam on the cross-entropy, with early stopping on the validation split.</summary>
+public sealed record TrainingSpecification
+{
+    /// <summary>The most passes over the training split; 1 to 10,000.</summary>
+    public int Epochs { get; init; } = 30;
+
+    /// <summary>Images a step; 1 to 65,536.</summary>
+    public int BatchSize { get; init; } = 64;
+
+    /// <summary>Adam's step size; above 0, up to 10.</summary>
+    public double LearningRate { get; init; } = 1e-3;
+
+    /// <summary>L2 penalty added to the gradient, as Adam defines it; 0 to 10.</summary>
+    public double WeightDecay { get; init; } = 1e-4;
+
+    /// <summary>Epochs without a better validation score after which training stops; 1 to 10,000.</summary>
+    public int Patience { get; init; } = 10;
+}
+
+/// <summary>How an image that is no square is brought to one.</summary>
+public enum ImageFit
+{
+    /// <summary>Shorter side to the size, centre cut out.</summary>
+    Crop,
+
+    /// <summary>Longer side to the size, the rest filled.</summary>
+    Pad,
+
+    /// <summary>Both sides to the size.</summary>
+    Stretch,
+}
+
+/// <summary>Arithmetic of the feature extraction.</summary>
+public enum ExtractionPrecision
+{
+    /// <summary>What a feature set that is already there was made in, else what a short measurement finds faster; resolved once, at planning.</summary>
+    Auto,
+
+    /// <summary>32-bit floating point.</summary>
+    Fp32,
+
+    /// <summary>16-bit bfloat inside the network, 32-bit features.</summary>
+    Bf16,
+}
+
+/// <summary>The kinds of head.</summary>
+public enum HeadType
+{
+    /// <summary>One linear layer: multinomial logistic regression.</summary>
+    Linear,
+
+    /// <summary>Dense layers with ReLU and dropout before the linear one.</summary>
+    Mlp,
+}

@@ -1,0 +1,96 @@
+namespace Distributed.Contracts;
+
+/// <summary>One thing that is wrong with a specification.</summary>
+/// <param name="Field">The JSON path of the field, as in <c>training.learningRate</c>.</param>
+/// <param name="Message">The value found and what is allowed.</param>
+public sealed record SpecificationError(string Field, string Message);
+
+/// <summary>The ranges that a run specification must keep.</summary>
+public static class RunSpecificationRules
+{
+    private static readonly string[] Architectures = ["densenet121", "densenet169", "densenet201", "densenet161"];
+
+    /// <summary>Finds everything that is wrong at once, so that a person mends it in one go.</summary>
+    /// <returns>Empty when the specification can be run.</returns>
+    public static IReadOnlyList<SpecificationError> Validate(RunSpecification specification)
+    {
+        ArgumentNullException.ThrowIfNull(specification);
+        var errors = new List<SpecificationError>();
+
+        MaximumLength("name", specification.Name, 200);
+        MaximumLength("submitter", specification.Submitter, 200);
+        MaximumLength("dataset", specification.Dataset, 4096);
+        MaximumLength("backbone", specification.Backbone, 4096);
+        Require(!string.IsNullOrWhiteSpace(specification.Dataset), "dataset", "is empty; give sample, stl10 or a path");
+        Require(!string.IsNullOrWhiteSpace(specification.Backbone), "backbone", "is empty; give demo, imagenet, random or a path");
+        Require(
+            Architectures.Contains(specification.Architecture, StringComparer.Ordinal),
+            "architecture",
+            $"is '{specification.Architecture}'; known are {string.Join(", ", Architectures)}");
+        Range("inputSize", specification.InputSize, 32, 1024);
+        Require(Enum.IsDefined(specification.Fit), "fit", "must be crop, pad or stretch");
+        Require(Enum.IsDefined(specification.Precision), "precision", "must be auto, fp32 or bf16");
+        Range("validationFraction", specification.ValidationFraction, 0, 0.9);
+        Range("testFraction", specification.TestFraction, 0.001, 0.9);
+        Range("fold", specification.Fold ?? 0, 0, 1000);
+        Range("topK", specification.TopK, 1, 100);
+
+        if (specification.Tags is null)
+        {
+            Add("tags", "must be a list");
+        }
+        else
+        {
+            Require(specification.Tags.Count <= 20, "tags", $"has {specification.Tags.Count} entries; at most 20 are allowed");
+            foreach (var tag in specification.Tags)
+            {
+                Require(!string.IsNullOrWhiteSpace(tag) && tag.Length <= 100, "tags", $"has the entry '{tag}'; a tag has 1 to 100 characters");
+            }
+        }
+
+        if (specification.Head is not { } head)
+        {
+            Add("head", "is null; leave it out for the default");
+        }
+        else
+        {
+            Require(Enum.IsDefined(head.Kind), "head.kind", "must be linear or mlp");
+            Require(head.Dropout is >= 0 and < 1, "head.dropout", $"is {head.Dropout}; it must be at least 0 and below 1");
+            Require(
+                head.HiddenSizes is { Count: >= 1 and <= 4 } && head.HiddenSizes.All(size => size is >= 1 and <= 8192),
+                "head.hiddenSizes",
+                "must have 1 to 4 layers of 1 to 8192");
+        }
+
+        if (specification.Training is not { } training)
+        {
+            Add("training", "is null; leave it out for the default");
+        }
+        else
+        {
+            Range("training.epochs", training.Epochs, 1, 10_000);
+            Range("training.batchSize", training.BatchSize, 1, 65_536);
+            Range("training.patience", training.Patience, 1, 10_000);
+            Range("training.weightDecay", training.WeightDecay, 0, 10);
+            Require(training.LearningRate is > 0 and <= 10, "training.learningRate", $"is {training.LearningRate}; it must be above 0 and at most 10");
+        }
+
+        return errors;
+
+        void Add(string field, string message) => errors.Add(new SpecificationError(field, message));
+
+        void Require(bool holds, string field, string message)
+        {
+            if (!holds)
+            {
+                Add(field, message);
+            }
+        }
+
+        void Range(string field, double value, double least, double most) =>
+            Require(value >= least && value <= most, field, $"is {value}; it must be from {least} to {most}");
+
+        void MaximumLength(string field, string? value, int most) =>
+            Require(value is null || value.Length <= most, field, $"has {value?.Length} characters; at most {most} are allowed");
+    }
+}
