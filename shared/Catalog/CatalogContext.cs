@@ -1,0 +1,159 @@
+using Distributed.Storage;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
+
+namespace Distributed.Catalog;
+
+/// <summary>The catalog: what runs there are, how far they are, and where their files are. Two providers derive from it, each with its migrations.</summary>
+public abstract class CatalogContext(DbContextOptions options) : DbContext(options)
+{
+    /// <summary>Runs.</summary>
+    public DbSet<Run> Runs => Set<Run>();
+
+    /// <summary>Which subjects open runs need.</summary>
+    public DbSet<RunDependency> RunDependencies => Set<RunDependency>();
+
+    /// <summary>Units of work.</summary>
+    public DbSet<WorkUnit> WorkUnits => Set<WorkUnit>();
+
+    /// <summary>Tries at units.</summary>
+    public DbSet<Attempt> Attempts => Set<Attempt>();
+
+    /// <summary>Data sets.</summary>
+    public DbSet<Dataset> Datasets => Set<Dataset>();
+
+    /// <summary>Packings of sources.</summary>
+    public DbSet<Ingestion> Ingestions => Set<Ingestion>();
+
+    /// <summary>Ranges of packed images.</summary>
+    public DbSet<PackedPartRecord> PackedParts => Set<PackedPartRecord>();
+
+    /// <summary>Fetched files.</summary>
+    public DbSet<Download> Downloads => Set<Download>();
+
+    /// <summary>Frozen weights.</summary>
+    public DbSet<Backbone> Backbones => Set<Backbone>();
+
+    /// <summary>Feature sets.</summary>
+    public DbSet<FeatureSet> FeatureSets => Set<FeatureSet>();
+
+    /// <summary>Shards of feature sets.</summary>
+    public DbSet<FeatureShard> FeatureShards => Set<FeatureShard>();
+
+    /// <summary>Trained heads.</summary>
+    public DbSet<Checkpoint> Checkpoints => Set<Checkpoint>();
+
+    /// <summary>Learning curves.</summary>
+    public DbSet<EpochMetric> EpochMetrics => Set<EpochMetric>();
+
+    /// <summary>Test results.</summary>
+    public DbSet<Evaluation> Evaluations => Set<Evaluation>();
+
+    /// <summary>Test results by class.</summary>
+    public DbSet<ClassMetric> ClassMetrics => Set<ClassMetric>();
+
+    /// <inheritdoc />
+    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
+    {
+        ArgumentNullException.ThrowIfNull(configurationBuilder);
+        configurationBuilder.Properties<Enum>().HaveConversion<string>();
+        configurationBuilder.Properties<DateTime>().HaveConversion<UtcConverter>();
+    }
+
+    /// <inheritdoc />
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        ArgumentNullException.ThrowIfNull(modelBuilder);
+        modelBuilder.Entity<Run>(run =>
+        {
+            run.HasIndex(r => r.IdempotencyKey).IsUnique();
+            run.HasIndex(r => new { r.State, r.SubmittedAt });
+            run.HasIndex(r => r.SubmittedAt);
+            run.HasIndex(r => r.FeatureSetKey);
+            run.ComplexProperty(r => r.Split);
+        });
+        modelBuilder.Entity<RunDependency>(dependency =>
+        {
+            dependency.HasKey(d => new { d.RunId, d.Subject });
+            dependency.HasIndex(d => d.Subject);
+            BelongsToRun(dependency);
+        });
+        modelBuilder.Entity<WorkUnit>(unit =>
+        {
+            unit.HasIndex(u => new { u.Kind, u.Subject, u.Step }).IsUnique();
+            unit.HasIndex(u => u.Subject);
+            unit.HasIndex(u => new { u.State, u.SentAt });
+        });
+        modelBuilder.Entity<Attempt>(attempt =>
+        {
+            attempt.HasKey(a => a.Token);
+            attempt.HasOne<WorkUnit>().WithMany().HasForeignKey(a => a.UnitId).OnDelete(DeleteBehavior.Cascade);
+        });
+        modelBuilder.Entity<Dataset>(dataset =>
+        {
+            dataset.HasKey(d => d.Sha256);
+            dataset.ComplexProperty(d => d.Manifest);
+        });
+        modelBuilder.Entity<Ingestion>(ingestion =>
+        {
+            ingestion.HasKey(i => i.Key);
+            ingestion.ComplexProperty(i => i.Listing);
+        });
+        modelBuilder.Entity<PackedPartRecord>(part =>
+        {
+            part.ToTable("packed_parts");
+            part.HasKey(p => new { p.IngestionKey, p.Part });
+            part.ComplexProperty(p => p.Pixels);
+            part.ComplexProperty(p => p.Records);
+        });
+        modelBuilder.Entity<Download>().HasKey(d => d.Key);
+        modelBuilder.Entity<Backbone>(backbone =>
+        {
+            backbone.HasKey(b => b.Sha256);
+            backbone.ComplexProperty(b => b.File);
+        });
+        modelBuilder.Entity<FeatureSet>(set =>
+        {
+            set.HasKey(s => s.Key);
+            set.HasIndex(s => s.DatasetSha256);
+        });
+        modelBuilder.Entity<FeatureShard>(shard =>
+        {
+            shard.HasKey(s => new { s.FeatureSetKey, s.Shard });
+            shard.ComplexProperty(s => s.File);
+        });
+        modelBuilder.Entity<Checkpoint>(checkpoint =>
+        {
+            checkpoint.HasKey(c => new { c.RunId, c.Slice, c.Kind });
+            checkpoint.ComplexProperty(c => c.File);
+            BelongsToRun(checkpoint);
+        });
+        modelBuilder.Entity<EpochMetric>(metric =>
+        {
+            metric.HasKey(m => new { m.RunId, m.Epoch });
+            BelongsToRun(metric);
+        });
+        modelBuilder.Entity<Evaluation>(evaluation =>
+        {
+            evaluation.HasKey(e => e.RunId);
+            evaluation.HasIndex(e => e.TestAccuracy);
+            evaluation.ComplexProperty(e => e.Report);
+            BelongsToRun(evaluation);
+        });
+        modelBuilder.Entity<ClassMetric>(metric =>
+        {
+            metric.HasKey(m => new { m.RunId, m.Label });
+            BelongsToRun(metric);
+        });
+    }
+
+    private static void BelongsToRun<T>(EntityTypeBuilder<T> entity)
+        where T : class =>
+        entity.HasOne<Run>().WithMany().HasForeignKey("RunId").OnDelete(DeleteBehavior.Cascade);
+
+    /// <summary>SQLite gives times back without a kind; all of ours are UTC.</summary>
+    private sealed class UtcConverter() : ValueConverter<DateTime, DateTime>(
+        value => value,
+        value => DateTime.SpecifyKind(value, DateTimeKind.Utc));
+}

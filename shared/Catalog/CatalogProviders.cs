@@ -1,0 +1,24 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Design;
+
+namespace Distributed.Catalog;
+
+/// <summary>The catalog in Postgres, which all hosts share.</summary>
+public sealed class PostgresCatalogContext(DbContextOptions<PostgresCatalogContext> options) : CatalogContext(options);
+
+/// <summary>The catalog in a SQLite file, for one process.</summary>
+public sealed class SqliteCatalogContext(DbContextOptions<SqliteCatalogContext> options) : CatalogContext(options);
+
+/// <summary>Lets the EF Core tools make migrations for Postgres; no server is asked.</summary>
+internal sealed class PostgresDesignFactory : IDesignTimeDbContextFactory<PostgresCatalogContext>
+{
+    public PostgresCatalogContext CreateDbContext(string[] args) =>
+        new(new DbContextOptionsBuilder<PostgresCatalogContext>().UseNpgsql("Host=design").UseSnakeCaseNamingConvention().Options);
+}
+
+/// <summary>Lets the EF Core tools make migrations for SQLite; no file is opened.</summary>
+internal sealed class SqliteDesignFactory : IDesignTimeDbContextFactory<SqliteCatalogContext>
+{
+    public SqliteCatalogContext CreateDbContext(string[] args) =>
+        new(new DbContextOptionsBuilder<SqliteCatalogContext>().UseSqlite("Data Source=design.db").UseSnakeCaseNamingConvention().Options);
+}

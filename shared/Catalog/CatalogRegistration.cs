@@ -1,0 +1,47 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+
+namespace Distributed.Catalog;
+
+/// <summary>Registers the catalog in a host.</summary>
+public static class CatalogRegistration
+{
+    /// <summary>Adds the catalog, its rules, and its migration at start.</summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="connectionString">An Npgsql connection string, or <c>Data Source=FILE</c> for SQLite.</param>
+    /// <exception cref="ArgumentException">The connection string is empty.</exception>
+    public static IServiceCollection AddCatalog(this IServiceCollection services, string? connectionString)
+    {
+        if (string.IsNullOrWhiteSpace(connectionString))
+        {
+            throw new ArgumentException("ConnectionStrings:Catalog is not configured. Give a Postgres connection string (Host=...;Database=...;Username=...;Password=...).", nameof(connectionString));
+        }
+
+        if (connectionString.StartsWith("Data Source=", StringComparison.OrdinalIgnoreCase))
+        {
+            services.AddDbContextFactory<SqliteCatalogContext>(builder => builder.UseSqlite(connectionString).UseSnakeCaseNamingConvention());
+            services.AddSingleton<IDbContextFactory<CatalogContext>, CatalogContextFactory<SqliteCatalogContext>>();
+        }
+        else
+        {
+            services.AddDbContextFactory<PostgresCatalogContext>(builder => builder.UseNpgsql(connectionString).UseSnakeCaseNamingConvention());
+            services.AddSingleton<IDbContextFactory<CatalogContext>, CatalogContextFactory<PostgresCatalogContext>>();
+        }
+
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(new UnitOptions());
+        services.AddSingleton<UnitLedger>();
+        services.AddSingleton<RunFlow>();
+        services.AddSingleton<CatalogMigration>();
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<CatalogMigration>());
+        return services;
+    }
+
+    private sealed class CatalogContextFactory<T>(IDbContextFactory<T> inner) : IDbContextFactory<CatalogContext>
+        where T : CatalogContext
+    {
+        public CatalogContext CreateDbContext() => inner.CreateDbContext();
+    }
+}

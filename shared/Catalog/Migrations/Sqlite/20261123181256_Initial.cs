@@ -1,0 +1,463 @@
+using System;
+using Microsoft.EntityFrameworkCore.Migrations;
+
+#nullable disable
+
+namespace Distributed.Catalog.Migrations.Sqlite
+{
+    /// <inheritdoc />
+    public partial class Initial : Migration
+    {
+        /// <inheritdoc />
+        protected override void Up(MigrationBuilder migrationBuilder)
+        {
+            migrationBuilder.CreateTable(
+                name: "backbones",
+                columns: table => new
+                {
+                    sha256 = table.Column<string>(type: "TEXT", nullable: false),
+                    source = table.Column<string>(type: "TEXT", nullable: false),
+                    architecture = table.Column<string>(type: "TEXT", nullable: false),
+                    origin = table.Column<string>(type: "TEXT", nullable: false),
+                    seed = table.Column<int>(type: "INTEGER", nullable: true),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    file_length = table.Column<long>(type: "INTEGER", nullable: true),
+                    file_path = table.Column<string>(type: "TEXT", nullable: true),
+                    file_sha256 = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_backbones", x => x.sha256);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "datasets",
+                columns: table => new
+                {
+                    sha256 = table.Column<string>(type: "TEXT", nullable: false),
+                    name = table.Column<string>(type: "TEXT", nullable: false),
+                    source = table.Column<string>(type: "TEXT", nullable: false),
+                    image_count = table.Column<int>(type: "INTEGER", nullable: false),
+                    quarantined_count = table.Column<int>(type: "INTEGER", nullable: false),
+                    class_names = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    manifest_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    manifest_path = table.Column<string>(type: "TEXT", nullable: false),
+                    manifest_sha256 = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_datasets", x => x.sha256);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "downloads",
+                columns: table => new
+                {
+                    key = table.Column<string>(type: "TEXT", nullable: false),
+                    url = table.Column<string>(type: "TEXT", nullable: false),
+                    path = table.Column<string>(type: "TEXT", nullable: false),
+                    bytes_done = table.Column<long>(type: "INTEGER", nullable: false),
+                    bytes_total = table.Column<long>(type: "INTEGER", nullable: true),
+                    completed_at = table.Column<DateTime>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_downloads", x => x.key);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "feature_sets",
+                columns: table => new
+                {
+                    key = table.Column<string>(type: "TEXT", nullable: false),
+                    dataset_sha256 = table.Column<string>(type: "TEXT", nullable: false),
+                    ingestion_key = table.Column<string>(type: "TEXT", nullable: false),
+                    backbone_sha256 = table.Column<string>(type: "TEXT", nullable: false),
+                    preprocessing = table.Column<string>(type: "TEXT", nullable: false),
+                    precision = table.Column<string>(type: "TEXT", nullable: false),
+                    extractor_version = table.Column<int>(type: "INTEGER", nullable: false),
+                    input_size = table.Column<int>(type: "INTEGER", nullable: false),
+                    batch_size = table.Column<int>(type: "INTEGER", nullable: false),
+                    image_count = table.Column<int>(type: "INTEGER", nullable: false),
+                    feature_size = table.Column<int>(type: "INTEGER", nullable: false),
+                    shard_size = table.Column<int>(type: "INTEGER", nullable: false),
+                    shard_count = table.Column<int>(type: "INTEGER", nullable: false),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    completed_at = table.Column<DateTime>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_feature_sets", x => x.key);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "feature_shards",
+                columns: table => new
+                {
+                    feature_set_key = table.Column<string>(type: "TEXT", nullable: false),
+                    shard = table.Column<int>(type: "INTEGER", nullable: false),
+                    image_count = table.Column<int>(type: "INTEGER", nullable: false),
+                    seconds = table.Column<double>(type: "REAL", nullable: false),
+                    worker = table.Column<string>(type: "TEXT", nullable: false),
+                    file_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    file_path = table.Column<string>(type: "TEXT", nullable: false),
+                    file_sha256 = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_feature_shards", x => new { x.feature_set_key, x.shard });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "ingestions",
+                columns: table => new
+                {
+                    key = table.Column<string>(type: "TEXT", nullable: false),
+                    source = table.Column<string>(type: "TEXT", nullable: false),
+                    input_size = table.Column<int>(type: "INTEGER", nullable: false),
+                    fit = table.Column<string>(type: "TEXT", nullable: false),
+                    entry_count = table.Column<int>(type: "INTEGER", nullable: false),
+                    part_size = table.Column<int>(type: "INTEGER", nullable: false),
+                    part_count = table.Column<int>(type: "INTEGER", nullable: false),
+                    dataset_sha256 = table.Column<string>(type: "TEXT", nullable: true),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    completed_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    listing_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    listing_path = table.Column<string>(type: "TEXT", nullable: false),
+                    listing_sha256 = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_ingestions", x => x.key);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "packed_parts",
+                columns: table => new
+                {
+                    ingestion_key = table.Column<string>(type: "TEXT", nullable: false),
+                    part = table.Column<int>(type: "INTEGER", nullable: false),
+                    image_count = table.Column<int>(type: "INTEGER", nullable: false),
+                    pixels_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    pixels_path = table.Column<string>(type: "TEXT", nullable: false),
+                    pixels_sha256 = table.Column<string>(type: "TEXT", nullable: false),
+                    records_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    records_path = table.Column<string>(type: "TEXT", nullable: false),
+                    records_sha256 = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_packed_parts", x => new { x.ingestion_key, x.part });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "runs",
+                columns: table => new
+                {
+                    id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    name = table.Column<string>(type: "TEXT", nullable: true),
+                    tags = table.Column<string>(type: "TEXT", nullable: false),
+                    submitter = table.Column<string>(type: "TEXT", nullable: true),
+                    idempotency_key = table.Column<string>(type: "TEXT", nullable: true),
+                    specification = table.Column<string>(type: "TEXT", nullable: false),
+                    state = table.Column<string>(type: "TEXT", nullable: false),
+                    failure = table.Column<string>(type: "TEXT", nullable: true),
+                    submitted_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    ingesting_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    extracting_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    training_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    evaluating_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    finished_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    announced_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    ingestion_key = table.Column<string>(type: "TEXT", nullable: true),
+                    dataset_sha256 = table.Column<string>(type: "TEXT", nullable: true),
+                    feature_set_key = table.Column<string>(type: "TEXT", nullable: true),
+                    feature_cache_hit = table.Column<bool>(type: "INTEGER", nullable: true),
+                    train_images = table.Column<int>(type: "INTEGER", nullable: true),
+                    validation_images = table.Column<int>(type: "INTEGER", nullable: true),
+                    test_images = table.Column<int>(type: "INTEGER", nullable: true),
+                    removed_duplicates = table.Column<int>(type: "INTEGER", nullable: true),
+                    environment = table.Column<string>(type: "TEXT", nullable: true),
+                    trace_parent = table.Column<string>(type: "TEXT", nullable: true),
+                    split_length = table.Column<long>(type: "INTEGER", nullable: true),
+                    split_path = table.Column<string>(type: "TEXT", nullable: true),
+                    split_sha256 = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_runs", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "work_units",
+                columns: table => new
+                {
+                    id = table.Column<long>(type: "INTEGER", nullable: false)
+                        .Annotation("Sqlite:Autoincrement", true),
+                    kind = table.Column<string>(type: "TEXT", nullable: false),
+                    subject = table.Column<string>(type: "TEXT", nullable: false),
+                    step = table.Column<int>(type: "INTEGER", nullable: false),
+                    state = table.Column<string>(type: "TEXT", nullable: false),
+                    attempt = table.Column<Guid>(type: "TEXT", nullable: true),
+                    lease_until = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    starts = table.Column<int>(type: "INTEGER", nullable: false),
+                    last_error = table.Column<string>(type: "TEXT", nullable: true),
+                    sent_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    trace_parent = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_work_units", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "checkpoints",
+                columns: table => new
+                {
+                    run_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    slice = table.Column<int>(type: "INTEGER", nullable: false),
+                    kind = table.Column<string>(type: "TEXT", nullable: false),
+                    epoch = table.Column<int>(type: "INTEGER", nullable: false),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    file_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    file_path = table.Column<string>(type: "TEXT", nullable: false),
+                    file_sha256 = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_checkpoints", x => new { x.run_id, x.slice, x.kind });
+                    table.ForeignKey(
+                        name: "fk_checkpoints_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "class_metrics",
+                columns: table => new
+                {
+                    run_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    label = table.Column<int>(type: "INTEGER", nullable: false),
+                    class_name = table.Column<string>(type: "TEXT", nullable: false),
+                    precision = table.Column<double>(type: "REAL", nullable: false),
+                    recall = table.Column<double>(type: "REAL", nullable: false),
+                    f1 = table.Column<double>(type: "REAL", nullable: false),
+                    support = table.Column<int>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_class_metrics", x => new { x.run_id, x.label });
+                    table.ForeignKey(
+                        name: "fk_class_metrics_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "epoch_metrics",
+                columns: table => new
+                {
+                    run_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    epoch = table.Column<int>(type: "INTEGER", nullable: false),
+                    train_loss = table.Column<double>(type: "REAL", nullable: false),
+                    train_accuracy = table.Column<double>(type: "REAL", nullable: false),
+                    validation_loss = table.Column<double>(type: "REAL", nullable: true),
+                    validation_accuracy = table.Column<double>(type: "REAL", nullable: true),
+                    learning_rate = table.Column<double>(type: "REAL", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_epoch_metrics", x => new { x.run_id, x.epoch });
+                    table.ForeignKey(
+                        name: "fk_epoch_metrics_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "evaluations",
+                columns: table => new
+                {
+                    run_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    test_images = table.Column<int>(type: "INTEGER", nullable: false),
+                    test_accuracy = table.Column<double>(type: "REAL", nullable: false),
+                    test_accuracy_low = table.Column<double>(type: "REAL", nullable: false),
+                    test_accuracy_high = table.Column<double>(type: "REAL", nullable: false),
+                    test_loss = table.Column<double>(type: "REAL", nullable: false),
+                    top_k = table.Column<int>(type: "INTEGER", nullable: false),
+                    top_k_accuracy = table.Column<double>(type: "REAL", nullable: false),
+                    macro_f1 = table.Column<double>(type: "REAL", nullable: false),
+                    confusion_matrix = table.Column<string>(type: "TEXT", nullable: false),
+                    head_sha256 = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    report_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    report_path = table.Column<string>(type: "TEXT", nullable: false),
+                    report_sha256 = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_evaluations", x => x.run_id);
+                    table.ForeignKey(
+                        name: "fk_evaluations_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "run_dependencies",
+                columns: table => new
+                {
+                    run_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    subject = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_run_dependencies", x => new { x.run_id, x.subject });
+                    table.ForeignKey(
+                        name: "fk_run_dependencies_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "attempts",
+                columns: table => new
+                {
+                    token = table.Column<Guid>(type: "TEXT", nullable: false),
+                    unit_id = table.Column<long>(type: "INTEGER", nullable: false),
+                    worker = table.Column<string>(type: "TEXT", nullable: false),
+                    started_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    ended_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    outcome = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_attempts", x => x.token);
+                    table.ForeignKey(
+                        name: "fk_attempts_work_units_unit_id",
+                        column: x => x.unit_id,
+                        principalTable: "work_units",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_attempts_unit_id",
+                table: "attempts",
+                column: "unit_id");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_evaluations_test_accuracy",
+                table: "evaluations",
+                column: "test_accuracy");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_feature_sets_dataset_sha256",
+                table: "feature_sets",
+                column: "dataset_sha256");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_run_dependencies_subject",
+                table: "run_dependencies",
+                column: "subject");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_feature_set_key",
+                table: "runs",
+                column: "feature_set_key");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_idempotency_key",
+                table: "runs",
+                column: "idempotency_key",
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_state_submitted_at",
+                table: "runs",
+                columns: new[] { "state", "submitted_at" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_submitted_at",
+                table: "runs",
+                column: "submitted_at");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_work_units_kind_subject_step",
+                table: "work_units",
+                columns: new[] { "kind", "subject", "step" },
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_work_units_state_sent_at",
+                table: "work_units",
+                columns: new[] { "state", "sent_at" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_work_units_subject",
+                table: "work_units",
+                column: "subject");
+        }
+
+        /// <inheritdoc />
+        protected override void Down(MigrationBuilder migrationBuilder)
+        {
+            migrationBuilder.DropTable(
+                name: "attempts");
+
+            migrationBuilder.DropTable(
+                name: "backbones");
+
+            migrationBuilder.DropTable(
+                name: "checkpoints");
+
+            migrationBuilder.DropTable(
+                name: "class_metrics");
+
+            migrationBuilder.DropTable(
+                name: "datasets");
+
+            migrationBuilder.DropTable(
+                name: "downloads");
+
+            migrationBuilder.DropTable(
+                name: "epoch_metrics");
+
+            migrationBuilder.DropTable(
+                name: "evaluations");
+
+            migrationBuilder.DropTable(
+                name: "feature_sets");
+
+            migrationBuilder.DropTable(
+                name: "feature_shards");
+
+            migrationBuilder.DropTable(
+                name: "ingestions");
+
+            migrationBuilder.DropTable(
+                name: "packed_parts");
+
+            migrationBuilder.DropTable(
+                name: "run_dependencies");
+
+            migrationBuilder.DropTable(
+                name: "work_units");
+
+            migrationBuilder.DropTable(
+                name: "runs");
+        }
+    }
+}

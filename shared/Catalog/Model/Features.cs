@@ -1,0 +1,101 @@
+using Distributed.Storage;
+
+namespace Distributed.Catalog;
+
+/// <summary>Frozen weights. Table <c>backbones</c>.</summary>
+public sealed class Backbone
+{
+    /// <summary>SHA-256 of the weight file; of architecture and seed for random weights.</summary>
+    public required string Sha256 { get; init; }
+
+    /// <summary>What the specification called it: demo, imagenet, random or a path.</summary>
+    public required string Source { get; init; }
+
+    /// <summary>The network.</summary>
+    public required string Architecture { get; init; }
+
+    /// <summary>One line for people: which weights these are and where they come from.</summary>
+    public required string Origin { get; init; }
+
+    /// <summary>Seed of random weights.</summary>
+    public int? Seed { get; init; }
+
+    /// <summary>The weight file on the volume; absent for those that ship with the program or are drawn.</summary>
+    public StoredFile? File { get; init; }
+
+    /// <summary>When it became known (UTC).</summary>
+    public required DateTime CreatedAt { get; init; }
+}
+
+/// <summary>
+/// The features of all images of a data set by one backbone: a pure function of what its key hashes. Table <c>feature_sets</c>.
+/// </summary>
+public sealed class FeatureSet
+{
+    /// <summary>SHA-256 over data set, backbone, preprocessing, precision and extractor version.</summary>
+    public required string Key { get; init; }
+
+    /// <summary>The data set.</summary>
+    public required string DatasetSha256 { get; init; }
+
+    /// <summary>The ingestion whose packed images are read.</summary>
+    public required string IngestionKey { get; init; }
+
+    /// <summary>The weights.</summary>
+    public required string BackboneSha256 { get; init; }
+
+    /// <summary>Size, fit, filter and normalisation, as one text.</summary>
+    public required string Preprocessing { get; init; }
+
+    /// <summary>fp32 or bf16.</summary>
+    public required string Precision { get; init; }
+
+    /// <summary>Version of the arithmetic.</summary>
+    public required int ExtractorVersion { get; init; }
+
+    /// <summary>Side in pixels.</summary>
+    public required int InputSize { get; init; }
+
+    /// <summary>Images a pass, resolved at planning since it may change bits.</summary>
+    public required int BatchSize { get; init; }
+
+    /// <summary>Images in all.</summary>
+    public required int ImageCount { get; init; }
+
+    /// <summary>Numbers an image.</summary>
+    public required int FeatureSize { get; init; }
+
+    /// <summary>Images a shard, the last one excepted.</summary>
+    public required int ShardSize { get; init; }
+
+    /// <summary>Number of shards, one <see cref="UnitKind.ExtractFeatures"/> unit each.</summary>
+    public required int ShardCount { get; init; }
+
+    /// <summary>When it was planned (UTC).</summary>
+    public required DateTime CreatedAt { get; init; }
+
+    /// <summary>When its last shard was done (UTC).</summary>
+    public DateTime? CompletedAt { get; set; }
+}
+
+/// <summary>Features of a range of images. Table <c>feature_shards</c>.</summary>
+public sealed class FeatureShard
+{
+    /// <summary>The feature set.</summary>
+    public required string FeatureSetKey { get; init; }
+
+    /// <summary>The range.</summary>
+    public required int Shard { get; init; }
+
+    /// <summary>Images in it.</summary>
+    public required int ImageCount { get; init; }
+
+    /// <summary>The file: safetensors, one float32 tensor [images, feature size].</summary>
+    public required StoredFile File { get; init; }
+
+    /// <summary>Seconds of computing.</summary>
+    public required double Seconds { get; init; }
+
+    /// <summary>Who computed it.</summary>
+    public required string Worker { get; init; }
+}

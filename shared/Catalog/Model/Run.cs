@@ -1,0 +1,249 @@
+using Distributed.Contracts;
+using Distributed.Storage;
+
+namespace Distributed.Catalog;
+
+/// <summary>Where a run is. The order is the order of the way; the last three are final.</summary>
+public enum RunState
+{
+    /// <summary>Accepted; nothing started.</summary>
+    Submitted,
+
+    /// <summary>Its images and weights are being fetched and packed.</summary>
+    Ingesting,
+
+    /// <summary>Features of its images are being planned and computed.</summary>
+    Extracting,
+
+    /// <summary>Its head is being trained.</summary>
+    Training,
+
+    /// <summary>Its head is being tested.</summary>
+    Evaluating,
+
+    /// <summary>Evaluated and reported.</summary>
+    Completed,
+
+    /// <summary>Ended by an error that <see cref="Run.Failure"/> tells.</summary>
+    Failed,
+
+    /// <summary>Ended by a person.</summary>
+    Cancelled,
+}
+
+/// <summary>One run: what was asked, how far it is, and what it used. Table <c>runs</c>.</summary>
+public sealed class Run
+{
+    /// <summary>Identity, chosen by whoever submitted it.</summary>
+    public required Guid Id { get; init; }
+
+    /// <summary>Name for people.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Labels to filter by.</summary>
+    public required IReadOnlyList<string> Tags { get; init; }
+
+    /// <summary>Who asked for it.</summary>
+    public string? Submitter { get; init; }
+
+    /// <summary>The submitter's key that makes a repeated request the same run.</summary>
+    public string? IdempotencyKey { get; init; }
+
+    /// <summary>The <see cref="RunSpecification"/> as JSON, defaults included.</summary>
+    public required string Specification { get; init; }
+
+    /// <summary>Where the run is.</summary>
+    public RunState State { get; set; }
+
+    /// <summary>Why it failed and what to do, where it did.</summary>
+    public string? Failure { get; set; }
+
+    /// <summary>When it was accepted (UTC).</summary>
+    public required DateTime SubmittedAt { get; init; }
+
+    /// <summary>When ingestion began (UTC).</summary>
+    public DateTime? IngestingAt { get; set; }
+
+    /// <summary>When feature extraction began (UTC).</summary>
+    public DateTime? ExtractingAt { get; set; }
+
+    /// <summary>When training began (UTC).</summary>
+    public DateTime? TrainingAt { get; set; }
+
+    /// <summary>When evaluation began (UTC).</summary>
+    public DateTime? EvaluatingAt { get; set; }
+
+    /// <summary>When it was completed, failed or cancelled (UTC).</summary>
+    public DateTime? FinishedAt { get; set; }
+
+    /// <summary>When its final event was published (UTC).</summary>
+    public DateTime? AnnouncedAt { get; set; }
+
+    /// <summary>The ingestion that packed its images.</summary>
+    public string? IngestionKey { get; set; }
+
+    /// <summary>Its data set.</summary>
+    public string? DatasetSha256 { get; set; }
+
+    /// <summary>Its features.</summary>
+    public string? FeatureSetKey { get; set; }
+
+    /// <summary>Whether all its features were there already when it was planned.</summary>
+    public bool? FeatureCacheHit { get; set; }
+
+    /// <summary>The index lists of its splits.</summary>
+    public StoredFile? Split { get; set; }
+
+    /// <summary>Images in its training split.</summary>
+    public int? TrainImages { get; set; }
+
+    /// <summary>Images in its validation split.</summary>
+    public int? ValidationImages { get; set; }
+
+    /// <summary>Images in its test split.</summary>
+    public int? TestImages { get; set; }
+
+    /// <summary>Images taken out of training because they stand in a later split too.</summary>
+    public int? RemovedDuplicates { get; set; }
+
+    /// <summary>JSON: processor, threads, device and library versions that trained the head.</summary>
+    public string? Environment { get; set; }
+
+    /// <summary>W3C trace context of its submission: all its work is one trace.</summary>
+    public string? TraceParent { get; init; }
+}
+
+/// <summary>A run needs the units of this subject: they are worked on as long as one open run does. Table <c>run_dependencies</c>.</summary>
+public sealed class RunDependency
+{
+    /// <summary>The run.</summary>
+    public required Guid RunId { get; init; }
+
+    /// <summary>The subject of units: the run itself, or a shared download, ingestion or feature set.</summary>
+    public required string Subject { get; init; }
+}
+
+/// <summary>Loss and accuracy after one epoch. Table <c>epoch_metrics</c>.</summary>
+public sealed class EpochMetric
+{
+    /// <summary>The run.</summary>
+    public required Guid RunId { get; init; }
+
+    /// <summary>Counted from 1.</summary>
+    public required int Epoch { get; init; }
+
+    /// <summary>Mean cross-entropy over the epoch's batches, as trained (with dropout).</summary>
+    public required double TrainLoss { get; init; }
+
+    /// <summary>Share classified rightly over the epoch's batches; 0 to 1.</summary>
+    public required double TrainAccuracy { get; init; }
+
+    /// <summary>Mean cross-entropy on the validation split; absent without one.</summary>
+    public double? ValidationLoss { get; init; }
+
+    /// <summary>Share of the validation split classified rightly; absent without one.</summary>
+    public double? ValidationAccuracy { get; init; }
+
+    /// <summary>Step size of the epoch.</summary>
+    public required double LearningRate { get; init; }
+}
+
+/// <summary>What a checkpoint is for.</summary>
+public enum CheckpointKind
+{
+    /// <summary>The trainer's whole state, to go on from.</summary>
+    Last,
+
+    /// <summary>The head with the best validation score, to evaluate and use.</summary>
+    Best,
+}
+
+/// <summary>A head on the volume. Table <c>checkpoints</c>.</summary>
+public sealed class Checkpoint
+{
+    /// <summary>The run.</summary>
+    public required Guid RunId { get; init; }
+
+    /// <summary>The training slice that wrote it.</summary>
+    public required int Slice { get; init; }
+
+    /// <summary>What it is for.</summary>
+    public required CheckpointKind Kind { get; init; }
+
+    /// <summary>The epoch it stands in.</summary>
+    public required int Epoch { get; init; }
+
+    /// <summary>The file.</summary>
+    public required StoredFile File { get; init; }
+
+    /// <summary>When it was written (UTC).</summary>
+    public required DateTime CreatedAt { get; init; }
+}
+
+/// <summary>How a run's head did on the test split. Table <c>evaluations</c>.</summary>
+public sealed class Evaluation
+{
+    /// <summary>The run.</summary>
+    public required Guid RunId { get; init; }
+
+    /// <summary>Number of test images.</summary>
+    public required int TestImages { get; init; }
+
+    /// <summary>Share classified rightly; 0 to 1.</summary>
+    public required double TestAccuracy { get; init; }
+
+    /// <summary>Lower end of the accuracy's 95 % Wilson interval.</summary>
+    public required double TestAccuracyLow { get; init; }
+
+    /// <summary>Upper end of the accuracy's 95 % Wilson interval.</summary>
+    public required double TestAccuracyHigh { get; init; }
+
+    /// <summary>Mean cross-entropy.</summary>
+    public required double TestLoss { get; init; }
+
+    /// <summary>How many guesses count for <see cref="TopKAccuracy"/>.</summary>
+    public required int TopK { get; init; }
+
+    /// <summary>Share with the true class among the first k guesses.</summary>
+    public required double TopKAccuracy { get; init; }
+
+    /// <summary>Unweighted mean of the classes' F1.</summary>
+    public required double MacroF1 { get; init; }
+
+    /// <summary>JSON: rows are true classes, columns predicted ones.</summary>
+    public required string ConfusionMatrix { get; init; }
+
+    /// <summary>SHA-256 of the evaluated head's file.</summary>
+    public required string HeadSha256 { get; init; }
+
+    /// <summary>The report.</summary>
+    public required StoredFile Report { get; init; }
+
+    /// <summary>When it was made (UTC).</summary>
+    public required DateTime CreatedAt { get; init; }
+}
+
+/// <summary>How a run's head did on one class. Table <c>class_metrics</c>.</summary>
+public sealed class ClassMetric
+{
+    /// <summary>The run.</summary>
+    public required Guid RunId { get; init; }
+
+    /// <summary>Index of the class.</summary>
+    public required int Label { get; init; }
+
+    /// <summary>Its name.</summary>
+    public required string ClassName { get; init; }
+
+    /// <summary>Right ones among those predicted as this class.</summary>
+    public required double Precision { get; init; }
+
+    /// <summary>Right ones among those of this class.</summary>
+    public required double Recall { get; init; }
+
+    /// <summary>Harmonic mean of precision and recall.</summary>
+    public required double F1 { get; init; }
+
+    /// <summary>Test images of this class.</summary>
+    public required int Support { get; init; }
+}

@@ -1,0 +1,264 @@
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.Catalog;
+
+/// <summary>What came of a submission.</summary>
+public enum SubmitOutcome
+{
+    /// <summary>A new run.</summary>
+    Created,
+
+    /// <summary>The same submission was accepted before.</summary>
+    Repeated,
+
+    /// <summary>The key or id stands for a run with another specification.</summary>
+    Conflict,
+}
+
+/// <summary>
+/// The guarded transitions of a run. A transition is one UPDATE that names the state it leaves; whoever changes the row
+/// plans what comes next in the same transaction, and nobody else does.
+/// </summary>
+public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProvider time)
+{
+    /// <summary>Enters a run and plans its first unit.</summary>
+    /// <returns>The run as it stands in the catalog, which is the earlier one when it was submitted before.</returns>
+    public async Task<(SubmitOutcome Outcome, Run Run)> SubmitAsync(Run run, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        if (await FindAsync(run, cancellationToken) is { } known)
+        {
+            return Compare(run, known);
+        }
+
+        try
+        {
+            await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+            context.Runs.Add(run);
+            if (!run.State.IsFinal())
+            {
+                var subject = UnitKey.SubjectOf(run.Id);
+                context.RunDependencies.Add(new RunDependency { RunId = run.Id, Subject = subject });
+                context.PlanUnits(UnitKind.IngestDataset, subject, [0], run.TraceParent, Now());
+            }
+
+            await context.SaveChangesAsync(cancellationToken);
+            return (SubmitOutcome.Created, run);
+        }
+        catch (DbUpdateException)
+        {
+            // The same run, submitted twice at once: the other one was first.
+            var winner = await FindAsync(run, cancellationToken);
+            if (winner is null)
+            {
+                throw;
+            }
+
+            return Compare(run, winner);
+        }
+    }
+
+    /// <summary>Moves a run on, inside a transaction.</summary>
+    /// <returns>False when the run is not in the state it is to leave: then nothing was done, and nothing is to be planned.</returns>
+    public async Task<bool> MoveAsync(CatalogContext context, Guid runId, RunState from, RunState to, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var now = Now();
+        return await context.Runs.Where(run => run.Id == runId && run.State == from).ExecuteUpdateAsync(
+            run => run
+                .SetProperty(r => r.State, to)
+                .SetProperty(r => r.IngestingAt, r => to == RunState.Ingesting ? now : r.IngestingAt)
+                .SetProperty(r => r.ExtractingAt, r => to == RunState.Extracting ? now : r.ExtractingAt)
+                .SetProperty(r => r.TrainingAt, r => to == RunState.Training ? now : r.TrainingAt)
+                .SetProperty(r => r.EvaluatingAt, r => to == RunState.Evaluating ? now : r.EvaluatingAt)
+                .SetProperty(r => r.FinishedAt, r => to == RunState.Completed ? now : r.FinishedAt),
+            cancellationToken) == 1;
+    }
+
+    /// <summary>A download is complete: the runs that wait for it look again what they still need.</summary>
+    /// <returns>Subjects that have new units.</returns>
+    public async Task<IReadOnlyList<string>> DownloadCompletedAsync(string downloadKey, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        if (!await context.Downloads.AnyAsync(d => d.Key == downloadKey && d.CompletedAt != null, cancellationToken))
+        {
+            return [];
+        }
+
+        return await ForEachDependentAsync(downloadKey, async (inner, run) =>
+        {
+            // Leaving and entering the same state takes the row's lock, so that two downloads that end together plan one unit.
+            if (!await MoveAsync(inner, run.Id, RunState.Ingesting, RunState.Ingesting, cancellationToken))
+            {
+                return false;
+            }
+
+            var subject = UnitKey.SubjectOf(run.Id);
+            var steps = inner.WorkUnits.Where(unit => unit.Kind == UnitKind.IngestDataset && unit.Subject == subject);
+            if (await steps.AnyAsync(unit => unit.State != UnitState.Done, cancellationToken)
+                || run.IngestionKey is not null)
+            {
+                return false;
+            }
+
+            var next = await steps.MaxAsync(unit => unit.Step, cancellationToken) + 1;
+            inner.PlanUnits(UnitKind.IngestDataset, subject, [next], run.TraceParent, Now());
+            return true;
+        }, cancellationToken);
+    }
+
+    /// <summary>Looks whether all parts of an ingestion are packed, and plans its completion if so.</summary>
+    /// <returns>Subjects that have new units.</returns>
+    public async Task<IReadOnlyList<string>> PartPackedAsync(string ingestionKey, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var units = context.WorkUnits.Where(unit => unit.Subject == ingestionKey);
+        if (await units.AnyAsync(unit => unit.Kind == UnitKind.PackImages && unit.State != UnitState.Done, cancellationToken)
+            || !await units.AnyAsync(unit => unit.Kind == UnitKind.PackImages, cancellationToken)
+            || await units.AnyAsync(unit => unit.Kind == UnitKind.CompleteDataset, cancellationToken))
+        {
+            return [ingestionKey];
+        }
+
+        var traceParent = await units.Select(unit => unit.TraceParent).FirstAsync(cancellationToken);
+        context.PlanUnits(UnitKind.CompleteDataset, ingestionKey, [0], traceParent, Now());
+        try
+        {
+            await context.SaveChangesAsync(cancellationToken);
+        }
+        catch (DbUpdateException)
+        {
+            // The last two parts ended together and the other one planned it: the unit's unique key lets one through.
+            if (!await units.AnyAsync(unit => unit.Kind == UnitKind.CompleteDataset, cancellationToken))
+            {
+                throw;
+            }
+        }
+
+        return [ingestionKey];
+    }
+
+    /// <summary>Looks whether a data set is complete, and moves the runs on that wait for it.</summary>
+    /// <returns>Subjects that have new units.</returns>
+    public async Task<IReadOnlyList<string>> DatasetIngestedAsync(string ingestionKey, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var dataset = await context.Ingestions
+            .Where(ingestion => ingestion.Key == ingestionKey && ingestion.CompletedAt != null)
+            .Select(ingestion => ingestion.DatasetSha256)
+            .SingleOrDefaultAsync(cancellationToken);
+        if (dataset is null)
+        {
+            return [];
+        }
+
+        return await ForEachDependentAsync(ingestionKey, async (inner, run) =>
+        {
+            if (!await MoveAsync(inner, run.Id, RunState.Ingesting, RunState.Extracting, cancellationToken))
+            {
+                return false;
+            }
+
+            await inner.Runs.Where(r => r.Id == run.Id).ExecuteUpdateAsync(r => r.SetProperty(x => x.DatasetSha256, dataset), cancellationToken);
+            inner.PlanUnits(UnitKind.PlanFeatures, UnitKey.SubjectOf(run.Id), [0], run.TraceParent, Now());
+            return true;
+        }, cancellationToken);
+    }
+
+    /// <summary>Looks whether all shards of a feature set are done, and moves the runs on that wait for it.</summary>
+    /// <returns>Subjects that have new units.</returns>
+    public async Task<IReadOnlyList<string>> ShardExtractedAsync(string featureSetKey, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        if (await context.WorkUnits.AnyAsync(
+            unit => unit.Kind == UnitKind.ExtractFeatures && unit.Subject == featureSetKey && unit.State != UnitState.Done,
+            cancellationToken))
+        {
+            return [featureSetKey];
+        }
+
+        var now = Now();
+        await context.FeatureSets
+            .Where(set => set.Key == featureSetKey && set.CompletedAt == null)
+            .ExecuteUpdateAsync(set => set.SetProperty(s => s.CompletedAt, now), cancellationToken);
+
+        return await ForEachDependentAsync(featureSetKey, async (inner, run) =>
+        {
+            if (!await MoveAsync(inner, run.Id, RunState.Extracting, RunState.Training, cancellationToken))
+            {
+                return false;
+            }
+
+            inner.PlanUnits(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id), [0], run.TraceParent, Now());
+            return true;
+        }, cancellationToken);
+    }
+
+    /// <summary>Cancels a run.</summary>
+    /// <returns>False when it is unknown or final already.</returns>
+    public async Task<bool> CancelAsync(Guid runId, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        return await EndAsync(context.Runs.Where(run => run.Id == runId), RunState.Cancelled, failure: null, cancellationToken) == 1;
+    }
+
+    /// <summary>Fails every open run that needs a subject.</summary>
+    public async Task FailAsync(string subject, string reason, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var dependents = context.RunDependencies.Where(dependency => dependency.Subject == subject).Select(dependency => dependency.RunId);
+        await EndAsync(context.Runs.Where(run => dependents.Contains(run.Id)), RunState.Failed, reason, cancellationToken);
+    }
+
+    private static (SubmitOutcome Outcome, Run Run) Compare(Run submitted, Run known) =>
+        (string.Equals(submitted.Specification, known.Specification, StringComparison.Ordinal) ? SubmitOutcome.Repeated : SubmitOutcome.Conflict, known);
+
+    private async Task<Run?> FindAsync(Run run, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        return await context.Runs.AsNoTracking().FirstOrDefaultAsync(
+            known => known.Id == run.Id || (run.IdempotencyKey != null && known.IdempotencyKey == run.IdempotencyKey),
+            cancellationToken);
+    }
+
+    private Task<int> EndAsync(IQueryable<Run> runs, RunState state, string? failure, CancellationToken cancellationToken)
+    {
+        var now = Now();
+        return runs.Where(run => RunStates.Open.Contains(run.State)).ExecuteUpdateAsync(
+            run => run
+                .SetProperty(r => r.State, state)
+                .SetProperty(r => r.Failure, failure)
+                .SetProperty(r => r.FinishedAt, now),
+            cancellationToken);
+    }
+
+    private async Task<IReadOnlyList<string>> ForEachDependentAsync(string subject, Func<CatalogContext, Run, Task<bool>> move, CancellationToken cancellationToken)
+    {
+        List<Run> dependents;
+        await using (var context = await contexts.CreateDbContextAsync(cancellationToken))
+        {
+            dependents = await context.Runs.AsNoTracking()
+                .Where(run => RunStates.Open.Contains(run.State) && context.RunDependencies.Any(dependency => dependency.RunId == run.Id && dependency.Subject == subject))
+                .ToListAsync(cancellationToken);
+        }
+
+        var subjects = new List<string> { subject };
+        foreach (var run in dependents)
+        {
+            await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+            await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
+            if (await move(context, run))
+            {
+                await context.SaveChangesAsync(cancellationToken);
+                await transaction.CommitAsync(cancellationToken);
+            }
+
+            // Also where nothing was moved: whoever moved it may have died before sending the message.
+            subjects.Add(UnitKey.SubjectOf(run.Id));
+        }
+
+        return subjects;
+    }
+
+    private DateTime Now() => time.GetUtcNow().UtcDateTime;
+}

@@ -1,0 +1,273 @@
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.Catalog;
+
+/// <summary>How long an attempt holds a unit, and how often it may die of it.</summary>
+public sealed class UnitOptions
+{
+    /// <summary>An attempt that has shown no sign of life for this long may be replaced. Default 30 s.</summary>
+    public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How often the holder shows a sign of life, and learns that its run was cancelled. Default 1.5 s.</summary>
+    public TimeSpan Heartbeat { get; set; } = TimeSpan.FromSeconds(1.5);
+
+    /// <summary>Starts without progress after which a unit is given up. Default 5.</summary>
+    public int MostStarts { get; set; } = 5;
+
+    /// <summary>Most units of one subject that wait in a queue or run at once, so that no run starves the others. Default 16.</summary>
+    public int Outstanding { get; set; } = 16;
+}
+
+/// <summary>The right to work on a unit and to commit it.</summary>
+/// <param name="Unit">The unit.</param>
+/// <param name="Id">Its row.</param>
+/// <param name="Token">The attempt; also part of the names of files it writes.</param>
+public sealed record UnitLease(UnitKey Unit, long Id, Guid Token)
+{
+    /// <summary>The token as it stands in file names: 32 hexadecimal digits.</summary>
+    public string TokenText => Token.ToString("N");
+}
+
+/// <summary>What came of the attempt to start a unit.</summary>
+public enum StartOutcome
+{
+    /// <summary>The caller holds it.</summary>
+    Started,
+
+    /// <summary>It is committed already; only its follow-up may be missing.</summary>
+    Done,
+
+    /// <summary>Somebody else holds it.</summary>
+    Held,
+
+    /// <summary>No open run needs it, or it was given up.</summary>
+    Closed,
+
+    /// <summary>It was just given up: it has been started too often without progress.</summary>
+    Poisoned,
+
+    /// <summary>There is no such unit.</summary>
+    Unknown,
+}
+
+/// <summary>What came of the attempt to start a unit.</summary>
+/// <param name="Outcome">What came of it.</param>
+/// <param name="Lease">The right to work, when started.</param>
+/// <param name="Detail">What the last attempts died of, when poisoned.</param>
+public sealed record UnitStart(StartOutcome Outcome, UnitLease? Lease = null, string? Detail = null);
+
+/// <summary>
+/// The fence around units of work. Every right to a unit is won and kept by one UPDATE that names what must still hold;
+/// zero rows mean that somebody else has it. Leases are measured by the database's clock alone.
+/// </summary>
+public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitOptions options, TimeProvider time)
+{
+    /// <summary>Tries to start a unit: it must be open, needed by an open run, and held by nobody.</summary>
+    /// <param name="unit">The unit that the message names.</param>
+    /// <param name="worker">Who asks.</param>
+    /// <param name="redelivered">Whether the broker had given the message to somebody before, who is gone then.</param>
+    /// <param name="cancellationToken">Stops waiting for the database.</param>
+    public async Task<UnitStart> StartAsync(UnitKey unit, string worker, bool redelivered, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(unit);
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
+        var token = Guid.NewGuid();
+        var lease = options.Lease.TotalSeconds;
+        var mostStarts = options.MostStarts;
+        var free = Row(context, unit).Where(row =>
+            row.State == UnitState.Pending || (row.State == UnitState.Running && (redelivered || row.LeaseUntil < DateTime.UtcNow)));
+
+        var started = await NeededByAnOpenRun(context, free)
+            .Where(row => row.Starts < mostStarts)
+            .ExecuteUpdateAsync(
+                row => row
+                    .SetProperty(r => r.State, UnitState.Running)
+                    .SetProperty(r => r.Attempt, token)
+                    .SetProperty(r => r.LeaseUntil, r => DateTime.UtcNow.AddSeconds(lease))
+                    .SetProperty(r => r.Starts, r => r.Starts + 1),
+                cancellationToken);
+        if (started == 1)
+        {
+            var id = await Row(context, unit).Select(row => row.Id).SingleAsync(cancellationToken);
+            context.Attempts.Add(new Attempt { Token = token, UnitId = id, Worker = worker, StartedAt = Now() });
+            await context.SaveChangesAsync(cancellationToken);
+            await transaction.CommitAsync(cancellationToken);
+            return new UnitStart(StartOutcome.Started, new UnitLease(unit, id, token));
+        }
+
+        var poisoned = await NeededByAnOpenRun(context, free)
+            .Where(row => row.Starts >= mostStarts)
+            .ExecuteUpdateAsync(row => row.SetProperty(r => r.State, UnitState.Failed), cancellationToken);
+        var found = await Row(context, unit).AsNoTracking().SingleOrDefaultAsync(cancellationToken);
+        if (poisoned == 1)
+        {
+            await transaction.CommitAsync(cancellationToken);
+            return new UnitStart(StartOutcome.Poisoned, Detail: found?.LastError);
+        }
+
+        return new UnitStart(found switch
+        {
+            null => StartOutcome.Unknown,
+            { State: UnitState.Done } => StartOutcome.Done,
+            { State: UnitState.Failed } => StartOutcome.Closed,
+            _ => await NeededByAnOpenRun(context, Row(context, unit)).AnyAsync(cancellationToken) ? StartOutcome.Held : StartOutcome.Closed,
+        });
+    }
+
+    /// <summary>Shows a sign of life.</summary>
+    /// <returns>False when the unit is lost: taken by another, or no open run needs it any more. Stop at once then.</returns>
+    public async Task<bool> ExtendAsync(UnitLease lease, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(lease);
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var seconds = options.Lease.TotalSeconds;
+        return await NeededByAnOpenRun(context, Held(context, lease)).ExecuteUpdateAsync(
+            row => row.SetProperty(r => r.LeaseUntil, r => DateTime.UtcNow.AddSeconds(seconds)),
+            cancellationToken) == 1;
+    }
+
+    /// <summary>Commits a unit: marks it done and writes what it found out, in one transaction that begins with the guard.</summary>
+    /// <param name="lease">The right to do so.</param>
+    /// <param name="write">Adds rows and runs updates in the context it is given; may be called more than once, with a fresh context each time.</param>
+    /// <param name="cancellationToken">Stops waiting for the database; the outcome is unknown then, and calling again tells.</param>
+    /// <returns>False when the unit was lost; nothing is written then.</returns>
+    public async Task<bool> CommitAsync(UnitLease lease, Func<CatalogContext, CancellationToken, Task> write, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(lease);
+        ArgumentNullException.ThrowIfNull(write);
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await TryCommitAsync(lease, write, cancellationToken);
+            }
+            catch (DbUpdateException) when (attempt < 5)
+            {
+                // Another planner inserted the same shared row first; the next try finds it there.
+            }
+        }
+    }
+
+    /// <summary>Gives a unit back unharmed, as a host does that shuts down: it may start again and the start is not counted.</summary>
+    public Task ReleaseAsync(UnitLease lease, CancellationToken cancellationToken) =>
+        EndAsync(lease, "released", UnitState.Pending, startsBack: 1, error: null, cancellationToken);
+
+    /// <summary>Gives a unit back after an unexpected error: it may start again, and the start counts.</summary>
+    public Task AbandonAsync(UnitLease lease, string error, CancellationToken cancellationToken) =>
+        EndAsync(lease, error, UnitState.Pending, startsBack: 0, error, cancellationToken);
+
+    /// <summary>Gives a unit up for good.</summary>
+    /// <returns>False when it was lost: then its failure is not ours to tell.</returns>
+    public Task<bool> GiveUpAsync(UnitLease lease, string error, CancellationToken cancellationToken) =>
+        EndAsync(lease, error, UnitState.Failed, startsBack: 0, error, cancellationToken);
+
+    /// <summary>
+    /// Chooses the units of a subject whose messages are to be sent now, at most as many as may be outstanding, and marks
+    /// them sent.
+    /// </summary>
+    /// <param name="subject">The subject.</param>
+    /// <param name="again">Whether to send those again that were sent but not started: a message may have been lost.</param>
+    /// <param name="cancellationToken">Stops waiting for the database.</param>
+    public async Task<IReadOnlyList<WorkUnit>> TakeToSendAsync(string subject, bool again, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var ofSubject = context.WorkUnits.AsNoTracking().Where(row => row.Subject == subject);
+        var outstanding = await ofSubject.CountAsync(
+            row => row.State == UnitState.Running || (row.State == UnitState.Pending && row.SentAt != null && !again),
+            cancellationToken);
+        var candidates = await NeededByAnOpenRun(context, ofSubject)
+            .Where(row => row.State == UnitState.Pending && (again || row.SentAt == null))
+            .OrderBy(row => row.Step)
+            .Take(Math.Max(0, options.Outstanding - outstanding))
+            .ToListAsync(cancellationToken);
+        var taken = new List<WorkUnit>(candidates.Count);
+        foreach (var candidate in candidates)
+        {
+            var mine = await context.WorkUnits
+                .Where(row => row.Id == candidate.Id && row.State == UnitState.Pending && (again || row.SentAt == null))
+                .ExecuteUpdateAsync(row => row.SetProperty(r => r.SentAt, r => DateTime.UtcNow), cancellationToken);
+            if (mine == 1)
+            {
+                taken.Add(candidate);
+            }
+        }
+
+        return taken;
+    }
+
+    /// <summary>Makes everything that a process held before it died free again. Only for a process that has the catalog to itself.</summary>
+    public async Task TakeOverAsync(CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await context.WorkUnits.Where(row => row.State == UnitState.Running).ExecuteUpdateAsync(
+            row => row.SetProperty(r => r.State, UnitState.Pending).SetProperty(r => r.LeaseUntil, (DateTime?)null),
+            cancellationToken);
+        await context.WorkUnits.Where(row => row.State == UnitState.Pending).ExecuteUpdateAsync(
+            row => row.SetProperty(r => r.SentAt, (DateTime?)null),
+            cancellationToken);
+    }
+
+    private static IQueryable<WorkUnit> Row(CatalogContext context, UnitKey unit) =>
+        context.WorkUnits.Where(row => row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step);
+
+    private static IQueryable<WorkUnit> Held(CatalogContext context, UnitLease lease) =>
+        context.WorkUnits.Where(row => row.Id == lease.Id && row.Attempt == lease.Token && row.State == UnitState.Running);
+
+    private static IQueryable<WorkUnit> NeededByAnOpenRun(CatalogContext context, IQueryable<WorkUnit> units) =>
+        units.Where(row => context.RunDependencies.Any(dependency =>
+            dependency.Subject == row.Subject
+            && context.Runs.Any(run => run.Id == dependency.RunId && RunStates.Open.Contains(run.State))));
+
+    private async Task<bool> TryCommitAsync(UnitLease lease, Func<CatalogContext, CancellationToken, Task> write, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
+        var held = await NeededByAnOpenRun(context, Held(context, lease)).ExecuteUpdateAsync(
+            row => row
+                .SetProperty(r => r.State, UnitState.Done)
+                .SetProperty(r => r.LeaseUntil, (DateTime?)null),
+            cancellationToken);
+        if (held == 0)
+        {
+            // A commit whose answer was lost has left our own token on a unit that is done.
+            return await context.WorkUnits.AnyAsync(
+                row => row.Id == lease.Id && row.Attempt == lease.Token && row.State == UnitState.Done,
+                cancellationToken);
+        }
+
+        await write(context, cancellationToken);
+        await context.SaveChangesAsync(cancellationToken);
+        await CloseAttemptAsync(context, lease, "done", cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return true;
+    }
+
+    private async Task<bool> EndAsync(UnitLease lease, string outcome, UnitState state, int startsBack, string? error, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(lease);
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
+        var held = await Held(context, lease).ExecuteUpdateAsync(
+            row => row
+                .SetProperty(r => r.State, state)
+                .SetProperty(r => r.LeaseUntil, (DateTime?)null)
+                .SetProperty(r => r.SentAt, (DateTime?)null)
+                .SetProperty(r => r.Starts, r => r.Starts - startsBack)
+                .SetProperty(r => r.LastError, r => error ?? r.LastError),
+            cancellationToken);
+        await CloseAttemptAsync(context, lease, held == 1 ? outcome : "lost", cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return held == 1;
+    }
+
+    private Task<int> CloseAttemptAsync(CatalogContext context, UnitLease lease, string outcome, CancellationToken cancellationToken)
+    {
+        var now = Now();
+        return context.Attempts.Where(attempt => attempt.Token == lease.Token).ExecuteUpdateAsync(
+            attempt => attempt.SetProperty(a => a.EndedAt, now).SetProperty(a => a.Outcome, outcome),
+            cancellationToken);
+    }
+
+    private DateTime Now() => time.GetUtcNow().UtcDateTime;
+}

@@ -1,0 +1,126 @@
+namespace Distributed.Catalog;
+
+/// <summary>The kinds of unit, one message type and one queue each.</summary>
+public enum UnitKind
+{
+    /// <summary>Find a run's data set and weights. Subject: run.</summary>
+    IngestDataset,
+
+    /// <summary>Fetch a slice of a file. Subject: download.</summary>
+    DownloadFile,
+
+    /// <summary>Pack a range of images. Subject: ingestion.</summary>
+    PackImages,
+
+    /// <summary>Write a data set's manifest. Subject: ingestion.</summary>
+    CompleteDataset,
+
+    /// <summary>Plan a run's features. Subject: run.</summary>
+    PlanFeatures,
+
+    /// <summary>Compute a shard of features. Subject: feature set.</summary>
+    ExtractFeatures,
+
+    /// <summary>Train a head for a slice of time. Subject: run.</summary>
+    TrainHead,
+
+    /// <summary>Test a trained head. Subject: run.</summary>
+    EvaluateHead,
+}
+
+/// <summary>Where a unit is.</summary>
+public enum UnitState
+{
+    /// <summary>Waits to be started.</summary>
+    Pending,
+
+    /// <summary>An attempt holds it, as long as its lease lasts.</summary>
+    Running,
+
+    /// <summary>Committed.</summary>
+    Done,
+
+    /// <summary>Given up; the runs that needed it have failed.</summary>
+    Failed,
+}
+
+/// <summary>Names a unit.</summary>
+/// <param name="Kind">What is done.</param>
+/// <param name="Subject">What it is done for.</param>
+/// <param name="Step">Which slice, range or shard; from 0.</param>
+public sealed record UnitKey(UnitKind Kind, string Subject, int Step)
+{
+    /// <summary>The subject of a run's own units.</summary>
+    public static string SubjectOf(Guid runId) => runId.ToString("D");
+
+    /// <summary>The run of a run's own unit.</summary>
+    public Guid RunId => Guid.ParseExact(Subject, "D");
+
+    /// <inheritdoc />
+    public override string ToString() => $"{Kind} {Subject} #{Step}";
+}
+
+/// <summary>
+/// One short unit of work and who holds it. The row is the fence: whoever starts, holds, commits or releases a unit does
+/// so by one guarded UPDATE of it. Table <c>work_units</c>.
+/// </summary>
+public sealed class WorkUnit
+{
+    /// <summary>Surrogate key.</summary>
+    public long Id { get; init; }
+
+    /// <summary>What is done.</summary>
+    public required UnitKind Kind { get; init; }
+
+    /// <summary>What it is done for.</summary>
+    public required string Subject { get; init; }
+
+    /// <summary>Which slice, range or shard.</summary>
+    public required int Step { get; init; }
+
+    /// <summary>Where it is.</summary>
+    public UnitState State { get; set; }
+
+    /// <summary>Token of the latest attempt; only its holder may commit.</summary>
+    public Guid? Attempt { get; set; }
+
+    /// <summary>Until when, by the database's clock, the attempt holds the unit without a further sign of life.</summary>
+    public DateTime? LeaseUntil { get; set; }
+
+    /// <summary>Attempts that were started and neither committed nor released cleanly.</summary>
+    public int Starts { get; set; }
+
+    /// <summary>What the latest failed attempt died of, where it could tell.</summary>
+    public string? LastError { get; set; }
+
+    /// <summary>When its message was last sent (UTC, database clock); null when it was not.</summary>
+    public DateTime? SentAt { get; set; }
+
+    /// <summary>When it was planned (UTC).</summary>
+    public DateTime CreatedAt { get; set; }
+
+    /// <summary>W3C trace context its message is sent in.</summary>
+    public string? TraceParent { get; set; }
+}
+
+/// <summary>One try at a unit, kept for people. Table <c>attempts</c>.</summary>
+public sealed class Attempt
+{
+    /// <summary>The token.</summary>
+    public required Guid Token { get; init; }
+
+    /// <summary>The unit.</summary>
+    public required long UnitId { get; init; }
+
+    /// <summary>Which process tried.</summary>
+    public required string Worker { get; init; }
+
+    /// <summary>When it was started (UTC).</summary>
+    public required DateTime StartedAt { get; init; }
+
+    /// <summary>When it ended (UTC); null while it runs, and for ever when its process was killed.</summary>
+    public DateTime? EndedAt { get; set; }
+
+    /// <summary>How it ended: done, released, lost or failed with the reason.</summary>
+    public string? Outcome { get; set; }
+}
