@@ -1,0 +1,148 @@
+using Distributed.Contracts;
+using MassTransit;
+using MassTransit.Logging;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+
+namespace Distributed.Messaging;
+
+/// <summary>Which consumers a host runs.</summary>
+public sealed class ConsumerSet
+{
+    internal List<Action<IBusRegistrationConfigurator>> Registrations { get; } = [];
+
+    internal List<(string Queue, Action<IReceiveEndpointConfigurator, IBusRegistrationContext> Configure)> Endpoints { get; } = [];
+
+    /// <summary>Adds the consumer of a kind of unit, on that kind's queue.</summary>
+    public ConsumerSet AddUnits<TConsumer, TMessage>()
+        where TConsumer : UnitConsumer<TMessage>
+        where TMessage : class, IUnitMessage
+    {
+        Registrations.Add(bus => bus.AddConsumer<TConsumer>());
+        Endpoints.Add((UnitRoutes.For<TMessage>().Queue, (endpoint, context) =>
+        {
+            // Units are sent to their queue by name; nothing is published to them.
+            endpoint.ConfigureConsumeTopology = false;
+            endpoint.ConfigureConsumer<TConsumer>(context);
+        }));
+        return this;
+    }
+
+    /// <summary>Adds the consumer of submissions, which may be plain JSON from any language.</summary>
+    public ConsumerSet AddSubmissions<TConsumer>()
+        where TConsumer : class, IConsumer<SubmitRun>
+    {
+        Registrations.Add(bus => bus.AddConsumer<TConsumer>());
+        Endpoints.Add((UnitRoutes.SubmitRunQueue, (endpoint, context) =>
+        {
+            endpoint.UseRawJsonDeserializer(isDefault: true);
+            endpoint.ConfigureConsumer<TConsumer>(context);
+        }));
+        return this;
+    }
+}
+
+/// <summary>Registers the bus in a host.</summary>
+public static class MessagingRegistration
+{
+    /// <summary>Name of the activity source of the bus.</summary>
+    public const string BusSourceName = DiagnosticHeaders.DefaultListenerName;
+
+    /// <summary>Adds the bus with some consumers, and what every host needs to handle units.</summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="connectionString">An AMQP URI, or <c>in-memory</c>.</param>
+    /// <param name="consumers">The consumers.</param>
+    /// <exception cref="ArgumentException">The connection string is neither.</exception>
+    public static IServiceCollection AddMessaging(this IServiceCollection services, string? connectionString, ConsumerSet consumers)
+    {
+        ArgumentNullException.ThrowIfNull(consumers);
+        var address = BrokerAddress.Parse(connectionString);
+        services.AddSingleton(address);
+        services.TryAddSingleton<UnitErrors>();
+        services.AddSingleton(new BusGate(address.IsInMemory));
+        services.AddSingleton<UnitDispatcher>();
+        services.AddSingleton<UnitWorker>();
+        services.AddSingleton<RunAnnouncer>();
+        services.AddSingleton<OutageRetry>();
+        if (address.IsInMemory)
+        {
+            services.AddSingleton<IQueueInspector, InMemoryQueueInspector>();
+        }
+        else
+        {
+            services.AddSingleton<RabbitConnections>();
+            services.AddSingleton<IQueueInspector, RabbitQueueInspector>();
+            services.AddSingleton<QueueTopology>();
+            services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<QueueTopology>());
+        }
+
+        services.AddMassTransit(bus =>
+        {
+            bus.DisableUsageTelemetry();
+            bus.AddBusObserver<BusGateObserver>();
+            consumers.Registrations.ForEach(register => register(bus));
+            if (address.IsInMemory)
+            {
+                bus.UsingInMemory((context, configurator) => ConfigureEndpoints(consumers, configurator, context, queue: null));
+            }
+            else
+            {
+                bus.UsingRabbitMq((context, configurator) =>
+                {
+                    ConfigureHost(configurator, address);
+                    ConfigureEndpoints(consumers, configurator, context, (endpoint, queue) => ConfigureQueue((IRabbitMqReceiveEndpointConfigurator)endpoint, queue));
+                });
+            }
+        });
+        return services;
+    }
+
+    /// <summary>Adds the watchdog; one host of a system needs it, more do no harm.</summary>
+    public static IServiceCollection AddWatchdog(this IServiceCollection services) => services.AddHostedService<Watchdog>();
+
+    private static void ConfigureHost(IRabbitMqBusFactoryConfigurator configurator, BrokerAddress address)
+    {
+        var uri = address.Uri!;
+        var (user, password) = address.Credentials;
+        configurator.Host(uri.Host, (ushort)(uri.IsDefaultPort || uri.Port < 0 ? (uri.Scheme == "amqps" ? 5671 : 5672) : uri.Port), address.VirtualHost, host =>
+        {
+            host.Username(user);
+            host.Password(password);
+            host.Heartbeat(TimeSpan.FromSeconds(10));
+            if (uri.Scheme == "amqps")
+            {
+                host.UseSsl();
+            }
+        });
+    }
+
+    private static void ConfigureQueue(IRabbitMqReceiveEndpointConfigurator endpoint, string queue)
+    {
+        endpoint.SetQuorumQueue();
+        foreach (var (name, value) in QueueTopology.Arguments(queue))
+        {
+            endpoint.SetQueueArgument(name, value!);
+        }
+    }
+
+    private static void ConfigureEndpoints<TEndpoint>(
+        ConsumerSet consumers,
+        IBusFactoryConfigurator<TEndpoint> configurator,
+        IBusRegistrationContext context,
+        Action<TEndpoint, string>? queue)
+        where TEndpoint : IReceiveEndpointConfigurator
+    {
+        foreach (var (name, configure) in consumers.Endpoints)
+        {
+            configurator.ReceiveEndpoint(name, endpoint =>
+            {
+                // One unit at a time: what a worker has not begun, another can take.
+                endpoint.PrefetchCount = 1;
+                endpoint.ConcurrentMessageLimit = 1;
+                queue?.Invoke(endpoint, name);
+                configure(endpoint, context);
+            });
+        }
+    }
+}

@@ -1,0 +1,50 @@
+using Distributed.Catalog;
+using Distributed.Storage;
+using Microsoft.Extensions.Logging;
+
+namespace Distributed.Messaging;
+
+/// <summary>Waits, where it stands, for a database or a volume that is away: outages never fail a run.</summary>
+public sealed partial class OutageRetry(TimeProvider time, ILogger<OutageRetry> logger)
+{
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
+
+    /// <summary>Runs an action until it ends in another way than by an outage.</summary>
+    public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> action, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(action);
+        for (var wait = TimeSpan.FromMilliseconds(200); ; wait = TimeSpan.FromTicks(Math.Min(LongestWait.Ticks, wait.Ticks * 2)))
+        {
+            try
+            {
+                return await action(cancellationToken);
+            }
+            catch (Exception exception) when (IsOutage(exception) && !cancellationToken.IsCancellationRequested)
+            {
+                LogOutage(exception, wait.TotalSeconds, exception.Message);
+            }
+
+            await Task.Delay(wait, time, cancellationToken);
+        }
+    }
+
+    /// <summary>Runs an action until it ends in another way than by an outage.</summary>
+    public Task RunAsync(Func<CancellationToken, Task> action, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(action);
+        return RunAsync(
+            async token =>
+            {
+                await action(token);
+                return true;
+            },
+            cancellationToken);
+    }
+
+    private static bool IsOutage(Exception exception) =>
+        CatalogOutage.Is(exception)
+        || (exception is IOException and not (StoredFileException or FileNotFoundException or DirectoryNotFoundException));
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Waiting {Seconds} s for the database or the volume: {Cause}")]
+    private partial void LogOutage(Exception exception, double seconds, string cause);
+}

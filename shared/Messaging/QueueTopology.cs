@@ -1,0 +1,65 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
+
+namespace Distributed.Messaging;
+
+/// <summary>
+/// Declares every queue in every host, so that no message is ever sent where nothing keeps it, whichever host starts first.
+/// </summary>
+internal sealed partial class QueueTopology(RabbitConnections connections, BusGate gate, ILogger<QueueTopology> logger) : BackgroundService
+{
+    /// <summary>A message given out this often without being acknowledged kills its consumers; it is put aside.</summary>
+    public const int DeliveryLimit = 20;
+
+    public static string DeadLetterExchange(string queue) => $"{queue}-dead-letter";
+
+    public static Dictionary<string, object?> Arguments(string queue) => new(StringComparer.Ordinal)
+    {
+        ["x-queue-type"] = "quorum",
+        ["x-delivery-limit"] = DeliveryLimit,
+        ["x-dead-letter-exchange"] = DeadLetterExchange(queue),
+    };
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (true)
+        {
+            try
+            {
+                await DeclareAsync(stoppingToken);
+                gate.TopologyDeclared();
+                return;
+            }
+            catch (Exception exception) when (exception is BrokerUnreachableException or AlreadyClosedException or IOException)
+            {
+                LogWaiting(exception.InnerException?.Message ?? exception.Message);
+            }
+
+            await Task.Delay(TimeSpan.FromSeconds(1), stoppingToken);
+        }
+    }
+
+    private async Task DeclareAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await connections.OpenAsync("topology", cancellationToken);
+        await using var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
+        foreach (var queue in UnitRoutes.All.Select(route => route.Queue).Append(UnitRoutes.SubmitRunQueue))
+        {
+            var deadLetter = DeadLetterExchange(queue);
+            await BindAsync(channel, deadLetter, new Dictionary<string, object?>(StringComparer.Ordinal) { ["x-queue-type"] = "quorum" }, cancellationToken);
+            await BindAsync(channel, queue, Arguments(queue), cancellationToken);
+        }
+    }
+
+    private static async Task BindAsync(IChannel channel, string name, Dictionary<string, object?> arguments, CancellationToken cancellationToken)
+    {
+        await channel.ExchangeDeclareAsync(name, ExchangeType.Fanout, durable: true, autoDelete: false, cancellationToken: cancellationToken);
+        await channel.QueueDeclareAsync(name, durable: true, exclusive: false, autoDelete: false, arguments, cancellationToken: cancellationToken);
+        await channel.QueueBindAsync(name, name, routingKey: "", cancellationToken: cancellationToken);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The broker cannot be reached: {Cause}; trying again")]
+    private partial void LogWaiting(string cause);
+}

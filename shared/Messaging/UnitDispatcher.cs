@@ -1,0 +1,46 @@
+using Distributed.Catalog;
+using MassTransit;
+
+namespace Distributed.Messaging;
+
+/// <summary>Sends the messages of planned units, in the traces of their runs.</summary>
+public sealed class UnitDispatcher(UnitLedger ledger, IBus bus, BusGate gate)
+{
+    /// <summary>Sends what is to be sent for some subjects now.</summary>
+    /// <param name="subjects">Runs, downloads, ingestions, feature sets.</param>
+    /// <param name="again">Whether to send those again that were sent but not started: a message may have been lost.</param>
+    /// <param name="cancellationToken">Stops waiting for broker or database.</param>
+    public async Task SendAsync(IEnumerable<string> subjects, bool again, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(subjects);
+        await gate.Open.WaitAsync(cancellationToken);
+        foreach (var subject in subjects.Distinct(StringComparer.Ordinal))
+        {
+            foreach (var unit in await ledger.TakeToSendAsync(subject, again, cancellationToken))
+            {
+                await SendAsync(unit, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Sends the message of one unit.</summary>
+    public async Task SendAsync(WorkUnit unit, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(unit);
+        using var trace = MessagingTelemetry.ContinueTrace("send unit", unit.TraceParent);
+        var route = UnitRoutes.For(unit.Kind);
+        var endpoint = await bus.GetSendEndpoint(new Uri($"exchange:{route.Queue}"));
+        await endpoint.Send(
+            (object)route.CreateMessage(unit.Subject, unit.Step),
+            route.MessageType,
+            Pipe.Execute<SendContext>(context =>
+            {
+                if (context.TryGetPayload<RabbitMqSendContext>(out var rabbit))
+                {
+                    // A message that no queue takes comes back as an error instead of vanishing.
+                    rabbit.Mandatory = true;
+                }
+            }),
+            cancellationToken);
+    }
+}

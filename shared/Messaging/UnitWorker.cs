@@ -1,0 +1,217 @@
+using System.Diagnostics;
+using Distributed.Catalog;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Distributed.Messaging;
+
+/// <summary>What a unit found out, to be written in the transaction that marks it done. May be called more than once, with a fresh context each time.</summary>
+public delegate Task UnitWrite(CatalogContext context, CancellationToken cancellationToken);
+
+/// <summary>The steps that differ between kinds of unit.</summary>
+public interface IUnitWork
+{
+    /// <summary>Does the work; changes nothing in the catalog.</summary>
+    /// <param name="lease">The unit and the attempt's token.</param>
+    /// <param name="cancellationToken">Cancelled when the unit is lost, its run is over or the host shuts down.</param>
+    /// <returns>What to write.</returns>
+    Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken);
+
+    /// <summary>Looks what follows from a unit that is done. Must be harmless to repeat.</summary>
+    /// <returns>Subjects that may have units to send.</returns>
+    Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken);
+}
+
+/// <summary>
+/// The life of a unit in a worker, the same for every kind: start by the fence, work with a heartbeat, commit, look what
+/// follows, send it; the caller acknowledges when this returns, so last of all.
+/// </summary>
+public sealed partial class UnitWorker(
+    UnitLedger ledger,
+    RunFlow runs,
+    UnitDispatcher dispatcher,
+    RunAnnouncer announcer,
+    CatalogMigration catalog,
+    UnitOptions options,
+    UnitErrors errors,
+    OutageRetry outages,
+    IHostApplicationLifetime lifetime,
+    ILogger<UnitWorker> logger)
+{
+    /// <summary>Names this process in the catalog.</summary>
+    public static string Name { get; } = $"{Environment.MachineName}/{Environment.ProcessId}";
+
+    /// <summary>Handles the message of a unit.</summary>
+    /// <param name="unit">The unit it names.</param>
+    /// <param name="redelivered">Whether the broker had given it to somebody before.</param>
+    /// <param name="sentAt">When it was sent, if known.</param>
+    /// <param name="work">What the kind does.</param>
+    /// <param name="cancellationToken">The consumer's token.</param>
+    public async Task ProcessAsync(UnitKey unit, bool redelivered, DateTime? sentAt, IUnitWork work, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
+        await catalog.Ready.WaitAsync(stopping.Token);
+        var start = await outages.RunAsync(token => ledger.StartAsync(unit, Name, redelivered, token), stopping.Token);
+        switch (start.Outcome)
+        {
+            case StartOutcome.Started:
+                if (sentAt is { } sent)
+                {
+                    MessagingTelemetry.RecordWait(unit.Kind, DateTime.UtcNow - sent);
+                }
+
+                await WorkAsync(start.Lease!, work, stopping.Token);
+                break;
+            case StartOutcome.Done:
+                await FollowUpAsync(unit, work, again: true, stopping.Token);
+                break;
+            case StartOutcome.Poisoned:
+                LogPoisoned(unit, options.MostStarts);
+                await FailAsync(
+                    unit,
+                    $"{unit.Kind} of step {unit.Step} was started {options.MostStarts} times without progress and is given up. "
+                    + (start.Detail is null ? "Each time the worker died: look at its log and its memory limit." : $"The last error was: {start.Detail}"),
+                    stopping.Token);
+                break;
+            default:
+                LogDropped(unit, start.Outcome);
+                break;
+        }
+    }
+
+    private async Task WorkAsync(UnitLease lease, IUnitWork work, CancellationToken stoppingToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        using var lost = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        using var heartbeatEnd = new CancellationTokenSource();
+        var heartbeat = HeartbeatAsync(lease, lost, heartbeatEnd.Token);
+        var outcome = "done";
+        try
+        {
+            var write = await outages.RunAsync(token => work.ExecuteAsync(lease, token), lost.Token);
+            if (await outages.RunAsync(token => ledger.CommitAsync(lease, (context, inner) => write(context, inner), token), lost.Token))
+            {
+                await FollowUpAsync(lease.Unit, work, again: false, stoppingToken);
+            }
+            else
+            {
+                outcome = "lost";
+                LogLost(lease.Unit);
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            outcome = "released";
+            await GiveBackAsync(lease);
+        }
+        catch (OperationCanceledException) when (lost.IsCancellationRequested)
+        {
+            outcome = "lost";
+            LogLost(lease.Unit);
+        }
+        catch (Exception exception) when (errors.IsPermanent(exception))
+        {
+            outcome = "failed";
+            LogFailed(exception, lease.Unit);
+            if (await outages.RunAsync(token => ledger.GiveUpAsync(lease, exception.Message, token), stoppingToken))
+            {
+                await FailAsync(lease.Unit, exception.Message, stoppingToken);
+            }
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            // A mistake of ours, or a fault that passes: others may try, and the ledger counts the starts.
+            outcome = "abandoned";
+            LogAbandoned(exception, lease.Unit);
+            await outages.RunAsync(token => ledger.AbandonAsync(lease, $"{exception.GetType().Name}: {exception.Message}", token), stoppingToken);
+            await outages.RunAsync(token => dispatcher.SendAsync([lease.Unit.Subject], again: false, token), stoppingToken);
+        }
+        finally
+        {
+            await heartbeatEnd.CancelAsync();
+            await heartbeat;
+            MessagingTelemetry.RecordUnit(lease.Unit.Kind, outcome, Stopwatch.GetElapsedTime(started));
+        }
+    }
+
+    private async Task FollowUpAsync(UnitKey unit, IUnitWork work, bool again, CancellationToken cancellationToken)
+    {
+        var subjects = await outages.RunAsync(token => work.FollowUpAsync(unit, token), cancellationToken);
+        await outages.RunAsync(token => dispatcher.SendAsync(subjects, again, token), cancellationToken);
+        if (unit.Kind == UnitKind.EvaluateHead)
+        {
+            await outages.RunAsync(announcer.AnnounceAsync, cancellationToken);
+        }
+    }
+
+    private async Task FailAsync(UnitKey unit, string reason, CancellationToken cancellationToken)
+    {
+        await outages.RunAsync(token => runs.FailAsync(unit.Subject, reason, token), cancellationToken);
+        await outages.RunAsync(announcer.AnnounceAsync, cancellationToken);
+    }
+
+    private async Task GiveBackAsync(UnitLease lease)
+    {
+        // The host's own grace period bounds this; what is not sent in it, the watchdog sends.
+        using var grace = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+        try
+        {
+            await ledger.ReleaseAsync(lease, grace.Token);
+            await dispatcher.SendAsync([lease.Unit.Subject], again: false, grace.Token);
+        }
+        catch (Exception exception) when (exception is OperationCanceledException || CatalogOutage.Is(exception))
+        {
+            LogNotGivenBack(exception, lease.Unit);
+        }
+    }
+
+    private async Task HeartbeatAsync(UnitLease lease, CancellationTokenSource lost, CancellationToken endToken)
+    {
+        using var timer = new PeriodicTimer(options.Heartbeat);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(endToken))
+            {
+                try
+                {
+                    if (!await ledger.ExtendAsync(lease, endToken))
+                    {
+                        await lost.CancelAsync();
+                        return;
+                    }
+                }
+                catch (Exception exception) when (CatalogOutage.Is(exception))
+                {
+                    // The commit's guard decides whether the unit was lost meanwhile.
+                    LogNoHeartbeat(exception, lease.Unit);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The unit has ended.
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Unit} was started {Starts} times without progress and is given up")]
+    private partial void LogPoisoned(UnitKey unit, int starts);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Unit} needs nothing from us: {Outcome}")]
+    private partial void LogDropped(UnitKey unit, StartOutcome outcome);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Unit} was taken by another worker or is not needed any more")]
+    private partial void LogLost(UnitKey unit);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Unit} failed for good")]
+    private partial void LogFailed(Exception exception, UnitKey unit);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Unit} failed unexpectedly and may be tried again")]
+    private partial void LogAbandoned(Exception exception, UnitKey unit);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Unit} could not be given back at shutdown; its lease will lapse")]
+    private partial void LogNotGivenBack(Exception exception, UnitKey unit);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "No heartbeat for {Unit}: the database cannot be reached")]
+    private partial void LogNoHeartbeat(Exception exception, UnitKey unit);
+}
