@@ -10,9 +10,6 @@ namespace Distributed.Datasets;
 /// <param name="Total">Length of the whole file in bytes; null where it is not given.</param>
 internal sealed record DownloadValidators(string? ETag, DateTimeOffset? LastModified, long? Total)
 {
-    /// <summary>Whether a changed file can be told from the same one.</summary>
-    public bool CanResume => ETag is not null || LastModified is not null;
-
     public RangeConditionHeaderValue? Condition =>
         ETag is not null ? new RangeConditionHeaderValue(EntityTagHeaderValue.Parse(ETag))
         : LastModified is { } time ? new RangeConditionHeaderValue(time)
@@ -36,10 +33,14 @@ internal sealed class PartialDownload
 
     public long Length => File.Exists(_path) ? new FileInfo(_path).Length : 0;
 
+    /// <summary>Whether halves of two different files would be noticed: by the server's validators, or by the hash at the end.</summary>
+    public bool CanResume(DownloadExpectation? expectation) =>
+        Validators is not null && (Validators.Condition is not null || expectation is { Md5: not null } or { Sha256: not null });
+
     /// <summary>The position to go on from: 0 where nothing is there, or where nobody could say whether it is the same file.</summary>
-    public long ResumeAt()
+    public long ResumeAt(DownloadExpectation? expectation)
     {
-        if (Validators is { CanResume: true } && Length > 0 && !(Length > Validators.Total))
+        if (CanResume(expectation) && Length > 0 && !(Length > Validators!.Total))
         {
             return Length;
         }

@@ -96,7 +96,7 @@ public static class ResumableDownload
     private static async Task<bool> ReceiveAsync(
         HttpClient http, Uri source, PartialDownload partial, DownloadExpectation? expectation, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
-        var start = partial.ResumeAt();
+        var start = partial.ResumeAt(expectation);
         if (start > 0 && start == partial.Validators?.Total)
         {
             return true;
@@ -117,7 +117,7 @@ public static class ResumableDownload
         }
 
         ThrowIfLengthDiffers(source, partial, expectation);
-        return await CopyAsync(source, response, partial, progress, cancellationToken);
+        return await CopyAsync(source, response, partial, expectation, progress, cancellationToken);
     }
 
     /// <summary>Looks at the answer and prepares the partial file for its body. False to ask again from the start.</summary>
@@ -142,7 +142,7 @@ public static class ResumableDownload
     }
 
     private static async Task<bool> CopyAsync(
-        Uri source, HttpResponseMessage response, PartialDownload partial, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
+        Uri source, HttpResponseMessage response, PartialDownload partial, DownloadExpectation? expectation, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
         var total = partial.Validators?.Total;
         var reported = 0L;
@@ -159,7 +159,7 @@ public static class ResumableDownload
             }
             catch (Exception exception) when (exception is HttpRequestException or IOException)
             {
-                if (received > 0)
+                if (received > 0 && partial.CanResume(expectation))
                 {
                     return false;
                 }
@@ -189,7 +189,7 @@ public static class ResumableDownload
             return true;
         }
 
-        return received > 0 ? false : throw new HttpRequestException($"'{source}' ended after {file.Length} of {total} bytes.");
+        return received > 0 && partial.CanResume(expectation) ? false : throw new HttpRequestException($"'{source}' ended after {file.Length} of {total} bytes.");
     }
 
     private static void ThrowIfLengthDiffers(Uri source, PartialDownload partial, DownloadExpectation? expectation)
