@@ -1,0 +1,164 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Distributed.Datasets;
+
+/// <summary>One usable image of a data set.</summary>
+/// <param name="Name">Its name in the source.</param>
+/// <param name="Sha256">SHA-256 of its source bytes.</param>
+/// <param name="Label">Index into the class names.</param>
+/// <param name="Split">The split that the source gives it.</param>
+public sealed record ManifestImage(string Name, string Sha256, int Label, SplitName Split);
+
+/// <summary>One image that was left out.</summary>
+/// <param name="Name">Its name in the source.</param>
+/// <param name="Reason">Why.</param>
+public sealed record QuarantinedImage(string Name, string Reason);
+
+/// <summary>Images that occur more than once, bit for bit.</summary>
+/// <param name="Groups">Number of different images that occur more than once.</param>
+/// <param name="WithinSplits">Number of images that repeat an earlier one of their own split.</param>
+/// <param name="AcrossSplits">Number of different images that occur in more than one split.</param>
+/// <param name="DifferentLabels">Number of different images that occur under more than one label.</param>
+public sealed record DuplicateSummary(int Groups, int WithinSplits, int AcrossSplits, int DifferentLabels);
+
+/// <summary>What a data set is, after every image has been looked at. The index of an image is its row in the packed pixels and in the features.</summary>
+/// <param name="DisplayName">What reports call it.</param>
+/// <param name="Format">How the source keeps its images.</param>
+/// <param name="Source">Root of the source.</param>
+/// <param name="Sha256">The identity of the data set: over each image's hash, label and given split in order, the class names and the folds.</param>
+/// <param name="ClassNames">Names of the classes; a label is an index into it.</param>
+/// <param name="Images">The usable images, in the order of the listing.</param>
+/// <param name="Quarantined">The images that were left out.</param>
+/// <param name="Folds">Given folds: each an array of indices into <paramref name="Images"/>; null where the source gives none.</param>
+/// <param name="Duplicates">Images that occur more than once.</param>
+public sealed record DatasetManifest(
+    string DisplayName,
+    SourceFormat Format,
+    string Source,
+    string Sha256,
+    IReadOnlyList<string> ClassNames,
+    IReadOnlyList<ManifestImage> Images,
+    IReadOnlyList<QuarantinedImage> Quarantined,
+    IReadOnlyList<int[]>? Folds,
+    DuplicateSummary Duplicates)
+{
+    /// <summary>Joins the listing with what packing found.</summary>
+    /// <param name="listing">The listing.</param>
+    /// <param name="packed">One record for every entry, in order: the slices one after the other.</param>
+    /// <exception cref="ArgumentException">The records are not one for every entry in order.</exception>
+    /// <exception cref="DatasetException">Too little is left to train and test a classifier; the message says of what and why.</exception>
+    public static DatasetManifest Create(DatasetListing listing, IEnumerable<PackedImage> packed)
+    {
+        ArgumentNullException.ThrowIfNull(listing);
+        ArgumentNullException.ThrowIfNull(packed);
+        var images = new List<ManifestImage>();
+        var quarantined = new List<QuarantinedImage>();
+        var rows = new int[listing.Entries.Count];
+        var entry = 0;
+        foreach (var image in packed)
+        {
+            if (image.Entry != entry || entry == listing.Entries.Count)
+            {
+                throw new ArgumentException($"The packed record of entry {image.Entry} stands where that of entry {entry} of {listing.Entries.Count} belongs.", nameof(packed));
+            }
+
+            var listed = listing.Entries[entry];
+            rows[entry++] = image.Quarantined is null ? images.Count : -1;
+            if (image.Quarantined is null)
+            {
+                images.Add(new ManifestImage(listed.Name, image.Sha256, listed.Label, listed.Split));
+            }
+            else
+            {
+                quarantined.Add(new QuarantinedImage(listed.Name, image.Quarantined));
+            }
+        }
+
+        if (entry != listing.Entries.Count)
+        {
+            throw new ArgumentException($"There are packed records of {entry} entries, and {listing.Entries.Count} were listed.", nameof(packed));
+        }
+
+        ThrowIfTooLittle(listing, images, quarantined);
+        var folds = Reindex(listing, rows);
+        return new DatasetManifest(
+            listing.DisplayName, listing.Format, listing.Root, Hash(images, listing.ClassNames, folds), listing.ClassNames, images, quarantined, folds, Summarize(images));
+    }
+
+    private static void ThrowIfTooLittle(DatasetListing listing, List<ManifestImage> images, List<QuarantinedImage> quarantined)
+    {
+        var first = quarantined.Count == 0 ? "" : $" {quarantined.Count} images were left out, the first, '{quarantined[0].Name}', because {quarantined[0].Reason}.";
+        if (images.Count == 0)
+        {
+            throw new DatasetException($"'{listing.Root}' has no usable images.{first}");
+        }
+
+        if (listing.ClassNames.Count < 2)
+        {
+            throw new DatasetException($"'{listing.Root}' has a single class, '{listing.ClassNames[0]}'. A classifier needs at least two.");
+        }
+
+        var learnable = images.Where(image => image.Split is SplitName.Train or SplitName.Unassigned).ToLookup(image => image.Label);
+        var empty = listing.ClassNames.Where((_, label) => !learnable.Contains(label)).ToList();
+        if (empty.Count > 0)
+        {
+            throw new DatasetException($"'{listing.Root}' has no usable images to train on for {DatasetSource.Plural(empty.Count, "class", "classes")} {DatasetSource.Quote(empty)}. Add images, or remove the class.{first}");
+        }
+
+        var unassigned = images.Count(image => image.Split == SplitName.Unassigned);
+        if (!images.Exists(image => image.Split == SplitName.Test) && unassigned <= listing.ClassNames.Count)
+        {
+            throw new DatasetException($"'{listing.Root}' has no usable test images{(unassigned > 0 ? ", and too few images to draw any: one a class stays for training" : "")}. Add images.{first}");
+        }
+    }
+
+    private static List<int[]>? Reindex(DatasetListing listing, int[] rows)
+    {
+        if (listing.Folds is null)
+        {
+            return null;
+        }
+
+        var train = Enumerable.Range(0, rows.Length).Where(index => listing.Entries[index].Split == SplitName.Train).Select(index => rows[index]).ToArray();
+        return [.. listing.Folds.Select(fold => fold.Select(index => train[index]).Where(row => row >= 0).ToArray())];
+    }
+
+    private static string Hash(List<ManifestImage> images, IReadOnlyList<string> classNames, List<int[]>? folds)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        // Each part begins with its count and each text with its length, so that no two data sets give the same bytes.
+        Append($"classes {classNames.Count}\n");
+        foreach (var name in classNames)
+        {
+            Append($"{Encoding.UTF8.GetByteCount(name)} {name}\n");
+        }
+
+        Append($"images {images.Count}\n");
+        foreach (var image in images)
+        {
+            Append($"{image.Sha256} {image.Label} {image.Split}\n");
+        }
+
+        Append($"folds {folds?.Count ?? 0}\n");
+        foreach (var fold in folds ?? [])
+        {
+            Append($"{string.Join(' ', fold)}\n");
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+
+        void Append(FormattableString text) => hash.AppendData(Encoding.UTF8.GetBytes(text.ToString(CultureInfo.InvariantCulture)));
+    }
+
+    private static DuplicateSummary Summarize(List<ManifestImage> images)
+    {
+        var groups = images.GroupBy(image => image.Sha256, StringComparer.Ordinal).Where(group => group.Skip(1).Any()).ToList();
+        return new DuplicateSummary(
+            groups.Count,
+            groups.Sum(group => group.Count() - group.Select(image => image.Split).Distinct().Count()),
+            groups.Count(group => group.Select(image => image.Split).Distinct().Skip(1).Any()),
+            groups.Count(group => group.Select(image => image.Label).Distinct().Skip(1).Any()));
+    }
+}

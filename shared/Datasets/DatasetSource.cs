@@ -1,0 +1,87 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Distributed.Datasets;
+
+/// <summary>Lists what a local directory holds: STL-10's binary files, or image files in class folders.</summary>
+public static class DatasetSource
+{
+    /// <summary>
+    /// Lists a source. A directory with <c>train_X.bin</c> (or with the folder <c>stl10_binary</c> that has it) is read as STL-10's
+    /// binary layout. Anything else is a folder of images: <c>train/</c>, <c>val/</c> (or <c>valid/</c>, <c>validation/</c>) and
+    /// <c>test/</c> with class folders below, or class folders alone, whose images are <see cref="SplitName.Unassigned"/>. Where there is
+    /// <c>train/</c> and <c>val/</c> but no <c>test/</c>, <c>val/</c> is the test split, so that no choice is made on the images that are reported;
+    /// where there is only <c>train/</c>, its images are unassigned. An outer folder that holds nothing but one folder of class or split folders is passed through.
+    /// </summary>
+    /// <param name="path">The directory. Archives go through <see cref="DatasetArchive"/> first.</param>
+    /// <param name="progress">Told about files and bytes looked at; may be null.</param>
+    /// <param name="cancellationToken">Stops the listing.</param>
+    /// <exception cref="DatasetException">The path is missing or is no directory, or what it holds is no data set; the message says what to change.</exception>
+    /// <exception cref="IOException">The directory cannot be read at the moment.</exception>
+    public static async Task<DatasetListing> ListAsync(string path, IProgress<ListingProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        var root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        if (File.Exists(root))
+        {
+            throw new DatasetException($"'{root}' is a file; a data set is a directory, or an archive (.tar.gz, .tgz, .tar, .zip) that is extracted first.");
+        }
+
+        if (!Directory.Exists(root))
+        {
+            throw new DatasetException($"'{root}' does not exist on this machine. Give a directory that every ingestion worker can read.");
+        }
+
+        var binaryRoot = new[] { root, Path.Combine(root, Stl10Files.Folder) }
+            .FirstOrDefault(directory => File.Exists(Path.Combine(directory, Stl10Files.TrainImages)));
+        var listing = binaryRoot is not null
+            ? await Stl10Layout.ListAsync(binaryRoot, progress, cancellationToken)
+            : await Task.Run(() => ImageFolderLayout.List(root, progress, cancellationToken), cancellationToken);
+        ThrowIfUnusable(listing);
+        return listing;
+    }
+
+    /// <summary>SHA-256 over relative path, length and last write of the files, in the order given.</summary>
+    internal static string Fingerprint(string root, IEnumerable<FileInfo> files)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var file in files)
+        {
+            var line = string.Create(CultureInfo.InvariantCulture, $"{RelativeName(root, file.FullName)}\0{file.Length}\0{file.LastWriteTimeUtc.Ticks}\n");
+            hash.AppendData(Encoding.UTF8.GetBytes(line));
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <summary>Path below the root with forward slashes on every system.</summary>
+    internal static string RelativeName(string root, string fullPath) =>
+        Path.GetRelativePath(root, fullPath).Replace(Path.DirectorySeparatorChar, '/');
+
+    private static void ThrowIfUnusable(DatasetListing listing)
+    {
+        if (listing.ClassNames.Count < 2)
+        {
+            throw new DatasetException($"'{listing.Root}' has a single class, '{listing.ClassNames[0]}'. A classifier needs at least two: add a folder (or a line of {Stl10Files.ClassNames}) for each class.");
+        }
+
+        var learnable = new int[listing.ClassNames.Count];
+        foreach (var entry in listing.Entries.Where(entry => entry.Split is SplitName.Train or SplitName.Unassigned))
+        {
+            learnable[entry.Label]++;
+        }
+
+        var empty = listing.ClassNames.Where((_, label) => learnable[label] == 0).ToList();
+        if (empty.Count > 0)
+        {
+            throw new DatasetException($"'{listing.Root}' has no images to train on for {Plural(empty.Count, "class", "classes")} {Quote(empty)}. Add images, or remove the class.");
+        }
+    }
+
+    internal static string Plural(int count, string one, string many) => count == 1 ? one : many;
+
+    /// <summary>A list for a message: the first few in quotes, and how many more there are.</summary>
+    internal static string Quote(List<string> names) =>
+        string.Join(", ", names.Take(5).Select(name => $"'{name}'")) + (names.Count > 5 ? $" and {names.Count - 5} more" : "");
+}

@@ -1,0 +1,110 @@
+using System.Runtime.InteropServices;
+using SkiaSharp;
+
+namespace Distributed.Datasets;
+
+/// <summary>
+/// Decodes image files (JPEG, PNG, WebP, BMP, GIF and whatever else the codec reads) to RGB. The pixels are those of the file:
+/// colour profiles are not applied (as PIL does not), transparency is composed on white, and the EXIF orientation is carried out.
+/// Of an animation the first frame is taken. The codec is SkiaSharp, and this type is the only one that knows.
+/// </summary>
+public static class ImageDecoder
+{
+    /// <summary>The most pixels an image may have. It bounds the memory one image costs: 7 bytes a pixel while decoding.</summary>
+    public const long MaximalPixels = 50_000_000;
+
+    /// <summary>The fewest pixels a side may have; less shows nothing to learn from.</summary>
+    public const int MinimalSide = 8;
+
+    /// <summary>Decodes one file.</summary>
+    /// <param name="encoded">The whole file.</param>
+    /// <returns>The image as it is to be looked at.</returns>
+    /// <exception cref="ImageRejectedException">The bytes are no image, are cut short or damaged, or the image is too small or too large.</exception>
+    public static RgbImage Decode(ReadOnlySpan<byte> encoded)
+    {
+        if (encoded.IsEmpty)
+        {
+            throw new ImageRejectedException("the file is empty");
+        }
+
+        unsafe
+        {
+            fixed (byte* bytes = encoded)
+            {
+                using var data = SKData.Create((IntPtr)bytes, encoded.Length);
+                using var codec = SKCodec.Create(data) ?? throw new ImageRejectedException("the file is not an image of a known format, or its header is damaged");
+                return Decode(codec);
+            }
+        }
+    }
+
+    private static RgbImage Decode(SKCodec codec)
+    {
+        var (width, height) = (codec.Info.Width, codec.Info.Height);
+        if (width < MinimalSide || height < MinimalSide)
+        {
+            throw new ImageRejectedException($"the image is {width}×{height} pixels; each side needs at least {MinimalSide}");
+        }
+
+        if ((long)width * height > MaximalPixels)
+        {
+            throw new ImageRejectedException($"the image is {width}×{height} pixels; the most is {MaximalPixels / 1_000_000} million in all");
+        }
+
+        // Without a colour space in the target nothing is converted. Unpremultiplied: dark colours keep their bits under transparency.
+        var opaque = codec.Info.AlphaType == SKAlphaType.Opaque;
+        var target = new SKImageInfo(width, height, SKColorType.Rgba8888, opaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul, colorspace: null);
+        unsafe
+        {
+            var pixels = (byte*)NativeMemory.Alloc((nuint)target.BytesSize64);
+            try
+            {
+                var result = codec.GetPixels(target, (IntPtr)pixels);
+                if (result != SKCodecResult.Success)
+                {
+                    throw new ImageRejectedException(Reason(result));
+                }
+
+                return ImageOrientation.Apply(ToRgb(pixels, width, height, opaque), (int)codec.EncodedOrigin);
+            }
+            finally
+            {
+                NativeMemory.Free(pixels);
+            }
+        }
+    }
+
+    private static unsafe RgbImage ToRgb(byte* rgba, int width, int height, bool opaque)
+    {
+        var rgb = GC.AllocateUninitializedArray<byte>(width * height * 3);
+        var source = rgba;
+        for (var target = 0; target < rgb.Length; target += 3, source += 4)
+        {
+            var alpha = opaque ? 255 : source[3];
+            rgb[target] = OnWhite(source[0], alpha);
+            rgb[target + 1] = OnWhite(source[1], alpha);
+            rgb[target + 2] = OnWhite(source[2], alpha);
+        }
+
+        return new RgbImage(width, height, rgb);
+    }
+
+    private static byte OnWhite(int value, int alpha)
+    {
+        if (alpha == 255)
+        {
+            return (byte)value;
+        }
+
+        // Division by 255, rounded, in two shifts: exact for every 16-bit value (and what PIL's paste does).
+        var sum = (value * alpha) + (255 * (255 - alpha)) + 128;
+        return (byte)(((sum >> 8) + sum) >> 8);
+    }
+
+    private static string Reason(SKCodecResult result) => result switch
+    {
+        SKCodecResult.IncompleteInput => "the file is cut short",
+        SKCodecResult.ErrorInInput => "the image data is damaged",
+        _ => $"the image cannot be decoded ({result})",
+    };
+}

@@ -1,0 +1,104 @@
+using System.Security.Cryptography;
+
+namespace Distributed.Datasets;
+
+/// <summary>What became of one listed image.</summary>
+/// <param name="Entry">Index into <see cref="DatasetListing.Entries"/>.</param>
+/// <param name="Sha256">SHA-256 of its source bytes: the file, or its 27,648 bytes of the binary file.</param>
+/// <param name="Width">Width of the source image in pixels; 0 for a quarantined one.</param>
+/// <param name="Height">Height of the source image in pixels; 0 for a quarantined one.</param>
+/// <param name="Quarantined">Why it was left out; null for a good image, whose pixels are in the pack.</param>
+public sealed record PackedImage(int Entry, string Sha256, int Width, int Height, string? Quarantined);
+
+/// <summary>Decodes a slice of a listing, makes its images square, and writes them as raw bytes.</summary>
+public static class ImagePacker
+{
+    /// <summary>Larger files than this are quarantined unread; no image within the pixel limit needs as much.</summary>
+    public const long MaximalFileBytes = 256L << 20;
+
+    /// <summary>
+    /// Packs the images <paramref name="first"/> to <paramref name="first"/> + <paramref name="count"/> - 1. Decoding runs on all cores; a few images
+    /// a core are in memory. An image that cannot be used is quarantined with its reason, and stops nothing.
+    /// </summary>
+    /// <param name="listing">The listing.</param>
+    /// <param name="first">Index of the first entry.</param>
+    /// <param name="count">Number of entries.</param>
+    /// <param name="size">Side of the packed images, in pixels.</param>
+    /// <param name="fit">How images become square.</param>
+    /// <param name="destination">Receives the good images in order of their entries: each size × size × 3 bytes, RGB, row by row.</param>
+    /// <param name="cancellationToken">Stops the packing.</param>
+    /// <returns>One record an entry, in order.</returns>
+    /// <exception cref="IOException">A file vanished or the disk fails.</exception>
+    /// <exception cref="DatasetException">A file may not be read, or a binary file is shorter than when it was listed.</exception>
+    public static async Task<IReadOnlyList<PackedImage>> PackAsync(
+        DatasetListing listing, int first, int count, int size, FitMode fit, Stream destination, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(listing);
+        ArgumentNullException.ThrowIfNull(destination);
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(size);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, listing.Entries.Count - first);
+
+        using var source = new ImageSource(listing);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var cores = new SemaphoreSlim(Environment.ProcessorCount);
+        var window = new Queue<Task<(PackedImage Image, byte[]? Pixels)>>();
+        var packed = new List<PackedImage>(count);
+        try
+        {
+            for (var next = first; packed.Count < count;)
+            {
+                while (next < first + count && window.Count < 4 * Environment.ProcessorCount)
+                {
+                    var entry = next++;
+                    window.Enqueue(Task.Run(() => PackOneAsync(source, entry, size, fit, cores, stop.Token), stop.Token));
+                }
+
+                var (image, pixels) = await window.Dequeue();
+                if (pixels is not null)
+                {
+                    await destination.WriteAsync(pixels, cancellationToken);
+                }
+
+                packed.Add(image);
+            }
+
+            return packed;
+        }
+        finally
+        {
+            // After an error the others must not outlive what they use; their own errors say nothing new.
+            await stop.CancelAsync();
+            await Task.WhenAll(window).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+    }
+
+    private static async Task<(PackedImage Image, byte[]? Pixels)> PackOneAsync(
+        ImageSource source, int entry, int size, FitMode fit, SemaphoreSlim cores, CancellationToken cancellationToken)
+    {
+        await cores.WaitAsync(cancellationToken);
+        try
+        {
+            var bytes = await source.ReadAsync(entry, cancellationToken);
+            if (bytes.Content is null)
+            {
+                return (new PackedImage(entry, bytes.Sha256, 0, 0, bytes.Refused), null);
+            }
+
+            try
+            {
+                var image = source.Decode(bytes.Content);
+                return (new PackedImage(entry, bytes.Sha256, image.Width, image.Height, null), ImageFitting.Fit(image, size, fit));
+            }
+            catch (ImageRejectedException rejected)
+            {
+                return (new PackedImage(entry, bytes.Sha256, 0, 0, rejected.Message), null);
+            }
+        }
+        finally
+        {
+            cores.Release();
+        }
+    }
+}

@@ -1,0 +1,117 @@
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text.Json;
+
+namespace Distributed.Datasets;
+
+/// <summary>What the server said about the file that a partial download is of.</summary>
+/// <param name="ETag">Strong entity tag with its quotes; null where there is none.</param>
+/// <param name="LastModified">Time of the last change; null where it is not given.</param>
+/// <param name="Total">Length of the whole file in bytes; null where it is not given.</param>
+internal sealed record DownloadValidators(string? ETag, DateTimeOffset? LastModified, long? Total)
+{
+    public RangeConditionHeaderValue? Condition =>
+        ETag is not null ? new RangeConditionHeaderValue(EntityTagHeaderValue.Parse(ETag))
+        : LastModified is { } time ? new RangeConditionHeaderValue(time)
+        : null;
+}
+
+/// <summary>The partial file and, beside it, the validators.</summary>
+internal sealed class PartialDownload
+{
+    private readonly string _path;
+    private readonly string _validatorsPath;
+
+    public PartialDownload(string path)
+    {
+        _path = path;
+        _validatorsPath = path + ".json";
+        Validators = ReadValidators();
+    }
+
+    public DownloadValidators? Validators { get; private set; }
+
+    public long Length => File.Exists(_path) ? new FileInfo(_path).Length : 0;
+
+    /// <summary>Whether halves of two different files would be noticed: by the server's validators, or by the hash at the end.</summary>
+    public bool CanResume(DownloadExpectation? expectation) =>
+        Validators is not null && (Validators.Condition is not null || expectation is { Md5: not null } or { Sha256: not null });
+
+    /// <summary>The position to go on from: 0 where nothing is there, or where nobody could say whether it is the same file.</summary>
+    public long ResumeAt(DownloadExpectation? expectation)
+    {
+        if (CanResume(expectation) && Length > 0 && !(Length > Validators!.Total))
+        {
+            return Length;
+        }
+
+        Delete();
+        return 0;
+    }
+
+    /// <summary>Whether a partial answer belongs to what is there.</summary>
+    public bool Continues(HttpResponseMessage response, long start)
+    {
+        var range = response.Content.Headers.ContentRange;
+        var said = Read(response, range?.Length);
+        return range?.From == start
+            && said.Total == Validators!.Total
+            && (said.ETag is null || said.ETag == Validators.ETag)
+            && (said.LastModified is null || said.LastModified == Validators.LastModified);
+    }
+
+    /// <summary>Starts over with a whole answer.</summary>
+    public async Task RestartAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        Delete();
+        Validators = Read(response, response.Content.Headers.ContentLength);
+        // Written before the first byte: a partial file never lacks its validators.
+        var temporary = _validatorsPath + ".new";
+        await File.WriteAllBytesAsync(temporary, JsonSerializer.SerializeToUtf8Bytes(Validators, DatasetJson.Options), cancellationToken);
+        File.Move(temporary, _validatorsPath, overwrite: true);
+    }
+
+    public FileStream OpenForAppending() =>
+        new(_path, FileMode.Append, FileAccess.Write, FileShare.Read, 0, FileOptions.Asynchronous);
+
+    public async Task<string> HashAsync(HashAlgorithmName algorithm, CancellationToken cancellationToken)
+    {
+        await using var file = new FileStream(_path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 20, FileOptions.Asynchronous | FileOptions.SequentialScan);
+        return Convert.ToHexStringLower(await CryptographicOperations.HashDataAsync(algorithm, file, cancellationToken));
+    }
+
+    public void MoveTo(string target)
+    {
+        File.Move(_path, target, overwrite: true);
+        Delete();
+    }
+
+    public void Delete()
+    {
+        File.Delete(_path);
+        File.Delete(_validatorsPath);
+        Validators = null;
+    }
+
+    // A weak tag may stay the same over a change of bytes, so it cannot join two halves.
+    private static DownloadValidators Read(HttpResponseMessage response, long? total) =>
+        new(response.Headers.ETag is { IsWeak: false } tag ? tag.Tag : null, response.Content.Headers.LastModified, total);
+
+    private DownloadValidators? ReadValidators()
+    {
+        if (!File.Exists(_validatorsPath))
+        {
+            return null;
+        }
+
+        try
+        {
+            return JsonSerializer.Deserialize<DownloadValidators>(File.ReadAllBytes(_validatorsPath), DatasetJson.Options);
+        }
+        catch (JsonException)
+        {
+            // Without validators the download starts over, which is right whatever happened to them.
+            return null;
+        }
+    }
+}
