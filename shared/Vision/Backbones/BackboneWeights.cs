@@ -1,0 +1,196 @@
+using System.Security.Cryptography;
+using System.Text.RegularExpressions;
+using TorchSharp;
+
+namespace Distributed.Vision;
+
+/// <summary>The weights of a convolutional base, under torchvision's names without the prefix <c>features.</c>.</summary>
+/// <remarks>
+/// Understands the names of torchvision and of timm, with and without prefix, and the older spelling <c>norm.1</c> for
+/// <c>norm1</c>. The classifier and the batch counters are left out: neither takes part in features.
+/// </remarks>
+internal sealed partial class BackboneWeights
+{
+    private const int MostNamesInAnError = 20;
+
+    private readonly Dictionary<string, TensorData> _tensors;
+
+    private BackboneWeights(Dictionary<string, TensorData> tensors, string source, string sha256, string origin, Preprocessing preprocessing)
+    {
+        _tensors = tensors;
+        Source = source;
+        Sha256 = sha256;
+        Origin = origin;
+        Preprocessing = preprocessing;
+    }
+
+    /// <summary>What errors call the weights.</summary>
+    public string Source { get; }
+
+    public string Sha256 { get; }
+
+    /// <summary>Where the weights come from, for people.</summary>
+    public string Origin { get; }
+
+    public Preprocessing Preprocessing { get; }
+
+    /// <summary>Reads a safetensors or .pth file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="title">What people call it.</param>
+    /// <exception cref="WeightsException">The file is neither, is damaged, or two of its names mean the same tensor.</exception>
+    public static BackboneWeights Load(string path, string title)
+    {
+        IReadOnlyDictionary<string, string> metadata = new Dictionary<string, string>();
+        var tensors = new Dictionary<string, TensorData>();
+        void Add(string name, Func<TensorData> read)
+        {
+            if (CanonicalName(name) is { } canonical && !tensors.TryAdd(canonical, read()))
+            {
+                throw new WeightsException($"Two tensors of '{path}' mean '{canonical}'; the second is '{name}'.");
+            }
+        }
+
+        if (path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))
+        {
+            using var file = SafetensorsFile.Open(path);
+            metadata = file.Metadata;
+            foreach (var name in file.Tensors.Keys)
+            {
+                Add(name, () => file.ReadData(name));
+            }
+        }
+        else
+        {
+            foreach (var (name, tensor) in PytorchCheckpoint.Read(path))
+            {
+                Add(name, () => tensor);
+            }
+        }
+
+        return new BackboneWeights(tensors, $"'{path}'", HashOf(path), OriginOf(title, metadata), PreprocessingOf(path, metadata));
+    }
+
+    /// <summary>Draws weights: convolutions as torchvision does (He et al., 2015: normal, by fan-in), normalisations that change nothing.</summary>
+    public static BackboneWeights Random(DenseNetArchitecture architecture, int seed)
+    {
+        using var network = new DenseNet(architecture);
+        var tensors = new Dictionary<string, TensorData>();
+        var index = 0;
+        foreach (var (name, target) in Targets(network))
+        {
+            var shape = target.shape;
+            var values = new float[target.numel()];
+            if (shape is [_, var inputs, var height, var width])
+            {
+                var random = new SeededRandom(SeededRandom.Hash(seed, index++));
+                var deviation = Math.Sqrt(2.0 / (inputs * height * width));
+                for (var i = 0; i < values.Length; i++)
+                {
+                    values[i] = (float)(deviation * random.NextNormal());
+                }
+            }
+            else if (name.EndsWith(".weight", StringComparison.Ordinal) || name.EndsWith(".running_var", StringComparison.Ordinal))
+            {
+                Array.Fill(values, 1);
+            }
+
+            tensors.Add(name, TensorData.FromValues(values, shape));
+        }
+
+        var recipe = $"random weights of seed {seed}: they have learned nothing";
+        var sha256 = Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes($"kaiming-normal splitmix64 {architecture.Name} {seed}")));
+        return new BackboneWeights(tensors, $"Random weights of {architecture.Name}", sha256, recipe, Preprocessing.Imagenet);
+    }
+
+    /// <summary>The architecture whose last normalisation is as wide as the file's.</summary>
+    /// <exception cref="WeightsException">None is.</exception>
+    public DenseNetArchitecture FindArchitecture()
+    {
+        var width = _tensors.GetValueOrDefault("norm5.weight")?.ElementCount;
+        return DenseNetArchitecture.All.FirstOrDefault(known => known.FeatureSize == width)
+            ?? throw new WeightsException($"{Source} holds no DenseNet: its 'features.norm5.weight' {(width is null ? "is missing" : $"has {width} elements")}, where {string.Join(", ", DenseNetArchitecture.All.Select(known => $"{known.FeatureSize} make a {known.Name}"))}.");
+    }
+
+    /// <summary>Copies the weights into a network, every one of them or none.</summary>
+    /// <exception cref="WeightsException">Tensors are missing, left over, or of another shape or type; the message lists them.</exception>
+    public void CopyTo(DenseNet network, DenseNetArchitecture architecture)
+    {
+        var targets = Targets(network).ToDictionary();
+        var problems = new List<string>();
+        Report(problems, "missing", targets.Keys.Where(name => !_tensors.ContainsKey(name)));
+        Report(problems, "not part of it", _tensors.Keys.Where(name => !targets.ContainsKey(name)));
+        var shared = targets.Where(pair => _tensors.ContainsKey(pair.Key)).Select(pair => (Name: pair.Key, Wanted: pair.Value.shape, Found: _tensors[pair.Key])).ToList();
+        Report(problems, "of another shape", shared.Where(pair => !pair.Wanted.AsSpan().SequenceEqual(pair.Found.Shape))
+            .Select(pair => $"{pair.Name} [{string.Join(", ", pair.Found.Shape)}] instead of [{string.Join(", ", pair.Wanted)}]"));
+        Report(problems, "no floating-point numbers", shared.Where(pair => !torch.is_floating_point(pair.Found.Type)).Select(pair => $"{pair.Name} ({pair.Found.Type})"));
+        if (problems.Count > 0)
+        {
+            throw new WeightsException($"{Source} does not hold the weights of {architecture.Name}: {string.Join("; ", problems)}.");
+        }
+
+        using var withoutGradients = torch.no_grad();
+        foreach (var (name, target) in targets)
+        {
+            using var values = TensorData.FromValues(_tensors[name].ToSingles(), target.shape).ToTensor();
+            target.copy_(values);
+        }
+    }
+
+    private static IEnumerable<KeyValuePair<string, torch.Tensor>> Targets(DenseNet network) =>
+        network.state_dict().Where(pair => CanonicalName(pair.Key) is not null).OrderBy(pair => pair.Key, StringComparer.Ordinal);
+
+    private static void Report(List<string> problems, string what, IEnumerable<string> names)
+    {
+        var all = names.Order(StringComparer.Ordinal).ToList();
+        if (all.Count > 0)
+        {
+            var more = all.Count > MostNamesInAnError ? $" and {all.Count - MostNamesInAnError} more" : "";
+            problems.Add($"{what} ({all.Count}): {string.Join(", ", all.Take(MostNamesInAnError))}{more}");
+        }
+    }
+
+    private static string? CanonicalName(string name)
+    {
+        if (name.StartsWith("classifier.", StringComparison.Ordinal) || name.EndsWith(".num_batches_tracked", StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        const string prefix = "features.";
+        var bare = name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : name;
+        return OldSpelling().Replace(bare, "${kind}${number}");
+    }
+
+    [GeneratedRegex(@"(?<=\.)(?<kind>norm|conv)\.(?<number>[12])(?=\.)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex OldSpelling();
+
+    private static string HashOf(string path)
+    {
+        using var stream = File.OpenRead(path);
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
+    }
+
+    private static string OriginOf(string title, IReadOnlyDictionary<string, string> metadata)
+    {
+        var training = metadata.TryGetValue("trained_on", out var data) ? $", trained on {data}" : "";
+        var accuracy = metadata.TryGetValue("test_accuracy", out var measured) ? $", accuracy {measured}" : "";
+        return $"{title}{training}{accuracy}";
+    }
+
+    private static Preprocessing PreprocessingOf(string path, IReadOnlyDictionary<string, string> metadata)
+    {
+        if (!metadata.TryGetValue("mean", out var mean) || !metadata.TryGetValue("std", out var std))
+        {
+            return Preprocessing.Imagenet;
+        }
+
+        try
+        {
+            return new Preprocessing([.. mean.Split(',').Select(float.Parse)], [.. std.Split(',').Select(float.Parse)]);
+        }
+        catch (Exception failure) when (failure is FormatException or ArgumentException)
+        {
+            throw new WeightsException($"The metadata of '{path}' says mean '{mean}' and std '{std}'; three numbers each, separated by commas, are expected.", failure);
+        }
+    }
+}

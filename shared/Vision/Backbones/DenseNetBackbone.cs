@@ -1,0 +1,94 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Distributed.Vision;
+
+/// <summary>A DenseNet as a backbone, computed layer by layer with LibTorch's own operators.</summary>
+internal sealed class DenseNetBackbone : IBackbone
+{
+    private readonly DenseNetArchitecture _architecture;
+    private readonly BackboneWeights _weights;
+    private readonly DenseNet _network;
+    private readonly Tensor _mean;
+    private readonly Tensor _std;
+
+    public DenseNetBackbone(DenseNetArchitecture architecture, BackboneWeights weights, Precision precision, Device device)
+    {
+        _architecture = architecture;
+        _weights = weights;
+        Precision = precision;
+        Device = device;
+        _network = new DenseNet(architecture);
+        try
+        {
+            weights.CopyTo(_network, architecture);
+            if (precision == Precision.Bf16)
+            {
+                _network.to(ScalarType.BFloat16);
+            }
+
+            _network.to(device);
+        }
+        catch
+        {
+            _network.Dispose();
+            throw;
+        }
+
+        _mean = PerChannel(weights.Preprocessing.Mean);
+        _std = PerChannel(weights.Preprocessing.Std);
+    }
+
+    public string Name => _architecture.Name;
+
+    public string Sha256 => _weights.Sha256;
+
+    public string Origin => $"{_architecture.Title}, {_weights.Origin}";
+
+    public int FeatureSize => _architecture.FeatureSize;
+
+    public int SmallestInput => DenseNetArchitecture.SmallestInput;
+
+    public Preprocessing Preprocessing => _weights.Preprocessing;
+
+    public Precision Precision { get; }
+
+    public Device Device { get; }
+
+    public IBackbone ConvertTo(Precision precision, Device device) => new DenseNetBackbone(_architecture, _weights, precision, device);
+
+    public Tensor Features(Tensor images)
+    {
+        ArgumentNullException.ThrowIfNull(images);
+        var shape = images.shape;
+        if (images.dtype != ScalarType.Byte || shape is not [_, _, _, 3] || Math.Min(shape[1], shape[2]) < SmallestInput)
+        {
+            throw new ArgumentException($"{Name} takes uint8 images [n, height, width, 3] of at least {SmallestInput} px, not {images.dtype} [{string.Join(", ", shape)}].", nameof(images));
+        }
+
+        using var withoutGradients = no_grad();
+        using var scope = NewDisposeScope();
+        var pixels = images.to(Device).to(ScalarType.Float32).div_(255).sub_(_mean).div_(_std);
+        if (Precision == Precision.Bf16)
+        {
+            pixels = pixels.to(ScalarType.BFloat16);
+        }
+
+        // The view keeps the channels last in memory, for which LibTorch has the faster kernels.
+        var features = _network.forward(pixels.permute(0, 3, 1, 2));
+        return features.to(ScalarType.Float32).MoveToOuterDisposeScope();
+    }
+
+    public void Dispose()
+    {
+        _network.Dispose();
+        _mean.Dispose();
+        _std.Dispose();
+    }
+
+    private Tensor PerChannel(float[] values)
+    {
+        using var plain = TensorData.FromValues(values, 3).ToTensor();
+        return plain.to(Device, copy: true).DetachFromDisposeScope();
+    }
+}

@@ -1,0 +1,76 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
+
+namespace Distributed.Vision;
+
+/// <summary>
+/// Turns images into features in batches. The batches are cut from the first image on, always alike, so that the same
+/// images in the same call give the same bits on one processor model and thread count.
+/// </summary>
+/// <remarks>Not for several threads at once; see <see cref="IBackbone"/>.</remarks>
+public sealed class FeatureExtractor : IDisposable
+{
+    /// <summary>Images that are computed together where nothing else is known to be better.</summary>
+    public const int DefaultBatchSize = 32;
+
+    private readonly IBackbone _backbone;
+
+    /// <summary>Prepares extraction.</summary>
+    /// <param name="backbone">Weights; they are copied, and the caller keeps the backbone.</param>
+    /// <param name="precision">Arithmetic; it changes features in their third digit.</param>
+    /// <param name="device">Where to compute.</param>
+    /// <param name="batchSize">Images that are computed together, at least 1.</param>
+    public FeatureExtractor(IBackbone backbone, Precision precision, torch.Device device, int batchSize = DefaultBatchSize)
+    {
+        ArgumentNullException.ThrowIfNull(backbone);
+        ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
+        BatchSize = batchSize;
+        _backbone = backbone.ConvertTo(precision, device);
+    }
+
+    /// <summary>Images that are computed together.</summary>
+    public int BatchSize { get; }
+
+    /// <summary>Numbers an image is turned into.</summary>
+    public int FeatureSize => _backbone.FeatureSize;
+
+    /// <summary>Computes features.</summary>
+    /// <param name="images">uint8 RGB, [count, size, size, 3].</param>
+    /// <param name="count">Images.</param>
+    /// <param name="size">Height and width, pixels.</param>
+    /// <param name="features">Receives count × <see cref="FeatureSize"/> numbers, row-major.</param>
+    /// <param name="cancellationToken">Looked at between batches.</param>
+    /// <exception cref="ArgumentException">A span has another length, or the images are too small for the backbone.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; the features are incomplete.</exception>
+    public void Extract(ReadOnlySpan<byte> images, int count, int size, Span<float> features, CancellationToken cancellationToken = default)
+    {
+        var imageLength = checked(size * size * 3);
+        if (images.Length != (long)count * imageLength || features.Length != (long)count * FeatureSize)
+        {
+            throw new ArgumentException($"{count} images of {size} px are {(long)count * imageLength} bytes and {(long)count * FeatureSize} features, not {images.Length} and {features.Length}.");
+        }
+
+        for (var first = 0; first < count; first += BatchSize)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var taken = Math.Min(BatchSize, count - first);
+            using var scope = torch.NewDisposeScope();
+            var batch = torch.empty([taken, size, size, 3], dtype: torch.ScalarType.Byte);
+            images.Slice(first * imageLength, taken * imageLength).CopyTo(batch.bytes);
+            var result = _backbone.Features(batch).cpu().contiguous();
+            result.bytes.CopyTo(MemoryMarshal.AsBytes(features.Slice(first * FeatureSize, taken * FeatureSize)));
+        }
+    }
+
+    /// <summary>Computes features into a new matrix.</summary>
+    /// <inheritdoc cref="Extract(ReadOnlySpan{byte}, int, int, Span{float}, CancellationToken)"/>
+    public FeatureMatrix Extract(ReadOnlySpan<byte> images, int count, int size, CancellationToken cancellationToken = default)
+    {
+        var values = new float[checked(count * FeatureSize)];
+        Extract(images, count, size, values, cancellationToken);
+        return new FeatureMatrix(values, count, FeatureSize);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _backbone.Dispose();
+}

@@ -1,0 +1,23 @@
+namespace Distributed.Vision;
+
+/// <summary>A weight, feature or checkpoint file is not what it has to be. The message names the file, the key and the value.</summary>
+/// <remarks>Permanent: reading the same file again fails the same way.</remarks>
+public sealed class WeightsException : Exception
+{
+    /// <summary>Creates the error with a message that names file, key, value and remedy.</summary>
+    public WeightsException(string message)
+        : base(message)
+    {
+    }
+
+    /// <summary>Creates the error with a message that names file, key, value and remedy, and what caused it.</summary>
+    public WeightsException(string message, Exception innerException)
+        : base(message, innerException)
+    {
+    }
+
+    /// <summary>Creates the error without details.</summary>
+    public WeightsException()
+    {
+    }
+}
