@@ -1,0 +1,116 @@
+using Distributed.Catalog;
+using Distributed.Messaging;
+using Distributed.Storage;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using OpenTelemetry;
+using OpenTelemetry.Logs;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
+
+namespace Distributed.ServiceDefaults;
+
+/// <summary>What every host has: catalog, bus, volume, telemetry, health, a bounded shutdown.</summary>
+public static class ServiceDefaults
+{
+    /// <summary>Prefix of the names of all our activity sources and meters.</summary>
+    private const string OwnSources = "Distributed.*";
+
+    /// <summary>Tag of the health checks that readiness asks; liveness asks none.</summary>
+    private const string ReadyTag = "ready";
+
+    /// <summary>Adds the defaults to a host.</summary>
+    /// <param name="builder">The host.</param>
+    /// <param name="serviceName">Its name in telemetry, as in <c>training</c>.</param>
+    /// <param name="consumers">What it consumes.</param>
+    /// <exception cref="ArgumentException">ConnectionStrings:Catalog, ConnectionStrings:RabbitMq or Volume:Root is missing.</exception>
+    public static void AddServiceDefaults(this IHostApplicationBuilder builder, string serviceName, ConsumerSet consumers)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var configuration = builder.Configuration;
+        builder.Services.AddSingleton(new Volume(configuration["Volume:Root"]
+            ?? throw new ArgumentException("Volume:Root is not configured; give the directory that all hosts share.")));
+        builder.Services.AddCatalog(configuration.GetConnectionString("Catalog"));
+        builder.Services.AddMessaging(configuration.GetConnectionString("RabbitMq"), consumers);
+        builder.Services.Configure<HostOptions>(options =>
+        {
+            // The web server answers for the host's life from the first moment, also while the database is away.
+            options.ServicesStartConcurrently = true;
+            options.ShutdownTimeout = TimeSpan.FromSeconds(25);
+        });
+        builder.Services.AddHealthChecks().AddCheck<CatalogHealthCheck>("catalog", tags: [ReadyTag]);
+        builder.Services.Configure<HealthCheckServiceOptions>(TagBusAsReadiness);
+        AddTelemetry(builder, serviceName);
+    }
+
+    /// <summary>Maps <c>/health/live</c>, <c>/health/ready</c> and <c>/metrics</c>.</summary>
+    public static void MapServiceDefaults(this WebApplication app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false });
+        app.MapHealthChecks("/health/ready", new HealthCheckOptions
+        {
+            Predicate = check => check.Tags.Contains(ReadyTag),
+            ResponseWriter = WriteHealthAsync,
+        });
+        app.MapPrometheusScrapingEndpoint("/metrics");
+    }
+
+    private static void TagBusAsReadiness(HealthCheckServiceOptions options)
+    {
+        // The bus registers its own check, under a name of its choosing.
+        foreach (var registration in options.Registrations.Where(registration => registration.Name.StartsWith("masstransit", StringComparison.OrdinalIgnoreCase)))
+        {
+            registration.Tags.Add(ReadyTag);
+        }
+    }
+
+    private static Task WriteHealthAsync(HttpContext context, HealthReport report) =>
+        context.Response.WriteAsJsonAsync(new
+        {
+            status = report.Status.ToString(),
+            checks = report.Entries.ToDictionary(
+                entry => entry.Key,
+                entry => new { status = entry.Value.Status.ToString(), entry.Value.Description }),
+        });
+
+    private static void AddTelemetry(IHostApplicationBuilder builder, string serviceName)
+    {
+        builder.Logging.AddOpenTelemetry(logging =>
+        {
+            logging.IncludeFormattedMessage = true;
+            logging.IncludeScopes = true;
+        });
+        var telemetry = builder.Services.AddOpenTelemetry()
+            .ConfigureResource(resource => resource.AddService(serviceName, serviceNamespace: "distributed", serviceInstanceId: UnitWorker.Name))
+            .WithMetrics(metrics => metrics
+                .AddMeter(OwnSources)
+                .AddMeter("MassTransit")
+                .AddMeter("Npgsql")
+                .AddAspNetCoreInstrumentation()
+                .AddHttpClientInstrumentation()
+                .AddRuntimeInstrumentation()
+                .AddPrometheusExporter())
+            .WithTracing(tracing => tracing
+                .AddSource(OwnSources)
+                .AddSource(MessagingRegistration.BusSourceName)
+                .AddAspNetCoreInstrumentation(options => options.Filter = context => !IsProbe(context.Request.Path))
+                .AddHttpClientInstrumentation()
+                .AddNpgsql());
+        if (!string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
+        {
+            telemetry.UseOtlpExporter();
+        }
+    }
+
+    private static bool IsProbe(PathString path) => path.StartsWithSegments("/health", StringComparison.Ordinal) || path.StartsWithSegments("/metrics", StringComparison.Ordinal);
+}
