@@ -20,7 +20,7 @@ using OpenTelemetry.Trace;
 namespace Distributed.ServiceDefaults;
 
 /// <summary>What every host has: catalog, bus, volume, telemetry, health, a bounded shutdown.</summary>
-public static class ServiceDefaults
+public static class ServiceDefaultsRegistration
 {
     /// <summary>Prefix of the names of all our activity sources and meters.</summary>
     private const string OwnSources = "Distributed.*";
