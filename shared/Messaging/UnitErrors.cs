@@ -2,18 +2,14 @@ using Distributed.Storage;
 
 namespace Distributed.Messaging;
 
-/// <summary>Which errors no repetition can mend: bad data, bad specifications, damaged files.</summary>
-public sealed class UnitErrors
-{
-    private readonly HashSet<Type> _permanent = [typeof(StoredFileException)];
+/// <summary>An error type that no repetition can mend; a service registers those of its libraries.</summary>
+/// <param name="Type">The exception's type.</param>
+public sealed record PermanentError(Type Type);
 
-    /// <summary>Declares an error type permanent; its message goes to the person who submitted the run.</summary>
-    public UnitErrors AddPermanent<TException>()
-        where TException : Exception
-    {
-        _permanent.Add(typeof(TException));
-        return this;
-    }
+/// <summary>Which errors fail a run at once: bad data, bad specifications, damaged files. Their messages go to the person who submitted the run.</summary>
+public sealed class UnitErrors(IEnumerable<PermanentError> registered)
+{
+    private readonly HashSet<Type> _permanent = [typeof(StoredFileException), .. registered.Select(error => error.Type)];
 
     /// <summary>Whether the run fails at once.</summary>
     public bool IsPermanent(Exception exception)

@@ -1,0 +1,63 @@
+using Distributed.Artifacts;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Datasets;
+using Distributed.Messaging;
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.Ingestion.Consumers;
+
+/// <summary>Joins what the parts found into the manifest, and so learns which data set it is.</summary>
+internal sealed class CompleteDatasetConsumer(
+    UnitWorker worker,
+    IDbContextFactory<CatalogContext> contexts,
+    RunFlow runs,
+    DatasetArtifacts artifacts,
+    TimeProvider time) : UnitConsumer<CompleteDataset>(worker)
+{
+    public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(lease);
+        var key = lease.Unit.Subject;
+        await using var catalog = await contexts.CreateDbContextAsync(cancellationToken);
+        var ingestion = await catalog.Ingestions.AsNoTracking().SingleAsync(row => row.Key == key, cancellationToken);
+        var listing = await artifacts.ReadListingAsync(ingestion, cancellationToken);
+        var parts = await catalog.PackedParts.AsNoTracking().Where(part => part.IngestionKey == key).OrderBy(part => part.Part).ToListAsync(cancellationToken);
+        var packed = new List<PackedImage>(ingestion.EntryCount);
+        foreach (var part in parts)
+        {
+            packed.AddRange(await artifacts.ReadJsonAsync<IReadOnlyList<PackedImage>>(part.Records, cancellationToken));
+        }
+
+        var manifest = DatasetManifest.Create(listing, packed);
+        var file = await artifacts.WriteJsonAsync($"datasets/{manifest.Sha256}/manifest.{lease.TokenText}.json", manifest, cancellationToken);
+        return async (context, token) =>
+        {
+            var now = time.GetUtcNow().UtcDateTime;
+            if (!await context.Datasets.AnyAsync(dataset => dataset.Sha256 == manifest.Sha256, token))
+            {
+                context.Datasets.Add(new Dataset
+                {
+                    Sha256 = manifest.Sha256,
+                    Name = manifest.DisplayName,
+                    Source = manifest.Source,
+                    ImageCount = manifest.Images.Count,
+                    QuarantinedCount = manifest.Quarantined.Count,
+                    ClassNames = manifest.ClassNames,
+                    Manifest = file,
+                    CreatedAt = now,
+                });
+            }
+
+            await context.Ingestions.Where(row => row.Key == key).ExecuteUpdateAsync(
+                row => row.SetProperty(i => i.DatasetSha256, manifest.Sha256).SetProperty(i => i.CompletedAt, now),
+                token);
+        };
+    }
+
+    public override Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(unit);
+        return runs.DatasetIngestedAsync(unit.Subject, cancellationToken);
+    }
+}

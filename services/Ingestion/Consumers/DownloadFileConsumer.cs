@@ -1,0 +1,89 @@
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Datasets;
+using Distributed.Messaging;
+using Distributed.Storage;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace Distributed.Ingestion.Consumers;
+
+/// <summary>Fetches the next slice of a file; what has come stays on the volume, so any worker can go on.</summary>
+internal sealed partial class DownloadFileConsumer(
+    UnitWorker worker,
+    RunFlow runs,
+    Volume volume,
+    Fetchables fetchables,
+    IHttpClientFactory clients,
+    IOptions<IngestionOptions> options,
+    TimeProvider time,
+    ILogger<DownloadFileConsumer> logger) : UnitConsumer<DownloadFile>(worker)
+{
+    /// <summary>Name of the HTTP client of downloads.</summary>
+    public const string ClientName = "downloads";
+
+    private const int MostTries = 4;
+
+    public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(lease);
+        var fetchable = fetchables.Find(lease.Unit.Subject);
+        var outcome = await FetchAsync(fetchable, cancellationToken);
+        LogProgress(fetchable.Title, outcome.BytesSoFar >> 20, (outcome.Total ?? 0) >> 20);
+        return async (context, token) =>
+        {
+            var now = time.GetUtcNow().UtcDateTime;
+            await context.Downloads.Where(download => download.Key == fetchable.Key).ExecuteUpdateAsync(
+                download => download
+                    .SetProperty(d => d.BytesDone, outcome.BytesSoFar)
+                    .SetProperty(d => d.BytesTotal, outcome.Total)
+                    .SetProperty(d => d.CompletedAt, outcome.Finished ? now : null),
+                token);
+            if (!outcome.Finished)
+            {
+                var traceParent = await context.WorkUnits.Where(unit => unit.Id == lease.Id).Select(unit => unit.TraceParent).SingleAsync(token);
+                context.PlanUnits(UnitKind.DownloadFile, fetchable.Key, [lease.Unit.Step + 1], traceParent, now);
+            }
+        };
+    }
+
+    public override Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(unit);
+        return FollowAsync(unit.Subject, cancellationToken);
+    }
+
+    private async Task<IReadOnlyList<string>> FollowAsync(string key, CancellationToken cancellationToken) =>
+        [key, .. await runs.DownloadCompletedAsync(key, cancellationToken)];
+
+    private async Task<DownloadOutcome> FetchAsync(Fetchable fetchable, CancellationToken cancellationToken)
+    {
+        var target = volume.FullPath(fetchable.Path);
+        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await ResumableDownload.FetchAsync(
+                    clients.CreateClient(ClientName), fetchable.Url, target, fetchable.Expectation, options.Value.DownloadSlice, progress: null, cancellationToken);
+            }
+            catch (HttpRequestException exception) when (attempt < MostTries)
+            {
+                LogRetry(fetchable.Title, fetchable.Url, exception.Message);
+                await Task.Delay(TimeSpan.FromSeconds(attempt), time, cancellationToken);
+            }
+            catch (HttpRequestException exception)
+            {
+                throw new DatasetException(
+                    $"Could not download {fetchable.Title} from {fetchable.Url}: {exception.Message}. Check the network, or put the file at {target} yourself, then submit the run again.",
+                    exception);
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Title}: {Done} of {Total} MB")]
+    private partial void LogProgress(string title, long done, long total);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The download of {Title} from {Url} broke off: {Reason}; trying again")]
+    private partial void LogRetry(string title, Uri url, string reason);
+}

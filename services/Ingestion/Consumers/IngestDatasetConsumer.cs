@@ -1,0 +1,132 @@
+using Distributed.Artifacts;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Datasets;
+using Distributed.Messaging;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace Distributed.Ingestion.Consumers;
+
+/// <summary>Finds what a run needs: starts the downloads that are missing, else joins or begins the packing of its images.</summary>
+internal sealed class IngestDatasetConsumer(
+    UnitWorker worker,
+    IDbContextFactory<CatalogContext> contexts,
+    RunFlow runs,
+    SourceLocator sources,
+    DatasetArtifacts artifacts,
+    IOptions<IngestionOptions> options,
+    TimeProvider time) : UnitConsumer<IngestDataset>(worker)
+{
+    /// <summary>Counts up when packing gives other bytes for the same source.</summary>
+    private const string PackerVersion = "1";
+
+    public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(lease);
+        await BeginAsync(lease.Unit.RunId, cancellationToken);
+        var (run, specification) = await contexts.ReadRunAsync(lease.Unit.RunId, cancellationToken);
+        var missing = sources.FindMissing(specification);
+        return missing.Count > 0
+            ? (context, token) => JoinDownloadsAsync(context, run, missing, token)
+            : await PlanPackingAsync(lease, run, specification, cancellationToken);
+    }
+
+    public override async Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(unit);
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var run = await context.Runs.AsNoTracking().SingleAsync(row => row.Id == unit.RunId, cancellationToken);
+        var needed = await context.RunDependencies.Where(d => d.RunId == run.Id).Select(d => d.Subject).ToListAsync(cancellationToken);
+        var downloads = await context.Downloads.Where(d => needed.Contains(d.Key)).Select(d => d.Key).ToListAsync(cancellationToken);
+
+        // What this run joined may have been completed while it joined: it has committed, now it looks.
+        var subjects = new List<string>(needed);
+        foreach (var download in downloads)
+        {
+            subjects.AddRange(await runs.DownloadCompletedAsync(download, cancellationToken));
+        }
+
+        if (run.IngestionKey is { } ingestion)
+        {
+            subjects.AddRange(await runs.PartPackedAsync(ingestion, cancellationToken));
+            subjects.AddRange(await runs.DatasetIngestedAsync(ingestion, cancellationToken));
+        }
+
+        return subjects;
+    }
+
+    private async Task BeginAsync(Guid runId, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await runs.MoveAsync(context, runId, RunState.Submitted, RunState.Ingesting, cancellationToken);
+    }
+
+    private async Task JoinDownloadsAsync(CatalogContext context, Run run, IReadOnlyList<Fetchable> missing, CancellationToken cancellationToken)
+    {
+        foreach (var fetchable in missing)
+        {
+            var known = await context.Downloads.SingleOrDefaultAsync(download => download.Key == fetchable.Key, cancellationToken);
+            if (known is null)
+            {
+                context.Downloads.Add(fetchable.ToDownload());
+                context.PlanUnits(UnitKind.DownloadFile, fetchable.Key, [0], run.TraceParent, Now());
+            }
+            else if (known.CompletedAt is not null)
+            {
+                // It was fetched once and has been removed from the volume since.
+                known.CompletedAt = null;
+                known.BytesDone = 0;
+                var next = await context.WorkUnits.Where(unit => unit.Subject == known.Key).MaxAsync(unit => unit.Step, cancellationToken) + 1;
+                context.PlanUnits(UnitKind.DownloadFile, fetchable.Key, [next], run.TraceParent, Now());
+            }
+
+            await context.DependAsync(run.Id, fetchable.Key, cancellationToken);
+        }
+    }
+
+    private async Task<UnitWrite> PlanPackingAsync(UnitLease lease, Run run, RunSpecification specification, CancellationToken cancellationToken)
+    {
+        var folder = await sources.LocateAsync(specification, cancellationToken);
+        var listing = await DatasetSource.ListAsync(folder, progress: null, cancellationToken);
+        var fit = specification.Fit.ToString().ToLowerInvariant();
+        var key = ContentKey.Of("ingestion", PackerVersion, listing.Root, listing.Fingerprint, $"{specification.InputSize}", fit, ImageFitting.Filter);
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        if (await context.Ingestions.AnyAsync(ingestion => ingestion.Key == key, cancellationToken))
+        {
+            return (inner, token) => JoinAsync(inner, run, key, token);
+        }
+
+        var partSize = Math.Clamp(options.Value.MostBytesAPart / (specification.InputSize * specification.InputSize * 3), 1, options.Value.MostImagesAPart);
+        var ingestion = new Catalog.Ingestion
+        {
+            Key = key,
+            Source = listing.Root,
+            InputSize = specification.InputSize,
+            Fit = fit,
+            Listing = await artifacts.WriteJsonAsync($"ingestions/{key}/listing.{lease.TokenText}.json", listing, cancellationToken),
+            EntryCount = listing.Entries.Count,
+            PartSize = partSize,
+            PartCount = (listing.Entries.Count + partSize - 1) / partSize,
+            CreatedAt = Now(),
+        };
+        return async (inner, token) =>
+        {
+            if (!await inner.Ingestions.AnyAsync(row => row.Key == key, token))
+            {
+                inner.Ingestions.Add(ingestion);
+                inner.PlanUnits(UnitKind.PackImages, key, Enumerable.Range(0, ingestion.PartCount), run.TraceParent, Now());
+            }
+
+            await JoinAsync(inner, run, key, token);
+        };
+    }
+
+    private static async Task JoinAsync(CatalogContext context, Run run, string key, CancellationToken cancellationToken)
+    {
+        await context.Runs.Where(row => row.Id == run.Id).ExecuteUpdateAsync(row => row.SetProperty(r => r.IngestionKey, key), cancellationToken);
+        await context.DependAsync(run.Id, key, cancellationToken);
+    }
+
+    private DateTime Now() => time.GetUtcNow().UtcDateTime;
+}

@@ -1,0 +1,69 @@
+using Distributed.Artifacts;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Datasets;
+using Distributed.Messaging;
+using Distributed.Storage;
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.Ingestion.Consumers;
+
+/// <summary>Decodes, resizes and packs one range of a listing.</summary>
+internal sealed partial class PackImagesConsumer(
+    UnitWorker worker,
+    IDbContextFactory<CatalogContext> contexts,
+    RunFlow runs,
+    DatasetArtifacts artifacts,
+    Volume volume,
+    ILogger<PackImagesConsumer> logger) : UnitConsumer<PackImages>(worker)
+{
+    public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(lease);
+        var (key, part) = (lease.Unit.Subject, lease.Unit.Step);
+        var ingestion = await ReadAsync(key, cancellationToken);
+        var listing = await artifacts.ReadListingAsync(ingestion, cancellationToken);
+        var first = part * ingestion.PartSize;
+        var count = Math.Min(ingestion.PartSize, ingestion.EntryCount - first);
+        var fit = Enum.Parse<FitMode>(ingestion.Fit, ignoreCase: true);
+
+        IReadOnlyList<PackedImage> images = [];
+        var pixels = await volume.WriteAsync(
+            $"ingestions/{key}/part-{part:D5}.{lease.TokenText}.u8",
+            async (stream, token) => images = await ImagePacker.PackAsync(listing, first, count, ingestion.InputSize, fit, stream, token),
+            cancellationToken);
+        var records = await artifacts.WriteJsonAsync($"ingestions/{key}/part-{part:D5}.{lease.TokenText}.json", images, cancellationToken);
+        foreach (var image in images.Where(image => image.Quarantined is not null))
+        {
+            LogQuarantined(listing.Entries[image.Entry].Name, image.Quarantined!);
+        }
+
+        return (context, _) =>
+        {
+            context.PackedParts.Add(new PackedPartRecord
+            {
+                IngestionKey = key,
+                Part = part,
+                ImageCount = images.Count(image => image.Quarantined is null),
+                Pixels = pixels,
+                Records = records,
+            });
+            return Task.CompletedTask;
+        };
+    }
+
+    public override Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(unit);
+        return runs.PartPackedAsync(unit.Subject, cancellationToken);
+    }
+
+    private async Task<Catalog.Ingestion> ReadAsync(string key, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        return await context.Ingestions.AsNoTracking().SingleAsync(row => row.Key == key, cancellationToken);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Name} is left out: {Reason}")]
+    private partial void LogQuarantined(string name, string reason);
+}

@@ -1,0 +1,37 @@
+using Distributed.Artifacts;
+using Distributed.Catalog;
+using Distributed.Datasets;
+using Microsoft.Extensions.Options;
+
+namespace Distributed.Ingestion;
+
+/// <summary>A file that the system fetches by itself: where from, where to, and what it must be.</summary>
+/// <param name="Title">Its name for people.</param>
+/// <param name="Url">Where it comes from.</param>
+/// <param name="Path">Where it goes, below the volume's root.</param>
+/// <param name="Expectation">What it must be.</param>
+internal sealed record Fetchable(string Title, Uri Url, string Path, DownloadExpectation Expectation)
+{
+    public string Key { get; } = ContentKey.Of("download", Url.AbsoluteUri, Path, Expectation.Sha256 ?? Expectation.Md5 ?? "");
+
+    public Download ToDownload() => new() { Key = Key, Url = Url.AbsoluteUri, Path = Path };
+}
+
+/// <summary>The files that can be fetched.</summary>
+internal sealed class Fetchables(IOptions<IngestionOptions> options)
+{
+    public Fetchable Stl10 { get; } = new(
+        "STL-10",
+        options.Value.Stl10Url ?? Stl10Files.ArchiveUrl,
+        "sources/stl10_binary.tar.gz",
+        new DownloadExpectation(Md5: Stl10Files.ArchiveMd5));
+
+    public Fetchable ImagenetWeights { get; } = new(
+        "the ImageNet weights of DenseNet-121",
+        options.Value.ImagenetWeightsUrl ?? Artifacts.ImagenetWeights.Url,
+        Artifacts.ImagenetWeights.VolumePath,
+        new DownloadExpectation(Sha256: Artifacts.ImagenetWeights.Sha256));
+
+    public Fetchable Find(string key) => new[] { Stl10, ImagenetWeights }.FirstOrDefault(fetchable => fetchable.Key == key)
+        ?? throw new DatasetException($"The download {key} is none that this host's settings know. Give all Ingestion hosts the same settings.");
+}

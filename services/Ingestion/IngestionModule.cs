@@ -1,0 +1,31 @@
+using Distributed.Artifacts;
+using Distributed.Contracts;
+using Distributed.Datasets;
+using Distributed.Ingestion.Consumers;
+using Distributed.Messaging;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Distributed.Ingestion;
+
+/// <summary>The ingestion service: fetches, verifies, decodes and packs data sets.</summary>
+public static class IngestionModule
+{
+    /// <summary>Registers the service; also called by the one-process host.</summary>
+    public static void AddIngestion(this IHostApplicationBuilder builder, ConsumerSet consumers)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(consumers);
+        builder.Services.AddOptions<IngestionOptions>().BindConfiguration(IngestionOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddHttpClient(DownloadFileConsumer.ClientName, client => client.Timeout = Timeout.InfiniteTimeSpan);
+        builder.Services.AddSingleton<Fetchables>();
+        builder.Services.AddSingleton<SourceLocator>();
+        builder.Services.TryAddSingleton<DatasetArtifacts>();
+        builder.Services.TryAddSingleton(_ => new DataRoots(builder.Configuration.GetSection("Data:Roots").Get<string[]>() ?? []));
+        builder.Services.AddSingleton(new PermanentError(typeof(DatasetException)));
+        consumers
+            .AddUnits<IngestDatasetConsumer, IngestDataset>()
+            .AddUnits<DownloadFileConsumer, DownloadFile>()
+            .AddUnits<PackImagesConsumer, PackImages>()
+            .AddUnits<CompleteDatasetConsumer, CompleteDataset>();
+    }
+}

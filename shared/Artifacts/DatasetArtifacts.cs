@@ -1,0 +1,85 @@
+using System.Text.Json;
+using Distributed.Catalog;
+using Distributed.Datasets;
+using Distributed.Storage;
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.Artifacts;
+
+/// <summary>What ingestion leaves on the volume, found through the catalog and verified: listings, manifests, packed images, splits.</summary>
+/// <remarks>The latest listing and manifest stay in memory, since units of one data set follow each other.</remarks>
+public sealed class DatasetArtifacts(IDbContextFactory<CatalogContext> contexts, Volume volume)
+{
+    private volatile Remembered? _latestListing;
+    private volatile Remembered? _latestManifest;
+
+    /// <summary>Writes a record as JSON.</summary>
+    /// <param name="path">Where, below the volume's root; carries the attempt.</param>
+    /// <param name="value">The record.</param>
+    /// <param name="cancellationToken">Stops the writing.</param>
+    public Task<StoredFile> WriteJsonAsync<T>(string path, T value, CancellationToken cancellationToken) =>
+        volume.WriteAsync(path, (stream, token) => JsonSerializer.SerializeAsync(stream, value, DatasetJson.Options, token), cancellationToken);
+
+    /// <summary>Reads a record.</summary>
+    /// <exception cref="StoredFileException">The file is missing or damaged.</exception>
+    public async Task<T> ReadJsonAsync<T>(StoredFile file, CancellationToken cancellationToken) =>
+        JsonSerializer.Deserialize<T>(await volume.ReadAllBytesAsync(file, cancellationToken), DatasetJson.Options)!;
+
+    /// <summary>The listing of an ingestion.</summary>
+    public async Task<DatasetListing> ReadListingAsync(Ingestion ingestion, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(ingestion);
+        if (_latestListing is not { } latest || latest.File != ingestion.Listing)
+        {
+            latest = new Remembered(ingestion.Listing, await ReadJsonAsync<DatasetListing>(ingestion.Listing, cancellationToken));
+            _latestListing = latest;
+        }
+
+        return (DatasetListing)latest.Value;
+    }
+
+    /// <summary>The manifest of a data set.</summary>
+    /// <param name="datasetSha256">The data set.</param>
+    /// <param name="cancellationToken">Stops the reading.</param>
+    public async Task<DatasetManifest> ReadManifestAsync(string datasetSha256, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var file = (await context.Datasets.AsNoTracking().SingleAsync(dataset => dataset.Sha256 == datasetSha256, cancellationToken)).Manifest;
+        if (_latestManifest is not { } latest || latest.File != file)
+        {
+            latest = new Remembered(file, await ReadJsonAsync<DatasetManifest>(file, cancellationToken));
+            _latestManifest = latest;
+        }
+
+        return (DatasetManifest)latest.Value;
+    }
+
+    /// <summary>The packed images of an ingestion; the rows are the images of its data set's manifest.</summary>
+    public async Task<PackedDataset> OpenPackedAsync(string ingestionKey, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var size = await context.Ingestions.Where(ingestion => ingestion.Key == ingestionKey).Select(ingestion => ingestion.InputSize).SingleAsync(cancellationToken);
+        var records = await context.PackedParts.AsNoTracking()
+            .Where(part => part.IngestionKey == ingestionKey)
+            .OrderBy(part => part.Part)
+            .ToListAsync(cancellationToken);
+        var parts = new List<PackedPart>(records.Count);
+        var first = 0;
+        foreach (var record in records)
+        {
+            parts.Add(new PackedPart(record.Pixels, first, record.ImageCount));
+            first += record.ImageCount;
+        }
+
+        return new PackedDataset(volume, size, parts);
+    }
+
+    /// <summary>The splits of a run, drawn at planning.</summary>
+    public Task<DatasetSplit> ReadSplitAsync(Run run, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(run);
+        return ReadJsonAsync<DatasetSplit>(run.Split ?? throw new InvalidOperationException($"Run {run.Id} has no splits yet."), cancellationToken);
+    }
+
+    private sealed record Remembered(StoredFile File, object Value);
+}
