@@ -76,6 +76,8 @@ cleanup() {
   trap '' INT TERM HUP
   # All that the current step has started, test hosts and services included.
   if [[ -n $group ]]; then
+    # The shell need not report its end.
+    disown -a
     kill -KILL -- "-$group" 2>/dev/null || true
   fi
   infra/local/servers.sh stop "$work/servers" || true
