@@ -19,6 +19,19 @@ public sealed class ComposeTests
         Assert.True(status == 0, string.Join('\n', process.Lines));
     }
 
+    [Fact]
+    public async Task Tests_run_against_the_servers_that_are_deployed()
+    {
+        var compose = await File.ReadAllLinesAsync(Path.Combine(TestEnvironment.RepositoryRoot, "docker-compose.yml"));
+        var script = await File.ReadAllLinesAsync(Path.Combine(TestEnvironment.RepositoryRoot, "infra", "local", "servers.sh"));
+
+        foreach (var server in new[] { "rabbitmq", "postgres" })
+        {
+            var image = Assert.Single(compose, line => line.Contains($"image: {server}:", StringComparison.Ordinal)).Split("image: ")[1];
+            Assert.Contains($"{server}_image={image}", script);
+        }
+    }
+
     private static async Task<string[]?> FindComposeAsync()
     {
         foreach (var command in new string[][] { ["docker", "compose"], ["docker-compose"] })
