@@ -1,0 +1,73 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
+
+namespace Distributed.Vision;
+
+/// <summary>Means and standard deviations of the training features, as scikit-learn's StandardScaler has them.</summary>
+internal static class FeatureScaling
+{
+    private const int RowsAtOnce = 4096;
+
+    /// <summary>Computes them in double precision, in one order whatever the machine, so that the bits never differ.</summary>
+    /// <returns>[d] each; a deviation is 1 where all values are the same.</returns>
+    /// <exception cref="HeadTrainingException">A feature is not a finite number.</exception>
+    public static (float[] Mean, float[] Std) Measure(FeatureData data)
+    {
+        var count = data.Train.Length;
+        var mean = new double[data.FeatureSize];
+        ForEachRow(data, row =>
+        {
+            for (var i = 0; i < row.Length; i++)
+            {
+                mean[i] += row[i];
+            }
+        });
+        for (var i = 0; i < mean.Length; i++)
+        {
+            mean[i] /= count;
+            if (!double.IsFinite(mean[i]))
+            {
+                throw new HeadTrainingException($"Feature {i} of a training image is not a finite number: the backbone's weights do not fit its input, or a feature file is damaged.");
+            }
+        }
+
+        var variance = new double[mean.Length];
+        ForEachRow(data, row =>
+        {
+            for (var i = 0; i < row.Length; i++)
+            {
+                variance[i] += (row[i] - mean[i]) * (row[i] - mean[i]);
+            }
+        });
+        var std = new float[mean.Length];
+        for (var i = 0; i < std.Length; i++)
+        {
+            variance[i] /= count;
+            std[i] = IsConstant(variance[i], mean[i], count) ? 1 : (float)Math.Sqrt(variance[i]);
+        }
+
+        return (Array.ConvertAll(mean, value => (float)value), std);
+    }
+
+    /// <summary>Whether a variance is no more than what rounding makes of a constant.</summary>
+    private static bool IsConstant(double variance, double mean, int count)
+    {
+        const double epsilon = 2.220446049250313e-16;
+        var rounding = count * mean * epsilon;
+        return variance <= (count * epsilon * variance) + (rounding * rounding);
+    }
+
+    private static void ForEachRow(FeatureData data, Action<ReadOnlySpan<float>> visit)
+    {
+        for (var first = 0; first < data.Train.Length; first += RowsAtOnce)
+        {
+            using var scope = torch.NewDisposeScope();
+            var rows = HeadTrainer.Rows(data.Train.AsSpan(first, Math.Min(RowsAtOnce, data.Train.Length - first)), data.Features.device);
+            var values = MemoryMarshal.Cast<byte, float>(data.Features.index_select(0, rows).cpu().bytes);
+            for (var start = 0; start < values.Length; start += data.FeatureSize)
+            {
+                visit(values.Slice(start, data.FeatureSize));
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+namespace Distributed.Vision;
+
+/// <summary>Kinds of heads.</summary>
+public enum HeadKind
+{
+    /// <summary>One linear layer: multinomial logistic regression.</summary>
+    Linear,
+
+    /// <summary>Hidden layers with ReLU before the linear one.</summary>
+    Mlp,
+}
+
+/// <summary>What a head is. Standardisation of the features is part of every head.</summary>
+/// <param name="Kind">Kind.</param>
+/// <param name="HiddenSizes">Widths of the hidden layers of an MLP, 1 to 65,536 each; empty for a linear head.</param>
+/// <param name="Dropout">
+/// Share of the inputs of the last layer, and of hidden layers after the first, that training sets to zero (Srivastava et
+/// al., 2014; the rest is scaled up): in [0, 1).
+/// </param>
+public sealed record HeadDefinition(HeadKind Kind, int[] HiddenSizes, double Dropout)
+{
+    private const int WidestLayer = 65_536;
+
+    /// <summary>A linear head without dropout.</summary>
+    public static HeadDefinition Linear { get; } = new(HeadKind.Linear, [], 0);
+
+    internal void ThrowIfInvalid()
+    {
+        if (!Enum.IsDefined(Kind) || (Kind == HeadKind.Linear) != (HiddenSizes.Length == 0))
+        {
+            throw new ArgumentException($"A {Kind} head cannot have {HiddenSizes.Length} hidden layers: linear heads have none, MLPs at least one.");
+        }
+
+        if (HiddenSizes.Any(size => size is < 1 or > WidestLayer))
+        {
+            throw new ArgumentException($"The hidden sizes {string.Join(", ", HiddenSizes)} are not all between 1 and {WidestLayer}.");
+        }
+
+        if (!(Dropout >= 0 && Dropout < 1))
+        {
+            throw new ArgumentException($"The dropout {Dropout} is not in [0, 1).");
+        }
+    }
+}
+
+/// <summary>How a head is trained: by Adam (Kingma and Ba, 2015) on mean cross-entropy, as <c>torch.optim.Adam</c> computes it.</summary>
+/// <param name="Epochs">At most so many passes over the training images, at least 1.</param>
+/// <param name="BatchSize">Images a step, at least 1. The last batch of an epoch may be smaller.</param>
+/// <param name="LearningRate">Positive; it stays the same.</param>
+/// <param name="WeightDecay">L2 penalty added to the gradient of weights and biases, as in <c>torch.optim.Adam</c>; not decoupled as in AdamW. At least 0.</param>
+/// <param name="Patience">Epochs without a better validation accuracy (or an equal one at a smaller loss) after which training ends; 0 never ends it early.</param>
+/// <param name="Seed">Seed of first weights, batch order and dropout.</param>
+public sealed record HeadTrainingOptions(int Epochs, int BatchSize, double LearningRate, double WeightDecay, int Patience, int Seed)
+{
+    /// <summary>30 epochs of batches of 64 at 0.001, without penalty and early end.</summary>
+    public static HeadTrainingOptions Default { get; } = new(30, 64, 1e-3, 0, 0, 0);
+
+    internal void ThrowIfInvalid()
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(Epochs, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(BatchSize, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(Patience, 0);
+        if (!(LearningRate > 0 && double.IsFinite(LearningRate)))
+        {
+            throw new ArgumentException($"The learning rate {LearningRate} is not a positive number.");
+        }
+
+        if (!(WeightDecay >= 0 && double.IsFinite(WeightDecay)))
+        {
+            throw new ArgumentException($"The weight decay {WeightDecay} is not a number of at least 0.");
+        }
+    }
+}
+
+/// <summary>What one epoch came to.</summary>
+/// <param name="Epoch">Zero-based.</param>
+/// <param name="TrainLoss">Mean cross-entropy (nats) over the training images, each as it was before its batch's step, with dropout.</param>
+/// <param name="TrainAccuracy">Share of them that was right, in [0, 1].</param>
+/// <param name="ValidationLoss">Mean cross-entropy over the validation images after the epoch; null without any.</param>
+/// <param name="ValidationAccuracy">Share of them that is right, in [0, 1]; null without any.</param>
+/// <param name="LearningRate">Learning rate of the epoch.</param>
+public sealed record EpochMetrics(
+    int Epoch, double TrainLoss, double TrainAccuracy, double? ValidationLoss, double? ValidationAccuracy, double LearningRate);
+
+/// <summary>Training cannot go on, and would not with another try. The message says what to change.</summary>
+public sealed class HeadTrainingException : Exception
+{
+    /// <summary>Creates the error with a message that names value and remedy.</summary>
+    public HeadTrainingException(string message)
+        : base(message)
+    {
+    }
+
+    /// <summary>Creates the error with a message that names value and remedy, and what caused it.</summary>
+    public HeadTrainingException(string message, Exception innerException)
+        : base(message, innerException)
+    {
+    }
+
+    /// <summary>Creates the error without details.</summary>
+    public HeadTrainingException()
+    {
+    }
+}

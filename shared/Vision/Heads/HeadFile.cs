@@ -1,0 +1,101 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using TorchSharp;
+
+namespace Distributed.Vision;
+
+/// <summary>Reads a head's checkpoint: every value is checked, and every error names file and key.</summary>
+internal sealed class HeadFile
+{
+    private const string FormatKey = "format";
+
+    private readonly SafetensorsFile _file;
+    private readonly long _length;
+
+    public HeadFile(ReadOnlyMemory<byte> bytes, string source, string format)
+    {
+        _file = SafetensorsFile.Parse(bytes, source);
+        _length = bytes.Length;
+        if (Text(FormatKey) != format)
+        {
+            throw new WeightsException($"{source} is of the format '{Text(FormatKey)}', where '{format}' is expected.");
+        }
+    }
+
+    public HeadDefinition Definition => new(Parse("kind", Enum.Parse<HeadKind>), Integers("hidden_sizes"), Double("dropout"));
+
+    public static Dictionary<string, string> Describe(string format, HeadDefinition definition, int featureSize, int classes) => new()
+    {
+        [FormatKey] = format,
+        ["kind"] = definition.Kind.ToString(),
+        ["hidden_sizes"] = string.Join(',', definition.HiddenSizes),
+        ["dropout"] = ToText(definition.Dropout),
+        ["features"] = ToText(featureSize),
+        ["classes"] = ToText(classes),
+    };
+
+    public static string ToText(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
+
+    public HeadLayout Layout()
+    {
+        try
+        {
+            var layout = new HeadLayout(Definition, Integer("features"), Integer("classes"));
+            // Before anything is allocated for numbers that are not there.
+            return (long)layout.Length * sizeof(float) <= _length
+                ? layout
+                : throw new WeightsException($"{_file.Source} has {_length} bytes, too few for the {layout.Length} parameters that it describes.");
+        }
+        catch (ArgumentException failure)
+        {
+            throw new WeightsException($"{_file.Source} describes no head: {failure.Message}", failure);
+        }
+    }
+
+    public int Integer(string key) => Parse(key, text => int.Parse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture));
+
+    public long Long(string key) => Parse(key, text => long.Parse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture));
+
+    public double Double(string key) => Parse(key, text => double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture));
+
+    public bool Boolean(string key) => Parse(key, bool.Parse);
+
+    public float[] Read(string name, int length)
+    {
+        var values = new float[length];
+        Read(name, values, length);
+        return values;
+    }
+
+    public void Read(string name, Span<float> values, params ReadOnlySpan<long> shape)
+    {
+        if (!_file.Tensors.TryGetValue(name, out var entry) || entry.Type != torch.ScalarType.Float32 || !shape.SequenceEqual(entry.Shape))
+        {
+            var found = entry is null ? "it is missing" : $"it is {entry.Type} [{string.Join(", ", entry.Shape)}]";
+            throw new WeightsException($"{_file.Source} needs a tensor '{name}' of Float32 [{string.Join(", ", shape.ToArray())}]: {found}.");
+        }
+
+        _file.ReadBytes(name, MemoryMarshal.AsBytes(values));
+    }
+
+    private int[] Integers(string key) => Text(key).Length == 0
+        ? []
+        : Parse(key, text => text.Split(',').Select(part => int.Parse(part, NumberStyles.None, CultureInfo.InvariantCulture)).ToArray());
+
+    private string Text(string key) => _file.Metadata.TryGetValue(key, out var text)
+        ? text
+        : throw new WeightsException($"{_file.Source} is no checkpoint of a head: its metadata has no '{key}'.");
+
+    private T Parse<T>(string key, Func<string, T> parse)
+    {
+        var text = Text(key);
+        try
+        {
+            return parse(text);
+        }
+        catch (Exception failure) when (failure is FormatException or OverflowException or ArgumentException)
+        {
+            throw new WeightsException($"The metadata '{key}' of {_file.Source} is '{text}', which is not what belongs there.", failure);
+        }
+    }
+}

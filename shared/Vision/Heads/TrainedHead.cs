@@ -1,0 +1,76 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
+
+namespace Distributed.Vision;
+
+/// <summary>A head that is trained: standardisation, layers, definition.</summary>
+/// <remarks>Safe for several threads; each call holds its native memory for itself.</remarks>
+public sealed class TrainedHead
+{
+    internal const string Format = "distributed-head/1";
+
+    private const int RowsAtOnce = 4096;
+
+    private readonly HeadLayout _layout;
+    private readonly float[] _mean;
+    private readonly float[] _std;
+    private readonly float[] _parameters;
+
+    private TrainedHead(HeadFile file)
+    {
+        _layout = file.Layout();
+        Definition = file.Definition;
+        FeatureSize = file.Integer("features");
+        Classes = file.Integer("classes");
+        _mean = file.Read("mean", FeatureSize);
+        _std = file.Read("std", FeatureSize);
+        _parameters = _layout.Load(file, "");
+    }
+
+    /// <summary>What it is.</summary>
+    public HeadDefinition Definition { get; }
+
+    /// <summary>Numbers an image.</summary>
+    public int FeatureSize { get; }
+
+    /// <summary>Classes.</summary>
+    public int Classes { get; }
+
+    /// <summary>Reads a head.</summary>
+    /// <param name="bytes">What <see cref="HeadTrainingState.ExportBest"/> made.</param>
+    /// <param name="source">What errors call the bytes, such as the path they come from.</param>
+    /// <exception cref="WeightsException">The bytes are no head.</exception>
+    public static TrainedHead Load(ReadOnlyMemory<byte> bytes, string source = "The head") => new(new HeadFile(bytes, source, Format));
+
+    /// <summary>Logits of images.</summary>
+    /// <param name="features">[n, <see cref="FeatureSize"/>].</param>
+    /// <returns>n × <see cref="Classes"/> numbers, row-major.</returns>
+    /// <exception cref="ArgumentException">The features have another size.</exception>
+    public float[] Logits(FeatureMatrix features) => Compute(features, logits => logits);
+
+    /// <summary>Probabilities of the classes: the softmax of the logits.</summary>
+    /// <inheritdoc cref="Logits"/>
+    public float[] Probabilities(FeatureMatrix features) => Compute(features, logits => torch.nn.functional.softmax(logits, 1));
+
+    private float[] Compute(FeatureMatrix features, Func<torch.Tensor, torch.Tensor> finish)
+    {
+        ArgumentNullException.ThrowIfNull(features);
+        if (features.Size != FeatureSize)
+        {
+            throw new ArgumentException($"The head takes {FeatureSize} features an image, not {features.Size}: they come from another backbone.", nameof(features));
+        }
+
+        using var withoutGradients = torch.no_grad();
+        using var network = new HeadNetwork(_layout, _parameters, _mean, _std, torch.CPU);
+        var results = new float[features.Count * Classes];
+        for (var first = 0; first < features.Count; first += RowsAtOnce)
+        {
+            using var scope = torch.NewDisposeScope();
+            var count = Math.Min(RowsAtOnce, features.Count - first);
+            var rows = TensorData.FromValues(features.Values.AsSpan(first * FeatureSize, count * FeatureSize), count, FeatureSize).ToTensor();
+            finish(network.Logits(rows)).bytes.CopyTo(MemoryMarshal.AsBytes(results.AsSpan(first * Classes, count * Classes)));
+        }
+
+        return results;
+    }
+}

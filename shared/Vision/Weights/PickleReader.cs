@@ -1,0 +1,337 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Numerics;
+using System.Text;
+
+namespace Distributed.Vision;
+
+/// <summary>
+/// Runs the part of Python's pickle machine that tensors and state dicts need. Everything that could import or call is
+/// refused unless it is on the list, so that a file can describe data and nothing else.
+/// </summary>
+/// <remarks>
+/// Opcodes: CPython's Lib/pickletools.py. Values come out as string, long, BigInteger, double, bool, null,
+/// <see cref="PickleTuple"/>, List, and <see cref="PickleDictionary"/>. Strings are no longer
+/// than what is left of the input, and every other opcode takes a bounded amount of memory.
+/// </remarks>
+/// <param name="stream">Where the pickle lies; it may be followed by other things.</param>
+/// <param name="limit">Position in the stream that the pickle cannot reach beyond.</param>
+/// <param name="source">What errors call it.</param>
+/// <param name="host">Decides which globals there are, and makes tensors.</param>
+internal sealed class PickleReader(Stream stream, long limit, string source, IPickleHost host)
+{
+    private const int LongestInteger = 64;
+
+    private static readonly object Mark = new();
+
+    private readonly List<object?> _stack = [];
+    private readonly Dictionary<long, object?> _memo = [];
+    private readonly byte[] _buffer = new byte[8];
+
+    /// <summary>Reads one pickle and leaves the stream behind its end.</summary>
+    public object? Read()
+    {
+        while (true)
+        {
+            var opcode = ReadByte();
+            if (opcode == '.')
+            {
+                return Pop();
+            }
+
+            Execute(opcode);
+        }
+    }
+
+    private void Execute(byte opcode)
+    {
+        switch (opcode)
+        {
+            case 0x80: // PROTO
+                var protocol = ReadByte();
+                if (protocol > 5)
+                {
+                    throw Error($"is written in pickle protocol {protocol}; up to 5 is known");
+                }
+
+                break;
+            case 0x95: // FRAME
+                ReadFixed(8);
+                break;
+            case (byte)'(': // MARK
+                _stack.Add(Mark);
+                break;
+            case (byte)'N': // NONE
+                _stack.Add(null);
+                break;
+            case 0x88: // NEWTRUE
+                _stack.Add(true);
+                break;
+            case 0x89: // NEWFALSE
+                _stack.Add(false);
+                break;
+            case (byte)'J': // BININT
+                _stack.Add((long)BinaryPrimitives.ReadInt32LittleEndian(ReadFixed(4)));
+                break;
+            case (byte)'K': // BININT1
+                _stack.Add((long)ReadByte());
+                break;
+            case (byte)'M': // BININT2
+                _stack.Add((long)BinaryPrimitives.ReadUInt16LittleEndian(ReadFixed(2)));
+                break;
+            case 0x8A: // LONG1
+                var integer = ReadInteger();
+                _stack.Add(integer >= long.MinValue && integer <= long.MaxValue ? (object)(long)integer : integer);
+                break;
+            case (byte)'G': // BINFLOAT
+                _stack.Add(BinaryPrimitives.ReadDoubleBigEndian(ReadFixed(8)));
+                break;
+            case (byte)'X': // BINUNICODE
+                _stack.Add(ReadText(BinaryPrimitives.ReadUInt32LittleEndian(ReadFixed(4)), Encoding.UTF8));
+                break;
+            case 0x8C: // SHORT_BINUNICODE
+                _stack.Add(ReadText(ReadByte(), Encoding.UTF8));
+                break;
+            case (byte)'T': // BINSTRING, of Python 2
+                _stack.Add(ReadText(BinaryPrimitives.ReadUInt32LittleEndian(ReadFixed(4)), Encoding.Latin1));
+                break;
+            case (byte)'U': // SHORT_BINSTRING, of Python 2
+                _stack.Add(ReadText(ReadByte(), Encoding.Latin1));
+                break;
+            case (byte)'q': // BINPUT
+                _memo[ReadByte()] = Peek();
+                break;
+            case (byte)'r': // LONG_BINPUT
+                _memo[BinaryPrimitives.ReadUInt32LittleEndian(ReadFixed(4))] = Peek();
+                break;
+            case 0x94: // MEMOIZE
+                _memo[_memo.Count] = Peek();
+                break;
+            case (byte)'h': // BINGET
+                _stack.Add(Recall(ReadByte()));
+                break;
+            case (byte)'j': // LONG_BINGET
+                _stack.Add(Recall(BinaryPrimitives.ReadUInt32LittleEndian(ReadFixed(4))));
+                break;
+            default:
+                ExecuteOnObjects(opcode);
+                break;
+        }
+    }
+
+    private void ExecuteOnObjects(byte opcode)
+    {
+        switch (opcode)
+        {
+            case (byte)')': // EMPTY_TUPLE
+                _stack.Add(new PickleTuple([]));
+                break;
+            case 0x85 or 0x86 or 0x87: // TUPLE1, TUPLE2, TUPLE3
+                _stack.Add(new PickleTuple(PopFrom(Math.Max(_stack.Count - (opcode - 0x84), 0))));
+                break;
+            case (byte)'t': // TUPLE
+                _stack.Add(new PickleTuple(PopToMark()));
+                break;
+            case (byte)']': // EMPTY_LIST
+                _stack.Add(new List<object?>());
+                break;
+            case (byte)'a': // APPEND
+                var item = Pop();
+                Top<List<object?>>(opcode).Add(item);
+                break;
+            case (byte)'e': // APPENDS
+                var items = PopToMark();
+                Top<List<object?>>(opcode).AddRange(items);
+                break;
+            case (byte)'}': // EMPTY_DICT
+                _stack.Add(new PickleDictionary());
+                break;
+            case (byte)'s': // SETITEM
+                var value = Pop();
+                var key = Pop();
+                Set(Top<PickleDictionary>(opcode), key, value);
+                break;
+            case (byte)'u': // SETITEMS
+                var pairs = PopToMark();
+                var dictionary = Top<PickleDictionary>(opcode);
+                for (var i = 0; i + 1 < pairs.Length; i += 2)
+                {
+                    Set(dictionary, pairs[i], pairs[i + 1]);
+                }
+
+                break;
+            case (byte)'c': // GLOBAL
+                _stack.Add(Import(ReadLine(), ReadLine()));
+                break;
+            case 0x93: // STACK_GLOBAL
+                var name = Pop();
+                var module = Pop();
+                _stack.Add(Import(module as string, name as string));
+                break;
+            case (byte)'Q': // BINPERSID
+                _stack.Add(host.Storage(Pop()));
+                break;
+            case (byte)'R': // REDUCE
+                var arguments = Pop() as PickleTuple ?? throw Error("calls something without a tuple of arguments");
+                var global = Pop() as PickleGlobal ?? throw Error("calls something that is no global");
+                _stack.Add(host.Call(global, arguments.Items));
+                break;
+            case (byte)'b': // BUILD
+                // State dicts carry their version so; nothing here has attributes.
+                Pop();
+                Top<PickleDictionary>(opcode);
+                break;
+            default:
+                throw Error($"uses the pickle opcode 0x{opcode:x2} at byte {stream.Position - 1}, which state dicts have no need of");
+        }
+    }
+
+    private PickleGlobal Import(string? module, string? name)
+    {
+        var global = new PickleGlobal($"{module}.{name}");
+        return host.Allows(global) ? global : throw Error($"asks for '{Shorten(global.Name)}', which only code could need; it is refused");
+    }
+
+    private void Set(PickleDictionary dictionary, object? key, object? value)
+    {
+        // Only these have a value of their own as keys; of the others a state dict has none.
+        if (key is not (string or long or bool or double))
+        {
+            throw Error($"has a dictionary key of the type {key?.GetType().Name ?? "None"}");
+        }
+
+        dictionary[key] = value;
+    }
+
+    private object? Peek() => _stack.Count > 0 ? _stack[^1] : throw Error("takes from an empty stack");
+
+    private object? Pop()
+    {
+        var value = Peek();
+        if (ReferenceEquals(value, Mark))
+        {
+            throw Error("takes a mark for a value");
+        }
+
+        _stack.RemoveAt(_stack.Count - 1);
+        return value;
+    }
+
+    private T Top<T>(byte opcode)
+        where T : class => Peek() as T ?? throw Error($"applies the opcode 0x{opcode:x2} to something else than it is for");
+
+    private object?[] PopToMark()
+    {
+        var mark = _stack.Count - 1;
+        while (mark >= 0 && !ReferenceEquals(_stack[mark], Mark))
+        {
+            mark--;
+        }
+
+        if (mark < 0)
+        {
+            throw Error("lacks a mark");
+        }
+
+        var items = PopFrom(mark + 1);
+        _stack.RemoveAt(mark);
+        return items;
+    }
+
+    private object?[] PopFrom(int start)
+    {
+        var items = _stack.GetRange(start, _stack.Count - start).ToArray();
+        if (items.Any(item => ReferenceEquals(item, Mark)))
+        {
+            throw Error("takes a mark for a value");
+        }
+
+        _stack.RemoveRange(start, items.Length);
+        return items;
+    }
+
+    private object? Recall(long index) => _memo.TryGetValue(index, out var value) ? value : throw Error($"recalls the object {index}, which it never stored");
+
+    private BigInteger ReadInteger()
+    {
+        var length = ReadByte();
+        if (length > LongestInteger)
+        {
+            throw Error($"has an integer of {length} bytes");
+        }
+
+        var bytes = new byte[length];
+        Fill(bytes);
+        return new BigInteger(bytes);
+    }
+
+    private string ReadText(long length, Encoding encoding)
+    {
+        if (length > limit - stream.Position)
+        {
+            throw Error($"has a string of {length} bytes, where {limit - stream.Position} are left");
+        }
+
+        var bytes = new byte[length];
+        Fill(bytes);
+        return encoding.GetString(bytes);
+    }
+
+    private string ReadLine()
+    {
+        const int longest = 200;
+        var line = new StringBuilder();
+        for (var next = ReadByte(); next != '\n'; next = ReadByte())
+        {
+            line.Append((char)next);
+            if (line.Length > longest)
+            {
+                throw Error($"asks for '{Shorten(line.ToString())}', which is no name");
+            }
+        }
+
+        return line.ToString();
+    }
+
+    private byte ReadByte() => ReadFixed(1)[0];
+
+    private ReadOnlySpan<byte> ReadFixed(int count)
+    {
+        Fill(_buffer.AsSpan(0, count));
+        return _buffer.AsSpan(0, count);
+    }
+
+    private void Fill(Span<byte> bytes)
+    {
+        if (bytes.Length > limit - stream.Position || stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length)
+        {
+            throw Error("is cut off");
+        }
+    }
+
+    private static string Shorten(string text) => text.Length > 100 ? text[..100] + "…" : text;
+
+    private WeightsException Error(string what) => new($"The pickle of {source} {what}.");
+}
+
+/// <summary>What a pickle may refer to.</summary>
+internal interface IPickleHost
+{
+    bool Allows(PickleGlobal global);
+
+    object? Call(PickleGlobal global, object?[] arguments);
+
+    object Storage(object? persistentId);
+}
+
+/// <summary>A name that a pickle imports.</summary>
+internal sealed record PickleGlobal(string Name);
+
+/// <summary>A tuple. Equal only to itself, since tuples may be nested as deep as a file likes.</summary>
+internal sealed class PickleTuple(object?[] items)
+{
+    public object?[] Items => items;
+}
+
+/// <summary>A dict or OrderedDict.</summary>
+internal sealed class PickleDictionary : Dictionary<object, object?>;

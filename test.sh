@@ -1,0 +1,166 @@
+#!/usr/bin/env bash
+# The one command that builds everything and runs all tests:
+#
+#   ./test.sh                              all test projects
+#   ./test.sh Catalog.Tests System.Tests   only these
+#   ./test.sh Catalog.Tests -- OPTIONS     OPTIONS go to the test runner, e.g. --filter-class '*Runs*'
+#
+# It needs the .NET SDK 10. RabbitMQ and PostgreSQL are started for the run and stopped after it, see
+# infra/local/servers.sh; as root on Debian or Ubuntu what is missing is installed.
+#
+# Variables: DISTRIBUTED_TEST_DATA (a folder of image data sets; tests that want one skip without),
+# DISTRIBUTED_TEST_RABBITMQ, DISTRIBUTED_TEST_RABBITMQ_MANAGEMENT and DISTRIBUTED_TEST_POSTGRES (servers
+# that run already), DISTRIBUTED_TEST_CHROMIUM (the browser).
+#
+# The last line reads "N passed, N failed, N skipped". The exit status is 0 only when at least one test
+# ran and none failed.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "$root"
+
+fail() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+
+# ---- what to run -------------------------------------------------------------------------------
+
+projects=()
+options=()
+while (($# > 0)); do
+  case $1 in
+    -h | --help)
+      sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
+      exit 0
+      ;;
+    --)
+      shift
+      options=("$@")
+      break
+      ;;
+    -*) fail "unknown option $1 (see ./test.sh --help)" ;;
+    *)
+      [[ -f tests/$1/$1.csproj ]] ||
+        fail "there is no test project $1; there are: $(cd tests && printf '%s ' *.Tests)"
+      projects+=("$1")
+      shift
+      ;;
+  esac
+done
+
+# wanted PROJECT: is it there, and part of this run?
+wanted() {
+  local name
+  [[ -f tests/$1/$1.csproj ]] || return 1
+  ((${#projects[@]} > 0)) || return 0
+  for name in "${projects[@]}"; do
+    [[ $name != "$1" ]] || return 0
+  done
+  return 1
+}
+
+command -v dotnet >/dev/null || fail "the .NET SDK 10 is needed, and there is no dotnet on the PATH"
+version=$(dotnet --version 2>/dev/null) || version=none
+[[ $version == 10.* ]] || fail "the .NET SDK 10 is needed (global.json), but dotnet --version says: $version"
+
+# ---- starting and cleaning up ------------------------------------------------------------------
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/distributed-tests.XXXXXX")
+group=
+# The servers run as users of their own, who must be able to enter.
+chmod 711 "$work"
+
+# shellcheck disable=SC2317 # the trap calls it
+cleanup() {
+  trap '' INT TERM HUP
+  # All that the current step has started, test hosts and services included.
+  if [[ -n $group ]]; then
+    # The shell need not report its end.
+    disown -a
+    kill -KILL -- "-$group" 2>/dev/null || true
+  fi
+  infra/local/servers.sh stop "$work/servers" || true
+  rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# step COMMAND...: runs it in a process group of its own and waits in a way that a signal interrupts.
+# What it leaves running in that group ends with it. Its output goes to the terminal and to a file.
+step() {
+  local code=0 copy
+  rm -f "$work/pipe"
+  mkfifo "$work/pipe"
+  tee -a "$work/output" <"$work/pipe" &
+  copy=$!
+  setsid "$@" </dev/null >"$work/pipe" 2>&1 &
+  group=$!
+  wait "$group" || code=$?
+  kill -KILL -- "-$group" 2>/dev/null || true
+  group=
+  wait "$copy" || true
+  return "$code"
+}
+
+# Build processes that other builds cannot come to share, as they end with their step.
+export MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+build=(dotnet build --configuration Release -p:SharedCompilationId="distributed-$$")
+
+if ((${#projects[@]} == 0)); then
+  step "${build[@]}" Distributed.sln
+else
+  for project in "${projects[@]}"; do
+    step "${build[@]}" "tests/$project/$project.csproj"
+  done
+fi
+
+# With the guard's help the servers end even if this script is killed outright.
+exports=$(infra/local/servers.sh start "$work/servers" --owner $$)
+eval "$exports"
+if wanted Browser.Tests; then
+  if exports=$(infra/local/chromium.sh); then
+    eval "$exports"
+  else
+    echo "warning: without Chromium the browser tests cannot pass" >&2
+  fi
+fi
+if wanted TestServers.Tests && ! docker compose version >/dev/null 2>&1 && ! command -v docker-compose >/dev/null; then
+  infra/local/packages.sh docker-compose || echo "warning: docker-compose.yml goes unchecked" >&2
+fi
+
+# ---- running -----------------------------------------------------------------------------------
+
+# One test project at a time: several time things, and some start whole sets of services.
+run=(dotnet test --configuration Release --no-build --no-progress --no-ansi --max-parallel-test-modules 1)
+: >"$work/output"
+code=0
+if ((${#projects[@]} == 0)); then
+  step "${run[@]}" --solution Distributed.sln "${options[@]}" || code=$?
+else
+  for project in "${projects[@]}"; do
+    step "${run[@]}" --project "tests/$project/$project.csproj" "${options[@]}" || code=$?
+  done
+fi
+
+# Every invocation ends with a block "Test run summary: ..." of lines "  NAME: COUNT".
+read -r total failed passed skipped < <(awk '
+  /^Test run summary:/ { inside = 1; next }
+  inside && $1 ~ /^(total|failed|succeeded|skipped):$/ { count[$1] += $2; next }
+  inside && $1 == "duration:" { inside = 0 }
+  END { print count["total:"] + 0, count["failed:"] + 0, count["succeeded:"] + 0, count["skipped:"] + 0 }
+' "$work/output")
+
+if ((code != 0 && failed == 0)); then
+  echo "error: the test run ended with status $code although no test failed; counted as one failure" >&2
+  failed=1
+elif ((total == 0)); then
+  echo "error: no test ran" >&2
+  code=1
+elif ((failed > 0 && code == 0)); then
+  code=1
+fi
+echo "$passed passed, $failed failed, $skipped skipped"
+exit "$code"

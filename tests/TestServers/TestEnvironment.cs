@@ -1,0 +1,67 @@
+namespace Distributed.TestServers;
+
+/// <summary>Where the servers, the browser and the data of this test run are.</summary>
+public static class TestEnvironment
+{
+    /// <summary>The broker with its default virtual host, user and password included.</summary>
+    public static Uri RabbitMqUri => new(Required("DISTRIBUTED_TEST_RABBITMQ"));
+
+    /// <summary>The broker's management API, user and password included.</summary>
+    public static Uri RabbitMqManagementUri => new(Required("DISTRIBUTED_TEST_RABBITMQ_MANAGEMENT"));
+
+    /// <summary>The maintenance database, as a user who may create others.</summary>
+    public static string PostgresConnectionString => Required("DISTRIBUTED_TEST_POSTGRES");
+
+    /// <summary>The executable of Chromium or Chrome. As root it runs only with <c>--no-sandbox</c>.</summary>
+    public static string ChromiumPath =>
+        Optional("DISTRIBUTED_TEST_CHROMIUM")
+        ?? FindOnPath("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+        ?? throw Missing("DISTRIBUTED_TEST_CHROMIUM");
+
+    /// <summary>The folder of image data sets for tests on real photos, or null when there is none.</summary>
+    public static string? TestDataDirectory => Optional("DISTRIBUTED_TEST_DATA");
+
+    /// <summary>The root of the working copy that the running tests were built in.</summary>
+    public static string RepositoryRoot { get; } = FindRepositoryRoot();
+
+    /// <summary>
+    /// The built assembly of a service, for example <c>ServiceDll("Training")</c>, of the same configuration
+    /// (Release or Debug) as the running tests.
+    /// </summary>
+    /// <exception cref="FileNotFoundException">The service is not built in this configuration.</exception>
+    public static string ServiceDll(string service)
+    {
+        // .../bin/Release/net10.0/
+        var framework = new DirectoryInfo(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
+        var path = Path.Combine(
+            RepositoryRoot, "services", service, "bin", framework.Parent!.Name, framework.Name, $"Distributed.{service}.dll");
+        return File.Exists(path) ? path : throw new FileNotFoundException($"The service {service} is not built: there is no {path}.", path);
+    }
+
+    internal static string? FindOnPath(params IEnumerable<string> names)
+    {
+        var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries);
+        return names.SelectMany(name => folders.Select(folder => Path.Combine(folder, name))).FirstOrDefault(File.Exists);
+    }
+
+    private static string Required(string variable) => Optional(variable) ?? throw Missing(variable);
+
+    private static string? Optional(string variable) =>
+        Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
+
+    private static InvalidOperationException Missing(string variable) => new(
+        $"{variable} is not set: run ./test.sh, or start servers with infra/local/servers.sh (the browser: infra/local/chromium.sh) and export what it prints.");
+
+    private static string FindRepositoryRoot()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "Distributed.sln")))
+            {
+                return folder.FullName;
+            }
+        }
+
+        throw new InvalidOperationException($"{AppContext.BaseDirectory} is not below a folder with Distributed.sln.");
+    }
+}
