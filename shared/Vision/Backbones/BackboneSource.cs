@@ -18,8 +18,9 @@ public static class BackboneSource
     /// <summary>Loads a backbone in float32 on the CPU.</summary>
     /// <param name="source"><see cref="Demo"/>, <see cref="Random"/>, <c>random:SEED</c>, or the path of a .safetensors or .pth file.</param>
     /// <param name="architecture">What the weights have to be; where null, what the file is, or DenseNet-121 for random weights.</param>
+    /// <param name="title">What <see cref="IBackbone.Origin"/> calls the weights of a file; where null, the file's name.</param>
     /// <exception cref="WeightsException">There is no such file, or it does not hold these weights.</exception>
-    public static IBackbone Load(string source, DenseNetArchitecture? architecture = null)
+    public static IBackbone Load(string source, DenseNetArchitecture? architecture = null, string? title = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(source);
         if (source == Random || source.StartsWith(Random + ":", StringComparison.Ordinal))
@@ -35,7 +36,7 @@ public static class BackboneSource
             throw new WeightsException($"There is no weight file '{path}'. Give '{Demo}', '{Random}', or the path of a .safetensors or .pth file.");
         }
 
-        var weights = BackboneWeights.Load(path, source == Demo ? "demo weights" : $"weights of {Path.GetFileName(path)}");
+        var weights = BackboneWeights.Load(path, title ?? (source == Demo ? "demo weights" : $"weights of {Path.GetFileName(path)}"));
         return Create(architecture ?? weights.FindArchitecture(), weights);
     }
 

@@ -1,0 +1,108 @@
+using Distributed.Artifacts;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Datasets;
+using Distributed.Storage;
+using Distributed.Vision;
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.Training;
+
+/// <summary>Finds the weights that runs name, and keeps those that come from elsewhere on the volume, so that every worker has the same.</summary>
+internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, Volume volume, DataRoots roots, TimeProvider time)
+{
+    private const string Imagenet = "imagenet";
+    private const string ImagenetTitle = "ImageNet-1k weights of torchvision as timm publishes them";
+
+    /// <summary>Loads the weights that a specification names.</summary>
+    /// <exception cref="WeightsException">They are missing, damaged, or of another architecture.</exception>
+    /// <exception cref="DatasetException">Their path may not be read.</exception>
+    public IBackbone Load(RunSpecification specification)
+    {
+        var asked = DenseNetArchitecture.ByName(specification.Architecture);
+        var backbone = specification.Backbone switch
+        {
+            BackboneSource.Random => BackboneSource.Load(RandomSource(specification.Seed), asked),
+            BackboneSource.Demo => BackboneSource.Load(BackboneSource.Demo),
+            Imagenet => BackboneSource.Load(volume.FullPath(ImagenetWeights.VolumePath), title: ImagenetTitle),
+            var path => BackboneSource.Load(roots.Resolve(path)),
+        };
+        var complaint = backbone.Name != asked.Name
+            ? $"The weights '{specification.Backbone}' are of {backbone.Name}, and the specification's architecture is {asked.Name}. Make them the same."
+            : specification.Backbone == Imagenet && backbone.Sha256 != ImagenetWeights.Sha256
+                ? $"The file {volume.FullPath(ImagenetWeights.VolumePath)} is not the published one: its SHA-256 is {backbone.Sha256}, not {ImagenetWeights.Sha256}. Remove it, and the next run fetches it again."
+                : null;
+        if (complaint is not null)
+        {
+            backbone.Dispose();
+            throw new WeightsException(complaint);
+        }
+
+        return backbone;
+    }
+
+    /// <summary>What the catalog is to know of some weights; a file from outside is copied to the volume first.</summary>
+    public async Task<Backbone> DescribeAsync(RunSpecification specification, IBackbone backbone, UnitLease lease, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        if (await context.Backbones.AsNoTracking().SingleOrDefaultAsync(row => row.Sha256 == backbone.Sha256, cancellationToken) is { } known)
+        {
+            return known;
+        }
+
+        return new Backbone
+        {
+            Sha256 = backbone.Sha256,
+            Source = specification.Backbone,
+            Architecture = backbone.Name,
+            Origin = backbone.Origin,
+            Seed = specification.Backbone == BackboneSource.Random ? specification.Seed : null,
+            File = specification.Backbone switch
+            {
+                BackboneSource.Random or BackboneSource.Demo => null,
+                Imagenet => await CopyAsync(volume.FullPath(ImagenetWeights.VolumePath), backbone.Sha256, lease, cancellationToken),
+                var path => await CopyAsync(roots.Resolve(path), backbone.Sha256, lease, cancellationToken),
+            },
+            CreatedAt = time.GetUtcNow().UtcDateTime,
+        };
+    }
+
+    /// <summary>Loads weights of the catalog again, in any worker.</summary>
+    /// <exception cref="WeightsException">They are not the ones that the catalog names.</exception>
+    /// <exception cref="StoredFileException">The file on the volume is missing or damaged.</exception>
+    public async Task<IBackbone> LoadAsync(Backbone row, CancellationToken cancellationToken)
+    {
+        if (row.File is { } file)
+        {
+            await volume.VerifyAsync(file, cancellationToken);
+        }
+
+        var architecture = DenseNetArchitecture.ByName(row.Architecture);
+        var backbone = (row.File, row.Seed) switch
+        {
+            ({ } stored, _) => BackboneSource.Load(volume.FullPath(stored.Path), architecture),
+            (_, { } seed) => BackboneSource.Load(RandomSource(seed), architecture),
+            _ => BackboneSource.Load(BackboneSource.Demo, architecture),
+        };
+        if (backbone.Sha256 != row.Sha256)
+        {
+            var found = backbone.Sha256;
+            backbone.Dispose();
+            throw new WeightsException($"This worker's {row.Source} weights have the SHA-256 {found}, and the feature set was planned with {row.Sha256}. Give all Training hosts the same version of the program.");
+        }
+
+        return backbone;
+    }
+
+    private static string RandomSource(int seed) => FormattableString.Invariant($"{BackboneSource.Random}:{seed}");
+
+    private Task<StoredFile> CopyAsync(string path, string sha256, UnitLease lease, CancellationToken cancellationToken) =>
+        volume.WriteAsync(
+            $"backbones/{sha256}.{lease.TokenText}{Path.GetExtension(path)}",
+            async (target, token) =>
+            {
+                await using var source = File.OpenRead(path);
+                await source.CopyToAsync(target, token);
+            },
+            cancellationToken);
+}

@@ -1,0 +1,70 @@
+using Distributed.Artifacts;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Datasets;
+using Distributed.Messaging;
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.Training.Consumers;
+
+/// <summary>Plans a run's features: draws its splits, resolves what is chosen by measurement, and joins or begins the feature set.</summary>
+internal sealed class DatasetIngestedConsumer(
+    UnitWorker worker,
+    IDbContextFactory<CatalogContext> contexts,
+    RunFlow runs,
+    DatasetArtifacts artifacts,
+    BackboneStore backbones,
+    FeaturePlanner planner,
+    TimeProvider time) : UnitConsumer<DatasetIngested>(worker)
+{
+    public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(lease);
+        var (run, specification) = await contexts.ReadRunAsync(lease.Unit.RunId, cancellationToken);
+        var manifest = await artifacts.ReadManifestAsync(run.DatasetSha256!, cancellationToken);
+        var split = DatasetSplit.Draw(manifest, specification.SplitSeed, specification.ValidationFraction, specification.TestFraction, specification.Fold);
+        using var weights = backbones.Load(specification);
+        var backbone = await backbones.DescribeAsync(specification, weights, lease, cancellationToken);
+        var planned = await planner.PlanAsync(run, specification, manifest, weights, cancellationToken);
+        var splitFile = await artifacts.WriteJsonAsync($"runs/{run.Id:D}/split.{lease.TokenText}.json", split, cancellationToken);
+        return async (context, token) =>
+        {
+            await AddMissingAsync(context, backbone, planned, run.TraceParent, token);
+            var isCached = !await context.WorkUnits.AnyAsync(
+                    unit => unit.Kind == UnitKind.ExtractFeatures && unit.Subject == planned.Key && unit.State != UnitState.Done,
+                    token)
+                && await context.FeatureSets.AnyAsync(set => set.Key == planned.Key, token);
+            var row = await context.Runs.SingleAsync(r => r.Id == run.Id, token);
+            row.FeatureSetKey = planned.Key;
+            row.FeatureCacheHit = isCached;
+            row.Split = splitFile;
+            row.TrainImages = split.Train.Length;
+            row.ValidationImages = split.Validation.Length;
+            row.TestImages = split.Test.Length;
+            row.RemovedDuplicates = split.RemovedDuplicates.Length;
+            await context.DependAsync(run.Id, planned.Key, token);
+        };
+    }
+
+    public override async Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(unit);
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var key = await context.Runs.Where(run => run.Id == unit.RunId).Select(run => run.FeatureSetKey).SingleAsync(cancellationToken);
+        return await runs.ShardExtractedAsync(key!, cancellationToken);
+    }
+
+    private async Task AddMissingAsync(CatalogContext context, Backbone backbone, FeatureSet planned, string? traceParent, CancellationToken cancellationToken)
+    {
+        if (!await context.Backbones.AnyAsync(row => row.Sha256 == backbone.Sha256, cancellationToken))
+        {
+            context.Backbones.Add(backbone);
+        }
+
+        if (!await context.FeatureSets.AnyAsync(row => row.Key == planned.Key, cancellationToken))
+        {
+            context.FeatureSets.Add(planned);
+            context.PlanUnits(UnitKind.ExtractFeatures, planned.Key, Enumerable.Range(0, planned.ShardCount), traceParent, time.GetUtcNow().UtcDateTime);
+        }
+    }
+}

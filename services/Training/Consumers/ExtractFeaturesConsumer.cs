@@ -1,0 +1,50 @@
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Messaging;
+using Distributed.Storage;
+using Distributed.Vision;
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.Training.Consumers;
+
+/// <summary>Computes one shard of features.</summary>
+internal sealed class ExtractFeaturesConsumer(
+    UnitWorker worker,
+    IDbContextFactory<CatalogContext> contexts,
+    RunFlow runs,
+    ShardExtractor extractor,
+    Volume volume) : UnitConsumer<ExtractFeatures>(worker)
+{
+    public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(lease);
+        var (key, shard) = (lease.Unit.Subject, lease.Unit.Step);
+        await using var catalog = await contexts.CreateDbContextAsync(cancellationToken);
+        var set = await catalog.FeatureSets.AsNoTracking().SingleAsync(row => row.Key == key, cancellationToken);
+        var extracted = await extractor.ExtractAsync(set, shard, cancellationToken);
+        TrainingTelemetry.RecordShard(extracted.Features.Count, extracted.Seconds, set.Precision);
+        var file = await volume.WriteAsync(
+            $"features/{key}/shard-{shard:D5}.{lease.TokenText}.safetensors",
+            (stream, token) => FeatureShardFile.WriteAsync(stream, extracted.Features, token),
+            cancellationToken);
+        return (context, _) =>
+        {
+            context.FeatureShards.Add(new FeatureShard
+            {
+                FeatureSetKey = key,
+                Shard = shard,
+                ImageCount = extracted.Features.Count,
+                File = file,
+                Seconds = extracted.Seconds,
+                Worker = UnitWorker.Name,
+            });
+            return Task.CompletedTask;
+        };
+    }
+
+    public override Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(unit);
+        return runs.ShardExtractedAsync(unit.Subject, cancellationToken);
+    }
+}

@@ -1,0 +1,110 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Distributed.Artifacts;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Messaging;
+using Distributed.Storage;
+using Distributed.Vision;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace Distributed.Training.Consumers;
+
+/// <summary>Trains a head for one slice of time, saves its state, and hands on: to the next slice, or to evaluation.</summary>
+internal sealed class TrainHeadConsumer(
+    UnitWorker worker,
+    IDbContextFactory<CatalogContext> contexts,
+    RunFlow runs,
+    HeadData heads,
+    Volume volume,
+    TensorThread tensors,
+    TensorDevice device,
+    IOptions<TrainingOptions> options,
+    TimeProvider time) : UnitConsumer<TrainHead>(worker)
+{
+    public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(lease);
+        var slice = lease.Unit.Step;
+        var (run, specification) = await contexts.ReadRunAsync(lease.Unit.RunId, cancellationToken);
+        var (data, classes) = await heads.LoadAsync(run, cancellationToken);
+        var saved = slice == 0 ? null : await ReadStateAsync(run.Id, slice - 1, cancellationToken);
+        var started = Stopwatch.GetTimestamp();
+        var outcome = await tensors.RunAsync(
+            token =>
+            {
+                var state = saved ?? HeadTrainer.Start(Define(specification.Head), Choose(specification), data, classes);
+                var begun = Stopwatch.GetTimestamp();
+                return HeadTrainer.Train(state, data, () => Stopwatch.GetElapsedTime(begun) >= options.Value.Slice, cancellationToken: token);
+            },
+            cancellationToken);
+        TrainingTelemetry.RecordSlice(outcome.Epochs.Count, Stopwatch.GetElapsedTime(started).TotalSeconds);
+
+        var state = outcome.State;
+        var last = await SaveAsync(run.Id, CheckpointKind.Last, lease, state.ToBytes(), cancellationToken);
+        var best = state.BestEpoch < 0 ? null : await SaveAsync(run.Id, CheckpointKind.Best, lease, state.ExportBest(), cancellationToken);
+        var environment = JsonSerializer.Serialize(TorchEnvironment.Describe(device.Device), ContractJson.Strict);
+        return async (context, token) =>
+        {
+            AddCheckpoint(context, run.Id, slice, CheckpointKind.Last, state.Epoch, last);
+            if (best is not null)
+            {
+                AddCheckpoint(context, run.Id, slice, CheckpointKind.Best, state.BestEpoch + 1, best);
+            }
+
+            context.EpochMetrics.AddRange(outcome.Epochs.Select(epoch => ToMetric(run.Id, epoch)));
+            await context.Runs.Where(row => row.Id == run.Id).ExecuteUpdateAsync(row => row.SetProperty(r => r.Environment, environment), token);
+            if (!state.Finished)
+            {
+                context.PlanUnits(UnitKind.TrainHead, lease.Unit.Subject, [slice + 1], run.TraceParent, Now());
+            }
+            else if (await runs.MoveAsync(context, run.Id, RunState.Training, RunState.Evaluating, token))
+            {
+                context.PlanUnits(UnitKind.EvaluateHead, lease.Unit.Subject, [0], run.TraceParent, Now());
+            }
+        };
+    }
+
+    private static HeadDefinition Define(HeadSpecification head) => head.Kind == HeadType.Linear
+        ? HeadDefinition.Linear
+        : new HeadDefinition(HeadKind.Mlp, [.. head.HiddenSizes], head.Dropout);
+
+    private static HeadTrainingOptions Choose(RunSpecification specification) => new(
+        specification.Training.Epochs,
+        specification.Training.BatchSize,
+        specification.Training.LearningRate,
+        specification.Training.WeightDecay,
+        specification.Training.Patience,
+        specification.Seed);
+
+    private static EpochMetric ToMetric(Guid runId, EpochMetrics epoch) => new()
+    {
+        RunId = runId,
+        Epoch = epoch.Epoch + 1,
+        TrainLoss = epoch.TrainLoss,
+        TrainAccuracy = epoch.TrainAccuracy,
+        ValidationLoss = epoch.ValidationLoss,
+        ValidationAccuracy = epoch.ValidationAccuracy,
+        LearningRate = epoch.LearningRate,
+    };
+
+    private void AddCheckpoint(CatalogContext context, Guid runId, int slice, CheckpointKind kind, int epoch, StoredFile file) =>
+        context.Checkpoints.Add(new Checkpoint { RunId = runId, Slice = slice, Kind = kind, Epoch = epoch, File = file, CreatedAt = Now() });
+
+    private Task<StoredFile> SaveAsync(Guid runId, CheckpointKind kind, UnitLease lease, byte[] bytes, CancellationToken cancellationToken) =>
+        volume.WriteAsync(
+            $"runs/{runId:D}/{kind.ToString().ToLowerInvariant()}-{lease.Unit.Step:D5}.{lease.TokenText}.safetensors",
+            (stream, token) => stream.WriteAsync(bytes, token).AsTask(),
+            cancellationToken);
+
+    private async Task<HeadTrainingState> ReadStateAsync(Guid runId, int slice, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var checkpoint = await context.Checkpoints.AsNoTracking()
+            .SingleAsync(row => row.RunId == runId && row.Slice == slice && row.Kind == CheckpointKind.Last, cancellationToken);
+        return HeadTrainingState.FromBytes(await volume.ReadAllBytesAsync(checkpoint.File, cancellationToken), checkpoint.File.Path);
+    }
+
+    private DateTime Now() => time.GetUtcNow().UtcDateTime;
+}

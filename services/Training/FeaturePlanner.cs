@@ -1,0 +1,109 @@
+using System.Text.Json;
+using Distributed.Artifacts;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Datasets;
+using Distributed.Storage;
+using Distributed.Vision;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+
+namespace Distributed.Training;
+
+/// <summary>Decides once how the features of a data set are computed; all workers follow what is decided.</summary>
+internal sealed partial class FeaturePlanner(
+    IDbContextFactory<CatalogContext> contexts,
+    Volume volume,
+    TensorThread tensors,
+    TensorDevice device,
+    IOptions<TrainingOptions> options,
+    TimeProvider time,
+    ILogger<FeaturePlanner> logger)
+{
+    /// <summary>Counts up when extraction gives other features for the same inputs.</summary>
+    private const int ExtractorVersion = 1;
+    private const int NativeSize = 96;
+
+    /// <summary>Plans the feature set that a run needs.</summary>
+    public async Task<FeatureSet> PlanAsync(Run run, RunSpecification specification, DatasetManifest manifest, IBackbone backbone, CancellationToken cancellationToken)
+    {
+        var fit = specification.Fit.ToString().ToLowerInvariant();
+        var preprocessing = $"size={specification.InputSize};fit={fit};filter={ImageFitting.Filter};{backbone.Preprocessing.Description}";
+        var precision = specification.Precision switch
+        {
+            ExtractionPrecision.Fp32 => Precision.Fp32,
+            ExtractionPrecision.Bf16 => Precision.Bf16,
+            _ => await FindPrecisionAsync(manifest.Sha256, backbone.Sha256, preprocessing, cancellationToken)
+                ?? await MeasurePrecisionAsync(backbone, specification.InputSize, cancellationToken),
+        };
+        var name = precision.ToString().ToLowerInvariant();
+        var images = manifest.Images.Count;
+        var shardSize = ChooseShardSize(specification.InputSize);
+        return new FeatureSet
+        {
+            Key = ContentKey.Of("features", manifest.Sha256, backbone.Sha256, preprocessing, name, $"{ExtractorVersion}"),
+            DatasetSha256 = manifest.Sha256,
+            IngestionKey = run.IngestionKey!,
+            BackboneSha256 = backbone.Sha256,
+            Preprocessing = preprocessing,
+            Precision = name,
+            ExtractorVersion = ExtractorVersion,
+            InputSize = specification.InputSize,
+            BatchSize = FeatureExtractor.DefaultBatchSize,
+            ImageCount = images,
+            FeatureSize = backbone.FeatureSize,
+            ShardSize = shardSize,
+            ShardCount = (images + shardSize - 1) / shardSize,
+            CreatedAt = time.GetUtcNow().UtcDateTime,
+        };
+    }
+
+    /// <summary>Whole batches, so that shards of any size give the same bits.</summary>
+    private int ChooseShardSize(int inputSize)
+    {
+        var images = options.Value.ShardImages * NativeSize * NativeSize / (inputSize * inputSize);
+        return Math.Max(1, images / FeatureExtractor.DefaultBatchSize) * FeatureExtractor.DefaultBatchSize;
+    }
+
+    private async Task<Precision?> FindPrecisionAsync(string datasetSha256, string backboneSha256, string preprocessing, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var known = await context.FeatureSets.AsNoTracking()
+            .Where(set => set.DatasetSha256 == datasetSha256
+                && set.BackboneSha256 == backboneSha256
+                && set.Preprocessing == preprocessing
+                && set.ExtractorVersion == ExtractorVersion)
+            .OrderByDescending(set => set.CompletedAt != null)
+            .ThenBy(set => set.CreatedAt)
+            .Select(set => set.Precision)
+            .FirstOrDefaultAsync(cancellationToken);
+        return known is null ? null : Enum.Parse<Precision>(known, ignoreCase: true);
+    }
+
+    private async Task<Precision> MeasurePrecisionAsync(IBackbone backbone, int size, CancellationToken cancellationToken)
+    {
+        var description = TorchEnvironment.Describe(device.Device);
+        var key = ContentKey.Of("precision", description.Processor, $"{description.Threads}", description.Device, description.LibTorch, backbone.Name, $"{size}", $"{ExtractorVersion}");
+        var path = volume.FullPath($"calibration/precision-{key}.json");
+        if (!File.Exists(path))
+        {
+            var measured = await tensors.RunAsync(
+                token => PrecisionTrial.Choose(backbone, size, device.Device, cancellationToken: token),
+                cancellationToken);
+            LogMeasured(measured.Precision, measured.Fp32ImagesPerSecond, measured.Bf16ImagesPerSecond);
+            try
+            {
+                await volume.WriteAsync($"calibration/precision-{key}.json", (stream, token) => JsonSerializer.SerializeAsync(stream, measured, cancellationToken: token), cancellationToken);
+            }
+            catch (IOException) when (File.Exists(path))
+            {
+                // Another worker of the same kind measured at the same time; what stands there holds for both.
+            }
+        }
+
+        return JsonSerializer.Deserialize<PrecisionChoice>(await File.ReadAllBytesAsync(path, cancellationToken))!.Precision;
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Features are computed in {Precision}: fp32 {Fp32:F0} images/s, bf16 {Bf16:F0} images/s on this machine")]
+    private partial void LogMeasured(Precision precision, double fp32, double bf16);
+}

@@ -1,0 +1,64 @@
+using System.Diagnostics;
+using Distributed.Artifacts;
+using Distributed.Catalog;
+using Distributed.Vision;
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.Training;
+
+/// <summary>Features of one shard, and how long computing them took.</summary>
+internal sealed record ExtractedShard(FeatureMatrix Features, double Seconds);
+
+/// <summary>Computes shards; the network of the latest feature set stays loaded, since shards of one set follow each other.</summary>
+internal sealed class ShardExtractor(
+    IDbContextFactory<CatalogContext> contexts,
+    DatasetArtifacts artifacts,
+    BackboneStore backbones,
+    TensorThread tensors,
+    TensorDevice device) : IDisposable
+{
+    private Loaded? _loaded;
+
+    public async Task<ExtractedShard> ExtractAsync(FeatureSet set, int shard, CancellationToken cancellationToken)
+    {
+        var first = shard * set.ShardSize;
+        var count = Math.Min(set.ShardSize, set.ImageCount - first);
+        using var packed = await artifacts.OpenPackedAsync(set.IngestionKey, cancellationToken);
+        var images = new byte[(long)count * packed.ImageBytes];
+        await packed.ReadAsync(first, count, images, cancellationToken);
+        using var backbone = _loaded?.Key == set.Key ? null : await LoadBackboneAsync(set, cancellationToken);
+        return await tensors.RunAsync(
+            token =>
+            {
+                var extractor = Use(set, backbone);
+                var started = Stopwatch.GetTimestamp();
+                var features = extractor.Extract(images, count, set.InputSize, token);
+                return new ExtractedShard(features, Stopwatch.GetElapsedTime(started).TotalSeconds);
+            },
+            cancellationToken);
+    }
+
+    public void Dispose() => _loaded?.Extractor.Dispose();
+
+    private async Task<IBackbone> LoadBackboneAsync(FeatureSet set, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var row = await context.Backbones.AsNoTracking().SingleAsync(backbone => backbone.Sha256 == set.BackboneSha256, cancellationToken);
+        return await backbones.LoadAsync(row, cancellationToken);
+    }
+
+    private FeatureExtractor Use(FeatureSet set, IBackbone? backbone)
+    {
+        if (backbone is not null)
+        {
+            _loaded?.Extractor.Dispose();
+            _loaded = null;
+            var precision = Enum.Parse<Precision>(set.Precision, ignoreCase: true);
+            _loaded = new Loaded(set.Key, new FeatureExtractor(backbone, precision, device.Device, set.BatchSize));
+        }
+
+        return _loaded!.Extractor;
+    }
+
+    private sealed record Loaded(string Key, FeatureExtractor Extractor);
+}

@@ -1,0 +1,37 @@
+using Distributed.Artifacts;
+using Distributed.Contracts;
+using Distributed.Datasets;
+using Distributed.Messaging;
+using Distributed.Training.Consumers;
+using Distributed.Vision;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Distributed.Training;
+
+/// <summary>The training service: plans and computes features, trains heads.</summary>
+public static class TrainingModule
+{
+    /// <summary>Registers the service; also called by the one-process host.</summary>
+    public static void AddTraining(this IHostApplicationBuilder builder, ConsumerSet consumers)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(consumers);
+        builder.Services.AddOptions<TrainingOptions>().BindConfiguration(TrainingOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.TryAddSingleton<TensorThread>();
+        builder.Services.TryAddSingleton<DatasetArtifacts>();
+        builder.Services.TryAddSingleton<FeatureArtifacts>();
+        builder.Services.TryAddSingleton(_ => new DataRoots(builder.Configuration.GetSection("Data:Roots").Get<string[]>() ?? []));
+        builder.Services.AddSingleton<TensorDevice>();
+        builder.Services.AddSingleton<BackboneStore>();
+        builder.Services.AddSingleton<FeaturePlanner>();
+        builder.Services.AddSingleton<ShardExtractor>();
+        builder.Services.AddSingleton<HeadData>();
+        builder.Services.AddSingleton(new PermanentError(typeof(DatasetException)));
+        builder.Services.AddSingleton(new PermanentError(typeof(WeightsException)));
+        builder.Services.AddSingleton(new PermanentError(typeof(HeadTrainingException)));
+        consumers
+            .AddUnits<DatasetIngestedConsumer, DatasetIngested>()
+            .AddUnits<ExtractFeaturesConsumer, ExtractFeatures>()
+            .AddUnits<TrainHeadConsumer, TrainHead>();
+    }
+}

@@ -1,0 +1,65 @@
+using System.Threading.Channels;
+
+namespace Distributed.Vision;
+
+/// <summary>
+/// The one thread on which a host computes with tensors: LibTorch's dispose scopes belong to a thread, and a device is
+/// used best by one unit of work at a time.
+/// </summary>
+public sealed class TensorThread : IDisposable
+{
+    private readonly Channel<Action> _work = Channel.CreateUnbounded<Action>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Thread _thread;
+
+    /// <summary>Starts the thread.</summary>
+    public TensorThread()
+    {
+        _thread = new Thread(Work) { IsBackground = true, Name = "tensors" };
+        _thread.Start();
+    }
+
+    /// <summary>Computes something on the thread, after what was asked for before.</summary>
+    /// <param name="compute">Must not await; looks at its token often enough to end soon.</param>
+    /// <param name="cancellationToken">Also withdraws what has not begun yet.</param>
+    public Task<T> RunAsync<T>(Func<CancellationToken, T> compute, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(compute);
+        var result = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var accepted = _work.Writer.TryWrite(() =>
+        {
+            try
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                result.SetResult(compute(cancellationToken));
+            }
+            catch (OperationCanceledException exception) when (cancellationToken.IsCancellationRequested)
+            {
+                result.SetCanceled(exception.CancellationToken);
+            }
+            catch (Exception exception)
+            {
+                result.SetException(exception);
+            }
+        });
+        ObjectDisposedException.ThrowIf(!accepted, this);
+        return result.Task;
+    }
+
+    /// <summary>Ends the thread when what was asked for is done.</summary>
+    public void Dispose()
+    {
+        _work.Writer.TryComplete();
+        _thread.Join();
+    }
+
+    private void Work()
+    {
+        while (_work.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
+        {
+            while (_work.Reader.TryRead(out var action))
+            {
+                action();
+            }
+        }
+    }
+}
