@@ -1,11 +1,4 @@
 using Distributed.Training;
-using Distributed.Messaging;
 using Distributed.ServiceDefaults;
 
-var builder = WebApplication.CreateBuilder(args);
-var consumers = new ConsumerSet();
-builder.AddTraining(consumers);
-builder.AddServiceDefaults("training", consumers);
-var app = builder.Build();
-app.MapServiceDefaults();
-await app.RunAsync();
+await ServiceHost.RunAsync(args, "training", defaultPort: 8082, (builder, consumers) => builder.AddTraining(consumers));

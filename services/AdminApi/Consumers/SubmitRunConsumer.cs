@@ -1,0 +1,64 @@
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Messaging;
+using MassTransit;
+
+namespace Distributed.AdminApi.Consumers;
+
+/// <summary>Accepts runs that come as messages, also as plain JSON from other languages.</summary>
+internal sealed partial class SubmitRunConsumer(
+    RunSubmission submission,
+    RunFlow runs,
+    RunAnnouncer announcer,
+    CatalogMigration catalog,
+    OutageRetry outages,
+    TimeProvider time,
+    ILogger<SubmitRunConsumer> logger) : IConsumer<SubmitRun>
+{
+    public async Task Consume(ConsumeContext<SubmitRun> context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var message = context.Message;
+        await catalog.Ready.WaitAsync(context.CancellationToken);
+        if (ContractJson.ReadSpecification(message.Specification, out var errors) is not { } specification)
+        {
+            await outages.RunAsync(token => RefuseAsync(message.RunId, errors, token), context.CancellationToken);
+            return;
+        }
+
+        var (outcome, _) = await outages.RunAsync(
+            token => submission.SubmitAsync(message.RunId, specification, idempotencyKey: null, token),
+            context.CancellationToken);
+        if (outcome == SubmitOutcome.Conflict)
+        {
+            LogConflict(message.RunId);
+        }
+    }
+
+    private async Task RefuseAsync(Guid runId, IReadOnlyList<SpecificationError> errors, CancellationToken cancellationToken)
+    {
+        // The sender has no answer to read, so the refusal stands where the run would, and is published as an event.
+        var reason = "The specification is not valid: " + string.Join("; ", errors.Select(error => $"{error.Field} {error.Message}"));
+        LogRefused(runId, reason);
+        var now = time.GetUtcNow().UtcDateTime;
+        await runs.SubmitAsync(
+            new Run
+            {
+                Id = runId,
+                Tags = [],
+                Specification = ContractJson.Write(new RunSpecification()),
+                State = RunState.Failed,
+                Failure = reason,
+                SubmittedAt = now,
+                FinishedAt = now,
+            },
+            cancellationToken);
+        await announcer.AnnounceAsync(cancellationToken);
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {RunId} was submitted again with another specification; the first one stands")]
+    private partial void LogConflict(Guid runId);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {RunId} is refused. {Reason}")]
+    private partial void LogRefused(Guid runId, string reason);
+}

@@ -1,0 +1,136 @@
+using System.Text.Json;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Messaging;
+using Distributed.Storage;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.AdminApi.Endpoints;
+
+/// <summary>Submit, watch and cancel runs.</summary>
+internal static class RunEndpoints
+{
+    private const int MostPerPage = 500;
+    private const int LongestKey = 200;
+
+    public static void MapRuns(this IEndpointRouteBuilder api)
+    {
+        var runs = api.MapGroup("/runs").WithTags("Runs");
+        runs.MapPost("", SubmitAsync)
+            .WithSummary("Submit a run")
+            .WithDescription("The body is a run specification; {} is the sample run. With an Idempotency-Key a repeated request is answered with the first one's run.");
+        runs.MapGet("", ListAsync).WithSummary("List runs, the latest first");
+        runs.MapGet("{runId:guid}", FindAsync).WithSummary("A run in full");
+        runs.MapPost("{runId:guid}/cancel", CancelAsync).WithSummary("Cancel a run");
+        runs.MapGet("{runId:guid}/metrics", FindMetricsAsync).WithSummary("Learning curve and test result");
+        runs.MapGet("{runId:guid}/report", ReadReportAsync).WithSummary("The report, one HTML page").Produces<string>(contentType: "text/html");
+    }
+
+    private static async Task<Results<Accepted<RunDetail>, ValidationProblem, ProblemHttpResult>> SubmitAsync(
+        [FromBody] JsonElement body,
+        [FromHeader(Name = "Idempotency-Key")] string? idempotencyKey,
+        RunSubmission submission,
+        RunQueries queries,
+        CancellationToken cancellationToken)
+    {
+        if (ContractJson.ReadSpecification(body, out var errors) is not { } specification)
+        {
+            return TypedResults.ValidationProblem(errors.GroupBy(error => error.Field).ToDictionary(group => group.Key, group => group.Select(error => error.Message).ToArray()));
+        }
+
+        if (idempotencyKey is { Length: 0 or > LongestKey })
+        {
+            return TypedResults.ValidationProblem(new Dictionary<string, string[]> { ["Idempotency-Key"] = [$"has {idempotencyKey.Length} characters; 1 to {LongestKey} are allowed"] });
+        }
+
+        var (outcome, run) = await submission.SubmitAsync(Guid.CreateVersion7(), specification, idempotencyKey, cancellationToken);
+        return outcome == SubmitOutcome.Conflict
+            ? TypedResults.Problem(
+                title: "The Idempotency-Key stands for another specification.",
+                detail: $"Run {run.Id:D} was submitted with this key and another specification. Use a new key for a new run.",
+                statusCode: StatusCodes.Status409Conflict)
+            : TypedResults.Accepted($"/api/v1/runs/{run.Id:D}", await queries.FindAsync(run.Id, cancellationToken));
+    }
+
+    private static async Task<Results<Ok<RunPage>, ValidationProblem>> ListAsync(
+        RunQueries queries,
+        CancellationToken cancellationToken,
+        [FromQuery] string? state = null,
+        [FromQuery] string? tag = null,
+        [FromQuery] string? name = null,
+        [FromQuery] string? dataset = null,
+        [FromQuery] Guid? after = null,
+        [FromQuery] int limit = 50)
+    {
+        var errors = new Dictionary<string, string[]>();
+        RunState? wanted = null;
+        if (state is not null)
+        {
+            if (Enum.TryParse<RunState>(state, ignoreCase: true, out var parsed) && Enum.IsDefined(parsed))
+            {
+                wanted = parsed;
+            }
+            else
+            {
+                errors["state"] = [$"is '{state}'; known are {string.Join(", ", Enum.GetNames<RunState>()).ToLowerInvariant()}"];
+            }
+        }
+
+        if (limit is < 1 or > MostPerPage)
+        {
+            errors["limit"] = [$"is {limit}; it must be from 1 to {MostPerPage}"];
+        }
+
+        return errors.Count > 0
+            ? TypedResults.ValidationProblem(errors)
+            : TypedResults.Ok(await queries.ListAsync(new RunFilter(wanted, tag, name, dataset, after, limit), cancellationToken));
+    }
+
+    private static async Task<Results<Ok<RunDetail>, ProblemHttpResult>> FindAsync(Guid runId, RunQueries queries, CancellationToken cancellationToken) =>
+        await queries.FindAsync(runId, cancellationToken) is { } run ? TypedResults.Ok(run) : Unknown(runId);
+
+    private static async Task<Results<Accepted<RunDetail>, ProblemHttpResult>> CancelAsync(
+        Guid runId, RunFlow flow, RunAnnouncer announcer, RunQueries queries, CancellationToken cancellationToken)
+    {
+        var cancelled = await flow.CancelAsync(runId, cancellationToken);
+        if (await queries.FindAsync(runId, cancellationToken) is not { } run)
+        {
+            return Unknown(runId);
+        }
+
+        if (!cancelled && run.Summary.State != RunState.Cancelled)
+        {
+            return TypedResults.Problem(
+                title: "The run has ended already.",
+                detail: $"Run {runId:D} is {run.Summary.State.ToString().ToLowerInvariant()}; only a run that has not ended can be cancelled.",
+                statusCode: StatusCodes.Status409Conflict);
+        }
+
+        await announcer.AnnounceAsync(cancellationToken);
+        return TypedResults.Accepted($"/api/v1/runs/{runId:D}", run);
+    }
+
+    private static async Task<Results<Ok<RunMetrics>, ProblemHttpResult>> FindMetricsAsync(Guid runId, RunQueries queries, CancellationToken cancellationToken) =>
+        await queries.FindMetricsAsync(runId, cancellationToken) is { } metrics ? TypedResults.Ok(metrics) : Unknown(runId);
+
+    private static async Task<Results<FileContentHttpResult, ProblemHttpResult>> ReadReportAsync(
+        Guid runId, IDbContextFactory<CatalogContext> contexts, Volume volume, HttpContext http, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var evaluation = await context.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.RunId == runId, cancellationToken);
+        if (evaluation is null)
+        {
+            return await context.Runs.AnyAsync(run => run.Id == runId, cancellationToken)
+                ? TypedResults.Problem(title: "There is no report yet.", detail: $"Run {runId:D} has not been evaluated.", statusCode: StatusCodes.Status404NotFound)
+                : Unknown(runId);
+        }
+
+        http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+        return TypedResults.File(await volume.ReadAllBytesAsync(evaluation.Report, cancellationToken), "text/html; charset=utf-8");
+    }
+
+    private static ProblemHttpResult Unknown(Guid runId) =>
+        TypedResults.Problem(title: "There is no such run.", detail: $"No run has the id {runId:D}.", statusCode: StatusCodes.Status404NotFound);
+}

@@ -1,0 +1,184 @@
+using System.Text.Json;
+using Distributed.Catalog;
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.AdminApi.Endpoints;
+
+/// <summary>Which runs to list.</summary>
+/// <param name="State">Only runs in this state.</param>
+/// <param name="Tag">Only runs with this label.</param>
+/// <param name="Name">Only runs whose name contains this.</param>
+/// <param name="Dataset">Only runs on this data set (SHA-256).</param>
+/// <param name="After">Only runs that were submitted before this one: the previous page's <c>next</c>.</param>
+/// <param name="Limit">Most runs a page; 1 to 500.</param>
+public sealed record RunFilter(RunState? State, string? Tag, string? Name, string? Dataset, Guid? After, int Limit);
+
+/// <summary>Reads runs for people.</summary>
+public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts)
+{
+    /// <summary>A page of runs, the latest first.</summary>
+    public async Task<RunPage> ListAsync(RunFilter filter, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(filter);
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var runs = context.Runs.AsNoTracking();
+        if (filter.State is { } state)
+        {
+            runs = runs.Where(run => run.State == state);
+        }
+
+        if (filter.Tag is { } tag)
+        {
+            runs = runs.Where(run => run.Tags.Contains(tag));
+        }
+
+        if (filter.Name is { } name)
+        {
+            runs = runs.Where(run => run.Name != null && run.Name.Contains(name));
+        }
+
+        if (filter.Dataset is { } dataset)
+        {
+            runs = runs.Where(run => run.DatasetSha256 == dataset);
+        }
+
+        if (filter.After is { } after)
+        {
+            var last = await context.Runs.Where(run => run.Id == after).Select(run => run.SubmittedAt).SingleOrDefaultAsync(cancellationToken);
+            runs = runs.Where(run => run.SubmittedAt < last || (run.SubmittedAt == last && run.Id.CompareTo(after) < 0));
+        }
+
+        var page = await Summarize(context, runs.OrderByDescending(run => run.SubmittedAt).ThenByDescending(run => run.Id).Take(filter.Limit + 1)).ToListAsync(cancellationToken);
+        var items = page.Take(filter.Limit).ToList();
+        return new RunPage(items, page.Count > filter.Limit ? items[^1].RunId : null);
+    }
+
+    /// <summary>A run in full; null when there is none.</summary>
+    public async Task<RunDetail?> FindAsync(Guid runId, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var run = await context.Runs.AsNoTracking().SingleOrDefaultAsync(row => row.Id == runId, cancellationToken);
+        if (run is null)
+        {
+            return null;
+        }
+
+        var summary = await Summarize(context, context.Runs.Where(row => row.Id == runId)).SingleAsync(cancellationToken);
+        var head = await context.Checkpoints.AsNoTracking()
+            .Where(checkpoint => checkpoint.RunId == runId && checkpoint.Kind == CheckpointKind.Best)
+            .OrderByDescending(checkpoint => checkpoint.Slice)
+            .FirstOrDefaultAsync(cancellationToken);
+        return new RunDetail
+        {
+            Summary = summary,
+            Specification = Parse(run.Specification),
+            Progress = await MeasureAsync(context, run, cancellationToken),
+            DatasetSha256 = run.DatasetSha256,
+            FeatureSetKey = run.FeatureSetKey,
+            FeatureCacheHit = run.FeatureCacheHit,
+            TrainImages = run.TrainImages,
+            ValidationImages = run.ValidationImages,
+            TestImages = run.TestImages,
+            RemovedDuplicates = run.RemovedDuplicates,
+            HeadSha256 = head?.File.Sha256,
+            Seconds = new StageSeconds(
+                Seconds(run.IngestingAt, run.ExtractingAt),
+                Seconds(run.ExtractingAt, run.TrainingAt),
+                Seconds(run.TrainingAt, run.EvaluatingAt),
+                Seconds(run.EvaluatingAt, run.FinishedAt),
+                Seconds(run.SubmittedAt, run.FinishedAt)),
+            Environment = run.Environment is { } environment ? Parse(environment) : null,
+            ReportUrl = run.State == RunState.Completed ? $"/api/v1/runs/{runId:D}/report" : null,
+        };
+    }
+
+    /// <summary>What was measured of a run; null when there is none.</summary>
+    public async Task<RunMetrics?> FindMetricsAsync(Guid runId, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        if (!await context.Runs.AnyAsync(run => run.Id == runId, cancellationToken))
+        {
+            return null;
+        }
+
+        var epochs = await context.EpochMetrics.AsNoTracking().Where(epoch => epoch.RunId == runId).OrderBy(epoch => epoch.Epoch).ToListAsync(cancellationToken);
+        var classes = await context.ClassMetrics.AsNoTracking().Where(metric => metric.RunId == runId).OrderBy(metric => metric.Label).ToListAsync(cancellationToken);
+        var evaluation = await context.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.RunId == runId, cancellationToken);
+        return new RunMetrics(epochs, evaluation is null ? null : new EvaluationResult
+        {
+            TestImages = evaluation.TestImages,
+            TestAccuracy = evaluation.TestAccuracy,
+            TestAccuracyLow = evaluation.TestAccuracyLow,
+            TestAccuracyHigh = evaluation.TestAccuracyHigh,
+            TestLoss = evaluation.TestLoss,
+            TopK = evaluation.TopK,
+            TopKAccuracy = evaluation.TopKAccuracy,
+            MacroF1 = evaluation.MacroF1,
+            Classes = classes,
+            ConfusionMatrix = Parse(evaluation.ConfusionMatrix),
+        });
+    }
+
+    private static IQueryable<RunSummary> Summarize(CatalogContext context, IQueryable<Run> runs) =>
+        from run in runs
+        join evaluation in context.Evaluations on run.Id equals evaluation.RunId into evaluations
+        from evaluation in evaluations.DefaultIfEmpty()
+        join set in context.FeatureSets on run.FeatureSetKey equals set.Key into sets
+        from set in sets.DefaultIfEmpty()
+        join backbone in context.Backbones on set.BackboneSha256 equals backbone.Sha256 into backbones
+        from backbone in backbones.DefaultIfEmpty()
+        orderby run.SubmittedAt descending, run.Id descending
+        select new RunSummary
+        {
+            RunId = run.Id,
+            Name = run.Name,
+            Tags = run.Tags,
+            Submitter = run.Submitter,
+            State = run.State,
+            Failure = run.Failure,
+            SubmittedAt = run.SubmittedAt,
+            FinishedAt = run.FinishedAt,
+            TestAccuracy = evaluation == null ? null : evaluation.TestAccuracy,
+            TestAccuracyLow = evaluation == null ? null : evaluation.TestAccuracyLow,
+            TestAccuracyHigh = evaluation == null ? null : evaluation.TestAccuracyHigh,
+            Backbone = backbone == null ? null : backbone.Origin,
+        };
+
+    private static async Task<StageProgress?> MeasureAsync(CatalogContext context, Run run, CancellationToken cancellationToken)
+    {
+        switch (run.State)
+        {
+            case RunState.Ingesting when run.IngestionKey is null:
+                var download = await context.Downloads.AsNoTracking()
+                    .Where(row => row.CompletedAt == null && context.RunDependencies.Any(d => d.RunId == run.Id && d.Subject == row.Key))
+                    .FirstOrDefaultAsync(cancellationToken);
+                return download is null ? null : new StageProgress("bytes downloaded", download.BytesDone, download.BytesTotal);
+            case RunState.Ingesting:
+                return await CountAsync(context, "parts of images packed", UnitKind.PackImages, run.IngestionKey, cancellationToken);
+            case RunState.Extracting when run.FeatureSetKey is not null:
+                return await CountAsync(context, "feature shards extracted", UnitKind.ExtractFeatures, run.FeatureSetKey, cancellationToken);
+            case RunState.Training:
+                var epochs = await context.EpochMetrics.CountAsync(epoch => epoch.RunId == run.Id, cancellationToken);
+                return new StageProgress("epochs trained", epochs, Parse(run.Specification).GetProperty("training").GetProperty("epochs").GetInt32());
+            default:
+                return null;
+        }
+    }
+
+    private static async Task<StageProgress> CountAsync(CatalogContext context, string stage, UnitKind kind, string subject, CancellationToken cancellationToken)
+    {
+        var units = context.WorkUnits.Where(unit => unit.Kind == kind && unit.Subject == subject);
+        return new StageProgress(
+            stage,
+            await units.CountAsync(unit => unit.State == UnitState.Done, cancellationToken),
+            await units.CountAsync(cancellationToken));
+    }
+
+    private static double? Seconds(DateTime? from, DateTime? to) => (to - from)?.TotalSeconds;
+
+    private static JsonElement Parse(string json)
+    {
+        using var document = JsonDocument.Parse(json);
+        return document.RootElement.Clone();
+    }
+}

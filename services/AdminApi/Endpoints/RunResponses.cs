@@ -1,0 +1,143 @@
+using System.Text.Json;
+using Distributed.Catalog;
+
+namespace Distributed.AdminApi.Endpoints;
+
+/// <summary>A run as lists show it.</summary>
+public sealed record RunSummary
+{
+    /// <summary>Identity.</summary>
+    public required Guid RunId { get; init; }
+
+    /// <summary>Name for people.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Labels.</summary>
+    public required IReadOnlyList<string> Tags { get; init; }
+
+    /// <summary>Who asked for it.</summary>
+    public string? Submitter { get; init; }
+
+    /// <summary>Where it is.</summary>
+    public required RunState State { get; init; }
+
+    /// <summary>Why it failed and what to do.</summary>
+    public string? Failure { get; init; }
+
+    /// <summary>When it was accepted (UTC).</summary>
+    public required DateTime SubmittedAt { get; init; }
+
+    /// <summary>When it ended (UTC).</summary>
+    public DateTime? FinishedAt { get; init; }
+
+    /// <summary>Share of the test images classified rightly; 0 to 1.</summary>
+    public double? TestAccuracy { get; init; }
+
+    /// <summary>Lower end of its 95 % interval.</summary>
+    public double? TestAccuracyLow { get; init; }
+
+    /// <summary>Upper end of its 95 % interval.</summary>
+    public double? TestAccuracyHigh { get; init; }
+
+    /// <summary>Which base made the features.</summary>
+    public string? Backbone { get; init; }
+}
+
+/// <summary>A page of runs, the latest first.</summary>
+/// <param name="Items">The runs.</param>
+/// <param name="Next">Value of <c>after</c> for the next page; null on the last one.</param>
+public sealed record RunPage(IReadOnlyList<RunSummary> Items, Guid? Next);
+
+/// <summary>Seconds of the stages; null where a stage has not ended.</summary>
+public sealed record StageSeconds(double? Ingest, double? Features, double? Train, double? Evaluate, double? Total);
+
+/// <summary>How many units of the current stage are done.</summary>
+/// <param name="Stage">What is counted: parts of a download, parts of images, shards of features, epochs.</param>
+/// <param name="Done">Done so far.</param>
+/// <param name="Total">In all; null where it is not known beforehand.</param>
+public sealed record StageProgress(string Stage, long Done, long? Total);
+
+/// <summary>A run in full.</summary>
+public sealed record RunDetail
+{
+    /// <summary>What lists show.</summary>
+    public required RunSummary Summary { get; init; }
+
+    /// <summary>What was asked for, defaults included.</summary>
+    public required JsonElement Specification { get; init; }
+
+    /// <summary>Progress of the current stage.</summary>
+    public StageProgress? Progress { get; init; }
+
+    /// <summary>Its data set.</summary>
+    public string? DatasetSha256 { get; init; }
+
+    /// <summary>Its features.</summary>
+    public string? FeatureSetKey { get; init; }
+
+    /// <summary>Whether all features were there when it was planned.</summary>
+    public bool? FeatureCacheHit { get; init; }
+
+    /// <summary>Images in its training split.</summary>
+    public int? TrainImages { get; init; }
+
+    /// <summary>Images in its validation split.</summary>
+    public int? ValidationImages { get; init; }
+
+    /// <summary>Images in its test split.</summary>
+    public int? TestImages { get; init; }
+
+    /// <summary>Images taken out of training because they stand in a later split too.</summary>
+    public int? RemovedDuplicates { get; init; }
+
+    /// <summary>SHA-256 of the best head's file.</summary>
+    public string? HeadSha256 { get; init; }
+
+    /// <summary>Seconds of the stages.</summary>
+    public required StageSeconds Seconds { get; init; }
+
+    /// <summary>Processor, threads, device and versions that trained the head.</summary>
+    public JsonElement? Environment { get; init; }
+
+    /// <summary>Where the report is, once it is there.</summary>
+    public string? ReportUrl { get; init; }
+}
+
+/// <summary>What was measured of a run.</summary>
+/// <param name="Epochs">The learning curve.</param>
+/// <param name="Evaluation">The test result, once it is there.</param>
+public sealed record RunMetrics(IReadOnlyList<EpochMetric> Epochs, EvaluationResult? Evaluation);
+
+/// <summary>A test result.</summary>
+public sealed record EvaluationResult
+{
+    /// <summary>Number of test images.</summary>
+    public required int TestImages { get; init; }
+
+    /// <summary>Share classified rightly.</summary>
+    public required double TestAccuracy { get; init; }
+
+    /// <summary>Lower end of its 95 % Wilson interval.</summary>
+    public required double TestAccuracyLow { get; init; }
+
+    /// <summary>Upper end of its 95 % Wilson interval.</summary>
+    public required double TestAccuracyHigh { get; init; }
+
+    /// <summary>Mean cross-entropy.</summary>
+    public required double TestLoss { get; init; }
+
+    /// <summary>Guesses that count for the top-k accuracy.</summary>
+    public required int TopK { get; init; }
+
+    /// <summary>Share with the true class among them.</summary>
+    public required double TopKAccuracy { get; init; }
+
+    /// <summary>Unweighted mean of the classes' F1.</summary>
+    public required double MacroF1 { get; init; }
+
+    /// <summary>Result by class.</summary>
+    public required IReadOnlyList<ClassMetric> Classes { get; init; }
+
+    /// <summary>Rows are true classes, columns predicted ones.</summary>
+    public required JsonElement ConfusionMatrix { get; init; }
+}

@@ -1,0 +1,63 @@
+using System.Diagnostics;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Messaging;
+
+namespace Distributed.AdminApi;
+
+/// <summary>Accepts runs, whichever way they come.</summary>
+public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatcher, TimeProvider time, ILogger<RunSubmission> logger)
+{
+    // The run is in the catalog by then: what is not sent in this time, the watchdog sends.
+    private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(2);
+
+    /// <summary>Enters a run and sends it on its way.</summary>
+    /// <param name="runId">Its identity.</param>
+    /// <param name="specification">A valid specification.</param>
+    /// <param name="idempotencyKey">The submitter's key, where there is one.</param>
+    /// <param name="cancellationToken">Stops waiting for the database.</param>
+    public async Task<(SubmitOutcome Outcome, Run Run)> SubmitAsync(Guid runId, RunSpecification specification, string? idempotencyKey, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(specification);
+        var result = await runs.SubmitAsync(
+            new Run
+            {
+                Id = runId,
+                Name = specification.Name,
+                Tags = specification.Tags,
+                Submitter = specification.Submitter,
+                IdempotencyKey = idempotencyKey,
+                Specification = ContractJson.Write(specification),
+                SubmittedAt = time.GetUtcNow().UtcDateTime,
+                TraceParent = CurrentTrace(),
+            },
+            cancellationToken);
+        if (result.Outcome != SubmitOutcome.Conflict)
+        {
+            await SendAsync(result.Run, result.Outcome == SubmitOutcome.Repeated, cancellationToken);
+        }
+
+        return result;
+    }
+
+    private static string CurrentTrace() => Activity.Current is { IdFormat: ActivityIdFormat.W3C, Id: { } id }
+        ? id
+        : $"00-{ActivityTraceId.CreateRandom()}-{ActivitySpanId.CreateRandom()}-01";
+
+    private async Task SendAsync(Run run, bool again, CancellationToken cancellationToken)
+    {
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(SendTimeout);
+        try
+        {
+            await dispatcher.SendAsync([UnitKey.SubjectOf(run.Id)], again, timeout.Token);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            LogNotSent(exception, run.Id);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {RunId} is accepted, and the broker cannot be reached at the moment; the run starts when it is back")]
+    private partial void LogNotSent(Exception exception, Guid runId);
+}

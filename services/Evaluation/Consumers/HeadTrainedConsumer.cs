@@ -1,0 +1,90 @@
+using System.Text.Json;
+using Distributed.Artifacts;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Evaluation.Reporting;
+using Distributed.Messaging;
+using Distributed.Storage;
+using Distributed.Vision;
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.Evaluation.Consumers;
+
+/// <summary>Tests a run's best head once, writes its report, and completes the run.</summary>
+internal sealed class HeadTrainedConsumer(
+    UnitWorker worker,
+    IDbContextFactory<CatalogContext> contexts,
+    RunFlow runs,
+    DatasetArtifacts datasets,
+    FeatureArtifacts features,
+    ReportComposer composer,
+    Volume volume,
+    TensorThread tensors,
+    TimeProvider time) : UnitConsumer<HeadTrained>(worker)
+{
+    public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(lease);
+        var (run, specification) = await contexts.ReadRunAsync(lease.Unit.RunId, cancellationToken);
+        var manifest = await datasets.ReadManifestAsync(run.DatasetSha256!, cancellationToken);
+        var split = await datasets.ReadSplitAsync(run, cancellationToken);
+        var shards = await features.FindShardsAsync(run.FeatureSetKey!, cancellationToken);
+        var checkpoint = await FindBestAsync(run.Id, cancellationToken);
+        var bytes = await volume.ReadAllBytesAsync(checkpoint.File, cancellationToken);
+        var evaluated = await tensors.RunAsync(
+            _ => EvaluatedHead.Evaluate(TrainedHead.Load(bytes, checkpoint.File.Path), FeatureShardFile.Read(shards), manifest, split, specification.TopK),
+            cancellationToken);
+
+        var model = await composer.ComposeAsync(run, specification, manifest, evaluated, checkpoint, cancellationToken);
+        var report = await volume.WriteAsync(
+            $"runs/{run.Id:D}/report.{lease.TokenText}.html",
+            (stream, token) => ReportWriter.WriteAsync(stream, model, token),
+            cancellationToken);
+        return async (context, token) =>
+        {
+            context.Evaluations.Add(ToEvaluation(run.Id, evaluated.Report, checkpoint, report));
+            context.ClassMetrics.AddRange(evaluated.Report.PerClass.Select(metric => ToMetric(run.Id, manifest.ClassNames[metric.Class], metric)));
+            if (await runs.MoveAsync(context, run.Id, RunState.Evaluating, RunState.Completed, token))
+            {
+                EvaluationTelemetry.RecordAccuracy(evaluated.Report.Accuracy.Value, manifest.DisplayName, specification.Backbone);
+            }
+        };
+    }
+
+    private static ClassMetric ToMetric(Guid runId, string className, ClassMetrics metric) => new()
+    {
+        RunId = runId,
+        Label = metric.Class,
+        ClassName = className,
+        Precision = metric.Precision,
+        Recall = metric.Recall,
+        F1 = metric.F1,
+        Support = (int)metric.Support,
+    };
+
+    private Catalog.Evaluation ToEvaluation(Guid runId, ClassificationReport report, Checkpoint checkpoint, StoredFile file) => new()
+    {
+        RunId = runId,
+        TestImages = report.Count,
+        TestAccuracy = report.Accuracy.Value,
+        TestAccuracyLow = report.Accuracy.Low,
+        TestAccuracyHigh = report.Accuracy.High,
+        TestLoss = report.CrossEntropy,
+        TopK = report.TopK,
+        TopKAccuracy = report.TopKAccuracy.Value,
+        MacroF1 = report.MacroF1,
+        ConfusionMatrix = JsonSerializer.Serialize(report.Confusion),
+        HeadSha256 = checkpoint.File.Sha256,
+        Report = file,
+        CreatedAt = time.GetUtcNow().UtcDateTime,
+    };
+
+    private async Task<Checkpoint> FindBestAsync(Guid runId, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        return await context.Checkpoints.AsNoTracking()
+            .Where(checkpoint => checkpoint.RunId == runId && checkpoint.Kind == CheckpointKind.Best)
+            .OrderByDescending(checkpoint => checkpoint.Slice)
+            .FirstAsync(cancellationToken);
+    }
+}

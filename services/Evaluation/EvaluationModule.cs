@@ -1,0 +1,25 @@
+using Distributed.Artifacts;
+using Distributed.Contracts;
+using Distributed.Evaluation.Consumers;
+using Distributed.Messaging;
+using Distributed.Vision;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Distributed.Evaluation;
+
+/// <summary>The evaluation service: test metrics and reports.</summary>
+public static class EvaluationModule
+{
+    /// <summary>Registers the service; also called by the one-process host.</summary>
+    public static void AddEvaluation(this IHostApplicationBuilder builder, ConsumerSet consumers)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(consumers);
+        builder.Services.TryAddSingleton<TensorThread>();
+        builder.Services.TryAddSingleton<DatasetArtifacts>();
+        builder.Services.TryAddSingleton<FeatureArtifacts>();
+        builder.Services.AddSingleton<ReportComposer>();
+        builder.Services.AddSingleton(new PermanentError(typeof(WeightsException)));
+        consumers.AddUnits<HeadTrainedConsumer, HeadTrained>();
+    }
+}

@@ -1,0 +1,139 @@
+using System.Reflection;
+using System.Text.Json;
+using Distributed.Artifacts;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Datasets;
+using Distributed.Evaluation.Reporting;
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.Evaluation;
+
+/// <summary>Gathers what the report of a run shows from the catalog and the evaluation.</summary>
+internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts, DatasetArtifacts datasets, TimeProvider time)
+{
+    private const int MostQuarantined = 20;
+    private static readonly JsonSerializerOptions Indented = new(ContractJson.Strict) { WriteIndented = true };
+
+    public async Task<ReportModel> ComposeAsync(Run run, RunSpecification specification, DatasetManifest manifest, EvaluatedHead evaluated, Checkpoint head, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var set = await context.FeatureSets.AsNoTracking().SingleAsync(row => row.Key == run.FeatureSetKey, cancellationToken);
+        var backbone = await context.Backbones.AsNoTracking().SingleAsync(row => row.Sha256 == set.BackboneSha256, cancellationToken);
+        var epochs = await context.EpochMetrics.AsNoTracking().Where(epoch => epoch.RunId == run.Id).OrderBy(epoch => epoch.Epoch).ToListAsync(cancellationToken);
+        using var packed = await datasets.OpenPackedAsync(run.IngestionKey!, cancellationToken);
+        return new ReportModel
+        {
+            Run = new ReportRun { Id = run.Id.ToString("D"), Name = run.Name, Tags = run.Tags, Submitter = run.Submitter },
+            Dataset = Describe(run, manifest),
+            Features = new ReportFeatures
+            {
+                BackboneOrigin = backbone.Origin,
+                BackboneSha256 = backbone.Sha256,
+                Key = set.Key,
+                Precision = set.Precision,
+                InputSize = set.InputSize,
+                Fit = specification.Fit.ToString().ToLowerInvariant(),
+                Preprocessing = set.Preprocessing,
+            },
+            Head = new ReportHead
+            {
+                Kind = specification.Head.Kind.ToString().ToLowerInvariant(),
+                HiddenSizes = specification.Head.Kind == HeadType.Mlp ? specification.Head.HiddenSizes : [],
+                Dropout = specification.Head.Kind == HeadType.Mlp ? specification.Head.Dropout : null,
+                Sha256 = head.File.Sha256,
+            },
+            Epochs = [.. epochs.Select(epoch => new ReportEpoch(epoch.Epoch, epoch.TrainLoss, epoch.TrainAccuracy, epoch.ValidationLoss, epoch.ValidationAccuracy, epoch.LearningRate))],
+            BestEpoch = head.Epoch,
+            Evaluation = Describe(evaluated),
+            Gallery = await ReportSamples.DrawGalleryAsync(evaluated, manifest, packed, cancellationToken),
+            Mistakes = await ReportSamples.DrawMistakesAsync(evaluated, manifest, packed, cancellationToken),
+            Notes = Note(manifest, backbone),
+            Stages = Time(run),
+            Repeat = new ReportRepeat
+            {
+                SpecificationJson = JsonSerializer.Serialize(specification, Indented),
+                CommandLine = RunCommandLine.Write(specification),
+                Environment = DescribeEnvironment(run, set),
+                Seeds =
+                [
+                    new ReportEntry("seed", $"{specification.Seed}"),
+                    new ReportEntry("splitSeed", $"{specification.SplitSeed}"),
+                ],
+            },
+        };
+    }
+
+    private static ReportDataset Describe(Run run, DatasetManifest manifest) => new()
+    {
+        Name = manifest.DisplayName,
+        Source = manifest.Source,
+        Sha256 = manifest.Sha256,
+        ClassNames = manifest.ClassNames,
+        TrainImages = run.TrainImages ?? 0,
+        ValidationImages = run.ValidationImages ?? 0,
+        TestImages = run.TestImages ?? 0,
+        QuarantinedCount = manifest.Quarantined.Count,
+        Quarantined = [.. manifest.Quarantined.Take(MostQuarantined).Select(image => new ReportQuarantined(image.Name, image.Reason))],
+        DuplicatesRemoved = run.RemovedDuplicates ?? 0,
+    };
+
+    private static ReportEvaluation Describe(EvaluatedHead evaluated)
+    {
+        var report = evaluated.Report;
+        return new ReportEvaluation
+        {
+            Accuracy = report.Accuracy.Value,
+            AccuracyLow = report.Accuracy.Low,
+            AccuracyHigh = report.Accuracy.High,
+            TestImages = report.Count,
+            Loss = report.CrossEntropy,
+            TopK = report.TopK,
+            TopKAccuracy = report.TopKAccuracy.Value,
+            MacroF1 = report.MacroF1,
+            Classes = [.. report.PerClass.Select(c => new ReportClassMetric(c.Precision, c.Recall, c.F1, (int)c.Support))],
+            ConfusionMatrix = [.. report.Confusion.Select(row => Array.ConvertAll(row, count => (int)count))],
+        };
+    }
+
+    private static List<string> Note(DatasetManifest manifest, Backbone backbone)
+    {
+        var notes = new List<string>();
+        if (manifest.Format == SourceFormat.Stl10Binary && backbone.Source == "imagenet")
+        {
+            notes.Add("STL-10's images were taken from labelled ImageNet images, so the ImageNet weights of the backbone may have seen test images.");
+        }
+
+        if (backbone.Source == "random")
+        {
+            notes.Add("The backbone's weights are random: this is the floor that a pretrained backbone has to beat.");
+        }
+
+        return notes;
+    }
+
+    private ReportStages Time(Run run) => new(
+        Seconds(run.IngestingAt, run.ExtractingAt),
+        Seconds(run.ExtractingAt, run.TrainingAt),
+        Seconds(run.TrainingAt, run.EvaluatingAt),
+        Seconds(run.EvaluatingAt, time.GetUtcNow().UtcDateTime),
+        Seconds(run.SubmittedAt, time.GetUtcNow().UtcDateTime),
+        run.FeatureCacheHit == true);
+
+    private static double? Seconds(DateTime? from, DateTime? to) => (to - from)?.TotalSeconds;
+
+    private static List<ReportEntry> DescribeEnvironment(Run run, FeatureSet set)
+    {
+        var entries = new List<ReportEntry>();
+        if (run.Environment is { } json)
+        {
+            using var document = JsonDocument.Parse(json);
+            entries.AddRange(document.RootElement.EnumerateObject().Select(member => new ReportEntry(member.Name, member.Value.ToString())));
+        }
+
+        entries.Add(new ReportEntry("extraction batch", $"{set.BatchSize} images"));
+        entries.Add(new ReportEntry("extractor version", $"{set.ExtractorVersion}"));
+        entries.Add(new ReportEntry("program", typeof(ReportComposer).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion));
+        return entries;
+    }
+}

@@ -1,0 +1,19 @@
+namespace Distributed.Standalone;
+
+/// <summary>A command cannot go on; the message is all that the person needs.</summary>
+internal sealed class CommandException : Exception
+{
+    public CommandException(string message)
+        : base(message)
+    {
+    }
+
+    public CommandException(string message, Exception innerException)
+        : base(message, innerException)
+    {
+    }
+
+    public CommandException()
+    {
+    }
+}

@@ -1,0 +1,72 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Distributed.AdminApi;
+using Distributed.AdminApi.Endpoints;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Microsoft.Extensions.Logging.Console;
+
+namespace Distributed.Standalone;
+
+/// <summary><c>run</c>: one run, from images to an evaluated head, watched to its end.</summary>
+internal sealed class RunCommand : Command
+{
+    private readonly SpecificationOptions _specification;
+    private readonly Option<string> _volume = CommandOptions.Volume();
+    private readonly Option<bool> _json = new("--json") { Description = "Print the result as one JSON object, last on standard output" };
+    private readonly Option<string?> _exportPng = new("--export-png") { Description = "Also write the splits as PNG files in class folders below this directory", HelpName = "DIR" };
+
+    public RunCommand()
+        : base("run", "Train and evaluate a head on a data set")
+    {
+        _specification = new SpecificationOptions(this);
+        Add(_volume);
+        Add(_json);
+        Add(_exportPng);
+        SetAction((result, cancellationToken) => CommandOptions.GuardAsync(() => RunAsync(result, cancellationToken)));
+    }
+
+    private async Task<int> RunAsync(ParseResult result, CancellationToken cancellationToken)
+    {
+        var specification = _specification.Read(result);
+        var volume = Path.GetFullPath(result.GetValue(_volume)!);
+        using var volumeLock = VolumeLock.Take(volume);
+        var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.Logging.AddFilter("MassTransit", LogLevel.Error);
+        builder.Services.Configure<ConsoleLoggerOptions>(options => options.LogToStandardErrorThreshold = LogLevel.Trace);
+        StandaloneHost.AddServices(builder, volume);
+        using var host = builder.Build();
+        await StandaloneHost.StartAsync(host, cancellationToken);
+        try
+        {
+            var submission = host.Services.GetRequiredService<RunSubmission>();
+            var (_, run) = await submission.SubmitAsync(Guid.CreateVersion7(), specification, idempotencyKey: null, cancellationToken);
+            var display = RunDisplay.Create(json: result.GetValue(_json));
+            var watch = new RunWatch(host.Services.GetRequiredService<RunQueries>(), display);
+            var detail = await watch.UntilEndAsync(run.Id, cancellationToken);
+            if (detail.Summary.State != RunState.Completed)
+            {
+                throw new CommandException(detail.Summary.Failure ?? $"The run ended as {detail.Summary.State}.");
+            }
+
+            var outcome = await host.Services.GetRequiredService<RunOutcomeReader>().ReadAsync(detail, cancellationToken);
+            if (result.GetValue(_exportPng) is { } directory)
+            {
+                await host.Services.GetRequiredService<RunOutcomeReader>().ExportPngAsync(run.Id, Path.GetFullPath(directory), cancellationToken);
+            }
+
+            display.ShowOutcome(outcome);
+            return 0;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            await Console.Error.WriteLineAsync($"Stopped. The run goes on where it was when a command is started on the volume {volume} again.");
+            return 130;
+        }
+        finally
+        {
+            await host.StopAsync(CancellationToken.None);
+        }
+    }
+}

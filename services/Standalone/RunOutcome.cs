@@ -1,0 +1,66 @@
+using Distributed.AdminApi.Endpoints;
+using Distributed.Artifacts;
+using Distributed.Catalog;
+using Distributed.Datasets;
+using Distributed.Storage;
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.Standalone;
+
+/// <summary>What a completed run came to, for people and programs.</summary>
+internal sealed record RunOutcome
+{
+    public required RunDetail Run { get; init; }
+
+    public required EvaluationResult Evaluation { get; init; }
+
+    public required string DatasetName { get; init; }
+
+    public required int Images { get; init; }
+
+    public required string Precision { get; init; }
+
+    public required string ReportPath { get; init; }
+
+    public required string HeadPath { get; init; }
+
+    public required string VolumePath { get; init; }
+}
+
+/// <summary>Reads outcomes from catalog and volume.</summary>
+internal sealed class RunOutcomeReader(IDbContextFactory<CatalogContext> contexts, RunQueries queries, DatasetArtifacts datasets, Volume volume)
+{
+    public async Task<RunOutcome> ReadAsync(RunDetail run, CancellationToken cancellationToken)
+    {
+        var runId = run.Summary.RunId;
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var evaluation = await context.Evaluations.AsNoTracking().SingleAsync(row => row.RunId == runId, cancellationToken);
+        var head = await context.Checkpoints.AsNoTracking()
+            .Where(checkpoint => checkpoint.RunId == runId && checkpoint.Kind == CheckpointKind.Best)
+            .OrderByDescending(checkpoint => checkpoint.Slice)
+            .FirstAsync(cancellationToken);
+        var dataset = await context.Datasets.AsNoTracking().SingleAsync(row => row.Sha256 == run.DatasetSha256, cancellationToken);
+        var set = await context.FeatureSets.AsNoTracking().SingleAsync(row => row.Key == run.FeatureSetKey, cancellationToken);
+        return new RunOutcome
+        {
+            Run = run,
+            Evaluation = (await queries.FindMetricsAsync(runId, cancellationToken))!.Evaluation!,
+            DatasetName = dataset.Name,
+            Images = dataset.ImageCount,
+            Precision = set.Precision,
+            ReportPath = volume.FullPath(evaluation.Report.Path),
+            HeadPath = volume.FullPath(head.File.Path),
+            VolumePath = volume.Root,
+        };
+    }
+
+    /// <summary>Writes the splits of a run as PNG files in class folders.</summary>
+    public async Task ExportPngAsync(Guid runId, string directory, CancellationToken cancellationToken)
+    {
+        var (run, _) = await contexts.ReadRunAsync(runId, cancellationToken);
+        var manifest = await datasets.ReadManifestAsync(run.DatasetSha256!, cancellationToken);
+        var split = await datasets.ReadSplitAsync(run, cancellationToken);
+        using var packed = await datasets.OpenPackedAsync(run.IngestionKey!, cancellationToken);
+        await PngExport.WriteAsync(packed, manifest, split, directory, progress: null, cancellationToken);
+    }
+}

@@ -1,0 +1,59 @@
+using Distributed.AdminApi.Endpoints;
+using Distributed.Catalog;
+
+namespace Distributed.Standalone;
+
+/// <summary>Watches runs to their end.</summary>
+internal sealed class RunWatch(RunQueries queries, RunDisplay display)
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Shows a run until it has ended; earlier unfinished runs on the volume are waited for as well.</summary>
+    public Task<RunDetail> UntilEndAsync(Guid runId, CancellationToken cancellationToken) =>
+        display.ShowProgressAsync(async report =>
+        {
+            await WaitForOthersAsync(runId, report, cancellationToken);
+            while (true)
+            {
+                var detail = await queries.FindAsync(runId, cancellationToken) ?? throw new CommandException($"Run {runId:D} is no longer in the catalog.");
+                report(detail);
+                if (detail.Summary.State.IsFinal())
+                {
+                    return detail;
+                }
+
+                await Task.Delay(Interval, cancellationToken);
+            }
+        });
+
+    private async Task WaitForOthersAsync(Guid runId, Action<RunDetail> report, CancellationToken cancellationToken)
+    {
+        var others = (await ListOpenAsync(cancellationToken)).Where(id => id != runId).ToList();
+        if (others.Count == 0)
+        {
+            return;
+        }
+
+        display.ShowLine($"Going on with {others.Count} unfinished {(others.Count == 1 ? "run" : "runs")} of this volume first.");
+        foreach (var other in others)
+        {
+            while (await queries.FindAsync(other, cancellationToken) is { } detail && !detail.Summary.State.IsFinal())
+            {
+                report(detail);
+                await Task.Delay(Interval, cancellationToken);
+            }
+        }
+    }
+
+    private async Task<IReadOnlyList<Guid>> ListOpenAsync(CancellationToken cancellationToken)
+    {
+        var open = new List<Guid>();
+        foreach (var state in RunStates.Open)
+        {
+            var page = await queries.ListAsync(new RunFilter(state, Tag: null, Name: null, Dataset: null, After: null, Limit: 500), cancellationToken);
+            open.AddRange(page.Items.Select(run => run.RunId));
+        }
+
+        return open;
+    }
+}

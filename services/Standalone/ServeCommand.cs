@@ -1,0 +1,35 @@
+using System.CommandLine;
+using Distributed.AdminApi;
+using Distributed.ServiceDefaults;
+
+namespace Distributed.Standalone;
+
+/// <summary><c>serve</c>: the API and all services, until stopped.</summary>
+internal sealed class ServeCommand : Command
+{
+    private const int DefaultPort = 8080;
+
+    private readonly Option<string> _urls = new("--urls") { Description = "Addresses to listen on", DefaultValueFactory = _ => $"http://127.0.0.1:{DefaultPort}" };
+    private readonly Option<string> _volume = CommandOptions.Volume();
+
+    public ServeCommand()
+        : base("serve", "Serve the API, and work on the runs that are submitted, until stopped")
+    {
+        Add(_urls);
+        Add(_volume);
+        SetAction((result, cancellationToken) => CommandOptions.GuardAsync(() => ServeAsync(result.GetValue(_urls)!, Path.GetFullPath(result.GetValue(_volume)!), cancellationToken)));
+    }
+
+    private static async Task<int> ServeAsync(string urls, string volume, CancellationToken cancellationToken)
+    {
+        using var volumeLock = VolumeLock.Take(volume);
+        var builder = ServiceHost.CreateBuilder(["--urls", urls], DefaultPort);
+        StandaloneHost.AddServices(builder, volume);
+        await using var app = builder.Build();
+        app.MapServiceDefaults();
+        app.MapAdminApi();
+        await StandaloneHost.StartAsync(app, cancellationToken);
+        await app.WaitForShutdownAsync(cancellationToken);
+        return 0;
+    }
+}

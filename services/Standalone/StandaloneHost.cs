@@ -1,0 +1,53 @@
+using Distributed.AdminApi;
+using Distributed.Catalog;
+using Distributed.Evaluation;
+using Distributed.Ingestion;
+using Distributed.Messaging;
+using Distributed.ServiceDefaults;
+using Distributed.Training;
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.Standalone;
+
+/// <summary>All services in one process, on a volume of their own: in-memory bus, SQLite beside the data.</summary>
+internal static class StandaloneHost
+{
+    /// <summary>Where data go when nothing else is said.</summary>
+    public const string DefaultVolume = "volume";
+
+    /// <summary>Registers all services over a volume.</summary>
+    public static void AddServices(IHostApplicationBuilder builder, string volume)
+    {
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.Ordinal)
+        {
+            ["Volume:Root"] = volume,
+            ["ConnectionStrings:Catalog"] = $"Data Source={Path.Combine(volume, "catalog.db")}",
+            ["ConnectionStrings:RabbitMq"] = "in-memory",
+        });
+        if (!builder.Configuration.GetSection("Data:Roots").Exists())
+        {
+            // Whoever runs this process may read what the process may read.
+            builder.Configuration.AddInMemoryCollection(Directory.GetLogicalDrives().Select((drive, index) => KeyValuePair.Create($"Data:Roots:{index}", (string?)drive)));
+        }
+
+        var consumers = new ConsumerSet();
+        builder.AddAdminApi(consumers);
+        builder.AddIngestion(consumers);
+        builder.AddTraining(consumers);
+        builder.AddEvaluation(consumers);
+        builder.AddServiceDefaults("standalone", consumers);
+        builder.Services.AddSingleton<RunOutcomeReader>();
+    }
+
+    /// <summary>Starts the host, going on with what an earlier process on this volume left unfinished.</summary>
+    public static async Task StartAsync(IHost host, CancellationToken cancellationToken)
+    {
+        await using (var context = await host.Services.GetRequiredService<IDbContextFactory<CatalogContext>>().CreateDbContextAsync(cancellationToken))
+        {
+            await context.Database.MigrateAsync(cancellationToken);
+        }
+
+        await host.Services.GetRequiredService<UnitLedger>().TakeOverAsync(cancellationToken);
+        await host.StartAsync(cancellationToken);
+    }
+}
