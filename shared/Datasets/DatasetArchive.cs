@@ -13,7 +13,7 @@ public static class DatasetArchive
     public const int MaximalExpansion = 100;
 
     /// <summary>What every archive may expand to, however small it is.</summary>
-    public const long FreeBytes = 256L << 20;
+    public const long FreeBytes = 64L << 20;
 
     /// <summary>
     /// Extracts an archive. The target directory appears whole or not at all: files go to a directory beside it, which is renamed at the end.
