@@ -51,6 +51,10 @@ public static class DatasetArchive
         {
             throw new DatasetException($"The archive '{archivePath}' is damaged or cut short ({exception.Message}). Copy or download it again.", exception);
         }
+        catch (UnauthorizedAccessException exception)
+        {
+            throw new DatasetException($"The archive '{archivePath}' may not be read, or '{target}' not be written, by this process: {exception.Message} Grant its user the rights.", exception);
+        }
         finally
         {
             if (Directory.Exists(temporary))

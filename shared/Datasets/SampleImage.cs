@@ -16,8 +16,7 @@ internal static class SampleImage
     private const double MostTilt = 0.25;
     private const double LeastContrast = 130;
     private const double MostNoise = 12;
-    private const int MostClutterBehind = 2;
-    private const int MostClutterInFront = 0;
+    private const int MostClutter = 2;
 
     public static byte[] Draw(SampleShape shape, SampleRandom random)
     {
@@ -43,10 +42,9 @@ internal static class SampleImage
     private static List<Layer> Compose(SampleShape shape, Background background, SampleRandom random)
     {
         var layers = new List<Layer>();
-        AddClutter(layers, random.Below(MostClutterBehind + 1), background, random);
+        AddClutter(layers, random.Below(MostClutter + 1), background, random);
         var radius = random.Between(SmallestRadius, LargestRadius);
         layers.Add(new Layer(shape, radius, margin: 0.9 * radius, Colour.Contrasting(background.Middle, LeastContrast, random), random));
-        AddClutter(layers, random.Below(MostClutterInFront + 1), background, random);
         return layers;
     }
 
