@@ -13,7 +13,7 @@ public static class DatasetArchive
     public const int MaximalExpansion = 100;
 
     /// <summary>What every archive may expand to, however small it is.</summary>
-    public const long FreeBytes = 256L << 20;
+    public const long FreeBytes = 64L << 20;
 
     /// <summary>
     /// Extracts an archive. The target directory appears whole or not at all: files go to a directory beside it, which is renamed at the end.
@@ -50,6 +50,10 @@ public static class DatasetArchive
         catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException or FormatException or OverflowException)
         {
             throw new DatasetException($"The archive '{archivePath}' is damaged or cut short ({exception.Message}). Copy or download it again.", exception);
+        }
+        catch (UnauthorizedAccessException exception)
+        {
+            throw new DatasetException($"The archive '{archivePath}' may not be read, or '{target}' not be written, by this process: {exception.Message} Grant its user the rights.", exception);
         }
         finally
         {

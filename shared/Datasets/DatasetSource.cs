@@ -35,11 +35,18 @@ public static class DatasetSource
 
         var binaryRoot = new[] { root, Path.Combine(root, Stl10Files.Folder) }
             .FirstOrDefault(directory => File.Exists(Path.Combine(directory, Stl10Files.TrainImages)));
-        var listing = binaryRoot is not null
-            ? await Stl10Layout.ListAsync(binaryRoot, progress, cancellationToken)
-            : await Task.Run(() => ImageFolderLayout.List(root, progress, cancellationToken), cancellationToken);
-        ThrowIfUnusable(listing);
-        return listing;
+        try
+        {
+            var listing = binaryRoot is not null
+                ? await Stl10Layout.ListAsync(binaryRoot, progress, cancellationToken)
+                : await Task.Run(() => ImageFolderLayout.List(root, progress, cancellationToken), cancellationToken);
+            ThrowIfUnusable(listing);
+            return listing;
+        }
+        catch (UnauthorizedAccessException exception)
+        {
+            throw new DatasetException($"'{root}' may not be read by this process: {exception.Message} Grant its user the right to read.", exception);
+        }
     }
 
     /// <summary>SHA-256 over relative path, length and last write of the files, in the order given.</summary>

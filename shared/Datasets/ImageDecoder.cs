@@ -16,6 +16,8 @@ public static class ImageDecoder
     /// <summary>The fewest pixels a side may have; less shows nothing to learn from.</summary>
     public const int MinimalSide = 8;
 
+    private const string CutShort = "the file is cut short";
+
     /// <summary>Decodes one file.</summary>
     /// <param name="encoded">The whole file.</param>
     /// <returns>The image as it is to be looked at.</returns>
@@ -33,6 +35,11 @@ public static class ImageDecoder
             {
                 using var data = SKData.Create((IntPtr)bytes, encoded.Length);
                 using var codec = SKCodec.Create(data) ?? throw new ImageRejectedException("the file is not an image of a known format, or its header is damaged");
+                if (codec.EncodedFormat == SKEncodedImageFormat.Jpeg && !JpegEnd.IsThere(encoded))
+                {
+                    throw new ImageRejectedException(CutShort);
+                }
+
                 return Decode(codec);
             }
         }
@@ -103,7 +110,7 @@ public static class ImageDecoder
 
     private static string Reason(SKCodecResult result) => result switch
     {
-        SKCodecResult.IncompleteInput => "the file is cut short",
+        SKCodecResult.IncompleteInput => CutShort,
         SKCodecResult.ErrorInInput => "the image data is damaged",
         _ => $"the image cannot be decoded ({result})",
     };

@@ -140,7 +140,7 @@ internal static class ImageFolderLayout
                 AddClass(folder, _labels[Path.GetFileName(folder)], split);
             }
 
-            if (Entries.Count == before && split is SplitName.Validation or SplitName.Test && Entries.Count == before)
+            if (Entries.Count == before && split is (SplitName.Validation or SplitName.Test))
             {
                 throw new DatasetException($"'{directory}' has no images. Fill its class folders, or remove it so that the split is drawn from the other images.");
             }
@@ -172,8 +172,15 @@ internal static class ImageFolderLayout
         }
 
         // Folders that are links are never followed (they could form a circle); files that are may point elsewhere inside the root.
-        private bool StaysInside(FileInfo file) =>
-            file.LinkTarget is null
-            || (File.Exists(file.FullName) && RealPath.Resolve(file.FullName).StartsWith(realRoot + Path.DirectorySeparatorChar, StringComparison.Ordinal));
+        private bool StaysInside(FileInfo file)
+        {
+            if (file.LinkTarget is null)
+            {
+                return true;
+            }
+
+            var target = RealPath.Resolve(file.FullName);
+            return target.StartsWith(realRoot + Path.DirectorySeparatorChar, StringComparison.Ordinal) && File.Exists(target);
+        }
     }
 }

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-
 namespace Distributed.Datasets;
 
 /// <summary>What became of one listed image.</summary>
@@ -70,7 +68,7 @@ public static class ImagePacker
         {
             // After an error the others must not outlive what they use; their own errors say nothing new.
             await stop.CancelAsync();
-            await Task.WhenAll(window).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            await ((Task)Task.WhenAll(window)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -80,20 +78,20 @@ public static class ImagePacker
         await cores.WaitAsync(cancellationToken);
         try
         {
-            var bytes = await source.ReadAsync(entry, cancellationToken);
-            if (bytes.Content is null)
+            var (sha256, content, refused) = await source.ReadAsync(entry, cancellationToken);
+            if (content is null)
             {
-                return (new PackedImage(entry, bytes.Sha256, 0, 0, bytes.Refused), null);
+                return (new PackedImage(entry, sha256, 0, 0, refused), null);
             }
 
             try
             {
-                var image = source.Decode(bytes.Content);
-                return (new PackedImage(entry, bytes.Sha256, image.Width, image.Height, null), ImageFitting.Fit(image, size, fit));
+                var image = source.Decode(content);
+                return (new PackedImage(entry, sha256, image.Width, image.Height, null), ImageFitting.Fit(image, size, fit));
             }
             catch (ImageRejectedException rejected)
             {
-                return (new PackedImage(entry, bytes.Sha256, 0, 0, rejected.Message), null);
+                return (new PackedImage(entry, sha256, 0, 0, rejected.Message), null);
             }
         }
         finally

@@ -173,9 +173,9 @@ public static class Resampler
         {
             var scale = (double)inputSize / outputSize;
             var widening = Math.Max(scale, 1.0);
+            var narrowing = 1.0 / widening;
             var support = widening * (filter == ResampleFilter.Bicubic ? 2.0 : 1.0);
             var result = new Weights((2 * (int)Math.Ceiling(support)) + 1, count) { AreIdentity = inputSize == outputSize };
-            var exact = new double[(2 * (int)Math.Ceiling(support)) + 1];
             for (var i = 0; i < count; i++)
             {
                 if (result.AreIdentity)
@@ -186,25 +186,28 @@ public static class Resampler
 
                 var centre = (first + i + 0.5) * scale;
                 var begin = Math.Max((int)(centre - support + 0.5), 0);
-                var length = Math.Min((int)(centre + support + 0.5), inputSize) - begin;
-                var narrowing = 1.0 / widening;
-                var total = 0.0;
-                for (var k = 0; k < length; k++)
-                {
-                    exact[k] = Kernel(filter, (begin + k - centre + 0.5) * narrowing);
-                    total += exact[k];
-                }
-
-                for (var k = 0; k < length; k++)
-                {
-                    var value = exact[k] / total * (1 << FractionalBits);
-                    result._values[(i * ((2 * (int)Math.Ceiling(support)) + 1)) + k] = (int)(value < 0 ? value - 0.5 : value + 0.5);
-                }
-
-                (result.First[i], result.Length[i]) = (begin, length);
+                (result.First[i], result.Length[i]) = (begin, Math.Min((int)(centre + support + 0.5), inputSize) - begin);
+                result.SetNormalized(i, centre, narrowing, filter);
             }
 
             return result;
+        }
+
+        private void SetNormalized(int position, double centre, double narrowing, ResampleFilter filter)
+        {
+            var exact = new double[Length[position]];
+            var total = 0.0;
+            for (var k = 0; k < exact.Length; k++)
+            {
+                exact[k] = Kernel(filter, (First[position] + k - centre + 0.5) * narrowing);
+                total += exact[k];
+            }
+
+            for (var k = 0; k < exact.Length; k++)
+            {
+                var value = exact[k] / total * (1 << FractionalBits);
+                _values[(position * stride) + k] = (int)(value < 0 ? value - 0.5 : value + 0.5);
+            }
         }
 
         private static double Kernel(ResampleFilter filter, double x)

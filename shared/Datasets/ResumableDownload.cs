@@ -59,6 +59,7 @@ public static class ResumableDownload
         ArgumentNullException.ThrowIfNull(http);
         ArgumentNullException.ThrowIfNull(source);
         ArgumentException.ThrowIfNullOrWhiteSpace(targetPath);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(slice, TimeSpan.Zero);
         if (!source.IsAbsoluteUri || (source.Scheme != Uri.UriSchemeHttp && source.Scheme != Uri.UriSchemeHttps))
         {
             throw new DatasetException($"'{source}' is no http or https address.");

@@ -11,12 +11,12 @@ internal static class SampleImage
     private const int Oversampling = 2;
 
     // What makes the set harder or easier to learn.
-    private const double SmallestRadius = 17;
-    private const double LargestRadius = 32;
-    private const double LeastContrast = 70;
-    private const double MostNoise = 34;
-    private const int MostClutterBehind = 9;
-    private const int MostClutterInFront = 4;
+    private const double SmallestRadius = 30;
+    private const double LargestRadius = 42;
+    private const double MostTilt = 0.25;
+    private const double LeastContrast = 130;
+    private const double MostNoise = 12;
+    private const int MostClutter = 2;
 
     public static byte[] Draw(SampleShape shape, SampleRandom random)
     {
@@ -42,10 +42,9 @@ internal static class SampleImage
     private static List<Layer> Compose(SampleShape shape, Background background, SampleRandom random)
     {
         var layers = new List<Layer>();
-        AddClutter(layers, random.Below(MostClutterBehind + 1), background, random);
+        AddClutter(layers, random.Below(MostClutter + 1), background, random);
         var radius = random.Between(SmallestRadius, LargestRadius);
-        layers.Add(new Layer(shape, radius, margin: 0.6 * radius, Colour.Contrasting(background.Middle, LeastContrast, random), random));
-        AddClutter(layers, random.Below(MostClutterInFront + 1), background, random);
+        layers.Add(new Layer(shape, radius, margin: 0.9 * radius, Colour.Contrasting(background.Middle, LeastContrast, random), random));
         return layers;
     }
 
@@ -133,7 +132,7 @@ internal static class SampleImage
             _step = second.Plus(first.Times(-1)).Times(0.5);
             Middle = _from.Plus(_step.Times(0.5));
             _direction = random.Direction();
-            _cloudiness = random.Between(0, 45);
+            _cloudiness = random.Between(0, 15);
             for (var i = 0; i < _clouds.Length; i++)
             {
                 _clouds[i] = random.Between(-1, 1);
@@ -177,7 +176,7 @@ internal static class SampleImage
             _shade = random.Between(-0.8, 0.8);
             _x = random.Between(margin, Side - margin);
             _y = random.Between(margin, Side - margin);
-            _direction = random.Direction();
+            _direction = random.Tilt(MostTilt);
             _scaleX = 1 / radius;
             _scaleY = 1 / (radius * random.Between(0.75, 1));
             _reachSquared = radius * radius * SampleShapes.Reach * SampleShapes.Reach;

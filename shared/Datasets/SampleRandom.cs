@@ -40,6 +40,14 @@ internal sealed class SampleRandom(ulong seed)
         }
     }
 
+    /// <summary>A direction close to the right: up to so far aside on a way of one.</summary>
+    public (double X, double Y) Tilt(double most)
+    {
+        var aside = Between(-most, most);
+        var length = Math.Sqrt(1 + (aside * aside));
+        return (1 / length, aside / length);
+    }
+
     public void Shuffle<T>(Span<T> items)
     {
         for (var i = items.Length - 1; i > 0; i--)
