@@ -77,6 +77,18 @@ public sealed class BackboneTests
     }
 
     [Fact]
+    public void Extraction_leaves_no_tensors_behind()
+    {
+        using var backbone = BackboneSource.Load(BackboneSource.Demo);
+        using var extractor = new FeatureExtractor(backbone, Precision.Bf16, torch.CPU);
+        var images = GoldenData.Images(2, 32);
+        extractor.Extract(images, 2, 32);
+        var before = torch.Tensor.TotalCount;
+        extractor.Extract(images, 2, 32);
+        Assert.Equal(before, torch.Tensor.TotalCount);
+    }
+
+    [Fact]
     public void The_demo_weights_are_those_of_the_record()
     {
         const string sha256 = "ad2543ae012f9357fd0bf9b4c3bb8765f00e85a0f1abcefb23f76a5fec362102";
