@@ -248,6 +248,8 @@ public sealed class HeadTests
         using var data = Data(20, 8);
         var state = HeadTrainer.Train(HeadTrainer.Start(Mlp, new(1, 8, 0.01, 0, 0, 0), data, Classes), data, () => false).State;
         byte[][] files = [state.ToBytes(), state.ExportBest()];
+        var emptyBatches = state with { Options = state.Options with { BatchSize = 0 } };
+        Assert.Contains("BatchSize", Assert.Throws<WeightsException>(() => HeadTrainingState.FromBytes(emptyBatches.ToBytes())).Message, StringComparison.Ordinal);
         Gen.Select(Gen.Bool, Gen.Int[0, 1800], Gen.Byte).Sample((whole, at, value) =>
         {
             var damaged = (byte[])files[whole ? 0 : 1].Clone();
