@@ -12,7 +12,11 @@ namespace Distributed.Vision;
 /// <param name="LibTorch">Version of LibTorch.</param>
 public sealed record TorchDescription(string Processor, int Threads, string Device, string TorchSharp, string LibTorch);
 
-/// <summary>The settings of LibTorch that hold for the whole process.</summary>
+/// <summary>LibTorch's settings: device and threads.</summary>
+/// <remarks>
+/// LibTorch keeps the number of threads by calling thread, and a thread that computes for the first time takes the number that
+/// any thread set last. So a process should do all its tensor work on one thread, and set the number there.
+/// </remarks>
 public static class TorchEnvironment
 {
     /// <summary>Chooses a device.</summary>
@@ -36,7 +40,7 @@ public static class TorchEnvironment
         }
     }
 
-    /// <summary>Sets how many threads one operator is computed with, in the whole process. Results may depend on it in their last bits.</summary>
+    /// <summary>Sets how many threads compute an operator that the calling thread asks for. Results may depend on it in their last bits.</summary>
     /// <param name="threads">At least 1; 0 leaves LibTorch's choice, the number of cores.</param>
     public static void SetThreads(int threads)
     {
@@ -47,7 +51,7 @@ public static class TorchEnvironment
         }
     }
 
-    /// <summary>Sets the threads until the result is disposed, then what they were before.</summary>
+    /// <summary>Sets the threads until the result is disposed, on the same thread, then what they were before.</summary>
     /// <param name="threads">At least 1.</param>
     public static IDisposable WithThreads(int threads)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using TorchSharp;
 
 namespace Distributed.Vision;
@@ -67,8 +68,23 @@ public sealed class FeatureData : IDisposable
         }
 
         using var scope = torch.NewDisposeScope();
-        var values = TensorData.FromValues(features.Values, features.Count, features.Size).ToTensor();
-        return new FeatureData(values.to(device), TensorData.FromValues(wide, wide.Length).ToTensor().to(device), train, validation);
+        return new FeatureData(Copy(features).to(device), TensorData.FromValues(wide, wide.Length).ToTensor().to(device), train, validation);
+    }
+
+    /// <summary>In pieces, since TorchSharp shows at most 2 GiB of a tensor at once.</summary>
+    private static torch.Tensor Copy(FeatureMatrix features)
+    {
+        const int bytesAtOnce = 1 << 28;
+        var tensor = torch.empty(features.Count, features.Size);
+        var rowsAtOnce = Math.Max(bytesAtOnce / sizeof(float) / features.Size, 1);
+        for (var first = 0; first < features.Count; first += rowsAtOnce)
+        {
+            var count = Math.Min(rowsAtOnce, features.Count - first);
+            using var rows = tensor.narrow(0, first, count);
+            MemoryMarshal.AsBytes(features.Values.AsSpan(first * features.Size, count * features.Size)).CopyTo(rows.bytes);
+        }
+
+        return tensor;
     }
 
     /// <inheritdoc/>

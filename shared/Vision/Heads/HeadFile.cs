@@ -38,17 +38,25 @@ internal sealed class HeadFile
 
     public HeadLayout Layout()
     {
+        HeadLayout? layout = null;
+        Check(() => layout = new HeadLayout(Definition, Integer("features"), Integer("classes")));
+
+        // Before anything is allocated for numbers that are not there.
+        return (long)layout!.Length * sizeof(float) <= _length
+            ? layout
+            : throw new WeightsException($"{_file.Source} has {_length} bytes, too few for the {layout.Length} parameters that it describes.");
+    }
+
+    /// <summary>Runs a check of values that came from the file.</summary>
+    public void Check(Action check)
+    {
         try
         {
-            var layout = new HeadLayout(Definition, Integer("features"), Integer("classes"));
-            // Before anything is allocated for numbers that are not there.
-            return (long)layout.Length * sizeof(float) <= _length
-                ? layout
-                : throw new WeightsException($"{_file.Source} has {_length} bytes, too few for the {layout.Length} parameters that it describes.");
+            check();
         }
         catch (ArgumentException failure)
         {
-            throw new WeightsException($"{_file.Source} describes no head: {failure.Message}", failure);
+            throw new WeightsException($"{_file.Source} holds values that no training made: {failure.Message}", failure);
         }
     }
 

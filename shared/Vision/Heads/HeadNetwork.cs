@@ -106,7 +106,7 @@ internal sealed class HeadNetwork : IDisposable
         for (var i = _layers.Length - 1; i >= 0; i--)
         {
             _gradients[i].Weight.copy_(delta.t().mm(inputs[i]));
-            _gradients[i].Bias.copy_(delta.sum(0));
+            _gradients[i].Bias.copy_(delta.sum(dim: 0));
             if (i > 0)
             {
                 // A dropped or inactive input is zero, so its sign tells both where ReLU and where dropout let pass.
@@ -134,10 +134,14 @@ internal sealed class HeadNetwork : IDisposable
 
     private Tensor Standardise(Tensor features) => features.sub(_mean).div_(_std);
 
-    private (Tensor Weight, Tensor Bias)[] Views(Tensor flat) =>
-    [
-        .. _layout.Layers.Select(layer => (
-            flat.narrow(0, layer.WeightStart, layer.Inputs * layer.Outputs).view(layer.Outputs, layer.Inputs).DetachFromDisposeScope(),
-            flat.narrow(0, layer.BiasStart, layer.Outputs).DetachFromDisposeScope())),
-    ];
+    private (Tensor Weight, Tensor Bias)[] Views(Tensor flat)
+    {
+        using var scope = NewDisposeScope();
+        return
+        [
+            .. _layout.Layers.Select(layer => (
+                flat.narrow(0, layer.WeightStart, layer.Inputs * layer.Outputs).view(layer.Outputs, layer.Inputs).DetachFromDisposeScope(),
+                flat.narrow(0, layer.BiasStart, layer.Outputs).DetachFromDisposeScope())),
+        ];
+    }
 }

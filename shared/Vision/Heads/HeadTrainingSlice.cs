@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
 namespace Distributed.Vision;
@@ -148,14 +149,14 @@ internal sealed class HeadTrainingSlice : IDisposable
     private Tensor DrawMask(int layer, int count)
     {
         var dropped = (float)_start.Definition.Dropout;
+        var kept = 1 / (1 - dropped);
         var random = new SeededRandom(SeededRandom.Hash(_start.Options.Seed, (long)SeedPurpose.Dropout, _epoch, _batch, layer));
-        var inputs = _layout.Layers[layer].Inputs;
-        var mask = new float[count * inputs];
-        foreach (ref var value in mask.AsSpan())
+        var mask = empty(count, _layout.Layers[layer].Inputs);
+        foreach (ref var value in MemoryMarshal.Cast<byte, float>(mask.bytes))
         {
-            value = random.NextSingle() < dropped ? 0 : 1 / (1 - dropped);
+            value = random.NextSingle() < dropped ? 0 : kept;
         }
 
-        return TensorData.FromValues(mask, count, inputs).ToTensor().to(_network.Device);
+        return mask.to(_network.Device);
     }
 }

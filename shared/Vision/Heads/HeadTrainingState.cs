@@ -80,7 +80,7 @@ public sealed record HeadTrainingState
         var file = new HeadFile(bytes, source, Format);
         var layout = file.Layout();
         var features = file.Integer("features");
-        return new HeadTrainingState
+        var state = new HeadTrainingState
         {
             Definition = file.Definition,
             Options = new HeadTrainingOptions(
@@ -104,6 +104,8 @@ public sealed record HeadTrainingState
             SecondMoment = layout.Load(file, "adam.second."),
             Best = layout.Load(file, "best."),
         };
+        file.Check(state.ThrowIfInvalid);
+        return state;
     }
 
     /// <summary>The state as a safetensors file.</summary>
@@ -148,6 +150,18 @@ public sealed record HeadTrainingState
         var tensors = Scaling();
         Layout.Save(tensors, "", Best);
         return SafetensorsWriter.ToBytes(tensors, HeadFile.Describe(TrainedHead.Format, Definition, FeatureSize, Classes));
+    }
+
+    private void ThrowIfInvalid()
+    {
+        Options.ThrowIfInvalid();
+        ArgumentOutOfRangeException.ThrowIfNegative(Epoch);
+        ArgumentOutOfRangeException.ThrowIfNegative(Batch);
+        ArgumentOutOfRangeException.ThrowIfNegative(Step);
+        if (!Finished && Epoch >= Options.Epochs)
+        {
+            throw new ArgumentException($"Epoch {Epoch} of {Options.Epochs} is to come.");
+        }
     }
 
     private Dictionary<string, TensorData> Scaling() => new()
