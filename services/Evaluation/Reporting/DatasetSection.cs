@@ -4,6 +4,7 @@ namespace Distributed.Evaluation.Reporting;
 internal static class DatasetSection
 {
     private const int MostQuarantined = 20;
+    private const int MostNames = 30;
 
     public static void Write(HtmlBuilder html, ReportModel model)
     {
@@ -16,7 +17,11 @@ internal static class DatasetSection
             <dt>Source</dt><dd><bdi>{dataset.Source}</bdi></dd>
             <dt>SHA-256</dt><dd><code>{dataset.Sha256}</code></dd>
             <dt>Images</dt><dd>{Figures.Count(dataset.TrainImages)} training, {Figures.Count(dataset.ValidationImages)} validation, {Figures.Count(dataset.TestImages)} test</dd>
-            <dt>Classes</dt><dd>{Figures.Count(dataset.ClassNames.Count)}{Names(model)}</dd>
+            <dt>Classes</dt><dd>{Figures.Count(dataset.ClassNames.Count)}
+            """);
+        WriteNames(html, model);
+        html.Add($"""
+            </dd>
             <dt>Duplicates</dt><dd>{(dataset.DuplicatesRemoved == 0 ? "none taken out" : $"{Figures.Count(dataset.DuplicatesRemoved)} taken out of training, because they stand in a later split too")}</dd>
             <dt>Quarantined</dt><dd>{(dataset.QuarantinedCount == 0 ? "none; every image could be used" : $"{Figures.Count(dataset.QuarantinedCount, "image", "images")} left out")}</dd>
             </dl>
@@ -25,9 +30,18 @@ internal static class DatasetSection
         html.Add($"</section>");
     }
 
-    private static string Names(ReportModel model) => model.Dataset.ClassNames.Count > 30
-        ? ""
-        : ": " + string.Join(", ", Enumerable.Range(0, model.Dataset.ClassNames.Count).Select(model.Class));
+    private static void WriteNames(HtmlBuilder html, ReportModel model)
+    {
+        if (model.Dataset.ClassNames.Count > MostNames)
+        {
+            return;
+        }
+
+        for (var label = 0; label < model.Dataset.ClassNames.Count; label++)
+        {
+            html.Add($"{(label == 0 ? "–" : "·")} <bdi>{model.Class(label)}</bdi>");
+        }
+    }
 
     private static void WriteQuarantine(HtmlBuilder html, ReportDataset dataset)
     {

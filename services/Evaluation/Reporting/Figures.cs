@@ -43,8 +43,8 @@ internal static class Figures
         _ => Fixed(value, 3),
     };
 
-    public static string Rate(double value) =>
-        value is > 0 and < 0.001 ? value.ToString("0.###e0", CultureInfo.InvariantCulture) : value.ToString("0.######", CultureInfo.InvariantCulture);
+    public static string Rate(double value) => !double.IsFinite(value) ? Missing
+        : value is > 0 and < 0.001 ? value.ToString("0.###e0", CultureInfo.InvariantCulture) : value.ToString("0.######", CultureInfo.InvariantCulture);
 
     public static string Count(long count) => count.ToString("N0", CultureInfo.InvariantCulture);
 

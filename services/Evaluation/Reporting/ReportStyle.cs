@@ -47,7 +47,7 @@ internal static class ReportStyle
         .state { margin-top: 10px; font-size: 17px; color: var(--soft); max-width: 70ch; overflow-wrap: anywhere; }
         .labels { display: flex; flex-wrap: wrap; gap: 6px 14px; align-items: center; list-style: none; margin-top: 14px; font-size: 14px; color: var(--soft); }
         .labels li { overflow-wrap: anywhere; min-width: 0; }
-        .tag { background: var(--sunken); border: 1px solid var(--line); border-radius: 99px; padding: 0 10px; color: var(--ink); font-size: 13px; line-height: 23px; }
+        .tag { background: var(--sunken); border: 1px solid var(--line); border-radius: 12px; padding: 0 10px; color: var(--ink); font-size: 13px; line-height: 23px; }
         nav { display: flex; flex-wrap: wrap; gap: 4px 18px; margin-top: 22px; font-size: 14px; }
         nav a { text-decoration: none; padding: 2px 0; }
         nav a:hover { text-decoration: underline; }
@@ -110,7 +110,7 @@ internal static class ReportStyle
         th, td { padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line); vertical-align: baseline; }
         thead th { color: var(--soft); font-weight: 500; }
         tbody tr:last-child > * { border-bottom-color: transparent; }
-        tbody th bdi, td.text bdi, #quarantine td, #environment td { overflow-wrap: anywhere; }
+        tbody th bdi, td.text bdi, #quarantine td, #environment :is(th, td), #seeds :is(th, td) { overflow-wrap: anywhere; }
         table.numbers { width: 100%; }
         .numbers td, .numbers thead th:not(:first-child) { text-align: right; padding-left: 14px; }
         .numbers td.text, #confusions thead th:nth-child(2) { text-align: left; }
@@ -123,7 +123,7 @@ internal static class ReportStyle
         #quarantine { width: 100%; }
         #quarantine th { min-width: 130px; }
         #environment, #seeds { width: 100%; }
-        #environment th, #seeds th { color: var(--soft); padding-right: 20px; white-space: nowrap; width: 1%; }
+        #environment th, #seeds th { color: var(--soft); padding-right: 20px; width: 34%; }
 
         .matrix figcaption { color: var(--soft); font-size: 14px; max-width: 62ch; margin-bottom: 12px; }
         #matrix { border-collapse: separate; border-spacing: 2px; font-size: 13px; }
