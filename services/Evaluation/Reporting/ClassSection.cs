@@ -1,0 +1,62 @@
+namespace Distributed.Evaluation.Reporting;
+
+/// <summary>How each class fared.</summary>
+internal static class ClassSection
+{
+    private const int MostOpen = 30;
+    private const int Weakest = 15;
+
+    public static void Write(HtmlBuilder html, ReportModel model)
+    {
+        var labels = Enumerable.Range(0, model.Evaluation.Classes.Count).ToList();
+        html.Add($"""
+            <section aria-labelledby="classes">
+            <h2 id="classes">Classes</h2>
+            <p class="fine">Precision: of the images named so, the share that are. Recall: of the images that are, the share named so. F1: their harmonic mean.</p>
+            """);
+        if (labels.Count <= MostOpen)
+        {
+            WriteTable(html, model, "per-class", "All classes", labels);
+        }
+        else
+        {
+            var weakest = labels
+                .Where(label => model.Evaluation.Classes[label].Support > 0)
+                .OrderBy(label => double.IsFinite(model.Evaluation.Classes[label].F1) ? model.Evaluation.Classes[label].F1 : 0)
+                .ThenBy(label => label)
+                .Take(Weakest)
+                .ToList();
+            html.Add($"<h3>The {weakest.Count} weakest by F1</h3>");
+            WriteTable(html, model, "weakest", "Weakest classes", weakest);
+            html.Add($"<details><summary>All {Figures.Count(labels.Count)} classes</summary>");
+            WriteTable(html, model, "per-class", "All classes", labels);
+            html.Add($"</details>");
+        }
+
+        html.Add($"</section>");
+    }
+
+    private static void WriteTable(HtmlBuilder html, ReportModel model, string id, string label, List<int> labels)
+    {
+        html.Add($"""
+            <div class="scroll" role="region" tabindex="0" aria-label="{label}">
+            <table class="numbers" id="{id}">
+            <thead><tr><th scope="col">Class</th><th scope="col">Precision</th><th scope="col">Recall</th><th scope="col">F1</th><th scope="col">Test images</th></tr></thead>
+            <tbody>
+            """);
+        foreach (var index in labels)
+        {
+            var metric = model.Evaluation.Classes[index];
+            html.Add($"""<tr><th scope="row"><bdi>{model.Class(index)}</bdi></th>""");
+            WriteShare(html, metric.Precision);
+            WriteShare(html, metric.Recall);
+            WriteShare(html, metric.F1);
+            html.Add($"<td>{Figures.Count(metric.Support)}</td></tr>");
+        }
+
+        html.Add($"</tbody></table></div>");
+    }
+
+    private static void WriteShare(HtmlBuilder html, double share) => html.Add(
+        $"""<td class="bar" style="--v:{(double.IsFinite(share) ? Math.Clamp(share, 0, 1) : 0):0.###}">{Figures.Fixed(share, 3)}</td>""");
+}

@@ -1,0 +1,229 @@
+namespace Distributed.Evaluation.Reporting;
+
+/// <summary>Everything that the report of one run shows, as plain data: the same model gives the same bytes.</summary>
+public sealed record ReportModel
+{
+    /// <summary>Which run it is.</summary>
+    public required ReportRun Run { get; init; }
+
+    /// <summary>What it learned from.</summary>
+    public required ReportDataset Dataset { get; init; }
+
+    /// <summary>What turned its images into features.</summary>
+    public required ReportFeatures Features { get; init; }
+
+    /// <summary>What was trained on the features.</summary>
+    public required ReportHead Head { get; init; }
+
+    /// <summary>The epochs in order; may be empty for a head that is not trained in epochs.</summary>
+    public required IReadOnlyList<ReportEpoch> Epochs { get; init; }
+
+    /// <summary>The epoch whose head was kept; counted from 1.</summary>
+    public int? BestEpoch { get; init; }
+
+    /// <summary>How the head did on the test split.</summary>
+    public required ReportEvaluation Evaluation { get; init; }
+
+    /// <summary>Test images with what was predicted for them, in the order to show them in.</summary>
+    public IReadOnlyList<ReportSample> Gallery { get; init; } = [];
+
+    /// <summary>Wrongly classified test images, the most confident first.</summary>
+    public IReadOnlyList<ReportSample> Mistakes { get; init; } = [];
+
+    /// <summary>What a reader should know before believing the figures; whole sentences.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>Where the time went.</summary>
+    public required ReportStages Stages { get; init; }
+
+    /// <summary>How to make the run again.</summary>
+    public required ReportRepeat Repeat { get; init; }
+}
+
+/// <summary>Which run a report is of.</summary>
+public sealed record ReportRun
+{
+    /// <summary>Its identity, as the API writes it.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Its name for people; null where it was given none.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Its labels.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
+
+    /// <summary>Who asked for it.</summary>
+    public string? Submitter { get; init; }
+}
+
+/// <summary>The data set of a run and the splits that the run made of it.</summary>
+public sealed record ReportDataset
+{
+    /// <summary>What people call it.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Where it came from.</summary>
+    public required string Source { get; init; }
+
+    /// <summary>Its identity, in hexadecimal digits.</summary>
+    public required string Sha256 { get; init; }
+
+    /// <summary>The class names; a label is an index into them.</summary>
+    public required IReadOnlyList<string> ClassNames { get; init; }
+
+    /// <summary>Images that the head learned from.</summary>
+    public required int TrainImages { get; init; }
+
+    /// <summary>Images that chose the best epoch; 0 without a validation split.</summary>
+    public required int ValidationImages { get; init; }
+
+    /// <summary>Images that measured the result.</summary>
+    public required int TestImages { get; init; }
+
+    /// <summary>How many images could not be used.</summary>
+    public int QuarantinedCount { get; init; }
+
+    /// <summary>The first of them, at most 20 are shown.</summary>
+    public IReadOnlyList<ReportQuarantined> Quarantined { get; init; } = [];
+
+    /// <summary>Images taken out of training because they stand in a later split too.</summary>
+    public int DuplicatesRemoved { get; init; }
+}
+
+/// <summary>One image that was left out.</summary>
+/// <param name="Name">Its name in the source.</param>
+/// <param name="Reason">Why.</param>
+public sealed record ReportQuarantined(string Name, string Reason);
+
+/// <summary>The frozen base and how it was applied.</summary>
+public sealed record ReportFeatures
+{
+    /// <summary>One line for people: architecture, weights, and what those were trained on.</summary>
+    public required string BackboneOrigin { get; init; }
+
+    /// <summary>SHA-256 of the weights, in hexadecimal digits.</summary>
+    public required string BackboneSha256 { get; init; }
+
+    /// <summary>The key of the feature set, in hexadecimal digits.</summary>
+    public required string Key { get; init; }
+
+    /// <summary>Arithmetic of the extraction, such as bf16.</summary>
+    public required string Precision { get; init; }
+
+    /// <summary>Side in pixels of the square that every image was brought to.</summary>
+    public required int InputSize { get; init; }
+
+    /// <summary>How an image that is no square was brought to one.</summary>
+    public required string Fit { get; init; }
+
+    /// <summary>Resampling and normalisation, in words.</summary>
+    public required string Preprocessing { get; init; }
+}
+
+/// <summary>The trained part.</summary>
+public sealed record ReportHead
+{
+    /// <summary>Its kind, such as linear or mlp.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>Widths of its hidden layers; empty for a linear head.</summary>
+    public IReadOnlyList<int> HiddenSizes { get; init; } = [];
+
+    /// <summary>Share of a hidden layer's outputs dropped in training; null where there is nothing to drop.</summary>
+    public double? Dropout { get; init; }
+
+    /// <summary>SHA-256 of the evaluated head's file, in hexadecimal digits.</summary>
+    public required string Sha256 { get; init; }
+}
+
+/// <summary>Loss and accuracy after one epoch. A figure that is not finite is shown as missing.</summary>
+/// <param name="Epoch">Counted from 1.</param>
+/// <param name="TrainLoss">Mean cross-entropy on the training split.</param>
+/// <param name="TrainAccuracy">Share of the training split classified rightly; 0 to 1.</param>
+/// <param name="ValidationLoss">Mean cross-entropy on the validation split; null without one.</param>
+/// <param name="ValidationAccuracy">Share of the validation split classified rightly; null without one.</param>
+/// <param name="LearningRate">Step size.</param>
+public sealed record ReportEpoch(
+    int Epoch, double TrainLoss, double TrainAccuracy, double? ValidationLoss, double? ValidationAccuracy, double LearningRate);
+
+/// <summary>How the head did on the test split.</summary>
+public sealed record ReportEvaluation
+{
+    /// <summary>Share classified rightly; 0 to 1.</summary>
+    public required double Accuracy { get; init; }
+
+    /// <summary>Lower end of its 95 % Wilson interval.</summary>
+    public required double AccuracyLow { get; init; }
+
+    /// <summary>Upper end of its 95 % Wilson interval.</summary>
+    public required double AccuracyHigh { get; init; }
+
+    /// <summary>Number of test images.</summary>
+    public required int TestImages { get; init; }
+
+    /// <summary>Mean cross-entropy.</summary>
+    public required double Loss { get; init; }
+
+    /// <summary>How many guesses count for <see cref="TopKAccuracy"/>.</summary>
+    public required int TopK { get; init; }
+
+    /// <summary>Share with the true class among the first k guesses; 0 to 1.</summary>
+    public required double TopKAccuracy { get; init; }
+
+    /// <summary>Unweighted mean of the classes' F1; 0 to 1.</summary>
+    public required double MacroF1 { get; init; }
+
+    /// <summary>One a class, in the order of the class names.</summary>
+    public required IReadOnlyList<ReportClassMetric> Classes { get; init; }
+
+    /// <summary>Counts: rows are true classes, columns predicted ones.</summary>
+    public required int[][] ConfusionMatrix { get; init; }
+}
+
+/// <summary>How the head did on one class; each share is 0 to 1, or not finite where it is not defined.</summary>
+/// <param name="Precision">Share of the images named this class that are of it.</param>
+/// <param name="Recall">Share of the images of this class that were named so.</param>
+/// <param name="F1">Harmonic mean of the two.</param>
+/// <param name="Support">Test images of this class.</param>
+public sealed record ReportClassMetric(double Precision, double Recall, double F1, int Support);
+
+/// <summary>One test image with its prediction.</summary>
+/// <param name="Png">A small PNG file to show, shown at about 150 px; empty where there is none.</param>
+/// <param name="Name">Its name in the source.</param>
+/// <param name="TrueLabel">Index of its class.</param>
+/// <param name="PredictedLabel">Index of the class that was named.</param>
+/// <param name="PredictedProbability">The head's probability for the class that was named; 0 to 1.</param>
+/// <param name="TrueProbability">The head's probability for its class; 0 to 1.</param>
+public sealed record ReportSample(
+    byte[] Png, string Name, int TrueLabel, int PredictedLabel, double PredictedProbability, double TrueProbability);
+
+/// <summary>Seconds that the stages took; null where a stage was not timed.</summary>
+/// <param name="IngestSeconds">Fetching, decoding and packing the data set.</param>
+/// <param name="FeaturesSeconds">Turning images into features.</param>
+/// <param name="TrainSeconds">Training the head.</param>
+/// <param name="EvaluateSeconds">Predicting the test split.</param>
+/// <param name="TotalSeconds">From submission to this report.</param>
+/// <param name="FeatureCacheHit">Whether all features were there already.</param>
+public sealed record ReportStages(
+    double? IngestSeconds, double? FeaturesSeconds, double? TrainSeconds, double? EvaluateSeconds, double? TotalSeconds, bool FeatureCacheHit);
+
+/// <summary>What it takes to make the run again.</summary>
+public sealed record ReportRepeat
+{
+    /// <summary>The whole specification as JSON, laid out for reading.</summary>
+    public required string SpecificationJson { get; init; }
+
+    /// <summary>The command that submits the same run.</summary>
+    public required string CommandLine { get; init; }
+
+    /// <summary>Where it ran: processor, threads, device, versions.</summary>
+    public IReadOnlyList<ReportEntry> Environment { get; init; } = [];
+
+    /// <summary>What its random draws began from.</summary>
+    public IReadOnlyList<ReportEntry> Seeds { get; init; } = [];
+}
+
+/// <summary>One line of a table.</summary>
+/// <param name="Name">What it is.</param>
+/// <param name="Value">What it says.</param>
+public sealed record ReportEntry(string Name, string Value);
