@@ -15,7 +15,7 @@ public static class EvaluationModule
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(consumers);
-        builder.Services.TryAddSingleton<TensorThread>();
+        builder.Services.TryAddSingleton(_ => new TensorThread());
         builder.Services.TryAddSingleton<DatasetArtifacts>();
         builder.Services.TryAddSingleton<FeatureArtifacts>();
         builder.Services.AddSingleton<ReportComposer>();

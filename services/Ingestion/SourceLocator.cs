@@ -13,6 +13,9 @@ internal sealed class SourceLocator(Volume volume, DataRoots roots, Fetchables f
     private const string Stl10 = "stl10";
     private const string Imagenet = "imagenet";
 
+    /// <summary>What people call a data set of ours; null where the files say.</summary>
+    public static string? NameOf(RunSpecification specification) => specification.Dataset == Sample ? $"sample (drawn with split seed {specification.SplitSeed})" : null;
+
     /// <summary>What must be fetched before the run can go on.</summary>
     public IReadOnlyList<Fetchable> FindMissing(RunSpecification specification)
     {

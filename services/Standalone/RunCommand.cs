@@ -14,6 +14,7 @@ internal sealed class RunCommand : Command
     private readonly SpecificationOptions _specification;
     private readonly Option<string> _volume = CommandOptions.Volume();
     private readonly Option<bool> _json = new("--json") { Description = "Print the result as one JSON object, last on standard output" };
+    private readonly Option<bool> _verbose = new("--verbose") { Description = "Write the services' logs to standard error" };
     private readonly Option<string?> _exportPng = new("--export-png") { Description = "Also write the splits as PNG files in class folders below this directory", HelpName = "DIR" };
 
     public RunCommand()
@@ -23,6 +24,7 @@ internal sealed class RunCommand : Command
         Add(_volume);
         Add(_json);
         Add(_exportPng);
+        Add(_verbose);
         SetAction((result, cancellationToken) => CommandOptions.GuardAsync(() => RunAsync(result, cancellationToken)));
     }
 
@@ -32,8 +34,8 @@ internal sealed class RunCommand : Command
         var volume = Path.GetFullPath(result.GetValue(_volume)!);
         using var volumeLock = VolumeLock.Take(volume);
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
-        builder.Logging.AddFilter("MassTransit", LogLevel.Error);
+        // What a person must know is told by the display; the rest is for whoever asks.
+        builder.Logging.SetMinimumLevel(result.GetValue(_verbose) ? LogLevel.Information : LogLevel.None);
         builder.Services.Configure<ConsoleLoggerOptions>(options => options.LogToStandardErrorThreshold = LogLevel.Trace);
         StandaloneHost.AddServices(builder, volume);
         using var host = builder.Build();

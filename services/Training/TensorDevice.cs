@@ -5,13 +5,7 @@ using TorchSharp;
 namespace Distributed.Training;
 
 /// <summary>Where this worker computes, chosen once.</summary>
-internal sealed class TensorDevice
+internal sealed class TensorDevice(IOptions<TrainingOptions> options)
 {
-    public TensorDevice(IOptions<TrainingOptions> options)
-    {
-        TorchEnvironment.SetThreads(options.Value.Threads);
-        Device = TorchEnvironment.ChooseDevice(options.Value.Device);
-    }
-
-    public torch.Device Device { get; }
+    public torch.Device Device { get; } = TorchEnvironment.ChooseDevice(options.Value.Device);
 }

@@ -5,6 +5,7 @@ using Distributed.Messaging;
 using Distributed.Training.Consumers;
 using Distributed.Vision;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 
 namespace Distributed.Training;
 
@@ -17,7 +18,7 @@ public static class TrainingModule
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(consumers);
         builder.Services.AddOptions<TrainingOptions>().BindConfiguration(TrainingOptions.Section).ValidateDataAnnotations().ValidateOnStart();
-        builder.Services.TryAddSingleton<TensorThread>();
+        builder.Services.TryAddSingleton(provider => new TensorThread(provider.GetRequiredService<IOptions<TrainingOptions>>().Value.Threads));
         builder.Services.TryAddSingleton<DatasetArtifacts>();
         builder.Services.TryAddSingleton<FeatureArtifacts>();
         builder.Services.TryAddSingleton(_ => new DataRoots(builder.Configuration.GetSection("Data:Roots").Get<string[]>() ?? []));

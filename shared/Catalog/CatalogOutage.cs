@@ -1,5 +1,4 @@
 using System.Data.Common;
-using System.Net.Sockets;
 using Microsoft.Data.Sqlite;
 using Npgsql;
 
@@ -20,7 +19,7 @@ public static class CatalogOutage
             {
                 // Class 08 is connection, 53 resources, 57 operator intervention, 40 serialisation and deadlock.
                 PostgresException postgres => postgres.IsTransient || postgres.SqlState[..2] is "08" or "53" or "57" or "40",
-                NpgsqlException or SocketException => true,
+                NpgsqlException => true,
                 SqliteException sqlite => SqliteOutages.Contains(sqlite.SqliteErrorCode),
                 DbException database => database.IsTransient,
                 _ => false,

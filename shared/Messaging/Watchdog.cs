@@ -36,6 +36,7 @@ public sealed partial class Watchdog(
             .Where(unit => unit.State == UnitState.Pending && unit.SentAt == null)
             .Select(unit => unit.Subject)
             .Distinct()
+            .OrderBy(subject => subject)
             .Take(MostAtOnce)
             .ToListAsync(cancellationToken);
         await dispatcher.SendAsync(unsent, again: false, cancellationToken);

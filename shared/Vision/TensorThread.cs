@@ -12,9 +12,10 @@ public sealed class TensorThread : IDisposable
     private readonly Thread _thread;
 
     /// <summary>Starts the thread.</summary>
-    public TensorThread()
+    /// <param name="threads">Threads that LibTorch computes one operator with; 0 for the number of cores. LibTorch keeps it by calling thread.</param>
+    public TensorThread(int threads = 0)
     {
-        _thread = new Thread(Work) { IsBackground = true, Name = "tensors" };
+        _thread = new Thread(() => Work(threads)) { IsBackground = true, Name = "tensors" };
         _thread.Start();
     }
 
@@ -52,8 +53,9 @@ public sealed class TensorThread : IDisposable
         _thread.Join();
     }
 
-    private void Work()
+    private void Work(int threads)
     {
+        TorchEnvironment.SetThreads(threads);
         while (_work.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
             while (_work.Reader.TryRead(out var action))

@@ -1,3 +1,4 @@
+using Distributed.TestServers;
 using Distributed.Evaluation.Reporting;
 using Microsoft.Playwright;
 
@@ -15,7 +16,7 @@ public sealed class BrowserFixture : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        var program = Chromium.Path;
+        var program = TestEnvironment.ChromiumPath;
         _playwright = await Playwright.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
         {

@@ -80,18 +80,6 @@ public sealed class BackboneWeightsTests : IDisposable
         Assert.Contains("0,0,0", message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void ImageNet_weights_give_torchvisions_classes()
-    {
-        var path = Environment.GetEnvironmentVariable("DISTRIBUTED_TEST_DATA") is { Length: > 0 } data ? Path.Combine(data, ImagenetWeights.FileName) : null;
-        Assert.SkipUnless(path is not null && File.Exists(path), $"DISTRIBUTED_TEST_DATA names no folder with {ImagenetWeights.FileName}.");
-
-        using var backbone = BackboneSource.Load(path!);
-
-        Assert.Equal(ImagenetWeights.Sha256, backbone.Sha256);
-        Assert.Equal("densenet121", backbone.Name);
-    }
-
     private static Dictionary<string, TensorData> ReadDemo()
     {
         using var file = SafetensorsFile.Open(BackboneSource.DemoPath);

@@ -89,6 +89,11 @@ internal sealed class IngestDatasetConsumer(
     {
         var folder = await sources.LocateAsync(specification, cancellationToken);
         var listing = await DatasetSource.ListAsync(folder, progress: null, cancellationToken);
+        if (SourceLocator.NameOf(specification) is { } name)
+        {
+            listing = listing with { DisplayName = name };
+        }
+
         var fit = specification.Fit.ToString().ToLowerInvariant();
         var key = ContentKey.Of("ingestion", PackerVersion, listing.Root, listing.Fingerprint, $"{specification.InputSize}", fit, ImageFitting.Filter);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
