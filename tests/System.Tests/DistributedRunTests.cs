@@ -1,0 +1,115 @@
+using System.Text;
+using System.Text.Json;
+using Distributed.TestServers;
+using RabbitMQ.Client;
+
+namespace Distributed.System.Tests;
+
+public sealed class DistributedRunTests
+{
+    [Fact]
+    public async Task A_run_is_the_same_in_one_process_and_over_all_hosts_and_is_one_trace_across_them()
+    {
+        await using var collector = await TraceCollector.StartAsync();
+        await using var cluster = await Cluster.StartAsync(new Dictionary<string, string?>(SampleRun.Settings)
+        {
+            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.Endpoint.ToString(),
+            ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+            ["OTEL_BSP_SCHEDULE_DELAY"] = "500",
+        });
+
+        var runId = await cluster.SubmitAsync(SampleRun.Specification);
+        var run = await cluster.WaitForCompletionAsync(runId);
+
+        Assert.Contains("<html", await cluster.GetTextAsync($"/api/v1/runs/{runId}/report"), StringComparison.Ordinal);
+        await AssertOneProcessAgreesAsync(run);
+        var trace = (await cluster.QueryAsync<string>($"select trace_parent from runs where id = '{runId}'")).Split('-')[1];
+        await cluster.WaitAsync(
+            $"spans of trace {trace} from every host",
+            () => Task.FromResult(string.Join(' ', collector.ServicesOf(trace))),
+            services => services == "admin-api evaluation ingestion training");
+    }
+
+    [Fact]
+    public async Task A_run_on_known_data_computes_no_feature_again()
+    {
+        await using var cluster = await Cluster.StartAsync(SampleRun.Settings);
+        await cluster.WaitForCompletionAsync(await cluster.SubmitAsync(new { precision = "fp32" }));
+        var shards = await cluster.QueryAsync<long>("select count(*) from attempts a join work_units u on u.id = a.unit_id where u.kind = 'ExtractFeatures'");
+
+        object[] others = [new { training = new { learningRate = 0.01 } }, new { seed = 7 }, new { head = new { kind = "mlp" } }];
+        foreach (var other in others)
+        {
+            var run = await cluster.WaitForCompletionAsync(await cluster.SubmitAsync(other));
+            Assert.True(run.GetProperty("featureCacheHit").GetBoolean());
+        }
+
+        Assert.Equal(shards, await cluster.QueryAsync<long>("select count(*) from attempts a join work_units u on u.id = a.unit_id where u.kind = 'ExtractFeatures'"));
+    }
+
+    [Fact]
+    public async Task Plain_JSON_from_any_language_submits_a_run_once_and_its_event_comes_back()
+    {
+        await using var cluster = await Cluster.StartAsync(SampleRun.Settings);
+        var runId = Guid.NewGuid();
+        await using var connection = await new ConnectionFactory { Uri = cluster.Broker.Uri }.CreateConnectionAsync();
+        await using var channel = await connection.CreateChannelAsync();
+        await channel.ExchangeDeclareAsync("Distributed.Contracts:RunEvaluated", ExchangeType.Fanout, durable: true);
+        var events = (await channel.QueueDeclareAsync()).QueueName;
+        await channel.QueueBindAsync(events, "Distributed.Contracts:RunEvaluated", "");
+
+        var body = Encoding.UTF8.GetBytes($$$"""{"runId":"{{{runId}}}","specification":{"name":"by message","precision":"fp32"}}""");
+        await channel.BasicPublishAsync("submit-run", "", mandatory: true, body);
+        await channel.BasicPublishAsync("submit-run", "", mandatory: true, body);
+
+        var run = await cluster.WaitForCompletionAsync(runId);
+        var announced = await cluster.WaitAsync("the event", async () => await channel.BasicGetAsync(events, autoAck: true), found => found is not null);
+        var message = JsonDocument.Parse(announced!.Body).RootElement.GetProperty("message");
+        Assert.Equal(runId, message.GetProperty("runId").GetGuid());
+        Assert.Equal(run.GetProperty("summary").GetProperty("testAccuracy").GetDouble(), message.GetProperty("testAccuracy").GetDouble());
+        Assert.Equal(1, await cluster.QueryAsync<long>("select count(*) from runs"));
+    }
+
+    [Fact]
+    public async Task The_Python_example_submits_a_run_and_prints_its_accuracy()
+    {
+        const string python = "/usr/bin/python3";
+        Assert.SkipUnless(File.Exists(python) && await HasPikaAsync(python), "python3-pika is not installed.");
+        await using var cluster = await Cluster.StartAsync(SampleRun.Settings);
+
+        await using var example = HostProcess.Start(
+            python,
+            [Path.Combine(TestEnvironment.RepositoryRoot, "infra", "examples", "submit_run.py"), """{"name":"from Python","precision":"fp32"}"""],
+            new Dictionary<string, string?> { ["RABBITMQ_URL"] = cluster.Broker.Uri.ToString() });
+
+        Assert.Equal(0, await example.WaitForExitAsync(TimeSpan.FromMinutes(3)));
+        var accuracy = await cluster.QueryAsync<double>("select test_accuracy from evaluations");
+        Assert.Contains(example.Lines, line => line.Contains($"test accuracy {100 * accuracy:F1}%", StringComparison.Ordinal));
+    }
+
+    private static async Task<bool> HasPikaAsync(string python)
+    {
+        await using var probe = HostProcess.Start(python, ["-c", "import pika"]);
+        return await probe.WaitForExitAsync() == 0;
+    }
+
+    private static async Task AssertOneProcessAgreesAsync(JsonElement run)
+    {
+        var volume = Directory.CreateTempSubdirectory("distributed-standalone-");
+        try
+        {
+            await using var process = HostProcess.StartService(
+                TestEnvironment.ServiceDll("Standalone"),
+                ["run", "--volume", volume.FullName, "--json", "--precision", "fp32", "--head", "mlp", "--hidden-sizes", "512", "--epochs", "60", "--patience", "60"],
+                SampleRun.Settings);
+            Assert.True(await process.WaitForExitAsync(TimeSpan.FromMinutes(3)) == 0, string.Join('\n', process.Lines));
+            var result = JsonDocument.Parse(process.Lines.Last(line => line.StartsWith('{'))).RootElement;
+            Assert.Equal(run.GetProperty("headSha256").GetString(), result.GetProperty("headSha256").GetString());
+            Assert.Equal(run.GetProperty("summary").GetProperty("testAccuracy").GetDouble(), result.GetProperty("testAccuracy").GetDouble());
+        }
+        finally
+        {
+            volume.Delete(recursive: true);
+        }
+    }
+}
