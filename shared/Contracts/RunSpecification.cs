@@ -81,7 +81,7 @@ public sealed record HeadSpecification
 public sealed record TrainingSpecification
 {
     /// <summary>The most passes over the training split; 1 to 10,000.</summary>
-    public int Epochs { get; init; } = 30;
+    public int Epochs { get; init; } = 100;
 
     /// <summary>Images a step; 1 to 65,536.</summary>
     public int BatchSize { get; init; } = 64;
@@ -93,7 +93,7 @@ public sealed record TrainingSpecification
     public double WeightDecay { get; init; } = 1e-4;
 
     /// <summary>Epochs without a better validation score after which training stops; 1 to 10,000.</summary>
-    public int Patience { get; init; } = 10;
+    public int Patience { get; init; } = 20;
 }
 
 /// <summary>How an image that is no square is brought to one.</summary>
