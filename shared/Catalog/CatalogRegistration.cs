@@ -1,4 +1,6 @@
+using System.Data.Common;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -21,7 +23,10 @@ public static class CatalogRegistration
 
         if (connectionString.StartsWith("Data Source=", StringComparison.OrdinalIgnoreCase))
         {
-            services.AddDbContextFactory<SqliteCatalogContext>(builder => builder.UseSqlite(connectionString).UseSnakeCaseNamingConvention());
+            services.AddDbContextFactory<SqliteCatalogContext>(builder => builder
+                .UseSqlite(connectionString)
+                .UseSnakeCaseNamingConvention()
+                .AddInterceptors(new SqliteBusyWait()));
             services.AddSingleton<IDbContextFactory<CatalogContext>, CatalogContextFactory<SqliteCatalogContext>>();
         }
         else
@@ -37,6 +42,28 @@ public static class CatalogRegistration
         services.AddSingleton<CatalogMigration>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<CatalogMigration>());
         return services;
+    }
+
+    /// <summary>
+    /// The driver looks only every 150 ms whether another writer is done, blocking its thread; SQLite itself begins at a millisecond.
+    /// </summary>
+    private sealed class SqliteBusyWait : DbConnectionInterceptor
+    {
+        private const string Wait = "PRAGMA busy_timeout = 5000";
+
+        public override void ConnectionOpened(DbConnection connection, ConnectionEndEventData eventData)
+        {
+            using var command = connection.CreateCommand();
+            command.CommandText = Wait;
+            command.ExecuteNonQuery();
+        }
+
+        public override async Task ConnectionOpenedAsync(DbConnection connection, ConnectionEndEventData eventData, CancellationToken cancellationToken = default)
+        {
+            await using var command = connection.CreateCommand();
+            command.CommandText = Wait;
+            await command.ExecuteNonQueryAsync(cancellationToken);
+        }
     }
 
     private sealed class CatalogContextFactory<T>(IDbContextFactory<T> inner) : IDbContextFactory<CatalogContext>

@@ -199,15 +199,20 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
     public async Task<bool> CancelAsync(Guid runId, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await EndAsync(context.Runs.Where(run => run.Id == runId), RunState.Cancelled, failure: null, cancellationToken) == 1;
+        return await EndAsync(context.Runs.Where(run => run.Id == runId), RunState.Cancelled, failure: null, Now(), cancellationToken) == 1;
     }
 
     /// <summary>Fails every open run that needs a subject.</summary>
     public async Task FailAsync(string subject, string reason, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await FailDependentsAsync(context, subject, reason, Now(), cancellationToken);
+    }
+
+    internal static Task FailDependentsAsync(CatalogContext context, string subject, string reason, DateTime now, CancellationToken cancellationToken)
+    {
         var dependents = context.RunDependencies.Where(dependency => dependency.Subject == subject).Select(dependency => dependency.RunId);
-        await EndAsync(context.Runs.Where(run => dependents.Contains(run.Id)), RunState.Failed, reason, cancellationToken);
+        return EndAsync(context.Runs.Where(run => dependents.Contains(run.Id)), RunState.Failed, reason, now, cancellationToken);
     }
 
     private static (SubmitOutcome Outcome, Run Run) Compare(Run submitted, Run known) =>
@@ -221,16 +226,13 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
             cancellationToken);
     }
 
-    private Task<int> EndAsync(IQueryable<Run> runs, RunState state, string? failure, CancellationToken cancellationToken)
-    {
-        var now = Now();
-        return runs.Where(run => RunStates.Open.Contains(run.State)).ExecuteUpdateAsync(
+    private static Task<int> EndAsync(IQueryable<Run> runs, RunState state, string? failure, DateTime now, CancellationToken cancellationToken) =>
+        runs.Where(run => RunStates.Open.Contains(run.State)).ExecuteUpdateAsync(
             run => run
                 .SetProperty(r => r.State, state)
                 .SetProperty(r => r.Failure, failure)
                 .SetProperty(r => r.FinishedAt, now),
             cancellationToken);
-    }
 
     private async Task<IReadOnlyList<string>> ForEachDependentAsync(string subject, Func<CatalogContext, Run, Task<bool>> move, CancellationToken cancellationToken)
     {

@@ -28,7 +28,6 @@ public interface IUnitWork
 /// </summary>
 public sealed partial class UnitWorker(
     UnitLedger ledger,
-    RunFlow runs,
     UnitDispatcher dispatcher,
     RunAnnouncer announcer,
     CatalogMigration catalog,
@@ -68,11 +67,7 @@ public sealed partial class UnitWorker(
                 break;
             case StartOutcome.Poisoned:
                 LogPoisoned(unit, options.MostStarts);
-                await FailAsync(
-                    unit,
-                    $"{unit.Kind} of step {unit.Step} was started {options.MostStarts} times without progress and is given up. "
-                    + (start.Detail is null ? "Each time the worker died: look at its log and its memory limit." : $"The last error was: {start.Detail}"),
-                    stopping.Token);
+                await outages.RunAsync(announcer.AnnounceAsync, stopping.Token);
                 break;
             default:
                 LogDropped(unit, start.Outcome);
@@ -116,7 +111,7 @@ public sealed partial class UnitWorker(
             LogFailed(exception, lease.Unit);
             if (await outages.RunAsync(token => ledger.GiveUpAsync(lease, exception.Message, token), stoppingToken))
             {
-                await FailAsync(lease.Unit, exception.Message, stoppingToken);
+                await outages.RunAsync(announcer.AnnounceAsync, stoppingToken);
             }
         }
         catch (Exception exception) when (exception is not OperationCanceledException)
@@ -143,12 +138,6 @@ public sealed partial class UnitWorker(
         {
             await outages.RunAsync(announcer.AnnounceAsync, cancellationToken);
         }
-    }
-
-    private async Task FailAsync(UnitKey unit, string reason, CancellationToken cancellationToken)
-    {
-        await outages.RunAsync(token => runs.FailAsync(unit.Subject, reason, token), cancellationToken);
-        await outages.RunAsync(announcer.AnnounceAsync, cancellationToken);
     }
 
     private async Task GiveBackAsync(UnitLease lease)

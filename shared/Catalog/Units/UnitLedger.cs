@@ -43,7 +43,7 @@ public enum StartOutcome
     /// <summary>No open run needs it, or it was given up.</summary>
     Closed,
 
-    /// <summary>It was just given up: it has been started too often without progress.</summary>
+    /// <summary>It was just given up, and its runs with it: it has been started too often without progress.</summary>
     Poisoned,
 
     /// <summary>There is no such unit.</summary>
@@ -53,8 +53,7 @@ public enum StartOutcome
 /// <summary>What came of the attempt to start a unit.</summary>
 /// <param name="Outcome">What came of it.</param>
 /// <param name="Lease">The right to work, when started.</param>
-/// <param name="Detail">What the last attempts died of, when poisoned.</param>
-public sealed record UnitStart(StartOutcome Outcome, UnitLease? Lease = null, string? Detail = null);
+public sealed record UnitStart(StartOutcome Outcome, UnitLease? Lease = null);
 
 /// <summary>
 /// The fence around units of work. Every right to a unit is won and kept by one UPDATE that names what must still hold;
@@ -102,8 +101,15 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         var found = await Row(context, unit).AsNoTracking().SingleOrDefaultAsync(cancellationToken);
         if (poisoned == 1)
         {
+            await RunFlow.FailDependentsAsync(
+                context,
+                unit.Subject,
+                $"{unit.Kind} of step {unit.Step} was started {mostStarts} times without progress and is given up. "
+                + (found?.LastError is { } error ? $"The last error was: {error}" : "Each time the worker died: look at its log and its memory limit."),
+                Now(),
+                cancellationToken);
             await transaction.CommitAsync(cancellationToken);
-            return new UnitStart(StartOutcome.Poisoned, Detail: found?.LastError);
+            return new UnitStart(StartOutcome.Poisoned);
         }
 
         return new UnitStart(found switch
@@ -157,7 +163,7 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
     public Task AbandonAsync(UnitLease lease, string error, CancellationToken cancellationToken) =>
         EndAsync(lease, error, UnitState.Pending, startsBack: 0, error, cancellationToken);
 
-    /// <summary>Gives a unit up for good.</summary>
+    /// <summary>Gives a unit up for good and fails the open runs that need it, both or neither.</summary>
     /// <returns>False when it was lost: then its failure is not ours to tell.</returns>
     public Task<bool> GiveUpAsync(UnitLease lease, string error, CancellationToken cancellationToken) =>
         EndAsync(lease, error, UnitState.Failed, startsBack: 0, error, cancellationToken);
@@ -256,6 +262,11 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
                 .SetProperty(r => r.Starts, r => r.Starts - startsBack)
                 .SetProperty(r => r.LastError, r => error ?? r.LastError),
             cancellationToken);
+        if (held == 1 && state == UnitState.Failed)
+        {
+            await RunFlow.FailDependentsAsync(context, lease.Unit.Subject, outcome, Now(), cancellationToken);
+        }
+
         await CloseAttemptAsync(context, lease, held == 1 ? outcome : "lost", cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return held == 1;

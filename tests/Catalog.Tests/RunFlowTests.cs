@@ -1,0 +1,429 @@
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.Catalog.Tests;
+
+public sealed class SqliteRunFlowTests(SqliteCatalog catalog) : RunFlowTests(catalog), IClassFixture<SqliteCatalog>;
+
+public sealed class PostgresRunFlowTests(PostgresCatalog catalog) : RunFlowTests(catalog), IClassFixture<PostgresCatalog>;
+
+public abstract class RunFlowTests(TestCatalog catalog)
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+
+    private RunFlow Runs => catalog.Runs;
+
+    [Fact]
+    public async Task A_submitted_run_waits_for_its_ingestion_to_be_sent()
+    {
+        var run = TestCatalog.NewRun();
+
+        var (outcome, _) = await Runs.SubmitAsync(run, None);
+
+        Assert.Equal(SubmitOutcome.Created, outcome);
+        var unit = Assert.Single(await catalog.Ledger.TakeToSendAsync(UnitKey.SubjectOf(run.Id), again: false, None));
+        Assert.Equal((UnitKind.IngestDataset, 0, run.TraceParent), (unit.Kind, unit.Step, unit.TraceParent));
+    }
+
+    [Fact]
+    public async Task A_run_that_was_refused_is_kept_and_nothing_is_planned_for_it()
+    {
+        var run = TestCatalog.NewRun();
+        run.State = RunState.Failed;
+
+        await Runs.SubmitAsync(run, None);
+
+        Assert.Equal(RunState.Failed, (await catalog.ReadAsync(run)).State);
+        Assert.Empty(await catalog.StepsAsync(UnitKind.IngestDataset, UnitKey.SubjectOf(run.Id)));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_same_submission_gives_the_same_run_and_another_one_is_a_conflict(bool byKey)
+    {
+        var first = TestCatalog.NewRun(key: Guid.NewGuid().ToString());
+        await Runs.SubmitAsync(first, None);
+        Run Again(string specification) => byKey
+            ? TestCatalog.NewRun(key: first.IdempotencyKey, specification: specification)
+            : TestCatalog.NewRun(id: first.Id, specification: specification);
+
+        var (same, sameRun) = await Runs.SubmitAsync(Again("{}"), None);
+        var (other, otherRun) = await Runs.SubmitAsync(Again("""{"epochs":1}"""), None);
+
+        Assert.Equal((SubmitOutcome.Repeated, first.Id), (same, sameRun.Id));
+        Assert.Equal((SubmitOutcome.Conflict, first.Id), (other, otherRun.Id));
+        Assert.Equal("{}", (await catalog.ReadAsync(first)).Specification);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Of_the_same_submission_made_often_at_once_one_creates_the_run(bool byKey)
+    {
+        for (var race = 0; race < catalog.Races / 5; race++)
+        {
+            var (id, key) = (Guid.NewGuid(), Guid.NewGuid().ToString());
+
+            var results = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(
+                () => Runs.SubmitAsync(byKey ? TestCatalog.NewRun(key: key) : TestCatalog.NewRun(id: id), None))));
+
+            Assert.Single(results, result => result.Outcome == SubmitOutcome.Created);
+            Assert.Equal(7, results.Count(result => result.Outcome == SubmitOutcome.Repeated));
+            var subject = UnitKey.SubjectOf(Assert.Single(results.Select(result => result.Run.Id).Distinct()));
+            Assert.Equal([0], await catalog.StepsAsync(UnitKind.IngestDataset, subject));
+        }
+    }
+
+    [Fact]
+    public async Task A_run_moves_only_from_the_state_it_is_in_and_notes_when()
+    {
+        var run = await catalog.SubmitAsync();
+        await using var context = await catalog.Contexts.CreateDbContextAsync();
+
+        Assert.False(await Runs.MoveAsync(context, run.Id, RunState.Training, RunState.Evaluating, None));
+        Assert.True(await Runs.MoveAsync(context, run.Id, RunState.Submitted, RunState.Ingesting, None));
+        Assert.False(await Runs.MoveAsync(context, run.Id, RunState.Submitted, RunState.Ingesting, None));
+
+        var moved = await catalog.ReadAsync(run);
+        Assert.Equal(RunState.Ingesting, moved.State);
+        Assert.NotNull(moved.IngestingAt);
+        Assert.Null(moved.ExtractingAt);
+        Assert.Null(moved.FinishedAt);
+    }
+
+    [Fact]
+    public async Task Only_an_open_run_can_be_cancelled()
+    {
+        var run = await catalog.SubmitAsync(RunState.Training);
+
+        Assert.True(await Runs.CancelAsync(run.Id, None));
+        Assert.False(await Runs.CancelAsync(run.Id, None));
+        Assert.False(await Runs.CancelAsync(Guid.NewGuid(), None));
+
+        var cancelled = await catalog.ReadAsync(run);
+        Assert.Equal(RunState.Cancelled, cancelled.State);
+        Assert.NotNull(cancelled.FinishedAt);
+        await using var context = await catalog.Contexts.CreateDbContextAsync();
+        Assert.False(await Runs.MoveAsync(context, run.Id, RunState.Training, RunState.Evaluating, None));
+    }
+
+    [Fact]
+    public async Task The_last_two_shards_ending_together_plan_one_training()
+    {
+        for (var race = 0; race < catalog.Races; race++)
+        {
+            var run = await catalog.SubmitAsync(RunState.Extracting);
+            var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2, run);
+            var leases = await Task.WhenAll(Enumerable.Range(0, 2).Select(step => catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, set, step))));
+
+            await Task.WhenAll(leases.Select(lease => Task.Run(async () =>
+            {
+                Assert.True(await catalog.Ledger.CommitAsync(lease, (_, _) => Task.CompletedTask, None));
+                await Runs.ShardExtractedAsync(set, None);
+            })));
+
+            Assert.Equal(RunState.Training, (await catalog.ReadAsync(run)).State);
+            Assert.Equal([0], await catalog.StepsAsync(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id)));
+        }
+    }
+
+    [Fact]
+    public async Task A_run_that_joins_while_the_last_shard_ends_is_moved_on_once()
+    {
+        for (var race = 0; race < catalog.Races; race++)
+        {
+            var first = await catalog.SubmitAsync(RunState.Extracting);
+            var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 1, first);
+            var joining = await catalog.SubmitAsync(RunState.Extracting);
+            var plan = new UnitKey(UnitKind.PlanFeatures, UnitKey.SubjectOf(joining.Id), 0);
+            await using (var context = await catalog.Contexts.CreateDbContextAsync())
+            {
+                context.PlanUnits(plan.Kind, plan.Subject, [0], null, DateTime.UtcNow);
+                await context.SaveChangesAsync();
+            }
+
+            var shard = await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, set, 0));
+            var planning = await catalog.StartAsync(plan);
+
+            await Task.WhenAll(
+                Task.Run(async () =>
+                {
+                    Assert.True(await catalog.Ledger.CommitAsync(shard, (_, _) => Task.CompletedTask, None));
+                    await Runs.ShardExtractedAsync(set, None);
+                }),
+                Task.Run(async () =>
+                {
+                    Assert.True(await catalog.Ledger.CommitAsync(planning, (context, token) => context.DependAsync(joining.Id, set, token), None));
+                    await Runs.ShardExtractedAsync(set, None);
+                }));
+
+            foreach (var run in (Run[])[first, joining])
+            {
+                Assert.Equal(RunState.Training, (await catalog.ReadAsync(run)).State);
+                Assert.Equal([0], await catalog.StepsAsync(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id)));
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_run_that_joins_a_finished_feature_set_goes_on_at_once()
+    {
+        var first = await catalog.SubmitAsync(RunState.Extracting);
+        var key = await catalog.PlanAsync(UnitKind.ExtractFeatures, 1, first);
+        await using (var context = await catalog.Contexts.CreateDbContextAsync())
+        {
+            context.FeatureSets.Add(TestCatalog.NewFeatureSet(key, 1));
+            await context.SaveChangesAsync();
+        }
+
+        await catalog.FinishAsync(new UnitKey(UnitKind.ExtractFeatures, key, 0));
+        await Runs.ShardExtractedAsync(key, None);
+        var completed = await CompletedAtAsync(key);
+        var second = await catalog.SubmitAsync(RunState.Extracting);
+        await DependAsync(second, key);
+
+        var subjects = await Runs.ShardExtractedAsync(key, None);
+
+        Assert.Contains(UnitKey.SubjectOf(second.Id), subjects);
+        Assert.Equal(RunState.Training, (await catalog.ReadAsync(second)).State);
+        Assert.Equal([0], await catalog.StepsAsync(UnitKind.TrainHead, UnitKey.SubjectOf(second.Id)));
+        Assert.NotNull(completed);
+        Assert.Equal(completed, await CompletedAtAsync(key));
+    }
+
+    [Fact]
+    public async Task A_run_waits_until_every_shard_is_done()
+    {
+        var run = await catalog.SubmitAsync(RunState.Extracting);
+        var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2, run);
+        await catalog.FinishAsync(new UnitKey(UnitKind.ExtractFeatures, set, 1));
+
+        // The subject itself comes back: its next shards may be sent now.
+        Assert.Equal([set], await Runs.ShardExtractedAsync(set, None));
+
+        Assert.Equal(RunState.Extracting, (await catalog.ReadAsync(run)).State);
+    }
+
+    [Fact]
+    public async Task A_training_whose_message_may_be_lost_is_told_again_but_not_planned_again()
+    {
+        var run = await catalog.SubmitAsync(RunState.Extracting);
+        var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 1, run);
+        await catalog.FinishAsync(new UnitKey(UnitKind.ExtractFeatures, set, 0));
+        await Runs.ShardExtractedAsync(set, None);
+
+        var subjects = await Runs.ShardExtractedAsync(set, None);
+
+        Assert.Contains(UnitKey.SubjectOf(run.Id), subjects);
+        Assert.Equal([0], await catalog.StepsAsync(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id)));
+    }
+
+    [Fact]
+    public async Task The_last_two_parts_ending_together_plan_one_completion()
+    {
+        for (var race = 0; race < catalog.Races; race++)
+        {
+            var run = await catalog.SubmitAsync(RunState.Ingesting);
+            var ingestion = await catalog.PlanAsync(UnitKind.PackImages, 2, run);
+            var leases = await Task.WhenAll(Enumerable.Range(0, 2).Select(step => catalog.StartAsync(new UnitKey(UnitKind.PackImages, ingestion, step))));
+
+            await Task.WhenAll(leases.Select(lease => Task.Run(async () =>
+            {
+                Assert.True(await catalog.Ledger.CommitAsync(lease, (_, _) => Task.CompletedTask, None));
+                await Runs.PartPackedAsync(ingestion, None);
+            })));
+
+            Assert.Equal([0], await catalog.StepsAsync(UnitKind.CompleteDataset, ingestion));
+        }
+    }
+
+    [Fact]
+    public async Task No_completion_is_planned_before_the_last_part_is_packed()
+    {
+        var ingestion = await catalog.PlanAsync(UnitKind.PackImages, 2, await catalog.SubmitAsync(RunState.Ingesting));
+        await catalog.FinishAsync(new UnitKey(UnitKind.PackImages, ingestion, 0));
+
+        await Runs.PartPackedAsync(ingestion, None);
+        Assert.Empty(await catalog.StepsAsync(UnitKind.CompleteDataset, ingestion));
+
+        await catalog.FinishAsync(new UnitKey(UnitKind.PackImages, ingestion, 1));
+        await Runs.PartPackedAsync(ingestion, None);
+        Assert.Equal([0], await catalog.StepsAsync(UnitKind.CompleteDataset, ingestion));
+    }
+
+    [Fact]
+    public async Task A_complete_data_set_moves_all_runs_that_wait_for_it()
+    {
+        var waiting = await catalog.SubmitAsync(RunState.Ingesting);
+        var cancelled = await catalog.SubmitAsync(RunState.Ingesting);
+        var key = await catalog.PlanAsync(UnitKind.CompleteDataset, 1, waiting, cancelled);
+        await Runs.CancelAsync(cancelled.Id, None);
+        await AddIngestionAsync(key, dataset: null);
+
+        Assert.Empty(await Runs.DatasetIngestedAsync(key, None));
+        await CompleteIngestionAsync(key, "the-dataset");
+        var subjects = await Runs.DatasetIngestedAsync(key, None);
+
+        Assert.Contains(UnitKey.SubjectOf(waiting.Id), subjects);
+        var moved = await catalog.ReadAsync(waiting);
+        Assert.Equal((RunState.Extracting, "the-dataset"), (moved.State, moved.DatasetSha256));
+        Assert.Equal([0], await catalog.StepsAsync(UnitKind.PlanFeatures, UnitKey.SubjectOf(waiting.Id)));
+        Assert.Equal(RunState.Cancelled, (await catalog.ReadAsync(cancelled)).State);
+        Assert.Empty(await catalog.StepsAsync(UnitKind.PlanFeatures, UnitKey.SubjectOf(cancelled.Id)));
+    }
+
+    [Fact]
+    public async Task Failing_a_subject_fails_the_open_runs_that_need_it_and_no_others()
+    {
+        var needing = await catalog.SubmitAsync(RunState.Extracting);
+        var completed = await catalog.SubmitAsync(RunState.Completed);
+        var other = await catalog.SubmitAsync(RunState.Extracting);
+        var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 1, needing, completed);
+
+        await Runs.FailAsync(set, "No such file.", None);
+
+        var failed = await catalog.ReadAsync(needing);
+        Assert.Equal((RunState.Failed, "No such file."), (failed.State, failed.Failure));
+        Assert.NotNull(failed.FinishedAt);
+        Assert.Equal((RunState.Completed, null), ((await catalog.ReadAsync(completed)).State, (await catalog.ReadAsync(completed)).Failure));
+        Assert.Equal(RunState.Extracting, (await catalog.ReadAsync(other)).State);
+    }
+
+    [Fact]
+    public async Task Two_downloads_that_end_together_plan_one_new_look_at_what_is_missing()
+    {
+        for (var race = 0; race < catalog.Races; race++)
+        {
+            var (run, downloads) = await WaitForDownloadsAsync(count: 2);
+            await Task.WhenAll(downloads.Select(download => Task.Run(async () =>
+            {
+                await CompleteDownloadAsync(download);
+                await Runs.DownloadCompletedAsync(download, None);
+            })));
+
+            Assert.Equal([0, 1], await catalog.StepsAsync(UnitKind.IngestDataset, UnitKey.SubjectOf(run.Id)));
+        }
+    }
+
+    [Fact]
+    public async Task A_download_that_is_not_complete_moves_nothing()
+    {
+        var (run, downloads) = await WaitForDownloadsAsync(count: 1);
+
+        Assert.Empty(await Runs.DownloadCompletedAsync(downloads[0], None));
+
+        Assert.Equal([0], await catalog.StepsAsync(UnitKind.IngestDataset, UnitKey.SubjectOf(run.Id)));
+    }
+
+    [Fact]
+    public async Task Planners_of_the_same_feature_set_share_it()
+    {
+        for (var race = 0; race < catalog.Races / 5; race++)
+        {
+            var key = $"set-{Guid.NewGuid():N}";
+            var runs = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => catalog.SubmitAsync(RunState.Extracting)));
+            var leases = new List<(Run Run, UnitLease Lease)>();
+            foreach (var run in runs)
+            {
+                leases.Add((run, await catalog.StartAsync(await catalog.PlanTrainingAsync(run))));
+            }
+
+            var committed = await Task.WhenAll(leases.Select(planner => Task.Run(() => catalog.Ledger.CommitAsync(
+                planner.Lease,
+                async (context, token) =>
+                {
+                    if (!await context.FeatureSets.AnyAsync(set => set.Key == key, token))
+                    {
+                        context.FeatureSets.Add(TestCatalog.NewFeatureSet(key, 3));
+                        context.PlanUnits(UnitKind.ExtractFeatures, key, Enumerable.Range(0, 3), traceParent: null, DateTime.UtcNow);
+                    }
+
+                    await context.DependAsync(planner.Run.Id, key, token);
+                },
+                None))));
+
+            Assert.All(committed, Assert.True);
+            Assert.Equal([0, 1, 2], await catalog.StepsAsync(UnitKind.ExtractFeatures, key));
+            await using var context = await catalog.Contexts.CreateDbContextAsync();
+            Assert.Equal(4, await context.RunDependencies.CountAsync(dependency => dependency.Subject == key));
+        }
+    }
+
+    [Fact]
+    public async Task What_was_sent_for_a_run_that_is_over_is_sent_anew_for_the_next_that_needs_it()
+    {
+        var first = await catalog.SubmitAsync(RunState.Extracting);
+        var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2, first);
+        Assert.Equal(2, (await catalog.Ledger.TakeToSendAsync(set, again: false, None)).Count);
+        await Runs.CancelAsync(first.Id, None);
+        var second = await catalog.SubmitAsync(RunState.Extracting);
+
+        await DependAsync(second, set);
+
+        Assert.Equal(2, (await catalog.Ledger.TakeToSendAsync(set, again: false, None)).Count);
+    }
+
+    private async Task DependAsync(Run run, string subject)
+    {
+        await using var context = await catalog.Contexts.CreateDbContextAsync();
+        await context.DependAsync(run.Id, subject, None);
+        await context.SaveChangesAsync();
+    }
+
+    private async Task<DateTime?> CompletedAtAsync(string featureSet)
+    {
+        await using var context = await catalog.Contexts.CreateDbContextAsync();
+        return await context.FeatureSets.Where(set => set.Key == featureSet).Select(set => set.CompletedAt).SingleAsync();
+    }
+
+    private async Task AddIngestionAsync(string key, string? dataset)
+    {
+        await using var context = await catalog.Contexts.CreateDbContextAsync();
+        context.Ingestions.Add(new Ingestion
+        {
+            Key = key,
+            Source = "/data",
+            InputSize = 96,
+            Fit = "crop",
+            Listing = new Storage.StoredFile("listing.json", 1, "l"),
+            EntryCount = 1,
+            PartSize = 1,
+            PartCount = 1,
+            DatasetSha256 = dataset,
+            CreatedAt = DateTime.UtcNow,
+        });
+        await context.SaveChangesAsync();
+    }
+
+    private async Task CompleteIngestionAsync(string key, string dataset)
+    {
+        var now = DateTime.UtcNow;
+        await using var context = await catalog.Contexts.CreateDbContextAsync();
+        await context.Ingestions.Where(row => row.Key == key).ExecuteUpdateAsync(
+            row => row.SetProperty(i => i.DatasetSha256, dataset).SetProperty(i => i.CompletedAt, now));
+    }
+
+    /// <summary>A run whose first look at its data found that files must be fetched.</summary>
+    private async Task<(Run Run, string[] Downloads)> WaitForDownloadsAsync(int count)
+    {
+        var run = await catalog.SubmitAsync(RunState.Ingesting);
+        await catalog.FinishAsync(new UnitKey(UnitKind.IngestDataset, UnitKey.SubjectOf(run.Id), 0));
+        var downloads = new string[count];
+        for (var i = 0; i < count; i++)
+        {
+            downloads[i] = await catalog.PlanAsync(UnitKind.DownloadFile, 1, run);
+            await using var context = await catalog.Contexts.CreateDbContextAsync();
+            context.Downloads.Add(new Download { Key = downloads[i], Url = "https://example.org/a", Path = "downloads/a" });
+            await context.SaveChangesAsync();
+        }
+
+        return (run, downloads);
+    }
+
+    private async Task CompleteDownloadAsync(string key)
+    {
+        var now = DateTime.UtcNow;
+        await using var context = await catalog.Contexts.CreateDbContextAsync();
+        Assert.Equal(1, await context.Downloads.Where(row => row.Key == key).ExecuteUpdateAsync(row => row.SetProperty(d => d.CompletedAt, now)));
+    }
+}

@@ -1,0 +1,216 @@
+using Distributed.TestServers;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
+
+namespace Distributed.Catalog.Tests;
+
+/// <summary>A migrated catalog as a host has it, in a database of the test class's own. Tests share it, so each makes its own runs and subjects.</summary>
+public abstract class TestCatalog : IAsyncLifetime
+{
+    private ServiceProvider? _services;
+
+    public UnitOptions Options { get; } = new();
+
+    public string ConnectionString { get; private set; } = "";
+
+    public IDbContextFactory<CatalogContext> Contexts => Service<IDbContextFactory<CatalogContext>>();
+
+    public UnitLedger Ledger => Service<UnitLedger>();
+
+    public RunFlow Runs => Service<RunFlow>();
+
+    /// <summary>How often a race is run: SQLite has no network between it and us.</summary>
+    public abstract int Races { get; }
+
+    public async ValueTask InitializeAsync()
+    {
+        ConnectionString = await CreateDatabaseAsync();
+        _services = new ServiceCollection()
+            .AddSingleton(Options)
+            .AddSingleton(typeof(ILogger<>), typeof(NullLogger<>))
+            .AddCatalog(ConnectionString)
+            .BuildServiceProvider();
+        await using var context = await Contexts.CreateDbContextAsync();
+        await context.Database.MigrateAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        await _services!.DisposeAsync();
+        await DropDatabaseAsync();
+    }
+
+    /// <summary>A context factory that watches or disturbs what the contexts do.</summary>
+    public IDbContextFactory<CatalogContext> With(Microsoft.EntityFrameworkCore.Diagnostics.IInterceptor interceptor) =>
+        new Factory(() => CreateContext(interceptor));
+
+    public async Task<Run> SubmitAsync(RunState state = RunState.Submitted)
+    {
+        var run = NewRun();
+        await Runs.SubmitAsync(run, CancellationToken.None);
+        if (state != RunState.Submitted)
+        {
+            await using var context = await Contexts.CreateDbContextAsync();
+            Assert.True(await Runs.MoveAsync(context, run.Id, RunState.Submitted, state, CancellationToken.None));
+        }
+
+        return run;
+    }
+
+    public static Run NewRun(Guid? id = null, string? key = null, string specification = "{}") => new()
+    {
+        Id = id ?? Guid.NewGuid(),
+        Tags = ["test"],
+        IdempotencyKey = key,
+        Specification = specification,
+        SubmittedAt = DateTime.UtcNow,
+        TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    };
+
+    /// <summary>Plans units of a subject that the runs share.</summary>
+    public async Task<string> PlanAsync(UnitKind kind, int count, params Run[] runs)
+    {
+        var subject = $"{kind}-{Guid.NewGuid():N}";
+        await using var context = await Contexts.CreateDbContextAsync();
+        context.PlanUnits(kind, subject, Enumerable.Range(0, count), runs.FirstOrDefault()?.TraceParent, DateTime.UtcNow);
+        context.RunDependencies.AddRange(runs.Select(run => new RunDependency { RunId = run.Id, Subject = subject }));
+        await context.SaveChangesAsync();
+        return subject;
+    }
+
+    /// <summary>A unit of a run's own.</summary>
+    public async Task<UnitKey> PlanTrainingAsync(Run run)
+    {
+        var unit = new UnitKey(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id), 0);
+        await using var context = await Contexts.CreateDbContextAsync();
+        context.PlanUnits(unit.Kind, unit.Subject, [unit.Step], run.TraceParent, DateTime.UtcNow);
+        await context.SaveChangesAsync();
+        return unit;
+    }
+
+    public async Task<UnitLease> StartAsync(UnitKey unit, bool redelivered = false)
+    {
+        var start = await Ledger.StartAsync(unit, "worker", redelivered, CancellationToken.None);
+        Assert.Equal(StartOutcome.Started, start.Outcome);
+        return start.Lease!;
+    }
+
+    public async Task FinishAsync(UnitKey unit) =>
+        Assert.True(await Ledger.CommitAsync(await StartAsync(unit), (_, _) => Task.CompletedTask, CancellationToken.None));
+
+    public async Task LapseAsync(UnitKey unit)
+    {
+        var past = DateTime.UtcNow.AddMinutes(-1);
+        await using var context = await Contexts.CreateDbContextAsync();
+        Assert.Equal(1, await context.WorkUnits
+            .Where(row => row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step)
+            .ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, past)));
+    }
+
+    public async Task<WorkUnit> ReadAsync(UnitKey unit)
+    {
+        await using var context = await Contexts.CreateDbContextAsync();
+        return await context.WorkUnits.AsNoTracking().SingleAsync(row => row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step);
+    }
+
+    public async Task<Run> ReadAsync(Run run)
+    {
+        await using var context = await Contexts.CreateDbContextAsync();
+        return await context.Runs.AsNoTracking().SingleAsync(row => row.Id == run.Id);
+    }
+
+    /// <summary>Steps planned of a kind for a subject.</summary>
+    public async Task<List<int>> StepsAsync(UnitKind kind, string subject)
+    {
+        await using var context = await Contexts.CreateDbContextAsync();
+        return await context.WorkUnits.Where(row => row.Kind == kind && row.Subject == subject).Select(row => row.Step).Order().ToListAsync();
+    }
+
+    public async Task<int> CountEpochsAsync(Run run)
+    {
+        await using var context = await Contexts.CreateDbContextAsync();
+        return await context.EpochMetrics.CountAsync(row => row.RunId == run.Id);
+    }
+
+    public static EpochMetric Epoch(Run run, int epoch = 1) =>
+        new() { RunId = run.Id, Epoch = epoch, TrainLoss = 1, TrainAccuracy = 0.5, LearningRate = 0.1 };
+
+    public static FeatureSet NewFeatureSet(string key, int shards) => new()
+    {
+        Key = key,
+        DatasetSha256 = "d",
+        IngestionKey = "i",
+        BackboneSha256 = "b",
+        Preprocessing = "p",
+        Precision = "fp32",
+        ExtractorVersion = 1,
+        InputSize = 96,
+        BatchSize = 64,
+        ImageCount = shards,
+        FeatureSize = 1024,
+        ShardSize = 1,
+        ShardCount = shards,
+        CreatedAt = DateTime.UtcNow,
+    };
+
+    protected abstract Task<string> CreateDatabaseAsync();
+
+    protected abstract Task DropDatabaseAsync();
+
+    protected abstract CatalogContext CreateContext(Microsoft.EntityFrameworkCore.Diagnostics.IInterceptor interceptor);
+
+    private T Service<T>()
+        where T : notnull => _services!.GetRequiredService<T>();
+
+    private sealed class Factory(Func<CatalogContext> create) : IDbContextFactory<CatalogContext>
+    {
+        public CatalogContext CreateDbContext() => create();
+    }
+}
+
+public sealed class SqliteCatalog : TestCatalog
+{
+    private readonly string _path = Path.Combine(Path.GetTempPath(), $"catalog-{Guid.NewGuid():N}.db");
+
+    public override int Races => 200;
+
+    protected override Task<string> CreateDatabaseAsync() => Task.FromResult($"Data Source={_path}");
+
+    protected override Task DropDatabaseAsync()
+    {
+        using (var connection = new SqliteConnection(ConnectionString))
+        {
+            SqliteConnection.ClearPool(connection);
+        }
+
+        foreach (var suffix in (string[])["", "-wal", "-shm"])
+        {
+            File.Delete(_path + suffix);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    protected override CatalogContext CreateContext(Microsoft.EntityFrameworkCore.Diagnostics.IInterceptor interceptor) =>
+        new SqliteCatalogContext(new DbContextOptionsBuilder<SqliteCatalogContext>()
+            .UseSqlite(ConnectionString).UseSnakeCaseNamingConvention().AddInterceptors(interceptor).Options);
+}
+
+public sealed class PostgresCatalog : TestCatalog
+{
+    private PostgresDatabase? _database;
+
+    public override int Races => 50;
+
+    protected override async Task<string> CreateDatabaseAsync() => (_database = await PostgresDatabase.CreateAsync()).ConnectionString;
+
+    protected override async Task DropDatabaseAsync() => await _database!.DisposeAsync();
+
+    protected override CatalogContext CreateContext(Microsoft.EntityFrameworkCore.Diagnostics.IInterceptor interceptor) =>
+        new PostgresCatalogContext(new DbContextOptionsBuilder<PostgresCatalogContext>()
+            .UseNpgsql(ConnectionString).UseSnakeCaseNamingConvention().AddInterceptors(interceptor).Options);
+}

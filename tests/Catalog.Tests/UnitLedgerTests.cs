@@ -1,0 +1,397 @@
+using System.Data.Common;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.Extensions.Time.Testing;
+using Npgsql;
+
+namespace Distributed.Catalog.Tests;
+
+public sealed class SqliteUnitLedgerTests(SqliteCatalog catalog) : UnitLedgerTests(catalog), IClassFixture<SqliteCatalog>;
+
+public sealed class PostgresUnitLedgerTests(PostgresCatalog catalog) : UnitLedgerTests(catalog), IClassFixture<PostgresCatalog>;
+
+public abstract class UnitLedgerTests(TestCatalog catalog)
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+
+    private UnitLedger Ledger => catalog.Ledger;
+
+    [Fact]
+    public async Task Of_many_starters_one_wins_and_the_others_find_it_held()
+    {
+        var unit = await catalog.PlanTrainingAsync(await catalog.SubmitAsync());
+
+        var starts = await Task.WhenAll(Enumerable.Range(0, 16)
+            .Select(worker => Task.Run(() => Ledger.StartAsync(unit, $"worker {worker}", redelivered: false, None))));
+
+        Assert.Single(starts, start => start.Outcome == StartOutcome.Started);
+        Assert.Equal(15, starts.Count(start => start.Outcome == StartOutcome.Held));
+        Assert.Equal(1, (await catalog.ReadAsync(unit)).Starts);
+    }
+
+    [Fact]
+    public async Task Of_many_that_take_a_lapsed_unit_over_one_wins()
+    {
+        var unit = await catalog.PlanTrainingAsync(await catalog.SubmitAsync());
+        await catalog.StartAsync(unit);
+        await catalog.LapseAsync(unit);
+
+        var starts = await Task.WhenAll(Enumerable.Range(0, 16)
+            .Select(worker => Task.Run(() => Ledger.StartAsync(unit, $"worker {worker}", redelivered: false, None))));
+
+        Assert.Single(starts, start => start.Outcome == StartOutcome.Started);
+    }
+
+    [Fact]
+    public async Task A_unit_that_is_held_is_taken_over_when_its_message_was_redelivered()
+    {
+        var unit = await catalog.PlanTrainingAsync(await catalog.SubmitAsync());
+        var old = await catalog.StartAsync(unit);
+
+        Assert.Equal(StartOutcome.Held, (await Ledger.StartAsync(unit, "other", redelivered: false, None)).Outcome);
+        var taken = await catalog.StartAsync(unit, redelivered: true);
+
+        Assert.NotEqual(old.Token, taken.Token);
+        Assert.Equal(taken.Token, (await catalog.ReadAsync(unit)).Attempt);
+    }
+
+    [Fact]
+    public async Task Who_lost_a_unit_can_neither_extend_nor_commit_nor_give_it_back()
+    {
+        var run = await catalog.SubmitAsync();
+        var unit = await catalog.PlanTrainingAsync(run);
+        var old = await catalog.StartAsync(unit);
+        await catalog.LapseAsync(unit);
+        var taken = await catalog.StartAsync(unit);
+
+        Assert.False(await Ledger.ExtendAsync(old, None));
+        Assert.False(await Ledger.CommitAsync(old, Write(TestCatalog.Epoch(run, 1)), None));
+        Assert.False(await Ledger.GiveUpAsync(old, "mine", None));
+        await Ledger.ReleaseAsync(old, None);
+        await Ledger.AbandonAsync(old, "mine", None);
+
+        var row = await catalog.ReadAsync(unit);
+        Assert.Equal((UnitState.Running, taken.Token, null), (row.State, row.Attempt, row.LastError));
+        Assert.Equal(0, await catalog.CountEpochsAsync(run));
+        Assert.Equal(RunState.Submitted, (await catalog.ReadAsync(run)).State);
+        Assert.True(await Ledger.ExtendAsync(taken, None));
+        Assert.True(await Ledger.CommitAsync(taken, Write(TestCatalog.Epoch(run, 2)), None));
+        Assert.Equal(1, await catalog.CountEpochsAsync(run));
+    }
+
+    [Fact]
+    public async Task A_sign_of_life_renews_a_lease()
+    {
+        var unit = await catalog.PlanTrainingAsync(await catalog.SubmitAsync());
+        var lease = await catalog.StartAsync(unit);
+        await catalog.LapseAsync(unit);
+
+        Assert.True(await Ledger.ExtendAsync(lease, None));
+
+        Assert.Equal(StartOutcome.Held, (await Ledger.StartAsync(unit, "other", redelivered: false, None)).Outcome);
+        var left = (await catalog.ReadAsync(unit)).LeaseUntil!.Value - DateTime.UtcNow;
+        Assert.InRange(left.TotalSeconds, catalog.Options.Lease.TotalSeconds - 10, catalog.Options.Lease.TotalSeconds + 1);
+    }
+
+    [Fact]
+    public async Task Clocks_of_hosts_do_not_decide_about_leases()
+    {
+        var unit = await catalog.PlanTrainingAsync(await catalog.SubmitAsync());
+        var late = new UnitLedger(catalog.Contexts, catalog.Options, new FakeTimeProvider(DateTimeOffset.UtcNow.AddYears(1)));
+        await catalog.StartAsync(unit);
+
+        Assert.Equal(StartOutcome.Held, (await late.StartAsync(unit, "late", redelivered: false, None)).Outcome);
+    }
+
+    [Fact]
+    public async Task A_commit_marks_the_unit_done_and_writes_what_was_found()
+    {
+        var run = await catalog.SubmitAsync();
+        var unit = await catalog.PlanTrainingAsync(run);
+        var lease = await catalog.StartAsync(unit);
+
+        Assert.True(await Ledger.CommitAsync(lease, Write(TestCatalog.Epoch(run)), None));
+
+        Assert.Equal(UnitState.Done, (await catalog.ReadAsync(unit)).State);
+        Assert.Equal(1, await catalog.CountEpochsAsync(run));
+        Assert.Equal(StartOutcome.Done, (await Ledger.StartAsync(unit, "other", redelivered: true, None)).Outcome);
+        await using var context = await catalog.Contexts.CreateDbContextAsync();
+        var attempt = await context.Attempts.AsNoTracking().SingleAsync(row => row.Token == lease.Token);
+        Assert.Equal(("done", "worker"), (attempt.Outcome, attempt.Worker));
+        Assert.NotNull(attempt.EndedAt);
+    }
+
+    [Fact]
+    public async Task A_write_that_fails_leaves_the_unit_running_and_nothing_written()
+    {
+        var run = await catalog.SubmitAsync();
+        var unit = await catalog.PlanTrainingAsync(run);
+        var lease = await catalog.StartAsync(unit);
+
+        await Assert.ThrowsAsync<FormatException>(() => Ledger.CommitAsync(
+            lease,
+            async (context, token) =>
+            {
+                context.EpochMetrics.Add(TestCatalog.Epoch(run));
+                await context.SaveChangesAsync(token);
+                throw new FormatException("half way");
+            },
+            None));
+
+        Assert.Equal(UnitState.Running, (await catalog.ReadAsync(unit)).State);
+        Assert.Equal(0, await catalog.CountEpochsAsync(run));
+        Assert.True(await Ledger.CommitAsync(lease, Write(TestCatalog.Epoch(run)), None));
+    }
+
+    [Fact]
+    public async Task A_commit_whose_answer_was_lost_is_told_as_committed_and_not_written_again()
+    {
+        var run = await catalog.SubmitAsync();
+        var unit = await catalog.PlanTrainingAsync(run);
+        var lease = await catalog.StartAsync(unit);
+        var disturbed = new UnitLedger(catalog.With(new AnswerLost()), catalog.Options, TimeProvider.System);
+        await Assert.ThrowsAsync<NpgsqlException>(() => disturbed.CommitAsync(lease, Write(TestCatalog.Epoch(run)), None));
+        var writes = 0;
+
+        Assert.True(await Ledger.CommitAsync(
+            lease,
+            (_, _) =>
+            {
+                writes++;
+                return Task.CompletedTask;
+            },
+            None));
+
+        Assert.Equal(0, writes);
+        Assert.Equal(1, await catalog.CountEpochsAsync(run));
+    }
+
+    [Fact]
+    public async Task A_unit_that_was_released_starts_again_and_the_start_does_not_count()
+    {
+        var unit = await catalog.PlanTrainingAsync(await catalog.SubmitAsync());
+
+        for (var i = 0; i < catalog.Options.MostStarts * 2; i++)
+        {
+            await Ledger.ReleaseAsync(await catalog.StartAsync(unit), None);
+        }
+
+        var row = await catalog.ReadAsync(unit);
+        Assert.Equal((UnitState.Pending, 0, null, null), (row.State, row.Starts, row.LeaseUntil, row.SentAt));
+    }
+
+    [Fact]
+    public async Task A_unit_that_was_abandoned_too_often_is_poisoned_and_fails_its_runs_with_the_last_error()
+    {
+        var runs = new[] { await catalog.SubmitAsync(), await catalog.SubmitAsync() };
+        var unit = new UnitKey(UnitKind.ExtractFeatures, await catalog.PlanAsync(UnitKind.ExtractFeatures, 1, runs), 0);
+        for (var i = 1; i <= catalog.Options.MostStarts; i++)
+        {
+            await Ledger.AbandonAsync(await catalog.StartAsync(unit), $"error {i}", None);
+            Assert.Equal(i, (await catalog.ReadAsync(unit)).Starts);
+        }
+
+        var start = await Ledger.StartAsync(unit, "worker", redelivered: false, None);
+
+        Assert.Equal(StartOutcome.Poisoned, start.Outcome);
+        Assert.Equal(UnitState.Failed, (await catalog.ReadAsync(unit)).State);
+        foreach (var run in runs)
+        {
+            var failed = await catalog.ReadAsync(run);
+            Assert.Equal(RunState.Failed, failed.State);
+            Assert.Contains($"error {catalog.Options.MostStarts}", failed.Failure, StringComparison.Ordinal);
+            Assert.NotNull(failed.FinishedAt);
+        }
+
+        Assert.Equal(StartOutcome.Closed, (await Ledger.StartAsync(unit, "worker", redelivered: true, None)).Outcome);
+    }
+
+    [Fact]
+    public async Task A_unit_that_kills_its_workers_is_poisoned_without_an_error_to_tell()
+    {
+        var run = await catalog.SubmitAsync();
+        var unit = await catalog.PlanTrainingAsync(run);
+        for (var i = 0; i < catalog.Options.MostStarts; i++)
+        {
+            await catalog.StartAsync(unit, redelivered: i > 0);
+        }
+
+        Assert.Equal(StartOutcome.Held, (await Ledger.StartAsync(unit, "worker", redelivered: false, None)).Outcome);
+        Assert.Equal(StartOutcome.Poisoned, (await Ledger.StartAsync(unit, "worker", redelivered: true, None)).Outcome);
+
+        Assert.Contains("memory", (await catalog.ReadAsync(run)).Failure, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Of_many_that_find_a_unit_poisoned_one_gives_it_up()
+    {
+        var unit = await catalog.PlanTrainingAsync(await catalog.SubmitAsync());
+        for (var i = 0; i < catalog.Options.MostStarts; i++)
+        {
+            await Ledger.AbandonAsync(await catalog.StartAsync(unit), "error", None);
+        }
+
+        var starts = await Task.WhenAll(Enumerable.Range(0, 8)
+            .Select(_ => Task.Run(() => Ledger.StartAsync(unit, "worker", redelivered: false, None))));
+
+        Assert.Single(starts, start => start.Outcome == StartOutcome.Poisoned);
+        Assert.Equal(7, starts.Count(start => start.Outcome == StartOutcome.Closed));
+    }
+
+    [Fact]
+    public async Task Giving_up_fails_the_open_runs_that_need_the_unit_and_no_others()
+    {
+        var needing = await catalog.SubmitAsync();
+        var over = await catalog.SubmitAsync();
+        var other = await catalog.SubmitAsync();
+        var unit = new UnitKey(UnitKind.PackImages, await catalog.PlanAsync(UnitKind.PackImages, 1, needing, over), 0);
+        var lease = await catalog.StartAsync(unit);
+        Assert.True(await catalog.Runs.CancelAsync(over.Id, None));
+
+        Assert.True(await Ledger.GiveUpAsync(lease, "The archive is damaged.", None));
+
+        Assert.Equal((RunState.Failed, "The archive is damaged."), ((await catalog.ReadAsync(needing)).State, (await catalog.ReadAsync(needing)).Failure));
+        Assert.Equal(RunState.Cancelled, (await catalog.ReadAsync(over)).State);
+        Assert.Equal(RunState.Submitted, (await catalog.ReadAsync(other)).State);
+        Assert.Equal(UnitState.Failed, (await catalog.ReadAsync(unit)).State);
+    }
+
+    [Fact]
+    public async Task A_run_that_needs_a_unit_that_was_given_up_makes_it_startable_afresh()
+    {
+        var first = await catalog.SubmitAsync();
+        var unit = new UnitKey(UnitKind.DownloadFile, await catalog.PlanAsync(UnitKind.DownloadFile, 1, first), 0);
+        Assert.True(await Ledger.GiveUpAsync(await catalog.StartAsync(unit), "HTTP 404", None));
+        var second = await catalog.SubmitAsync();
+        await using (var context = await catalog.Contexts.CreateDbContextAsync())
+        {
+            await context.DependAsync(second.Id, unit.Subject, None);
+            await context.SaveChangesAsync();
+        }
+
+        Assert.Equal([0], (await Ledger.TakeToSendAsync(unit.Subject, again: false, None)).Select(row => row.Step));
+        await catalog.FinishAsync(unit);
+        Assert.Equal(1, (await catalog.ReadAsync(unit)).Starts);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Nothing_is_started_extended_or_committed_for_a_run_that_is_over(bool isHeld)
+    {
+        var run = await catalog.SubmitAsync();
+        var unit = await catalog.PlanTrainingAsync(run);
+        var lease = isHeld ? await catalog.StartAsync(unit) : null;
+        Assert.True(await catalog.Runs.CancelAsync(run.Id, None));
+
+        if (lease is not null)
+        {
+            Assert.False(await Ledger.ExtendAsync(lease, None));
+            Assert.False(await Ledger.CommitAsync(lease, Write(TestCatalog.Epoch(run)), None));
+        }
+
+        Assert.Equal(0, await catalog.CountEpochsAsync(run));
+        Assert.Equal(StartOutcome.Closed, (await Ledger.StartAsync(unit, "worker", redelivered: true, None)).Outcome);
+        Assert.Empty(await Ledger.TakeToSendAsync(unit.Subject, again: true, None));
+    }
+
+    [Fact]
+    public async Task A_shard_that_two_runs_share_outlives_the_cancelling_of_one()
+    {
+        var first = await catalog.SubmitAsync();
+        var second = await catalog.SubmitAsync();
+        var subject = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2, first, second);
+        var held = await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, subject, 0));
+
+        Assert.True(await catalog.Runs.CancelAsync(first.Id, None));
+
+        Assert.True(await Ledger.ExtendAsync(held, None));
+        Assert.True(await Ledger.CommitAsync(held, (_, _) => Task.CompletedTask, None));
+        var next = await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, subject, 1));
+        Assert.True(await catalog.Runs.CancelAsync(second.Id, None));
+        Assert.False(await Ledger.ExtendAsync(next, None));
+    }
+
+    [Fact]
+    public async Task A_unit_that_nobody_planned_is_unknown() =>
+        Assert.Equal(
+            StartOutcome.Unknown,
+            (await Ledger.StartAsync(new UnitKey(UnitKind.TrainHead, "nothing", 0), "worker", redelivered: false, None)).Outcome);
+
+    [Fact]
+    public async Task Only_so_many_units_of_a_subject_are_outstanding()
+    {
+        var most = catalog.Options.Outstanding;
+        var subject = await catalog.PlanAsync(UnitKind.ExtractFeatures, most + 3, await catalog.SubmitAsync());
+
+        Assert.Equal(Enumerable.Range(0, most), (await Ledger.TakeToSendAsync(subject, again: false, None)).Select(row => row.Step));
+        Assert.Empty(await Ledger.TakeToSendAsync(subject, again: false, None));
+
+        // One is running: it still counts.
+        var lease = await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, subject, 0));
+        Assert.Empty(await Ledger.TakeToSendAsync(subject, again: false, None));
+
+        await Ledger.CommitAsync(lease, (_, _) => Task.CompletedTask, None);
+        Assert.Equal([most], (await Ledger.TakeToSendAsync(subject, again: false, None)).Select(row => row.Step));
+    }
+
+    [Fact]
+    public async Task Units_that_wait_in_a_queue_are_sent_again_only_on_request()
+    {
+        var subject = await catalog.PlanAsync(UnitKind.ExtractFeatures, 3, await catalog.SubmitAsync());
+        await Ledger.TakeToSendAsync(subject, again: false, None);
+        await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, subject, 0));
+
+        Assert.Empty(await Ledger.TakeToSendAsync(subject, again: false, None));
+        Assert.Equal([1, 2], (await Ledger.TakeToSendAsync(subject, again: true, None)).Select(row => row.Step));
+    }
+
+    [Fact]
+    public async Task Many_senders_together_send_no_unit_twice()
+    {
+        var subject = await catalog.PlanAsync(UnitKind.ExtractFeatures, catalog.Options.Outstanding, await catalog.SubmitAsync());
+
+        var taken = await Task.WhenAll(Enumerable.Range(0, 8)
+            .Select(_ => Task.Run(() => Ledger.TakeToSendAsync(subject, again: false, None))));
+
+        Assert.Equal(Enumerable.Range(0, catalog.Options.Outstanding), taken.SelectMany(units => units).Select(row => row.Step).Order());
+    }
+
+    private static Func<CatalogContext, CancellationToken, Task> Write(EpochMetric epoch) => (context, _) =>
+    {
+        context.EpochMetrics.Add(epoch);
+        return Task.CompletedTask;
+    };
+
+    /// <summary>The commit arrives, its answer does not.</summary>
+    private sealed class AnswerLost : DbTransactionInterceptor
+    {
+        public override Task TransactionCommittedAsync(DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default) =>
+            throw new NpgsqlException("The connection broke.");
+    }
+}
+
+public sealed class SqliteTakeOverTests(SqliteCatalog catalog) : IClassFixture<SqliteCatalog>
+{
+    [Fact]
+    public async Task A_process_that_starts_anew_takes_over_what_it_held_and_had_sent()
+    {
+        var run = await catalog.SubmitAsync();
+        var subject = await catalog.PlanAsync(UnitKind.ExtractFeatures, 3, run);
+        await catalog.Ledger.TakeToSendAsync(subject, again: false, CancellationToken.None);
+        var done = new UnitKey(UnitKind.ExtractFeatures, subject, 0);
+        await catalog.FinishAsync(done);
+        var old = await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, subject, 1));
+
+        await catalog.Ledger.TakeOverAsync(CancellationToken.None);
+
+        Assert.Equal(UnitState.Done, (await catalog.ReadAsync(done)).State);
+        Assert.Equal([1, 2], (await catalog.Ledger.TakeToSendAsync(subject, again: false, CancellationToken.None)).Select(row => row.Step));
+        var taken = await catalog.StartAsync(old.Unit);
+        Assert.False(await catalog.Ledger.CommitAsync(old, (_, _) => Task.CompletedTask, CancellationToken.None));
+        Assert.True(await catalog.Ledger.ExtendAsync(taken, CancellationToken.None));
+
+        // A process that dies of a unit again and again must not do so for ever.
+        Assert.Equal(2, (await catalog.ReadAsync(old.Unit)).Starts);
+    }
+}
