@@ -18,7 +18,7 @@ public static class AdminApiModule
         builder.Services.AddSingleton<RunQueries>();
         builder.Services.AddHostedService<RunStateMetrics>();
         builder.Services.AddWatchdog();
-        builder.Services.AddProblemDetails();
+        builder.Services.AddProblems();
         builder.Services.AddOpenApi("v1");
         builder.Services.ConfigureHttpJsonOptions(options => ContractJson.Configure(options.SerializerOptions));
         consumers.AddSubmissions<SubmitRunConsumer>();
@@ -28,8 +28,7 @@ public static class AdminApiModule
     public static void MapAdminApi(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
-        app.UseExceptionHandler();
-        app.UseStatusCodePages();
+        app.UseProblems();
         var api = app.MapGroup("/api/v1");
         api.MapRuns();
         api.MapDatasets();

@@ -20,13 +20,13 @@ internal sealed record Fetchable(string Title, Uri Url, string Path, DownloadExp
 /// <summary>The files that can be fetched.</summary>
 internal sealed class Fetchables(IOptions<IngestionOptions> options)
 {
-    public Fetchable Stl10 { get; } = new(
+    public Fetchable Stl10 { get; init; } = new(
         "STL-10",
         options.Value.Stl10Url ?? Stl10Files.ArchiveUrl,
         "sources/stl10_binary.tar.gz",
         new DownloadExpectation(Md5: Stl10Files.ArchiveMd5));
 
-    public Fetchable ImagenetWeights { get; } = new(
+    public Fetchable ImagenetWeights { get; init; } = new(
         "the ImageNet weights of DenseNet-121",
         options.Value.ImagenetWeightsUrl ?? Artifacts.ImagenetWeights.Url,
         Artifacts.ImagenetWeights.VolumePath,

@@ -42,7 +42,11 @@ internal sealed class SourceLocator(Volume volume, DataRoots roots, Fetchables f
             case Sample:
                 return await DrawSampleAsync(specification.SplitSeed, cancellationToken);
             case Stl10:
-                await DatasetArchive.ExtractAsync(volume.FullPath(fetchables.Stl10.Path), Stl10Folder, cancellationToken);
+                if (!Directory.Exists(Stl10Folder))
+                {
+                    await DatasetArchive.ExtractAsync(volume.FullPath(fetchables.Stl10.Path), Stl10Folder, cancellationToken);
+                }
+
                 return Stl10Folder;
             default:
                 var path = roots.Resolve(specification.Dataset);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Microsoft.Extensions.Options;
 
 namespace Distributed.Standalone;
 
@@ -11,17 +12,32 @@ internal static class CommandOptions
         DefaultValueFactory = _ => StandaloneHost.DefaultVolume,
     };
 
+    /// <summary>Tells what is wrong with a command line, on standard error alone: standard output is for results.</summary>
+    public static async Task<int> RefuseAsync(ParseResult result)
+    {
+        var command = result.CommandResult.Command is RootCommand ? "" : result.CommandResult.Command.Name + " ";
+        await TellAsync($"{string.Join(' ', result.Errors.Select(error => error.Message))} {command}--help lists what there is.");
+        return 1;
+    }
+
     /// <summary>Turns an error that a person can act on into one line and an exit code.</summary>
-    public static async Task<int> GuardAsync(Func<Task<int>> command)
+    public static async Task<int> GuardAsync(Func<Task<int>> command, CancellationToken cancellationToken)
     {
         try
         {
             return await command();
         }
-        catch (CommandException exception)
+        catch (Exception exception) when (exception is CommandException or IOException or UnauthorizedAccessException or OptionsValidationException)
         {
-            await Console.Error.WriteLineAsync($"error: {exception.Message}");
+            await TellAsync(exception.Message);
             return 1;
         }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            return 130;
+        }
     }
+
+    private static Task TellAsync(string message) =>
+        Console.Error.WriteLineAsync("error: " + string.Join(' ', message.Split(['\r', '\n', '\t'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)));
 }

@@ -1,8 +1,10 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using Distributed.Standalone;
 
 var root = new RootCommand("Distributed: trains a new head for a pretrained DenseNet, all services in one process. Without a command it runs the sample.");
 var run = new RunCommand();
 root.Add(run);
 root.Add(new ServeCommand());
-return await root.Parse(args.Length == 0 ? [run.Name] : args).InvokeAsync();
+var result = root.Parse(args.Length == 0 ? [run.Name] : args);
+return result.Action is ParseErrorAction ? await CommandOptions.RefuseAsync(result) : await result.InvokeAsync();

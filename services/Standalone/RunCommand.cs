@@ -25,7 +25,7 @@ internal sealed class RunCommand : Command
         Add(_json);
         Add(_exportPng);
         Add(_verbose);
-        SetAction((result, cancellationToken) => CommandOptions.GuardAsync(() => RunAsync(result, cancellationToken)));
+        SetAction((result, cancellationToken) => CommandOptions.GuardAsync(() => RunAsync(result, cancellationToken), cancellationToken));
     }
 
     private async Task<int> RunAsync(ParseResult result, CancellationToken cancellationToken)

@@ -17,11 +17,18 @@ internal sealed class ServeCommand : Command
     {
         Add(_urls);
         Add(_volume);
-        SetAction((result, cancellationToken) => CommandOptions.GuardAsync(() => ServeAsync(result.GetValue(_urls)!, Path.GetFullPath(result.GetValue(_volume)!), cancellationToken)));
+        SetAction((result, cancellationToken) => CommandOptions.GuardAsync(
+            () => ServeAsync(result.GetValue(_urls)!, Path.GetFullPath(result.GetValue(_volume)!), cancellationToken),
+            cancellationToken));
     }
 
     private static async Task<int> ServeAsync(string urls, string volume, CancellationToken cancellationToken)
     {
+        foreach (var url in urls.Split(';', StringSplitOptions.RemoveEmptyEntries))
+        {
+            ThrowIfNoAddress(url);
+        }
+
         using var volumeLock = VolumeLock.Take(volume);
         var builder = ServiceHost.CreateBuilder(["--urls", urls], DefaultPort);
         StandaloneHost.AddServices(builder, volume);
@@ -31,5 +38,17 @@ internal sealed class ServeCommand : Command
         await StandaloneHost.StartAsync(app, cancellationToken);
         await app.WaitForShutdownAsync(cancellationToken);
         return 0;
+    }
+
+    private static void ThrowIfNoAddress(string url)
+    {
+        try
+        {
+            _ = BindingAddress.Parse(url);
+        }
+        catch (FormatException exception)
+        {
+            throw new CommandException($"--urls has '{url}'; give addresses such as http://127.0.0.1:{DefaultPort}, with semicolons between them.", exception);
+        }
     }
 }

@@ -44,6 +44,9 @@ internal static class StandaloneHost
     {
         await using (var context = await host.Services.GetRequiredService<IDbContextFactory<CatalogContext>>().CreateDbContextAsync(cancellationToken))
         {
+            // SQLite has no lock that dies with its process: the row that a killed one left would be waited for without end,
+            // and no other process is on this volume.
+            await context.Database.ExecuteSqlRawAsync("""DROP TABLE IF EXISTS "__EFMigrationsLock";""", cancellationToken);
             await context.Database.MigrateAsync(cancellationToken);
         }
 

@@ -68,11 +68,9 @@ internal static class RunEndpoints
         RunState? wanted = null;
         if (state is not null)
         {
-            if (Enum.TryParse<RunState>(state, ignoreCase: true, out var parsed) && Enum.IsDefined(parsed))
-            {
-                wanted = parsed;
-            }
-            else
+            // By name only: the parser of enumerations would also take numbers and lists.
+            wanted = Enum.GetValues<RunState>().Cast<RunState?>().FirstOrDefault(known => string.Equals(known.ToString(), state, StringComparison.OrdinalIgnoreCase));
+            if (wanted is null)
             {
                 errors["state"] = [$"is '{state}'; known are {string.Join(", ", Enum.GetNames<RunState>()).ToLowerInvariant()}"];
             }
@@ -81,6 +79,11 @@ internal static class RunEndpoints
         if (limit is < 1 or > MostPerPage)
         {
             errors["limit"] = [$"is {limit}; it must be from 1 to {MostPerPage}"];
+        }
+
+        if (after is { } last && !await queries.HasAsync(last, cancellationToken))
+        {
+            errors["after"] = [$"is {last:D}, and there is no such run; give a page's next"];
         }
 
         return errors.Count > 0

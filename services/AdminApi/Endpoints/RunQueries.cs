@@ -53,6 +53,13 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts)
         return new RunPage(items, page.Count > filter.Limit ? items[^1].RunId : null);
     }
 
+    /// <summary>Whether there is such a run.</summary>
+    public async Task<bool> HasAsync(Guid runId, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        return await context.Runs.AnyAsync(run => run.Id == runId, cancellationToken);
+    }
+
     /// <summary>A run in full; null when there is none.</summary>
     public async Task<RunDetail?> FindAsync(Guid runId, CancellationToken cancellationToken)
     {

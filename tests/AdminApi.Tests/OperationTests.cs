@@ -1,0 +1,87 @@
+using System.Net;
+using Distributed.TestServers;
+
+namespace Distributed.AdminApi.Tests;
+
+public sealed class OperationTests
+{
+    [Fact]
+    public async Task The_description_of_the_api_names_every_route()
+    {
+        await using var server = await AdminServer.StartAsync();
+
+        var document = await server.GetAsync("/openapi/v1.json");
+
+        Assert.StartsWith("3.", document.GetProperty("openapi").GetString(), StringComparison.Ordinal);
+        Assert.Equal(
+            [
+                "GET /api/v1/datasets",
+                "GET /api/v1/datasets/{sha256}",
+                "GET /api/v1/runs",
+                "GET /api/v1/runs/{runId}",
+                "GET /api/v1/runs/{runId}/metrics",
+                "GET /api/v1/runs/{runId}/report",
+                "POST /api/v1/runs",
+                "POST /api/v1/runs/{runId}/cancel",
+            ],
+            document.GetProperty("paths").EnumerateObject()
+                .SelectMany(path => path.Value.EnumerateObject().Select(operation => $"{operation.Name.ToUpperInvariant()} {path.Name}"))
+                .Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_root_leads_to_pages_that_explain_the_api()
+    {
+        await using var server = await AdminServer.StartAsync();
+
+        using var response = await server.Client.GetAsync("/");
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal("text/html", response.Content.Headers.ContentType?.MediaType);
+    }
+
+    [Fact]
+    public async Task A_whole_service_is_alive_and_ready()
+    {
+        await using var server = await AdminServer.StartAsync();
+
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(server, "/health/live"));
+        await AdminServer.UntilAsync(async () => await StatusAsync(server, "/health/ready") == HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task Without_its_database_a_service_is_alive_but_not_ready_and_says_so()
+    {
+        await using var server = await AdminServer.StartAsync($"Host=127.0.0.1;Port={FreePort.Next()};Database=none;Username=none;Password=none;Timeout=1");
+
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(server, "/health/live"));
+        using var ready = await server.Client.GetAsync("/health/ready");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
+        var check = (await AdminServer.JsonAsync(ready)).GetProperty("checks").GetProperty("catalog");
+        Assert.Contains("database", check.GetProperty("description").GetString());
+        await server.GetProblemAsync("/api/v1/runs", HttpStatusCode.ServiceUnavailable);
+        using var submitted = await server.PostAsync("{}");
+        await AdminServer.ProblemAsync(submitted, HttpStatusCode.ServiceUnavailable);
+    }
+
+    [Fact]
+    public async Task Our_instruments_are_measured()
+    {
+        await using var server = await AdminServer.StartAsync();
+        await server.SubmitAsync();
+
+        await AdminServer.UntilAsync(async () =>
+        {
+            var metrics = await server.Client.GetStringAsync("/metrics");
+            return metrics.Contains("distributed_runs{", StringComparison.Ordinal)
+                && metrics.Contains("state=\"Submitted\"", StringComparison.Ordinal)
+                && metrics.Contains("http_server_request_duration_seconds", StringComparison.Ordinal);
+        });
+    }
+
+    private static async Task<HttpStatusCode> StatusAsync(AdminServer server, string path)
+    {
+        using var response = await server.Client.GetAsync(path);
+        return response.StatusCode;
+    }
+}

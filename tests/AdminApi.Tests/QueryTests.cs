@@ -1,0 +1,232 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Storage;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Distributed.AdminApi.Tests;
+
+public sealed class QueryTests : IAsyncLifetime
+{
+    private static readonly DateTime Noon = new(2026, 1, 2, 12, 0, 0, DateTimeKind.Utc);
+    private AdminServer _server = null!;
+
+    public async ValueTask InitializeAsync() => _server = await AdminServer.StartAsync();
+
+    public ValueTask DisposeAsync() => _server.DisposeAsync();
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(7)]
+    [InlineData(23)]
+    [InlineData(50)]
+    public async Task Paging_visits_every_run_once_the_latest_first(int limit)
+    {
+        // Several runs an instant, and instants that differ in their last digits.
+        await _server.AddAsync([.. Enumerable.Range(0, 23).Select(i => NewRun(submittedAt: Noon.AddTicks(i / 4 * 5)))]);
+
+        var seen = new List<Guid>();
+        var times = new List<DateTime>();
+        string? after = null;
+        do
+        {
+            var page = await _server.GetAsync($"/api/v1/runs?limit={limit}{(after is null ? "" : $"&after={after}")}");
+            Assert.InRange(page.GetProperty("items").GetArrayLength(), 1, limit);
+            seen.AddRange(page.GetProperty("items").EnumerateArray().Select(Id));
+            times.AddRange(page.GetProperty("items").EnumerateArray().Select(run => run.GetProperty("submittedAt").GetDateTime()));
+            after = page.GetProperty("next").GetString();
+        }
+        while (after is not null);
+
+        Assert.Equal(23, seen.Count);
+        Assert.Equal(23, seen.Distinct().Count());
+        Assert.Equal(times.OrderDescending(), times);
+    }
+
+    [Fact]
+    public async Task Runs_that_come_while_somebody_pages_change_nothing_on_the_pages_to_come()
+    {
+        var runs = Enumerable.Range(0, 4).Select(i => NewRun(submittedAt: Noon.AddSeconds(i))).ToList();
+        await _server.AddAsync([.. runs]);
+        var first = await _server.GetAsync("/api/v1/runs?limit=2");
+        await _server.SubmitAsync();
+
+        var second = await _server.GetAsync($"/api/v1/runs?limit=2&after={first.GetProperty("next").GetString()}");
+
+        Assert.Equal([runs[1].Id, runs[0].Id], second.GetProperty("items").EnumerateArray().Select(Id));
+        Assert.Equal(JsonValueKind.Null, second.GetProperty("next").ValueKind);
+    }
+
+    [Fact]
+    public async Task Filters_choose_by_state_tag_name_and_data_set_and_join()
+    {
+        var plain = NewRun();
+        var failed = NewRun(RunState.Failed, ["night", "a,b"], "Birds 1");
+        var cancelled = NewRun(RunState.Cancelled, ["nightly"], "Birds 2");
+        var known = NewRun(RunState.Completed, ["night"], "Ships 100%");
+        known.DatasetSha256 = "abc";
+        await _server.AddAsync(plain, failed, cancelled, known);
+
+        Assert.Equal([failed.Id], await ListAsync("state=failed"));
+        Assert.Equal([failed.Id], await ListAsync("state=FAILED"));
+        Assert.Equal([failed.Id, known.Id], await ListAsync("tag=night"));
+        Assert.Equal([failed.Id], await ListAsync("tag=a,b"));
+        Assert.Equal([failed.Id, cancelled.Id], await ListAsync("name=Birds"));
+        Assert.Equal([known.Id], await ListAsync("name=100%25"));
+        Assert.Empty(await ListAsync("name=B_rds"));
+        Assert.Equal([known.Id], await ListAsync("dataset=abc"));
+        Assert.Equal([known.Id], await ListAsync("tag=night&state=completed"));
+        Assert.Empty(await ListAsync("tag=nightly&state=completed"));
+
+        async Task<IEnumerable<Guid>> ListAsync(string query)
+        {
+            var found = (await _server.GetAsync($"/api/v1/runs?{query}")).GetProperty("items").EnumerateArray().Select(Id).ToHashSet();
+            return new[] { plain, failed, cancelled, known }.Select(run => run.Id).Where(found.Contains);
+        }
+    }
+
+    [Theory]
+    [InlineData("state=lost", "state")]
+    [InlineData("state=3", "state")]
+    [InlineData("state=ingesting,submitted", "state")]
+    [InlineData("limit=0", "limit")]
+    [InlineData("limit=501", "limit")]
+    [InlineData("after=00000000-0000-0000-0000-000000000001", "after")]
+    public async Task A_filter_that_means_nothing_is_refused(string query, string field)
+    {
+        var problem = await _server.GetProblemAsync($"/api/v1/runs?{query}", HttpStatusCode.BadRequest);
+
+        Assert.Equal([field], problem.GetProperty("errors").EnumerateObject().Select(error => error.Name));
+    }
+
+    [Fact]
+    public async Task Metrics_are_the_learning_curve_and_the_test_result_once_there()
+    {
+        var run = NewRun(RunState.Completed);
+        await _server.AddAsync(run, Epoch(run, 2, 0.5), Epoch(run, 1, 0.4));
+        var before = await _server.GetAsync($"/api/v1/runs/{run.Id}/metrics");
+        Assert.Equal([1, 2], before.GetProperty("epochs").EnumerateArray().Select(epoch => epoch.GetProperty("epoch").GetInt32()));
+        Assert.Equal(JsonValueKind.Null, before.GetProperty("evaluation").ValueKind);
+
+        await _server.AddAsync(await EvaluateAsync(run, "<p>fine</p>"), Class(run, 1, "dog"), Class(run, 0, "cat"));
+
+        var evaluation = (await _server.GetAsync($"/api/v1/runs/{run.Id}/metrics")).GetProperty("evaluation");
+        Assert.Equal(0.75, evaluation.GetProperty("testAccuracy").GetDouble());
+        Assert.Equal(["cat", "dog"], evaluation.GetProperty("classes").EnumerateArray().Select(metric => metric.GetProperty("className").GetString()));
+        Assert.Equal(2, evaluation.GetProperty("confusionMatrix")[0][0].GetInt32());
+        var detail = await _server.GetAsync($"/api/v1/runs/{run.Id}");
+        Assert.Equal(0.75, detail.GetProperty("summary").GetProperty("testAccuracy").GetDouble());
+        Assert.Equal($"/api/v1/runs/{run.Id}/report", detail.GetProperty("reportUrl").GetString());
+    }
+
+    [Fact]
+    public async Task A_report_is_served_with_a_policy_that_lets_nothing_run()
+    {
+        var run = NewRun(RunState.Completed);
+        await _server.AddAsync(run);
+        var problem = await _server.GetProblemAsync($"/api/v1/runs/{run.Id}/report", HttpStatusCode.NotFound);
+        Assert.Contains("no report yet", problem.GetProperty("title").GetString());
+        await _server.AddAsync(await EvaluateAsync(run, "<p>85.0 %</p>"));
+
+        using var response = await _server.Client.GetAsync($"/api/v1/runs/{run.Id}/report");
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal("text/html", response.Content.Headers.ContentType?.MediaType);
+        Assert.Contains("default-src 'none'", response.Headers.GetValues("Content-Security-Policy").Single());
+        Assert.Equal("<p>85.0 %</p>", await response.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task Data_sets_are_listed_and_found()
+    {
+        await _server.AddAsync(NewDataset("aaa", Noon), NewDataset("bbb", Noon.AddDays(1)));
+
+        var list = await _server.GetAsync("/api/v1/datasets");
+        Assert.Equal(["bbb", "aaa"], list.EnumerateArray().Select(dataset => dataset.GetProperty("sha256").GetString()));
+        var found = await _server.GetAsync("/api/v1/datasets/aaa");
+        Assert.Equal(["cat", "dog"], found.GetProperty("classNames").EnumerateArray().Select(name => name.GetString()));
+        await _server.GetProblemAsync("/api/v1/datasets/ccc", HttpStatusCode.NotFound);
+    }
+
+    [Theory]
+    [InlineData("GET", "/api/v1/runs/00000000-0000-0000-0000-000000000001", 404)]
+    [InlineData("GET", "/api/v1/runs/00000000-0000-0000-0000-000000000001/metrics", 404)]
+    [InlineData("GET", "/api/v1/runs/00000000-0000-0000-0000-000000000001/report", 404)]
+    [InlineData("POST", "/api/v1/runs/00000000-0000-0000-0000-000000000001/cancel", 404)]
+    [InlineData("GET", "/api/v1/runs/no-id", 404)]
+    [InlineData("GET", "/api/v1/nothing", 404)]
+    [InlineData("DELETE", "/api/v1/runs", 405)]
+    [InlineData("GET", "/api/v1/runs?limit=many", 400)]
+    [InlineData("GET", "/api/v1/runs?after=here", 400)]
+    public async Task Every_error_is_a_problem(string method, string path, int status)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        using var response = await _server.Client.SendAsync(request);
+
+        await AdminServer.ProblemAsync(response, (HttpStatusCode)status);
+    }
+
+    [Fact]
+    public async Task A_damaged_report_is_a_problem_too()
+    {
+        var run = NewRun(RunState.Completed);
+        var evaluation = await EvaluateAsync(run, "<p>fine</p>");
+        await _server.AddAsync(run, evaluation);
+        await File.WriteAllTextAsync(_server.Services.GetRequiredService<Volume>().FullPath(evaluation.Report.Path), "<p>evil</p>");
+
+        await _server.GetProblemAsync($"/api/v1/runs/{run.Id}/report", HttpStatusCode.InternalServerError);
+    }
+
+    private static Guid Id(JsonElement run) => run.GetProperty("runId").GetGuid();
+
+    private static Run NewRun(RunState state = RunState.Submitted, string[]? tags = null, string? name = null, DateTime? submittedAt = null) => new()
+    {
+        Id = Guid.NewGuid(),
+        Name = name,
+        Tags = tags ?? [],
+        Specification = ContractJson.Write(new RunSpecification()),
+        State = state,
+        SubmittedAt = submittedAt ?? Noon,
+        AnnouncedAt = Noon,
+    };
+
+    private static EpochMetric Epoch(Run run, int epoch, double accuracy) =>
+        new() { RunId = run.Id, Epoch = epoch, TrainLoss = 1, TrainAccuracy = accuracy, LearningRate = 0.001 };
+
+    private static ClassMetric Class(Run run, int label, string name) =>
+        new() { RunId = run.Id, Label = label, ClassName = name, Precision = 1, Recall = 1, F1 = 1, Support = 2 };
+
+    private static Dataset NewDataset(string sha256, DateTime createdAt) => new()
+    {
+        Sha256 = sha256,
+        Name = "pets",
+        Source = "/data/pets",
+        ImageCount = 4,
+        QuarantinedCount = 0,
+        ClassNames = ["cat", "dog"],
+        Manifest = new StoredFile("datasets/manifest.json", 1, "00"),
+        CreatedAt = createdAt,
+    };
+
+    private async Task<Evaluation> EvaluateAsync(Run run, string report) => new()
+    {
+        RunId = run.Id,
+        TestImages = 4,
+        TestAccuracy = 0.75,
+        TestAccuracyLow = 0.3,
+        TestAccuracyHigh = 0.95,
+        TestLoss = 0.5,
+        TopK = 2,
+        TopKAccuracy = 1,
+        MacroF1 = 0.7,
+        ConfusionMatrix = "[[2,0],[1,1]]",
+        HeadSha256 = "00",
+        Report = await _server.Services.GetRequiredService<Volume>().WriteAsync(
+            $"runs/{run.Id}/report.html", (stream, token) => stream.WriteAsync(Encoding.UTF8.GetBytes(report), token).AsTask()),
+        CreatedAt = Noon,
+    };
+}

@@ -1,0 +1,182 @@
+using System.Formats.Tar;
+using System.IO.Compression;
+using System.Text.Json;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Datasets;
+using Distributed.ServiceTests;
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.Ingestion.Tests;
+
+public sealed class DatasetTests : IAsyncLifetime
+{
+    private ServiceHarness _services = null!;
+
+    public async ValueTask InitializeAsync() => _services = await ServiceHarness.StartAsync(
+        (builder, consumers) => builder.AddIngestion(consumers),
+        ("Ingestion:MostImagesAPart", "5"), ("Ingestion:SampleTrainImages", "100"), ("Ingestion:SampleTestImages", "100"));
+
+    public ValueTask DisposeAsync() => _services.DisposeAsync();
+
+    [Fact]
+    public async Task A_folder_becomes_a_data_set_with_its_manifest_and_packed_parts_on_the_volume()
+    {
+        var folder = _services.WritePictures("pets", classes: 2, imagesAClass: 6);
+
+        var run = await IngestAsync(folder);
+
+        var dataset = await _services.QueryAsync(context => context.Datasets.SingleAsync());
+        Assert.Equal((run.DatasetSha256, "pets", folder, 12, 0), (dataset.Sha256, dataset.Name, dataset.Source, dataset.ImageCount, dataset.QuarantinedCount));
+        Assert.Equal(["class0", "class1"], dataset.ClassNames);
+        var manifest = JsonSerializer.Deserialize<DatasetManifest>(await _services.Volume.ReadAllBytesAsync(dataset.Manifest), DatasetJson.Options)!;
+        Assert.Equal((dataset.Sha256, 12), (manifest.Sha256, manifest.Images.Count));
+        Assert.Equal("class0/000.png", manifest.Images[0].Name);
+
+        // Twelve images in parts of at most five, of 32 × 32 pixels of three bytes.
+        var parts = await _services.QueryAsync(context => context.PackedParts.OrderBy(part => part.Part).ToListAsync());
+        Assert.Equal([5, 5, 2], parts.Select(part => part.ImageCount));
+        foreach (var part in parts)
+        {
+            Assert.Equal(part.ImageCount * 32 * 32 * 3, (await _services.Volume.ReadAllBytesAsync(part.Pixels)).Length);
+        }
+    }
+
+    [Fact]
+    public async Task Parts_are_bounded_in_bytes_too()
+    {
+        await using var services = await ServiceHarness.StartAsync(
+            (builder, consumers) => builder.AddIngestion(consumers), ("Ingestion:MostBytesAPart", $"{1 << 20}"));
+
+        await services.RunAsync(Specify(services.WritePictures("pets", imagesAClass: 4)) with { InputSize = 400 }, RunState.Extracting);
+
+        // 400 × 400 pixels of three bytes: two images fit in a megabyte.
+        Assert.Equal([2, 2, 2, 2], await services.QueryAsync(context => context.PackedParts.OrderBy(part => part.Part).Select(part => part.ImageCount).ToListAsync()));
+    }
+
+    [Fact]
+    public async Task What_is_no_image_is_left_out_and_reported_with_the_reason()
+    {
+        var folder = _services.WritePictures("pets");
+        _services.WriteFile("pets/class0/notes.txt", "no picture"u8.ToArray());
+        _services.WriteFile("pets/class1/empty.jpg", []);
+        _services.WriteFile("pets/class1/cut.png", ServiceHarness.Picture(1, 50)[..200]);
+
+        await IngestAsync(folder);
+
+        var dataset = await _services.QueryAsync(context => context.Datasets.SingleAsync());
+        Assert.Equal((12, 3), (dataset.ImageCount, dataset.QuarantinedCount));
+        var manifest = JsonSerializer.Deserialize<DatasetManifest>(await _services.Volume.ReadAllBytesAsync(dataset.Manifest), DatasetJson.Options)!;
+        Assert.Equal(["class0/notes.txt", "class1/cut.png", "class1/empty.jpg"], manifest.Quarantined.Select(image => image.Name).Order(StringComparer.Ordinal));
+        Assert.All(manifest.Quarantined, image => Assert.NotEmpty(image.Reason));
+    }
+
+    [Fact]
+    public async Task A_source_that_has_not_changed_is_packed_once()
+    {
+        var folder = _services.WritePictures("pets");
+        var first = await IngestAsync(folder);
+        var starts = await _services.CountStartsAsync(UnitKind.PackImages);
+
+        var second = await IngestAsync(folder);
+
+        Assert.Equal((first.IngestionKey, first.DatasetSha256), (second.IngestionKey, second.DatasetSha256));
+        Assert.Equal(starts, await _services.CountStartsAsync(UnitKind.PackImages));
+        Assert.Equal(1, await _services.CountStartsAsync(UnitKind.CompleteDataset));
+    }
+
+    [Fact]
+    public async Task A_touched_file_is_packed_again_and_is_the_same_data_set()
+    {
+        var folder = _services.WritePictures("pets");
+        var first = await IngestAsync(folder);
+        File.SetLastWriteTimeUtc(Path.Combine(folder, "class0", "000.png"), new DateTime(2001, 2, 3, 0, 0, 0, DateTimeKind.Utc));
+
+        var second = await IngestAsync(folder);
+
+        Assert.NotEqual(first.IngestionKey, second.IngestionKey);
+        Assert.Equal(first.DatasetSha256, second.DatasetSha256);
+        Assert.Equal(1, await _services.QueryAsync(context => context.Datasets.CountAsync()));
+    }
+
+    [Fact]
+    public async Task A_changed_file_is_another_data_set()
+    {
+        var folder = _services.WritePictures("pets");
+        var first = await IngestAsync(folder);
+        _services.WriteFile("pets/class0/000.png", ServiceHarness.Picture(0, 999));
+
+        var second = await IngestAsync(folder);
+
+        Assert.NotEqual(first.DatasetSha256, second.DatasetSha256);
+    }
+
+    [Fact]
+    public async Task Runs_at_the_same_time_share_one_packing()
+    {
+        var folder = _services.WritePictures("pets", imagesAClass: 20);
+        var runs = new[] { await _services.SubmitAsync(Specify(folder)), await _services.SubmitAsync(Specify(folder)), await _services.SubmitAsync(Specify(folder)) };
+
+        foreach (var run in runs)
+        {
+            await _services.ReachAsync(run, RunState.Extracting);
+        }
+
+        Assert.Equal(1, await _services.QueryAsync(context => context.Ingestions.CountAsync()));
+        Assert.Equal(8, await _services.CountStartsAsync(UnitKind.PackImages));
+    }
+
+    [Theory]
+    [InlineData(".tar.gz")]
+    [InlineData(".zip")]
+    public async Task An_archive_is_the_same_data_set_as_its_folder_and_is_extracted_once(string extension)
+    {
+        var folder = _services.WritePictures("pets");
+        var archive = _services.Data("pets" + extension);
+        if (extension == ".zip")
+        {
+            await ZipFile.CreateFromDirectoryAsync(folder, archive);
+        }
+        else
+        {
+            await using var file = File.Create(archive);
+            await using var zip = new GZipStream(file, CompressionLevel.Fastest);
+            await TarFile.CreateFromDirectoryAsync(folder, zip, includeBaseDirectory: true);
+        }
+
+        var first = await IngestAsync(archive);
+        var second = await IngestAsync(archive);
+
+        Assert.Equal((await IngestAsync(folder)).DatasetSha256, first.DatasetSha256);
+        Assert.Equal(first.IngestionKey, second.IngestionKey);
+        Assert.Single(Directory.GetDirectories(_services.Volume.FullPath("sources"), "archive-*"));
+    }
+
+    [Fact]
+    public async Task Binary_files_in_stl10s_layout_are_read_with_their_splits()
+    {
+        await SampleDataset.WriteAsync(_services.Data("stl"), seed: 1, trainImages: 20, testImages: 10);
+
+        await IngestAsync(_services.Data("stl"));
+
+        var dataset = await _services.QueryAsync(context => context.Datasets.SingleAsync());
+        Assert.Equal(("STL-10 layout", 30, 10), (dataset.Name, dataset.ImageCount, dataset.ClassNames.Count));
+    }
+
+    [Fact]
+    public async Task The_sample_is_drawn_once_for_every_split_seed()
+    {
+        var first = await IngestAsync("sample");
+        var second = await IngestAsync("sample");
+        var other = await _services.RunAsync(Specify("sample") with { SplitSeed = 3 }, RunState.Extracting);
+
+        Assert.Equal(first.DatasetSha256, second.DatasetSha256);
+        Assert.NotEqual(first.DatasetSha256, other.DatasetSha256);
+        var names = await _services.QueryAsync(context => context.Datasets.Select(dataset => dataset.Name).ToListAsync());
+        Assert.Equal(["sample (drawn with split seed 0)", "sample (drawn with split seed 3)"], names.Order(StringComparer.Ordinal));
+    }
+
+    private static RunSpecification Specify(string dataset) => new() { Dataset = dataset, InputSize = 32 };
+
+    private Task<Run> IngestAsync(string dataset) => _services.RunAsync(Specify(dataset), RunState.Extracting);
+}

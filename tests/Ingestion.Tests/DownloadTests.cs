@@ -1,0 +1,174 @@
+using System.Formats.Tar;
+using System.IO.Compression;
+using System.Security.Cryptography;
+using Distributed.Artifacts;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Datasets;
+using Distributed.ServiceTests;
+using Distributed.TestServers;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace Distributed.Ingestion.Tests;
+
+public sealed class DownloadTests
+{
+    [Theory]
+    [InlineData("stl10", "demo", "Ingestion:Stl10Url", "5289df737df57326fcdd22597afb1fac", Stl10Files.ArchiveMd5)]
+    [InlineData("sample", "imagenet", "Ingestion:ImagenetWeightsUrl", "039058c6f2c0cb492c533b0a4d14ef77cc0f78abccced5287d84a1a2011cfb81", ImagenetWeights.Sha256)]
+    public async Task A_file_that_is_not_the_published_one_fails_the_run_and_is_not_kept(string dataset, string backbone, string setting, string found, string expected)
+    {
+        await using var server = await FileServer.StartAsync([1, 2, 3]);
+        await using var services = await StartAsync((setting, server.Url.ToString()));
+        var specification = Specify(dataset, backbone);
+
+        var reason = await services.FailAsync(specification);
+
+        Assert.Contains(server.Url.ToString(), reason);
+        Assert.Contains(found, reason);
+        Assert.Contains(expected, reason);
+        Assert.False(File.Exists(services.Volume.FullPath("sources/stl10_binary.tar.gz")));
+        Assert.False(File.Exists(services.Volume.FullPath(ImagenetWeights.VolumePath)));
+
+        // The next run asks the server again instead of failing by what was found once.
+        await services.FailAsync(specification);
+        Assert.Equal(2, server.Requests);
+    }
+
+    [Fact]
+    public async Task A_server_that_is_down_fails_the_run_with_what_to_do()
+    {
+        var url = $"http://127.0.0.1:{FreePort.Next()}/stl10.tar.gz";
+        await using var services = await StartAsync(("Ingestion:Stl10Url", url));
+
+        var reason = await services.FailAsync(Specify("stl10"));
+
+        Assert.Contains(url, reason);
+        Assert.Contains("Check the network, or put the file at", reason);
+        Assert.Contains(services.Volume.FullPath("sources/stl10_binary.tar.gz"), reason);
+    }
+
+    [Fact]
+    public async Task Runs_that_wait_for_one_download_go_on_after_it_was_fetched_once()
+    {
+        var archive = await PackStl10Async();
+        var release = new TaskCompletionSource();
+        await using var server = await FileServer.StartAsync(archive, release.Task);
+        await using var services = await StartAsync(server.Url, archive);
+        var runs = new[] { await services.SubmitAsync(Specify("stl10")), await services.SubmitAsync(Specify("stl10")) };
+        await ServiceHarness.UntilAsync(async () => server.Requests == 1 && await CountWaitingAsync(services) == 2);
+
+        release.SetResult();
+
+        var first = await services.ReachAsync(runs[0], RunState.Extracting);
+        var second = await services.ReachAsync(runs[1], RunState.Extracting);
+        Assert.Equal(first.DatasetSha256, second.DatasetSha256);
+        Assert.Equal(1, server.Requests);
+        Assert.Equal(1, await services.CountStartsAsync(UnitKind.DownloadFile));
+        var download = await services.QueryAsync(context => context.Downloads.SingleAsync());
+        Assert.Equal((archive.Length, (long?)archive.Length), (download.BytesDone, download.BytesTotal));
+
+        await services.RunAsync(Specify("stl10"), RunState.Extracting);
+        Assert.Equal(1, server.Requests);
+    }
+
+    [Fact]
+    public async Task A_cancelled_run_does_not_stop_the_download_that_another_waits_for()
+    {
+        var archive = await PackStl10Async();
+        var release = new TaskCompletionSource();
+        await using var server = await FileServer.StartAsync(archive, release.Task);
+        await using var services = await StartAsync(server.Url, archive);
+        var cancelled = await services.SubmitAsync(Specify("stl10"));
+        var other = await services.SubmitAsync(Specify("stl10"));
+        await ServiceHarness.UntilAsync(async () => server.Requests == 1 && await CountWaitingAsync(services) == 2);
+
+        await services.Services.GetRequiredService<RunFlow>().CancelAsync(cancelled, CancellationToken.None);
+        release.SetResult();
+
+        await services.ReachAsync(other, RunState.Extracting);
+        Assert.Equal(RunState.Cancelled, (await services.FindAsync(cancelled)).State);
+        Assert.Equal(1, server.Requests);
+    }
+
+    [Fact]
+    public async Task After_extraction_the_archive_may_be_removed()
+    {
+        var archive = await PackStl10Async();
+        await using var server = await FileServer.StartAsync(archive);
+        await using var services = await StartAsync(server.Url, archive);
+        var first = await services.RunAsync(Specify("stl10"), RunState.Extracting);
+        File.Delete(services.Volume.FullPath("sources/stl10_binary.tar.gz"));
+
+        var second = await services.RunAsync(Specify("stl10"), RunState.Extracting);
+
+        Assert.Equal(first.DatasetSha256, second.DatasetSha256);
+        Assert.Equal(1, server.Requests);
+    }
+
+    [Fact]
+    public async Task What_was_removed_from_the_volume_is_fetched_again()
+    {
+        var archive = await PackStl10Async();
+        await using var server = await FileServer.StartAsync(archive);
+        await using var services = await StartAsync(server.Url, archive);
+        await services.RunAsync(Specify("stl10"), RunState.Extracting);
+        Directory.Delete(services.Volume.FullPath("sources"), recursive: true);
+
+        await services.RunAsync(Specify("stl10"), RunState.Extracting);
+
+        Assert.Equal(2, server.Requests);
+    }
+
+    [Fact]
+    public async Task A_file_that_somebody_put_there_is_used_without_a_network()
+    {
+        var archive = await PackStl10Async();
+        await using var services = await StartAsync(new Uri($"http://127.0.0.1:{FreePort.Next()}/none"), archive);
+        Directory.CreateDirectory(services.Volume.FullPath("sources"));
+        await File.WriteAllBytesAsync(services.Volume.FullPath("sources/stl10_binary.tar.gz"), archive);
+
+        await services.RunAsync(Specify("stl10"), RunState.Extracting);
+    }
+
+    private static RunSpecification Specify(string dataset, string backbone = "demo") => new() { Dataset = dataset, Backbone = backbone, InputSize = 32 };
+
+    private static Task<int> CountWaitingAsync(ServiceHarness services) =>
+        services.QueryAsync(context => context.RunDependencies.CountAsync(dependency => context.Downloads.Any(download => download.Key == dependency.Subject)));
+
+    private static Task<ServiceHarness> StartAsync(params (string Name, string Value)[] settings) =>
+        ServiceHarness.StartAsync((builder, consumers) => builder.AddIngestion(consumers), settings);
+
+    /// <summary>Takes an archive of ours for the published one.</summary>
+    private static Task<ServiceHarness> StartAsync(Uri url, byte[] archive) => ServiceHarness.StartAsync((builder, consumers) =>
+    {
+        builder.AddIngestion(consumers);
+        builder.Services.AddSingleton(provider => new Fetchables(provider.GetRequiredService<IOptions<IngestionOptions>>())
+        {
+            Stl10 = new Fetchable("STL-10", url, "sources/stl10_binary.tar.gz", new DownloadExpectation(Sha256: Convert.ToHexStringLower(SHA256.HashData(archive)))),
+        });
+    });
+
+    private static async Task<byte[]> PackStl10Async()
+    {
+        var root = Directory.CreateTempSubdirectory("stl10-");
+        try
+        {
+            var folder = Path.Combine(root.FullName, Stl10Files.Folder);
+            await SampleDataset.WriteAsync(folder, seed: 5, trainImages: 10, testImages: 10);
+            using var packed = new MemoryStream();
+            await using (var zip = new GZipStream(packed, CompressionLevel.Fastest))
+            {
+                await TarFile.CreateFromDirectoryAsync(folder, zip, includeBaseDirectory: true);
+            }
+
+            return packed.ToArray();
+        }
+        finally
+        {
+            root.Delete(recursive: true);
+        }
+    }
+}
