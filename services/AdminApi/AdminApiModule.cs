@@ -19,7 +19,12 @@ public static class AdminApiModule
         builder.Services.AddHostedService<RunStateMetrics>();
         builder.Services.AddWatchdog();
         builder.Services.AddProblems();
-        builder.Services.AddOpenApi("v1");
+        builder.Services.AddOpenApi("v1", options => options.AddDocumentTransformer((document, _, _) =>
+        {
+            document.Info.Title = "Distributed";
+            document.Info.Description = "Submit, watch and cancel runs that train a new head for a pretrained DenseNet.";
+            return Task.CompletedTask;
+        }));
         builder.Services.ConfigureHttpJsonOptions(options => ContractJson.Configure(options.SerializerOptions));
         consumers.AddSubmissions<SubmitRunConsumer>();
     }
@@ -33,7 +38,14 @@ public static class AdminApiModule
         api.MapRuns();
         api.MapDatasets();
         app.MapOpenApi();
-        app.MapScalarApiReference("/docs", options => options.WithTitle("Distributed"));
+        app.MapScalarApiReference("/docs", options => options
+            .WithTitle("Distributed")
+            .HideDeveloperTools()
+            .HideClientButton()
+            .DisableAgent()
+            .DisableMcp()
+            .DisableTelemetry()
+            .DisableDefaultFonts());
         app.MapGet("/", () => TypedResults.Redirect("/docs")).ExcludeFromDescription();
     }
 }

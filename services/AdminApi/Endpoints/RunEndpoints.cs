@@ -5,7 +5,9 @@ using Distributed.Messaging;
 using Distributed.Storage;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.OpenApi;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.OpenApi;
 
 namespace Distributed.AdminApi.Endpoints;
 
@@ -19,6 +21,7 @@ internal static class RunEndpoints
     {
         var runs = api.MapGroup("/runs").WithTags("Runs");
         runs.MapPost("", SubmitAsync)
+            .AddOpenApiOperationTransformer(DescribeBodyAsync)
             .WithSummary("Submit a run")
             .WithDescription("The body is a run specification; {} is the sample run. With an Idempotency-Key a repeated request is answered with the first one's run.");
         runs.MapGet("", ListAsync).WithSummary("List runs, the latest first");
@@ -26,6 +29,14 @@ internal static class RunEndpoints
         runs.MapPost("{runId:guid}/cancel", CancelAsync).WithSummary("Cancel a run");
         runs.MapGet("{runId:guid}/metrics", FindMetricsAsync).WithSummary("Learning curve and test result");
         runs.MapGet("{runId:guid}/report", ReadReportAsync).WithSummary("The report, one HTML page").Produces<string>(contentType: "text/html");
+    }
+
+    /// <summary>The body is bound as plain JSON, so that every wrong field is answered at once; its shape is told here.</summary>
+    private static async Task DescribeBodyAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    {
+        var schema = await context.GetOrCreateSchemaAsync(typeof(RunSpecification), parameterDescription: null, cancellationToken);
+        context.Document!.AddComponent(nameof(RunSpecification), schema);
+        operation.RequestBody!.Content!["application/json"].Schema = new OpenApiSchemaReference(nameof(RunSpecification), context.Document);
     }
 
     private static async Task<Results<Accepted<RunDetail>, ValidationProblem, ProblemHttpResult>> SubmitAsync(
