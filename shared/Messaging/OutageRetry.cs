@@ -1,10 +1,12 @@
 using Distributed.Catalog;
 using Distributed.Storage;
+using MassTransit;
 using Microsoft.Extensions.Logging;
+using RabbitMQ.Client.Exceptions;
 
 namespace Distributed.Messaging;
 
-/// <summary>Waits, where it stands, for a database or a volume that is away: outages never fail a run.</summary>
+/// <summary>Waits, where it stands, for a database, a broker or a volume that is away: outages never fail a run.</summary>
 public sealed partial class OutageRetry(TimeProvider time, ILogger<OutageRetry> logger)
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
@@ -43,8 +45,9 @@ public sealed partial class OutageRetry(TimeProvider time, ILogger<OutageRetry> 
 
     private static bool IsOutage(Exception exception) =>
         CatalogOutage.Is(exception)
+        || exception is ConnectionException or TransportException or RabbitMQClientException
         || (exception is IOException and not (StoredFileException or FileNotFoundException or DirectoryNotFoundException));
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Waiting {Seconds} s for the database or the volume: {Cause}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Waiting {Seconds} s for database, broker or volume: {Cause}")]
     private partial void LogOutage(Exception exception, double seconds, string cause);
 }

@@ -16,10 +16,7 @@ public sealed class UnitDispatcher(UnitLedger ledger, IBus bus, BusGate gate)
         await gate.Open.WaitAsync(cancellationToken);
         foreach (var subject in subjects.Distinct(StringComparer.Ordinal))
         {
-            foreach (var unit in await ledger.TakeToSendAsync(subject, again, cancellationToken))
-            {
-                await SendAsync(unit, cancellationToken);
-            }
+            await SendAllAsync(await ledger.TakeToSendAsync(subject, again, cancellationToken), cancellationToken);
         }
     }
 
@@ -42,5 +39,25 @@ public sealed class UnitDispatcher(UnitLedger ledger, IBus bus, BusGate gate)
                 }
             }),
             cancellationToken);
+    }
+
+    private async Task SendAllAsync(IReadOnlyList<WorkUnit> units, CancellationToken cancellationToken)
+    {
+        var sent = 0;
+        try
+        {
+            for (; sent < units.Count; sent++)
+            {
+                await SendAsync(units[sent], cancellationToken);
+            }
+        }
+        finally
+        {
+            if (sent < units.Count)
+            {
+                // The broker went away, or the host stops: whoever looks next finds them unsent, and need not wait for the watchdog.
+                await ledger.ReturnUnsentAsync(units.Skip(sent), CancellationToken.None);
+            }
+        }
     }
 }

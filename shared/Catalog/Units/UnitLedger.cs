@@ -202,6 +202,16 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         return taken;
     }
 
+    /// <summary>Takes back that units were sent, where the message could not be.</summary>
+    public async Task ReturnUnsentAsync(IEnumerable<WorkUnit> units, CancellationToken cancellationToken)
+    {
+        var ids = units.Select(unit => unit.Id).ToList();
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await context.WorkUnits
+            .Where(row => ids.Contains(row.Id) && row.State == UnitState.Pending)
+            .ExecuteUpdateAsync(row => row.SetProperty(r => r.SentAt, (DateTime?)null), cancellationToken);
+    }
+
     /// <summary>Makes everything that a process held before it died free again. Only for a process that has the catalog to itself.</summary>
     public async Task TakeOverAsync(CancellationToken cancellationToken)
     {
