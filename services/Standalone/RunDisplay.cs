@@ -74,12 +74,15 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
                     {
                         if (detail.Summary.State > state && detail.Summary.State is not (RunState.Failed or RunState.Cancelled))
                         {
-                            bar.Value = bar.MaxValue;
-                            bar.StopTask();
+                            Finish(bar);
                         }
                         else if (detail.Summary.State == state)
                         {
-                            bar.StartTask();
+                            if (!bar.IsStarted)
+                            {
+                                bar.StartTask();
+                            }
+
                             if (detail.Progress is { Total: > 0 } progress)
                             {
                                 bar.Value = (double)progress.Done / progress.Total.Value;
@@ -88,6 +91,21 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
                     }
                 });
             });
+
+    private static void Finish(ProgressTask bar)
+    {
+        // Starting or stopping a bar again would set its clock again.
+        if (!bar.IsStarted)
+        {
+            bar.StartTask();
+        }
+
+        if (!bar.IsFinished)
+        {
+            bar.Value = bar.MaxValue;
+            bar.StopTask();
+        }
+    }
 
     private Action<RunDetail> CreateLines()
     {
