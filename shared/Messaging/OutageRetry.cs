@@ -21,8 +21,10 @@ public sealed partial class OutageRetry(TimeProvider time, ILogger<OutageRetry> 
             {
                 return await action(cancellationToken);
             }
-            catch (Exception exception) when (IsOutage(exception) && !cancellationToken.IsCancellationRequested)
+            catch (Exception exception) when (IsOutage(exception))
             {
+                // Cancelling breaks connections and reads off: then it is no outage.
+                cancellationToken.ThrowIfCancellationRequested();
                 LogOutage(exception, wait.TotalSeconds, exception.Message);
             }
 

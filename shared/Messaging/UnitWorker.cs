@@ -28,6 +28,7 @@ public interface IUnitWork
 /// </summary>
 public sealed partial class UnitWorker(
     UnitLedger ledger,
+    RunFlow runs,
     UnitDispatcher dispatcher,
     RunAnnouncer announcer,
     CatalogMigration catalog,
@@ -37,6 +38,8 @@ public sealed partial class UnitWorker(
     IHostApplicationLifetime lifetime,
     ILogger<UnitWorker> logger)
 {
+    private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(500);
+
     /// <summary>Names this process in the catalog.</summary>
     public static string Name { get; } = $"{Environment.MachineName}/{Environment.ProcessId}";
 
@@ -63,11 +66,13 @@ public sealed partial class UnitWorker(
                 await WorkAsync(start.Lease!, work, stopping.Token);
                 break;
             case StartOutcome.Done:
-                await FollowUpAsync(unit, work, again: true, stopping.Token);
+                // A redelivered message tells of a worker that died before it had sent what follows. A mere duplicate sends
+                // nothing twice: otherwise each would bring forth as many as may be outstanding.
+                await FollowUpAsync(unit, work, again: redelivered, stopping.Token);
                 break;
             case StartOutcome.Poisoned:
                 LogPoisoned(unit, options.MostStarts);
-                await outages.RunAsync(announcer.AnnounceAsync, stopping.Token);
+                await AnnounceAsync(stopping.Token);
                 break;
             default:
                 LogDropped(unit, start.Outcome);
@@ -81,17 +86,16 @@ public sealed partial class UnitWorker(
         using var lost = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         using var heartbeatEnd = new CancellationTokenSource();
         var heartbeat = HeartbeatAsync(lease, lost, heartbeatEnd.Token);
-        var outcome = "done";
+        var outcome = "lost";
         try
         {
             var write = await outages.RunAsync(token => work.ExecuteAsync(lease, token), lost.Token);
             if (await outages.RunAsync(token => ledger.CommitAsync(lease, (context, inner) => write(context, inner), token), lost.Token))
             {
-                await FollowUpAsync(lease.Unit, work, again: false, stoppingToken);
+                outcome = "done";
             }
             else
             {
-                outcome = "lost";
                 LogLost(lease.Unit);
             }
         }
@@ -102,7 +106,6 @@ public sealed partial class UnitWorker(
         }
         catch (OperationCanceledException) when (lost.IsCancellationRequested)
         {
-            outcome = "lost";
             LogLost(lease.Unit);
         }
         catch (Exception exception) when (errors.IsPermanent(exception))
@@ -111,16 +114,16 @@ public sealed partial class UnitWorker(
             LogFailed(exception, lease.Unit);
             if (await outages.RunAsync(token => ledger.GiveUpAsync(lease, exception.Message, token), stoppingToken))
             {
-                await outages.RunAsync(announcer.AnnounceAsync, stoppingToken);
+                await AnnounceAsync(stoppingToken);
             }
         }
-        catch (Exception exception) when (exception is not OperationCanceledException)
+        catch (Exception exception)
         {
-            // A mistake of ours, or a fault that passes: others may try, and the ledger counts the starts.
+            // A mistake of ours, or a fault that passes, a time limit of some client among them: others may try, and the ledger counts the starts.
             outcome = "abandoned";
             LogAbandoned(exception, lease.Unit);
             await outages.RunAsync(token => ledger.AbandonAsync(lease, $"{exception.GetType().Name}: {exception.Message}", token), stoppingToken);
-            await outages.RunAsync(token => dispatcher.SendAsync([lease.Unit.Subject], again: false, token), stoppingToken);
+            await SendAsync([lease.Unit.Subject], again: false, stoppingToken);
         }
         finally
         {
@@ -128,15 +131,74 @@ public sealed partial class UnitWorker(
             await heartbeat;
             MessagingTelemetry.RecordUnit(lease.Unit.Kind, outcome, Stopwatch.GetElapsedTime(started));
         }
+
+        if (outcome == "done")
+        {
+            await FollowUpAsync(lease.Unit, work, again: false, stoppingToken);
+        }
     }
 
     private async Task FollowUpAsync(UnitKey unit, IUnitWork work, bool again, CancellationToken cancellationToken)
     {
-        var subjects = await outages.RunAsync(token => work.FollowUpAsync(unit, token), cancellationToken);
-        await outages.RunAsync(token => dispatcher.SendAsync(subjects, again, token), cancellationToken);
+        if (await LookAsync(unit, work, cancellationToken) is { } subjects)
+        {
+            await SendAsync(subjects, again, cancellationToken);
+        }
+
         if (unit.Kind == UnitKind.EvaluateHead)
         {
+            await AnnounceAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Looks what follows; nobody else would, and the runs would wait for ever. So they fail where looking does.</summary>
+    private async Task<IReadOnlyList<string>?> LookAsync(UnitKey unit, IUnitWork work, CancellationToken cancellationToken)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            try
+            {
+                return await outages.RunAsync(token => work.FollowUpAsync(unit, token), cancellationToken);
+            }
+            catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+            {
+                LogNothingFollows(exception, unit);
+                if (tries >= options.MostStarts)
+                {
+                    var reason = $"What follows {unit.Kind} of step {unit.Step} could not be found: {exception.GetType().Name}: {exception.Message}";
+                    await outages.RunAsync(token => runs.FailAsync(unit.Subject, reason, token), cancellationToken);
+                    await AnnounceAsync(cancellationToken);
+                    return null;
+                }
+            }
+
+            await Task.Delay(LookPause, cancellationToken);
+        }
+    }
+
+    private async Task SendAsync(IReadOnlyList<string> subjects, bool again, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await outages.RunAsync(token => dispatcher.SendAsync(subjects, again, token), cancellationToken);
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The broker is away: it gives our message out again when it is back, since we cannot acknowledge it now, or the watchdog sends.
+            LogNotSent(exception);
+        }
+    }
+
+    private async Task AnnounceAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
             await outages.RunAsync(announcer.AnnounceAsync, cancellationToken);
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The watchdog announces what was not announced.
+            LogNotSent(exception);
         }
     }
 
@@ -149,7 +211,7 @@ public sealed partial class UnitWorker(
             await ledger.ReleaseAsync(lease, grace.Token);
             await dispatcher.SendAsync([lease.Unit.Subject], again: false, grace.Token);
         }
-        catch (Exception exception) when (exception is OperationCanceledException || CatalogOutage.Is(exception))
+        catch (Exception exception)
         {
             LogNotGivenBack(exception, lease.Unit);
         }
@@ -197,6 +259,12 @@ public sealed partial class UnitWorker(
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Unit} failed unexpectedly and may be tried again")]
     private partial void LogAbandoned(Exception exception, UnitKey unit);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "What follows {Unit} could not be found")]
+    private partial void LogNothingFollows(Exception exception, UnitKey unit);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "What follows could not be sent; the watchdog will")]
+    private partial void LogNotSent(Exception exception);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Unit} could not be given back at shutdown; its lease will lapse")]
     private partial void LogNotGivenBack(Exception exception, UnitKey unit);

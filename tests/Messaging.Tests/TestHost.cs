@@ -1,0 +1,238 @@
+using System.Collections.Concurrent;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using MassTransit;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Distributed.Messaging.Tests;
+
+/// <summary>A catalog file that outlives the hosts of a test.</summary>
+internal sealed class CatalogFile : IDisposable
+{
+    private readonly string _path = Path.Combine(Path.GetTempPath(), $"messaging-{Guid.NewGuid():N}.db");
+
+    public string ConnectionString => $"Data Source={_path}";
+
+    public void Dispose()
+    {
+        using (var connection = new SqliteConnection(ConnectionString))
+        {
+            SqliteConnection.ClearPool(connection);
+        }
+
+        foreach (var suffix in (string[])["", "-wal", "-shm"])
+        {
+            File.Delete(_path + suffix);
+        }
+    }
+}
+
+/// <summary>A host as the services have it, with the test's consumers, started.</summary>
+internal sealed class TestHost : IAsyncDisposable
+{
+    public const string InMemory = "in-memory";
+
+    private readonly IHost _host;
+
+    private TestHost(IHost host, Messages messages, Script script)
+    {
+        _host = host;
+        Messages = messages;
+        Script = script;
+    }
+
+    public Messages Messages { get; }
+
+    public Script Script { get; }
+
+    public IServiceProvider Services => _host.Services;
+
+    public IBus Bus => Services.GetRequiredService<IBus>();
+
+    public IDbContextFactory<CatalogContext> Contexts => Services.GetRequiredService<IDbContextFactory<CatalogContext>>();
+
+    public UnitLedger Ledger => Services.GetRequiredService<UnitLedger>();
+
+    public RunFlow Runs => Services.GetRequiredService<RunFlow>();
+
+    public UnitDispatcher Dispatcher => Services.GetRequiredService<UnitDispatcher>();
+
+    public RunAnnouncer Announcer => Services.GetRequiredService<RunAnnouncer>();
+
+    /// <summary>A watchdog that looks only when told to.</summary>
+    public Watchdog Watchdog => ActivatorUtilities.CreateInstance<Watchdog>(Services);
+
+    public static async Task<TestHost> StartAsync(
+        string catalog,
+        string broker = InMemory,
+        Action<ConsumerSet>? consumers = null,
+        Action<IServiceCollection>? configure = null,
+        bool awaitCatalog = true)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Logging.AddProvider(new TestOutput());
+        var script = new Script();
+        var messages = new Messages();
+        builder.Services.AddSingleton(script);
+        builder.Services.AddSingleton(new UnitOptions { Heartbeat = TimeSpan.FromMilliseconds(50) });
+        builder.Services.Configure<HostOptions>(options => options.ServicesStartConcurrently = true);
+        builder.Services.AddCatalog(catalog);
+        var set = new ConsumerSet();
+        consumers?.Invoke(set);
+        builder.Services.AddMessaging(broker, set);
+        configure?.Invoke(builder.Services);
+        var host = builder.Build();
+        var bus = host.Services.GetRequiredService<IBus>();
+        bus.ConnectSendObserver(messages);
+        bus.ConnectPublishObserver(messages);
+        await host.StartAsync();
+        if (awaitCatalog)
+        {
+            await host.Services.GetRequiredService<CatalogMigration>().Ready.WaitAsync(Wait.Limit);
+        }
+
+        await host.Services.GetRequiredService<BusGate>().Open.WaitAsync(Wait.Limit);
+        return new TestHost(host, messages, script);
+    }
+
+    public static ConsumerSet Training(ConsumerSet set) => set.AddUnits<ScriptedTraining, TrainHead>();
+
+    public Task StopAsync() => _host.StopAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.StopAsync();
+        _host.Dispose();
+    }
+
+    /// <summary>A run in training whose first slice is planned and not sent.</summary>
+    public async Task<(Run Run, UnitKey Unit)> PlanTrainingAsync(string? traceParent = null)
+    {
+        var run = new Run { Id = Guid.NewGuid(), Name = "test", Tags = [], Specification = "{}", SubmittedAt = DateTime.UtcNow, TraceParent = traceParent };
+        await Runs.SubmitAsync(run, CancellationToken.None);
+        var unit = new UnitKey(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id), 0);
+        await using var context = await Contexts.CreateDbContextAsync();
+        Assert.True(await Runs.MoveAsync(context, run.Id, RunState.Submitted, RunState.Training, CancellationToken.None));
+        await context.WorkUnits.Where(row => row.Subject == unit.Subject).ExecuteDeleteAsync();
+        context.PlanUnits(unit.Kind, unit.Subject, [0], traceParent, DateTime.UtcNow);
+        await context.SaveChangesAsync();
+        return (run, unit);
+    }
+
+    public Task SendAsync(UnitKey unit) => Dispatcher.SendAsync([unit.Subject], again: false, CancellationToken.None);
+
+    /// <summary>Sends a unit's message a further time, as a watchdog or a redelivery would.</summary>
+    public async Task SendDuplicateAsync(UnitKey unit) => await Dispatcher.SendAsync(await ReadAsync(unit), CancellationToken.None);
+
+    public async Task<WorkUnit> ReadAsync(UnitKey unit)
+    {
+        await using var context = await Contexts.CreateDbContextAsync();
+        return await context.WorkUnits.AsNoTracking().SingleAsync(row => row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step);
+    }
+
+    public async Task<bool> IsAsync(UnitKey unit, UnitState state)
+    {
+        await using var context = await Contexts.CreateDbContextAsync();
+        return await context.WorkUnits.AnyAsync(row => row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step && row.State == state);
+    }
+
+    public async Task<Run> ReadAsync(Run run)
+    {
+        await using var context = await Contexts.CreateDbContextAsync();
+        return await context.Runs.AsNoTracking().SingleAsync(row => row.Id == run.Id);
+    }
+
+    public Task UntilAsync(UnitKey unit, UnitState state) =>
+        Wait.UntilAsync(() => IsAsync(unit, state), $"{unit} is {state}");
+
+    public Task UntilAsync(Run run, RunState state) =>
+        Wait.UntilAsync(async () => (await ReadAsync(run)).State == state, $"the run is {state}");
+
+    /// <summary>Makes it look as if a unit's message had been sent, and its lease renewed, long ago.</summary>
+    public async Task AgeAsync(UnitKey unit)
+    {
+        var past = DateTime.UtcNow.AddHours(-1);
+        await using var context = await Contexts.CreateDbContextAsync();
+        await context.WorkUnits.Where(row => row.Subject == unit.Subject && row.Step == unit.Step && row.Kind == unit.Kind).ExecuteUpdateAsync(row => row
+            .SetProperty(r => r.SentAt, r => r.SentAt == null ? null : past)
+            .SetProperty(r => r.LeaseUntil, r => r.LeaseUntil == null ? null : past));
+    }
+
+    /// <summary>Shows the host's log beside a failed test.</summary>
+    private sealed class TestOutput : ILoggerProvider, ILogger
+    {
+        private readonly ITestOutputHelper? _output = TestContext.Current.TestOutputHelper;
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (!IsEnabled(logLevel))
+            {
+                return;
+            }
+
+            try
+            {
+                _output?.WriteLine($"{DateTime.UtcNow:HH:mm:ss.fff} {logLevel}: {formatter(state, exception)} {exception}");
+            }
+            catch (InvalidOperationException)
+            {
+                // The test is over and the host still has something to say.
+            }
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+}
+
+/// <summary>What a host's bus sent and published.</summary>
+internal sealed class Messages : ISendObserver, IPublishObserver
+{
+    private readonly ConcurrentQueue<object> _sent = [];
+    private readonly ConcurrentQueue<object> _published = [];
+
+    public IReadOnlyList<object> Sent => [.. _sent];
+
+    public IReadOnlyList<object> Published => [.. _published];
+
+    /// <summary>The error that publishing ends in, where a test wants one.</summary>
+    public Exception? PublishError { get; set; }
+
+    public Task PreSend<T>(SendContext<T> context)
+        where T : class => Task.CompletedTask;
+
+    public Task PostSend<T>(SendContext<T> context)
+        where T : class
+    {
+        _sent.Enqueue(context.Message);
+        return Task.CompletedTask;
+    }
+
+    public Task SendFault<T>(SendContext<T> context, Exception exception)
+        where T : class => Task.CompletedTask;
+
+    public Task PrePublish<T>(PublishContext<T> context)
+        where T : class => PublishError is null ? Task.CompletedTask : Task.FromException(PublishError);
+
+    public Task PostPublish<T>(PublishContext<T> context)
+        where T : class
+    {
+        _published.Enqueue(context.Message);
+        return Task.CompletedTask;
+    }
+
+    public Task PublishFault<T>(PublishContext<T> context, Exception exception)
+        where T : class => Task.CompletedTask;
+}

@@ -1,0 +1,341 @@
+using System.Collections.Concurrent;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Storage;
+using Microsoft.Data.Sqlite;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Distributed.Messaging.Tests;
+
+/// <summary>The life of a unit in a host with a bus inside the process.</summary>
+public sealed class UnitWorkerTests : IDisposable
+{
+    private readonly CatalogFile _catalog = new();
+
+    public void Dispose() => _catalog.Dispose();
+
+    [Fact]
+    public async Task A_unit_is_done_committed_and_followed_by_the_next()
+    {
+        await using var host = await StartAsync();
+        var (run, unit) = await host.PlanTrainingAsync();
+        host.Script.Execute = (lease, _) => Task.FromResult<UnitWrite>((context, _) =>
+        {
+            context.EpochMetrics.Add(Epoch(run, lease.Unit.Step + 1));
+            if (lease.Unit.Step < 2)
+            {
+                context.PlanUnits(UnitKind.TrainHead, lease.Unit.Subject, [lease.Unit.Step + 1], run.TraceParent, DateTime.UtcNow);
+            }
+
+            return Task.CompletedTask;
+        });
+
+        await host.SendAsync(unit);
+
+        await Wait.UntilAsync(() => host.Script.FollowUps.Count == 3, "three slices are done");
+        Assert.Equal([0, 1, 2], host.Script.Executions.Select(lease => lease.Unit.Step));
+        Assert.Equal(3, await CountEpochsAsync(host, run));
+    }
+
+    [Fact]
+    public async Task A_permanent_error_fails_the_run_at_once_with_its_message()
+    {
+        await using var host = await StartAsync(services => services.AddSingleton(new PermanentError(typeof(FormatException))));
+        var (run, unit) = await host.PlanTrainingAsync();
+        host.Script.Execute = (_, _) => throw new FormatException("The archive has no class folders; give one folder a class.");
+
+        await host.SendAsync(unit);
+
+        await Wait.UntilAsync(() => host.Messages.Published.Count > 0, "the failure is announced");
+        Assert.Equal([new RunFailed(run.Id, "test", "The archive has no class folders; give one folder a class.")], host.Messages.Published);
+        var failed = await host.ReadAsync(run);
+        Assert.Equal((RunState.Failed, "The archive has no class folders; give one folder a class."), (failed.State, failed.Failure));
+        Assert.Single(host.Script.Executions);
+        Assert.Equal(UnitState.Failed, (await host.ReadAsync(unit)).State);
+    }
+
+    [Fact]
+    public async Task A_damaged_file_is_a_permanent_error_and_no_outage()
+    {
+        await using var host = await StartAsync();
+        var (run, unit) = await host.PlanTrainingAsync();
+        var volume = new Volume(Path.GetTempPath());
+        host.Script.Execute = async (_, token) =>
+        {
+            await volume.VerifyAsync(new StoredFile($"missing-{Guid.NewGuid():N}", 1, new string('a', 64)), token);
+            return Script.Nothing;
+        };
+
+        await host.SendAsync(unit);
+
+        await host.UntilAsync(run, RunState.Failed);
+        Assert.Single(host.Script.Executions);
+    }
+
+    public static TheoryData<Exception> UnexpectedErrors => [new InvalidOperationException("boom"), new TaskCanceledException("boom: the server did not answer")];
+
+    [Theory]
+    [MemberData(nameof(UnexpectedErrors), DisableDiscoveryEnumeration = true)]
+    public async Task An_unexpected_error_is_tried_again_and_fails_the_run_in_the_end(Exception error)
+    {
+        await using var host = await StartAsync();
+        var (run, unit) = await host.PlanTrainingAsync();
+        host.Script.Execute = (_, _) => Task.FromException<UnitWrite>(error);
+
+        await host.SendAsync(unit);
+
+        await Wait.UntilAsync(() => host.Messages.Published.Count > 0, "the failure is announced");
+        var failed = Assert.IsType<RunFailed>(Assert.Single(host.Messages.Published));
+        Assert.Equal(run.Id, failed.RunId);
+        Assert.Contains(error.Message, failed.Reason, StringComparison.Ordinal);
+        Assert.Contains("5 times", failed.Reason, StringComparison.Ordinal);
+        Assert.Equal(5, host.Script.Executions.Count);
+        Assert.Equal(5, host.Script.Executions.Select(lease => lease.Token).Distinct().Count());
+    }
+
+    [Fact]
+    public async Task An_unexpected_error_that_passes_costs_nothing_but_a_start()
+    {
+        await using var host = await StartAsync();
+        var (_, unit) = await host.PlanTrainingAsync();
+        host.Script.Execute = (_, _) => host.Script.Executions.Count < 3 ? throw new InvalidOperationException("boom") : Task.FromResult(Script.Nothing);
+
+        await host.SendAsync(unit);
+
+        await host.UntilAsync(unit, UnitState.Done);
+        Assert.Equal(3, host.Script.Executions.Count);
+    }
+
+    public static TheoryData<Exception> Outages => [new SqliteException("database is locked", 5), new IOException("Stale file handle")];
+
+    [Theory]
+    [MemberData(nameof(Outages), DisableDiscoveryEnumeration = true)]
+    public async Task An_outage_is_waited_for_in_place_and_counts_no_start(Exception outage)
+    {
+        await using var host = await StartAsync();
+        var (_, unit) = await host.PlanTrainingAsync();
+        host.Script.Execute = (_, _) => host.Script.Executions.Count < 3 ? throw outage : Task.FromResult(Script.Nothing);
+
+        await host.SendAsync(unit);
+
+        await host.UntilAsync(unit, UnitState.Done);
+        Assert.Equal(3, host.Script.Executions.Count);
+        Assert.Single(host.Script.Executions.Select(lease => lease.Token).Distinct());
+        Assert.Equal(1, (await host.ReadAsync(unit)).Starts);
+    }
+
+    [Fact]
+    public async Task An_outage_while_committing_is_waited_for_without_working_again()
+    {
+        await using var host = await StartAsync();
+        var (run, unit) = await host.PlanTrainingAsync();
+        var commits = 0;
+        host.Script.Execute = (_, _) => Task.FromResult<UnitWrite>((context, _) =>
+        {
+            context.EpochMetrics.Add(Epoch(run, 1));
+            return ++commits < 3 ? throw new SqliteException("disk I/O error", 10) : Task.CompletedTask;
+        });
+
+        await host.SendAsync(unit);
+
+        await host.UntilAsync(unit, UnitState.Done);
+        Assert.Single(host.Script.Executions);
+        Assert.Equal(1, await CountEpochsAsync(host, run));
+    }
+
+    [Fact]
+    public async Task Cancelling_a_run_stops_its_work_which_writes_nothing()
+    {
+        await using var host = await StartAsync();
+        var (run, unit) = await host.PlanTrainingAsync();
+        var stopped = new TaskCompletionSource();
+        host.Script.Execute = async (_, token) =>
+        {
+            await using var registration = token.Register(stopped.SetResult);
+            await stopped.Task;
+
+            // Work that does not look at its token in time gets as far as its commit.
+            return (context, _) =>
+            {
+                context.EpochMetrics.Add(Epoch(run, 1));
+                return Task.CompletedTask;
+            };
+        };
+        await host.SendAsync(unit);
+        await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
+
+        Assert.True(await host.Runs.CancelAsync(run.Id, CancellationToken.None));
+
+        await stopped.Task.WaitAsync(Wait.Limit);
+        host.Script.Execute = (_, _) => Task.FromResult(Script.Nothing);
+        await NextUnitIsDoneAsync(host);
+        Assert.Equal(0, await CountEpochsAsync(host, run));
+        Assert.NotEqual(UnitState.Done, (await host.ReadAsync(unit)).State);
+        Assert.DoesNotContain(unit, host.Script.FollowUps);
+    }
+
+    [Fact]
+    public async Task Work_that_lost_its_unit_stops_and_writes_nothing()
+    {
+        await using var host = await StartAsync();
+        var (_, unit) = await host.PlanTrainingAsync();
+        var stopped = new TaskCompletionSource();
+        host.Script.Execute = async (_, token) =>
+        {
+            await using var registration = token.Register(stopped.SetResult);
+            await Task.Delay(Timeout.Infinite, token);
+            return Script.Nothing;
+        };
+        await host.SendAsync(unit);
+        await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
+
+        var other = await host.Ledger.StartAsync(unit, "other", redelivered: true, CancellationToken.None);
+
+        await stopped.Task.WaitAsync(Wait.Limit);
+        host.Script.Execute = (_, _) => Task.FromResult(Script.Nothing);
+        await NextUnitIsDoneAsync(host);
+        Assert.Equal(other.Lease!.Token, (await host.ReadAsync(unit)).Attempt);
+        Assert.True(await host.Ledger.CommitAsync(other.Lease, (_, _) => Task.CompletedTask, CancellationToken.None));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_host_that_stops_gives_its_unit_back_uncounted_and_the_next_does_it(bool endsInError)
+    {
+        UnitKey unit;
+        await using (var host = await StartAsync())
+        {
+            (_, unit) = await host.PlanTrainingAsync();
+            host.Script.Execute = async (_, token) =>
+            {
+                try
+                {
+                    await Task.Delay(Timeout.Infinite, token);
+                }
+                catch (OperationCanceledException cancelled) when (endsInError)
+                {
+                    throw new IOException("The read was aborted.", cancelled);
+                }
+
+                return Script.Nothing;
+            };
+            await host.SendAsync(unit);
+            await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
+
+            await host.StopAsync();
+
+            var row = await host.ReadAsync(unit);
+            Assert.Equal((UnitState.Pending, 0, null), (row.State, row.Starts, row.LeaseUntil));
+        }
+
+        await using var next = await StartAsync();
+        await next.Ledger.TakeOverAsync(CancellationToken.None);
+        await next.Watchdog.LookAsync(CancellationToken.None);
+
+        await next.UntilAsync(unit, UnitState.Done);
+        Assert.Single(next.Script.Executions);
+    }
+
+    [Fact]
+    public async Task A_duplicate_of_a_done_unit_only_looks_what_follows()
+    {
+        await using var host = await StartAsync();
+        var (_, unit) = await host.PlanTrainingAsync();
+        await host.SendAsync(unit);
+        await Wait.UntilAsync(() => host.Script.FollowUps.Count == 1, "the unit is done");
+
+        await host.SendDuplicateAsync(unit);
+
+        await Wait.UntilAsync(() => host.Script.FollowUps.Count == 2, "the duplicate is handled");
+        Assert.Single(host.Script.Executions);
+    }
+
+    [Fact]
+    public async Task A_message_that_names_nothing_is_dropped()
+    {
+        await using var host = await StartAsync();
+
+        await host.Dispatcher.SendAsync(new WorkUnit { Kind = UnitKind.TrainHead, Subject = "nothing", Step = 3 }, CancellationToken.None);
+
+        await NextUnitIsDoneAsync(host);
+        Assert.DoesNotContain(host.Script.Executions, lease => lease.Unit.Subject == "nothing");
+    }
+
+    [Fact]
+    public async Task Duplicates_do_not_breed_messages()
+    {
+        const int shards = 100;
+        await using var host = await TestHost.StartAsync(
+            _catalog.ConnectionString,
+            consumers: set => set.AddUnits<ScriptedExtraction, ExtractFeatures>());
+        var (run, _) = await host.PlanTrainingAsync();
+        await using (var context = await host.Contexts.CreateDbContextAsync())
+        {
+            context.PlanUnits(UnitKind.ExtractFeatures, "set", Enumerable.Range(0, shards), null, DateTime.UtcNow);
+            await context.DependAsync(run.Id, "set", CancellationToken.None);
+            await context.SaveChangesAsync();
+        }
+
+        var first = new UnitKey(UnitKind.ExtractFeatures, "set", 0);
+        host.Script.Execute = async (lease, token) =>
+        {
+            if (lease.Unit == first)
+            {
+                await host.SendDuplicateAsync(first);
+            }
+
+            return Script.Nothing;
+        };
+        await host.SendAsync(first);
+
+        await Wait.UntilAsync(() => host.Script.FollowUps.Distinct().Count() == shards, "all shards are done");
+        Assert.Equal(shards, host.Script.Executions.Count);
+        Assert.InRange(host.Messages.Sent.Count, shards + 1, shards + 1 + new UnitOptions().Outstanding);
+    }
+
+    [Fact]
+    public async Task What_follows_is_looked_for_again_when_looking_fails()
+    {
+        await using var host = await StartAsync();
+        var (run, unit) = await host.PlanTrainingAsync();
+        host.Script.Execute = (lease, _) => Task.FromResult<UnitWrite>((context, _) =>
+        {
+            if (lease.Unit.Step == 0)
+            {
+                context.PlanUnits(UnitKind.TrainHead, lease.Unit.Subject, [1], run.TraceParent, DateTime.UtcNow);
+            }
+
+            return Task.CompletedTask;
+        });
+        host.Script.FollowUp = key => host.Script.FollowUps.Count < 3
+            ? throw new InvalidOperationException("boom")
+            : Task.FromResult<IReadOnlyList<string>>([key.Subject]);
+
+        await host.SendAsync(unit);
+
+        await host.UntilAsync(unit with { Step = 1 }, UnitState.Done);
+        Assert.Equal([0, 1], host.Script.Executions.Select(lease => lease.Unit.Step));
+    }
+
+    private Task<TestHost> StartAsync(Action<IServiceCollection>? configure = null) =>
+        TestHost.StartAsync(_catalog.ConnectionString, consumers: set => TestHost.Training(set), configure: configure);
+
+    /// <summary>The queue is worked on one by one: once a later unit is done, all before it are handled.</summary>
+    private static async Task NextUnitIsDoneAsync(TestHost host)
+    {
+        var (_, unit) = await host.PlanTrainingAsync();
+        await host.SendAsync(unit);
+        await host.UntilAsync(unit, UnitState.Done);
+    }
+
+    private static EpochMetric Epoch(Run run, int epoch) =>
+        new() { RunId = run.Id, Epoch = epoch, TrainLoss = 1, TrainAccuracy = 0.5, LearningRate = 0.1 };
+
+    private static async Task<int> CountEpochsAsync(TestHost host, Run run)
+    {
+        await using var context = await host.Contexts.CreateDbContextAsync();
+        return await context.EpochMetrics.CountAsync(row => row.RunId == run.Id);
+    }
+}
