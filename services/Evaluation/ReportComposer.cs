@@ -48,7 +48,7 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
             Evaluation = Describe(evaluated),
             Gallery = await ReportSamples.DrawGalleryAsync(evaluated, manifest, packed, cancellationToken),
             Mistakes = await ReportSamples.DrawMistakesAsync(evaluated, manifest, packed, cancellationToken),
-            Notes = Note(manifest, backbone),
+            Notes = Note(specification, manifest, backbone),
             Stages = Time(run),
             Repeat = new ReportRepeat
             {
@@ -96,12 +96,16 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
         };
     }
 
-    private static List<string> Note(DatasetManifest manifest, Backbone backbone)
+    /// <summary>What a reader should know before believing the figures.</summary>
+    internal static List<string> Note(RunSpecification specification, DatasetManifest manifest, Backbone backbone)
     {
         var notes = new List<string>();
-        if (manifest.Format == SourceFormat.Stl10Binary && backbone.Source == "imagenet")
+        // The sample has STL-10's layout, and is drawn. Of weights in somebody's file, only that person knows what they saw.
+        if (manifest.Format == SourceFormat.Stl10Binary && specification.Dataset != "sample" && backbone.File is not null)
         {
-            notes.Add("STL-10's images were taken from labelled ImageNet images, so the ImageNet weights of the backbone may have seen test images.");
+            notes.Add(backbone.Sha256 == ImagenetWeights.Sha256
+                ? "STL-10's images were taken from labelled ImageNet images, so the ImageNet weights of the backbone may have seen test images."
+                : "STL-10's images were taken from labelled ImageNet images: if the backbone's weights were trained on ImageNet, they may have seen test images.");
         }
 
         if (backbone.Source == "random")

@@ -76,9 +76,13 @@ internal sealed class ServiceHarness : IAsyncDisposable
             SubmittedAt = DateTime.UtcNow,
         };
         await Services.GetRequiredService<RunFlow>().SubmitAsync(run, CancellationToken.None);
-        await Services.GetRequiredService<UnitDispatcher>().SendAsync([UnitKey.SubjectOf(run.Id)], again: false, CancellationToken.None);
+        await SendAsync(run.Id);
         return run.Id;
     }
+
+    /// <summary>Sends what a run waits for.</summary>
+    public Task SendAsync(Guid runId) =>
+        Services.GetRequiredService<UnitDispatcher>().SendAsync([UnitKey.SubjectOf(runId)], again: false, CancellationToken.None);
 
     /// <summary>Waits until a run has come to a state, or to its end.</summary>
     public async Task<Run> ReachAsync(Guid runId, RunState state)

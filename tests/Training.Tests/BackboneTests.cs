@@ -1,0 +1,179 @@
+using System.IO.Compression;
+using System.Text;
+using System.Text.Json;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.ServiceTests;
+using Distributed.Vision;
+using Microsoft.EntityFrameworkCore;
+using static Distributed.Training.Tests.TrainingServices;
+
+namespace Distributed.Training.Tests;
+
+public sealed class BackboneTests : IAsyncLifetime
+{
+    private ServiceHarness _services = null!;
+
+    public async ValueTask InitializeAsync() => _services = await StartAsync();
+
+    public ValueTask DisposeAsync() => _services.DisposeAsync();
+
+    [Theory]
+    [InlineData("weights.safetensors")]
+    [InlineData("weights.pth")]
+    public async Task Weights_from_a_path_are_copied_to_the_volume_and_give_the_features_of_those_weights(string name)
+    {
+        var demo = await File.ReadAllBytesAsync(BackboneSource.DemoPath);
+        var path = _services.WriteFile(name, name.EndsWith(".pth", StringComparison.Ordinal) ? WritePth(demo) : Pad(demo));
+
+        var run = await _services.TrainAsync(Specify(_services) with { InputSize = 32, Backbone = path });
+
+        var row = await _services.QueryAsync(context => context.Backbones.AsNoTracking().SingleAsync());
+        Assert.Equal((path, "densenet121"), (row.Source, row.Architecture));
+        Assert.Equal(row.Sha256, row.File!.Sha256);
+        Assert.EndsWith(Path.GetExtension(name), row.File.Path, StringComparison.Ordinal);
+        Assert.Equal(await File.ReadAllBytesAsync(path), await _services.Volume.ReadAllBytesAsync(row.File));
+
+        var shard = Assert.Single(await _services.ShardsAsync()).File;
+        var expected = await _services.TrainAsync(Specify(_services) with { InputSize = 32 });
+        Assert.All(
+            (await _services.ShardsAsync()).Where(other => other.FeatureSetKey == expected.FeatureSetKey),
+            other => Assert.Equal(other.File.Sha256, shard.Sha256));
+        Assert.NotEqual(expected.FeatureSetKey, run.FeatureSetKey);
+    }
+
+    [Fact]
+    public async Task Weights_of_another_architecture_are_refused_with_both_names()
+    {
+        var reason = await _services.FailAsync(Specify(_services) with { Architecture = "densenet169" });
+
+        Assert.Contains("are of densenet121", reason);
+        Assert.Contains("densenet169", reason);
+        Assert.Empty(await _services.SetsAsync());
+    }
+
+    [Fact]
+    public async Task Random_weights_may_be_of_any_architecture()
+    {
+        var run = await _services.TrainAsync(Specify(_services) with { Backbone = "random", InputSize = 32, Architecture = "densenet169" });
+
+        Assert.Equal(1664, (await _services.SetsAsync()).Single(set => set.Key == run.FeatureSetKey).FeatureSize);
+    }
+
+    [Fact]
+    public async Task A_file_without_weights_is_refused_and_named()
+    {
+        var path = _services.WriteFile("notes.safetensors", "no weights"u8.ToArray());
+
+        Assert.Contains(path, await _services.FailAsync(Specify(_services) with { Backbone = path }));
+    }
+
+    [Fact]
+    public async Task Weights_that_do_not_exist_or_are_not_open_to_runs_are_refused_and_named()
+    {
+        var missing = _services.Data("none.pth");
+        var outside = Path.Combine(_services.Root, "weights.pth");
+        await File.WriteAllBytesAsync(outside, [1]);
+
+        Assert.Contains($"'{missing}' does not exist", await _services.FailAsync(Specify(_services) with { Backbone = missing }));
+        Assert.Contains($"'{outside}' is outside the directories", await _services.FailAsync(Specify(_services) with { Backbone = outside }));
+    }
+
+    [Fact]
+    public async Task Imagenet_weights_that_are_not_the_published_ones_are_refused()
+    {
+        Directory.CreateDirectory(_services.Volume.FullPath("backbones"));
+        File.Copy(BackboneSource.DemoPath, _services.Volume.FullPath("backbones/densenet121.tv_in1k.safetensors"));
+
+        Assert.Contains("is not the published one", await _services.FailAsync(Specify(_services) with { Backbone = "imagenet" }));
+    }
+
+    /// <summary>The same tensors in other bytes: the header may end in spaces.</summary>
+    private static byte[] Pad(byte[] safetensors)
+    {
+        const int Spaces = 8;
+        var headerLength = BitConverter.ToInt64(safetensors);
+        return
+        [
+            .. BitConverter.GetBytes(headerLength + Spaces),
+            .. safetensors.AsSpan(8, (int)headerLength),
+            .. Enumerable.Repeat((byte)' ', Spaces),
+            .. safetensors.AsSpan(8 + (int)headerLength),
+        ];
+    }
+
+    /// <summary>The tensors of a safetensors file as PyTorch saves a state dict: one storage that all tensors are slices of.</summary>
+    private static byte[] WritePth(byte[] safetensors)
+    {
+        var headerLength = (int)BitConverter.ToInt64(safetensors);
+        using var header = JsonDocument.Parse(safetensors.AsMemory(8, headerLength));
+        var data = safetensors.AsSpan(8 + headerLength);
+        using var pickle = new MemoryStream();
+        Write([0x80, 2, (byte)'}', (byte)'(']);
+        foreach (var tensor in header.RootElement.EnumerateObject().Where(member => member.Name != "__metadata__"))
+        {
+            Assert.Equal("F16", tensor.Value.GetProperty("dtype").GetString());
+            var shape = tensor.Value.GetProperty("shape").EnumerateArray().Select(side => side.GetInt32()).ToArray();
+            Text(tensor.Name);
+            Global("torch._utils _rebuild_tensor_v2");
+            Write("(("u8);
+            Text("storage");
+            Global("torch HalfStorage");
+            Text("0");
+            Text("cpu");
+            Number(data.Length / 2);
+            Write("tQ"u8);
+            Number(tensor.Value.GetProperty("data_offsets")[0].GetInt32() / 2);
+            Tuple(shape);
+            Tuple([.. shape.Select((_, i) => shape[(i + 1)..].Aggregate(1, (product, side) => product * side))]);
+            Write([0x89]);
+            Global("collections OrderedDict");
+            Write(")RtR"u8);
+        }
+
+        Write("u."u8);
+        using var file = new MemoryStream();
+        using (var zip = new ZipArchive(file, ZipArchiveMode.Create, leaveOpen: true))
+        {
+            Entry(zip, "data.pkl", pickle.ToArray());
+            Entry(zip, "data/0", data);
+            Entry(zip, "version", "3\n"u8);
+        }
+
+        return file.ToArray();
+
+        void Write(ReadOnlySpan<byte> bytes) => pickle.Write(bytes);
+
+        void Text(string text)
+        {
+            Write("X"u8);
+            Write(BitConverter.GetBytes(Encoding.UTF8.GetByteCount(text)));
+            Write(Encoding.UTF8.GetBytes(text));
+        }
+
+        void Number(int number)
+        {
+            Write("J"u8);
+            Write(BitConverter.GetBytes(number));
+        }
+
+        void Global(string name) => Write(Encoding.ASCII.GetBytes($"c{name.Replace(' ', '\n')}\n"));
+
+        void Tuple(int[] numbers)
+        {
+            Write("("u8);
+            foreach (var number in numbers)
+            {
+                Number(number);
+            }
+
+            Write("t"u8);
+        }
+
+        static void Entry(ZipArchive zip, string name, ReadOnlySpan<byte> content)
+        {
+            using var entry = zip.CreateEntry("archive/" + name, CompressionLevel.NoCompression).Open();
+            entry.Write(content);
+        }
+    }
+}
