@@ -31,6 +31,13 @@ internal sealed class RunCommand : Command
     private async Task<int> RunAsync(ParseResult result, CancellationToken cancellationToken)
     {
         var specification = _specification.Read(result);
+        var exportDirectory = result.GetValue(_exportPng) is { } directory ? Path.GetFullPath(directory) : null;
+        if (exportDirectory is not null)
+        {
+            // What cannot be written is better told now than after the run.
+            Directory.CreateDirectory(exportDirectory);
+        }
+
         var volume = Path.GetFullPath(result.GetValue(_volume)!);
         using var volumeLock = VolumeLock.Take(volume);
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
@@ -53,9 +60,9 @@ internal sealed class RunCommand : Command
             }
 
             var outcome = await host.Services.GetRequiredService<RunOutcomeReader>().ReadAsync(detail, cancellationToken);
-            if (result.GetValue(_exportPng) is { } directory)
+            if (exportDirectory is not null)
             {
-                await host.Services.GetRequiredService<RunOutcomeReader>().ExportPngAsync(run.Id, Path.GetFullPath(directory), cancellationToken);
+                await host.Services.GetRequiredService<RunOutcomeReader>().ExportPngAsync(run.Id, exportDirectory, cancellationToken);
             }
 
             display.ShowOutcome(outcome);

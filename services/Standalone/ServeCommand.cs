@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net.Sockets;
 using Distributed.AdminApi;
 using Distributed.ServiceDefaults;
 
@@ -35,7 +36,15 @@ internal sealed class ServeCommand : Command
         await using var app = builder.Build();
         app.MapServiceDefaults();
         app.MapAdminApi();
-        await StandaloneHost.StartAsync(app, cancellationToken);
+        try
+        {
+            await StandaloneHost.StartAsync(app, cancellationToken);
+        }
+        catch (SocketException exception)
+        {
+            throw new CommandException($"Nothing can listen on {urls}: {exception.Message}. Choose another address with --urls.", exception);
+        }
+
         await app.WaitForShutdownAsync(cancellationToken);
         return 0;
     }

@@ -69,7 +69,6 @@ public sealed class FeatureTests : IAsyncLifetime
         [
             specification,
             specification with { Backbone = "random" },
-            specification with { Backbone = "random", Seed = 1 },
             specification with { InputSize = 40 },
             specification with { Fit = ImageFit.Stretch },
             specification with { Precision = ExtractionPrecision.Bf16 },

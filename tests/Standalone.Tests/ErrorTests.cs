@@ -1,0 +1,103 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Data.Sqlite;
+
+namespace Distributed.Standalone.Tests;
+
+public sealed class ErrorTests : IDisposable
+{
+    private readonly CommandLine _command = new();
+
+    public void Dispose() => _command.Dispose();
+
+    [Theory]
+    [InlineData("run --learning-rate 100", "training.learningRate is 100; it must be above 0 and at most 10")]
+    [InlineData("run --learning-rate fast", "'fast'")]
+    [InlineData("run --head tree", "'tree'")]
+    [InlineData("run --hidden-sizes 5,x", "--hidden-sizes has 'x'")]
+    [InlineData("run --epochs 0 --top-k 0", "topK is 0")]
+    [InlineData("run --wrong", "'--wrong'")]
+    [InlineData("run --seed", "'--seed'")]
+    [InlineData("walk", "'walk'")]
+    [InlineData("serve --urls nowhere", "--urls has 'nowhere'")]
+    [InlineData("serve --urls http://192.0.2.1:9", "http://192.0.2.1:9")]
+    [InlineData("run --volume occupied", "cannot be written")]
+    public async Task A_command_that_cannot_be_carried_out_says_why_in_one_line(string command, string said)
+    {
+        await File.WriteAllTextAsync(Path.Combine(_command.Root, "occupied"), "a file");
+
+        var ended = await _command.ExecuteAsync([.. command.Split(' ')], ("Logging__LogLevel__Default", "None"));
+
+        Refused(ended, said);
+        Assert.Empty(ended.Output);
+    }
+
+    [Fact]
+    public async Task Help_is_not_an_error()
+    {
+        var ended = await _command.ExecuteAsync(["run", "--help"]);
+
+        Assert.Equal(0, ended.Code);
+        Assert.Empty(ended.Errors);
+        Assert.Contains(ended.Output, line => line.Contains("--learning-rate", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_data_set_that_does_not_exist_is_named()
+    {
+        var ended = await _command.ExecuteAsync(_command.Run("--dataset", "nowhere/at all"));
+
+        Refused(ended, $"'{Path.Combine(_command.Root, "nowhere/at all")}' does not exist");
+    }
+
+    [Fact]
+    public async Task A_setting_out_of_range_is_named() =>
+        Refused(await _command.ExecuteAsync(_command.Run(), ("Ingestion__SampleTrainImages", "5")), "SampleTrainImages");
+
+    [Fact]
+    public async Task An_export_that_cannot_be_written_is_told_before_the_run()
+    {
+        var file = Path.Combine(_command.Root, "file");
+        await File.WriteAllTextAsync(file, "");
+
+        Refused(await _command.ExecuteAsync(_command.Run("--export-png", Path.Combine(file, "images"))), file);
+        Assert.False(Directory.Exists(_command.Volume));
+    }
+
+    [Fact]
+    public async Task An_address_that_is_in_use_is_named()
+    {
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+
+        var ended = await _command.ExecuteAsync(["serve", "--urls", $"http://{other.LocalEndpoint}"], ("Logging__LogLevel__Default", "None"));
+
+        Refused(ended, other.LocalEndpoint.ToString()!);
+    }
+
+    [Fact]
+    public async Task A_process_that_was_killed_while_it_made_the_catalog_leaves_nothing_to_wait_for()
+    {
+        Directory.CreateDirectory(_command.Volume);
+        await using (var database = new SqliteConnection($"Data Source={Path.Combine(_command.Volume, "catalog.db")};Pooling=False"))
+        {
+            await database.OpenAsync();
+            await using var create = database.CreateCommand();
+            create.CommandText = """
+                CREATE TABLE "__EFMigrationsLock" ("Id" INTEGER NOT NULL PRIMARY KEY, "Timestamp" TEXT NOT NULL);
+                INSERT INTO "__EFMigrationsLock" VALUES (1, '2026-01-01');
+                """;
+            await create.ExecuteNonQueryAsync();
+        }
+
+        Refused(await _command.ExecuteAsync(_command.Run("--dataset", "nowhere")), "does not exist");
+    }
+
+    private static void Refused(Ended ended, string said)
+    {
+        Assert.True(ended.Code == 1, $"It ended with {ended.Code}. {string.Join('\n', ended.Errors)}");
+        var line = Assert.Single(ended.Errors);
+        Assert.StartsWith("error: ", line, StringComparison.Ordinal);
+        Assert.Contains(said, line);
+    }
+}

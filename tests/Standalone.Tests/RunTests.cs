@@ -1,0 +1,94 @@
+using Distributed.Catalog;
+using Distributed.Datasets;
+
+namespace Distributed.Standalone.Tests;
+
+public sealed class RunTests : IDisposable
+{
+    private readonly CommandLine _command = new();
+
+    public void Dispose() => _command.Dispose();
+
+    [Fact]
+    public async Task A_run_ends_with_its_result_as_json_and_the_next_one_takes_its_features_from_the_cache()
+    {
+        var first = await _command.ExecuteAsync(_command.Run("--json"));
+        var second = await _command.ExecuteAsync(_command.Run("--json", "--learning-rate", "0.01"));
+
+        Assert.Equal((0, 0), (first.Code, second.Code));
+        var (one, two) = (CommandLine.Parse(first.Output[^1]), CommandLine.Parse(second.Output[^1]));
+        Assert.Single(first.Output);
+        Assert.Equal("completed", one.GetProperty("state").GetString());
+        Assert.Equal((100, 90), (one.GetProperty("testImages").GetInt32(), one.GetProperty("trainImages").GetInt32()));
+        Assert.InRange(one.GetProperty("testAccuracy").GetDouble(), 0.05, 1);
+        Assert.Equal((false, true), (one.GetProperty("featureCacheHit").GetBoolean(), two.GetProperty("featureCacheHit").GetBoolean()));
+        var seconds = one.GetProperty("seconds");
+        var stages = new[] { "ingest", "features", "train", "evaluate" }.Sum(stage => seconds.GetProperty(stage).GetDouble());
+        Assert.InRange(seconds.GetProperty("total").GetDouble(), stages, stages + 30);
+        Assert.StartsWith("<!DOCTYPE html>", await File.ReadAllTextAsync(one.GetProperty("reportPath").GetString()!), StringComparison.Ordinal);
+        Assert.True(File.Exists(one.GetProperty("headPath").GetString()));
+
+        // The table is for people, beside the JSON.
+        Assert.Contains(first.Errors, line => line.StartsWith("Test accuracy", StringComparison.Ordinal));
+        var runs = await _command.ReadRunsAsync();
+        Assert.Equal([one.GetProperty("runId").GetGuid(), two.GetProperty("runId").GetGuid()], runs.Select(run => run.Id));
+    }
+
+    [Fact]
+    public async Task Without_json_the_tables_are_the_output_and_images_are_exported_on_demand()
+    {
+        var exported = Path.Combine(_command.Root, "images");
+
+        var ended = await _command.ExecuteAsync(_command.Run("--export-png", exported, "--name", "shown"));
+
+        Assert.Equal(0, ended.Code);
+        Assert.Empty(ended.Errors);
+        Assert.Contains(ended.Output, line => line.StartsWith("Test accuracy", StringComparison.Ordinal));
+        Assert.All(SampleDataset.ClassNames, name => Assert.Contains(ended.Output, line => line.TrimStart().StartsWith(name, StringComparison.Ordinal)));
+        var report = Assert.Single(ended.Output, line => line.StartsWith("Report", StringComparison.Ordinal));
+        Assert.True(File.Exists(report["Report".Length..].Trim()));
+        Assert.Equal(["test", "train", "validation"], Directory.GetDirectories(exported).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal(SampleDataset.ClassNames.Order(StringComparer.Ordinal), Directory.GetDirectories(Path.Combine(exported, "train")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        Assert.Equal([100, 90, 10], new[] { "test", "train", "validation" }.Select(split => Directory.GetFiles(Path.Combine(exported, split), "*.png", SearchOption.AllDirectories).Length));
+    }
+
+    [Fact]
+    public async Task What_a_killed_process_left_is_finished_by_the_next_one_on_its_volume()
+    {
+        await using var killed = CommandLine.Start(_command.Run("--json", "--epochs", "2000", "--patience", "2000", "--name", "killed"));
+        await killed.WaitForLineAsync(line => line.Contains("Ingesting", StringComparison.Ordinal));
+
+        var refused = await _command.ExecuteAsync(_command.Run());
+        Assert.Equal(1, refused.Code);
+        Assert.Contains("in use by another process", Assert.Single(refused.Errors));
+
+        await killed.WaitForLineAsync(line => line.Contains("Training the head", StringComparison.Ordinal), TimeSpan.FromSeconds(60));
+        killed.Kill();
+        Assert.Equal(137, await killed.WaitForExitAsync());
+        Assert.Equal([RunState.Training], (await _command.ReadRunsAsync()).Select(run => run.State));
+
+        var next = await _command.ExecuteAsync(_command.Run("--json"));
+
+        Assert.Equal(0, next.Code);
+        Assert.Contains("Going on with 1 unfinished run of this volume first.", next.Errors);
+        Assert.Equal([("killed", RunState.Completed), (null, RunState.Completed)], (await _command.ReadRunsAsync()).Select(run => (run.Name, run.State)));
+    }
+
+    [Fact]
+    public async Task An_interrupt_stops_a_run_with_a_word_on_how_to_go_on()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Signals are sent as Linux has them.");
+        await using var process = CommandLine.StartInterruptible(_command.Run("--epochs", "10000", "--patience", "10000"));
+        await process.WaitForLineAsync(line => line.Contains("Ingesting", StringComparison.Ordinal));
+
+        using (var kill = System.Diagnostics.Process.Start("kill", ["-INT", $"{process.Id}"]))
+        {
+            await kill.WaitForExitAsync();
+        }
+
+        Assert.Equal(130, await process.WaitForExitAsync());
+        Assert.Contains($"Stopped. The run goes on where it was when a command is started on the volume {_command.Volume} again.", process.Lines);
+        var run = Assert.Single(await _command.ReadRunsAsync());
+        Assert.False(run.State.IsFinal(), $"The run is {run.State}.");
+    }
+}
