@@ -156,7 +156,7 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
         console.Write(classes);
 
         var stages = new Table().Border(TableBorder.Simple).AddColumn("Stage").AddColumn(new TableColumn("Seconds").RightAligned()).AddColumn(new TableColumn("Images/s").RightAligned());
-        Stage("Ingest", run.Seconds.Ingest, outcome.Images);
+        Stage(outcome.WasIngested ? "Ingest" : "Ingest (known)", run.Seconds.Ingest, outcome.WasIngested ? outcome.Images : null);
         Stage(run.FeatureCacheHit == true ? "Features (cached)" : "Features", run.Seconds.Features, run.FeatureCacheHit == true ? null : outcome.Images);
         Stage("Train", run.Seconds.Train, null);
         Stage("Evaluate", run.Seconds.Evaluate, null);

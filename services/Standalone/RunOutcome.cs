@@ -18,6 +18,9 @@ internal sealed record RunOutcome
 
     public required int Images { get; init; }
 
+    /// <summary>Whether the images were packed for this run, rather than for an earlier one.</summary>
+    public required bool WasIngested { get; init; }
+
     public required string Precision { get; init; }
 
     public required string ReportPath { get; init; }
@@ -41,12 +44,16 @@ internal sealed class RunOutcomeReader(IDbContextFactory<CatalogContext> context
             .FirstAsync(cancellationToken);
         var dataset = await context.Datasets.AsNoTracking().SingleAsync(row => row.Sha256 == run.DatasetSha256, cancellationToken);
         var set = await context.FeatureSets.AsNoTracking().SingleAsync(row => row.Key == run.FeatureSetKey, cancellationToken);
+        var ingestedAt = await context.Runs.Where(row => row.Id == runId)
+            .Join(context.Ingestions, row => row.IngestionKey, ingestion => ingestion.Key, (row, ingestion) => ingestion.CompletedAt)
+            .SingleAsync(cancellationToken);
         return new RunOutcome
         {
             Run = run,
             Evaluation = (await queries.FindMetricsAsync(runId, cancellationToken))!.Evaluation!,
             DatasetName = dataset.Name,
             Images = dataset.ImageCount,
+            WasIngested = ingestedAt >= run.Summary.SubmittedAt,
             Precision = set.Precision,
             ReportPath = volume.FullPath(evaluation.Report.Path),
             HeadPath = volume.FullPath(head.File.Path),

@@ -107,6 +107,8 @@ public sealed partial class UnitWorker(
         catch (OperationCanceledException) when (lost.IsCancellationRequested)
         {
             LogLost(lease.Unit);
+            // Where nobody took it, its last run has ended: a run to come need not wait for the lease to lapse.
+            await outages.RunAsync(token => ledger.ReleaseAsync(lease, token), stoppingToken);
         }
         catch (Exception exception) when (errors.IsPermanent(exception))
         {

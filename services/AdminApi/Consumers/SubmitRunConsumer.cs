@@ -19,6 +19,13 @@ internal sealed partial class SubmitRunConsumer(
     {
         ArgumentNullException.ThrowIfNull(context);
         var message = context.Message;
+        if (message.RunId == Guid.Empty)
+        {
+            // Without an id there is neither a run nor a sender to answer.
+            LogNoId();
+            return;
+        }
+
         await catalog.Ready.WaitAsync(context.CancellationToken);
         if (ContractJson.ReadSpecification(message.Specification, out var errors) is not { } specification)
         {
@@ -55,6 +62,9 @@ internal sealed partial class SubmitRunConsumer(
             cancellationToken);
         await announcer.AnnounceAsync(cancellationToken);
     }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "A submitted message has no runId and is dropped; a submission is {{\"runId\": UUID, \"specification\": {{...}}}}")]
+    private partial void LogNoId();
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Run {RunId} was submitted again with another specification; the first one stands")]
     private partial void LogConflict(Guid runId);
