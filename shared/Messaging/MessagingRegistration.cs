@@ -1,6 +1,7 @@
 using Distributed.Contracts;
 using MassTransit;
 using MassTransit.Logging;
+using MassTransit.Middleware;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -91,7 +92,7 @@ public static class MessagingRegistration
                 bus.UsingRabbitMq((context, configurator) =>
                 {
                     ConfigureHost(configurator, address);
-                    ConfigureEndpoints(consumers, configurator, context, (endpoint, queue) => ConfigureQueue((IRabbitMqReceiveEndpointConfigurator)endpoint, queue));
+                    ConfigureEndpoints(consumers, configurator, context, (endpoint, queue) => ConfigureQueue((IRabbitMqReceiveEndpointConfigurator)endpoint, queue, context));
                 });
             }
         });
@@ -117,8 +118,14 @@ public static class MessagingRegistration
         });
     }
 
-    private static void ConfigureQueue(IRabbitMqReceiveEndpointConfigurator endpoint, string queue)
+    private static void ConfigureQueue(IRabbitMqReceiveEndpointConfigurator endpoint, string queue, IBusRegistrationContext context)
     {
+        endpoint.ConfigureError(pipe =>
+        {
+            pipe.UseFilter(new StoppingFilter(context.GetRequiredService<IHostApplicationLifetime>()));
+            pipe.UseFilter(new GenerateFaultFilter());
+            pipe.UseFilter(new ErrorTransportFilter());
+        });
         endpoint.SetQuorumQueue();
         foreach (var (name, value) in QueueTopology.Arguments(queue))
         {

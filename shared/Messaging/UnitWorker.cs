@@ -96,7 +96,7 @@ public sealed partial class UnitWorker(
             }
             else
             {
-                LogLost(lease.Unit);
+                await LetGoAsync(lease, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -106,9 +106,7 @@ public sealed partial class UnitWorker(
         }
         catch (OperationCanceledException) when (lost.IsCancellationRequested)
         {
-            LogLost(lease.Unit);
-            // Where nobody took it, its last run has ended: a run to come need not wait for the lease to lapse.
-            await outages.RunAsync(token => ledger.ReleaseAsync(lease, token), stoppingToken);
+            await LetGoAsync(lease, stoppingToken);
         }
         catch (Exception exception) when (errors.IsPermanent(exception))
         {
@@ -202,6 +200,13 @@ public sealed partial class UnitWorker(
             // The watchdog announces what was not announced.
             LogNotSent(exception);
         }
+    }
+
+    /// <summary>Frees a unit that no run needs any more, so that the next one that does need not wait for the lease; nothing where another worker holds it.</summary>
+    private async Task LetGoAsync(UnitLease lease, CancellationToken cancellationToken)
+    {
+        LogLost(lease.Unit);
+        await outages.RunAsync(token => ledger.ReleaseAsync(lease, token), cancellationToken);
     }
 
     private async Task GiveBackAsync(UnitLease lease)

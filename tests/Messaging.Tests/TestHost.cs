@@ -89,6 +89,7 @@ internal sealed class TestHost : IAsyncDisposable
         var bus = host.Services.GetRequiredService<IBus>();
         bus.ConnectSendObserver(messages);
         bus.ConnectPublishObserver(messages);
+        bus.ConnectReceiveObserver(messages);
         await host.StartAsync();
         if (awaitCatalog)
         {
@@ -197,11 +198,16 @@ internal sealed class TestHost : IAsyncDisposable
     }
 }
 
-/// <summary>What a host's bus sent and published.</summary>
-internal sealed class Messages : ISendObserver, IPublishObserver
+/// <summary>What a host's bus sent, published and acknowledged.</summary>
+internal sealed class Messages : ISendObserver, IPublishObserver, IReceiveObserver
 {
     private readonly ConcurrentQueue<object> _sent = [];
     private readonly ConcurrentQueue<object> _published = [];
+
+    private int _acknowledged;
+
+    /// <summary>Messages that the broker need not give out again.</summary>
+    public int Acknowledged => Volatile.Read(ref _acknowledged);
 
     public IReadOnlyList<object> Sent => [.. _sent];
 
@@ -235,4 +241,20 @@ internal sealed class Messages : ISendObserver, IPublishObserver
 
     public Task PublishFault<T>(PublishContext<T> context, Exception exception)
         where T : class => Task.CompletedTask;
+
+    public Task PreReceive(ReceiveContext context) => Task.CompletedTask;
+
+    public Task PostReceive(ReceiveContext context)
+    {
+        Interlocked.Increment(ref _acknowledged);
+        return Task.CompletedTask;
+    }
+
+    public Task PostConsume<T>(ConsumeContext<T> context, TimeSpan duration, string consumerType)
+        where T : class => Task.CompletedTask;
+
+    public Task ConsumeFault<T>(ConsumeContext<T> context, TimeSpan duration, string consumerType, Exception exception)
+        where T : class => Task.CompletedTask;
+
+    public Task ReceiveFault(ReceiveContext context, Exception exception) => Task.CompletedTask;
 }

@@ -1,0 +1,74 @@
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Storage;
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.Messaging.Tests;
+
+public sealed class RunAnnouncerTests : IDisposable
+{
+    private readonly CatalogFile _catalog = new();
+
+    public void Dispose() => _catalog.Dispose();
+
+    [Fact]
+    public async Task Every_end_of_a_run_is_announced_once_and_open_runs_are_not()
+    {
+        await using var host = await TestHost.StartAsync(_catalog.ConnectionString);
+        var (completed, _) = await host.PlanTrainingAsync();
+        var (failed, unit) = await host.PlanTrainingAsync();
+        var (cancelled, _) = await host.PlanTrainingAsync();
+        await host.PlanTrainingAsync();
+        await CompleteAsync(host, completed);
+        await host.Runs.FailAsync(unit.Subject, "The disk is full.", CancellationToken.None);
+        await host.Runs.CancelAsync(cancelled.Id, CancellationToken.None);
+
+        await host.Announcer.AnnounceAsync(CancellationToken.None);
+        await host.Announcer.AnnounceAsync(CancellationToken.None);
+
+        Assert.Equal(3, host.Messages.Published.Count);
+        Assert.Contains(new RunEvaluated(completed.Id, "test", 0.9, 0.88, 0.92, 8000, "runs/x/report.html"), host.Messages.Published);
+        Assert.Contains(new RunFailed(failed.Id, "test", "The disk is full."), host.Messages.Published);
+        Assert.Contains(new RunCancelled(cancelled.Id, "test"), host.Messages.Published);
+    }
+
+    [Fact]
+    public async Task What_could_not_be_published_is_announced_the_next_time()
+    {
+        await using var host = await TestHost.StartAsync(_catalog.ConnectionString);
+        var (run, _) = await host.PlanTrainingAsync();
+        await host.Runs.CancelAsync(run.Id, CancellationToken.None);
+        host.Messages.PublishError = new InvalidOperationException("The broker is away.");
+        await Assert.ThrowsAsync<InvalidOperationException>(() => host.Announcer.AnnounceAsync(CancellationToken.None));
+        Assert.Null((await host.ReadAsync(run)).AnnouncedAt);
+        host.Messages.PublishError = null;
+
+        await host.Watchdog.LookAsync(CancellationToken.None);
+
+        Assert.Equal([new RunCancelled(run.Id, "test")], host.Messages.Published);
+        Assert.NotNull((await host.ReadAsync(run)).AnnouncedAt);
+    }
+
+    private static async Task CompleteAsync(TestHost host, Run run)
+    {
+        await using var context = await host.Contexts.CreateDbContextAsync();
+        Assert.True(await host.Runs.MoveAsync(context, run.Id, RunState.Training, RunState.Completed, CancellationToken.None));
+        context.Evaluations.Add(new Evaluation
+        {
+            RunId = run.Id,
+            TestImages = 8000,
+            TestAccuracy = 0.9,
+            TestAccuracyLow = 0.88,
+            TestAccuracyHigh = 0.92,
+            TestLoss = 0.3,
+            TopK = 5,
+            TopKAccuracy = 0.99,
+            MacroF1 = 0.9,
+            ConfusionMatrix = "[]",
+            HeadSha256 = "h",
+            Report = new StoredFile("runs/x/report.html", 1, "r"),
+            CreatedAt = DateTime.UtcNow,
+        });
+        await context.SaveChangesAsync();
+    }
+}
