@@ -21,7 +21,7 @@ internal sealed partial class FeaturePlanner(
     ILogger<FeaturePlanner> logger)
 {
     /// <summary>Counts up when extraction gives other features for the same inputs.</summary>
-    private const int ExtractorVersion = 1;
+    private const int ExtractorVersion = 2;
     private const int NativeSize = 96;
 
     /// <summary>Plans the feature set that a run needs.</summary>

@@ -60,17 +60,27 @@ internal sealed class DenseNetBackbone : IBackbone
 
     public Device Device { get; }
 
-    public IBackbone ConvertTo(Precision precision, Device device) => new DenseNetBackbone(_architecture, _weights, precision, device);
+    public IBackbone ConvertTo(Precision precision, Device device) => ForExtraction(_architecture, _weights, precision, device);
 
-    public Tensor Features(Tensor images)
+    /// <summary>The fastest way to compute features: compiled kernels where the processor has what they need, else LibTorch.</summary>
+    public static IBackbone ForExtraction(DenseNetArchitecture architecture, BackboneWeights weights, Precision precision, Device device) =>
+        device.type == DeviceType.CPU && CompiledDenseNet.IsSupported(precision)
+            ? new CompiledBackbone(architecture, weights, precision)
+            : new DenseNetBackbone(architecture, weights, precision, device);
+
+    public static void Check(Tensor images, IBackbone backbone)
     {
         ArgumentNullException.ThrowIfNull(images);
         var shape = images.shape;
-        if (images.dtype != ScalarType.Byte || shape is not [_, _, _, 3] || Math.Min(shape[1], shape[2]) < SmallestInput)
+        if (images.dtype != ScalarType.Byte || shape is not [_, _, _, 3] || Math.Min(shape[1], shape[2]) < backbone.SmallestInput)
         {
-            throw new ArgumentException($"{Name} takes uint8 images [n, height, width, 3] of at least {SmallestInput} px, not {images.dtype} [{string.Join(", ", shape)}].", nameof(images));
+            throw new ArgumentException($"{backbone.Name} takes uint8 images [n, height, width, 3] of at least {backbone.SmallestInput} px, not {images.dtype} [{string.Join(", ", shape)}].", nameof(images));
         }
+    }
 
+    public Tensor Features(Tensor images)
+    {
+        Check(images, this);
         using var withoutGradients = no_grad();
         using var scope = NewDisposeScope();
         var pixels = images.to(Device).to(ScalarType.Float32).div_(255).sub_(_mean).div_(_std);
