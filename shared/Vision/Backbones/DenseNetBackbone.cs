@@ -5,18 +5,16 @@ using static TorchSharp.torch;
 namespace Distributed.Vision;
 
 /// <summary>A DenseNet as a backbone, computed layer by layer with LibTorch's own operators.</summary>
-internal sealed class DenseNetBackbone : IBackbone
+internal sealed class DenseNetBackbone : IDenseNetBackbone
 {
-    private readonly DenseNetArchitecture _architecture;
-    private readonly BackboneWeights _weights;
     private readonly DenseNet _network;
     private readonly Tensor _mean;
     private readonly Tensor _std;
 
     public DenseNetBackbone(DenseNetArchitecture architecture, BackboneWeights weights, Precision precision, Device device)
     {
-        _architecture = architecture;
-        _weights = weights;
+        Architecture = architecture;
+        Weights = weights;
         Precision = precision;
         Device = device;
         _network = new DenseNet(architecture);
@@ -44,23 +42,27 @@ internal sealed class DenseNetBackbone : IBackbone
         _std = PerChannel(weights.Preprocessing.Std);
     }
 
-    public string Name => _architecture.Name;
+    public DenseNetArchitecture Architecture { get; }
 
-    public string Sha256 => _weights.Sha256;
+    public BackboneWeights Weights { get; }
 
-    public string Origin => $"{_architecture.Title}, {_weights.Origin}";
+    public string Name => Architecture.Name;
 
-    public int FeatureSize => _architecture.FeatureSize;
+    public string Sha256 => Weights.Sha256;
+
+    public string Origin => $"{Architecture.Title}, {Weights.Origin}";
+
+    public int FeatureSize => Architecture.FeatureSize;
 
     public int SmallestInput => DenseNetArchitecture.SmallestInput;
 
-    public Preprocessing Preprocessing => _weights.Preprocessing;
+    public Preprocessing Preprocessing => Weights.Preprocessing;
 
     public Precision Precision { get; }
 
     public Device Device { get; }
 
-    public IBackbone ConvertTo(Precision precision, Device device) => ForExtraction(_architecture, _weights, precision, device);
+    public IBackbone ConvertTo(Precision precision, Device device) => ForExtraction(Architecture, Weights, precision, device);
 
     /// <summary>The fastest way to compute features: compiled kernels where the processor has what they need, else LibTorch.</summary>
     public static IBackbone ForExtraction(DenseNetArchitecture architecture, BackboneWeights weights, Precision precision, Device device) =>

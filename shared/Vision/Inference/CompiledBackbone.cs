@@ -4,37 +4,39 @@ using static TorchSharp.torch;
 namespace Distributed.Vision;
 
 /// <summary>A DenseNet as a backbone, computed by <see cref="CompiledDenseNet"/> on the CPU.</summary>
-internal sealed class CompiledBackbone : IBackbone
+internal sealed class CompiledBackbone : IDenseNetBackbone
 {
-    private readonly DenseNetArchitecture _architecture;
-    private readonly BackboneWeights _weights;
     private readonly CompiledDenseNet _network;
 
     public CompiledBackbone(DenseNetArchitecture architecture, BackboneWeights weights, Precision precision)
     {
-        _architecture = architecture;
-        _weights = weights;
+        Architecture = architecture;
+        Weights = weights;
         Precision = precision;
         _network = new CompiledDenseNet(architecture, weights, precision == Precision.Bf16);
     }
 
-    public string Name => _architecture.Name;
+    public DenseNetArchitecture Architecture { get; }
 
-    public string Sha256 => _weights.Sha256;
+    public BackboneWeights Weights { get; }
 
-    public string Origin => $"{_architecture.Title}, {_weights.Origin}";
+    public string Name => Architecture.Name;
 
-    public int FeatureSize => _architecture.FeatureSize;
+    public string Sha256 => Weights.Sha256;
+
+    public string Origin => $"{Architecture.Title}, {Weights.Origin}";
+
+    public int FeatureSize => Architecture.FeatureSize;
 
     public int SmallestInput => DenseNetArchitecture.SmallestInput;
 
-    public Preprocessing Preprocessing => _weights.Preprocessing;
+    public Preprocessing Preprocessing => Weights.Preprocessing;
 
     public Precision Precision { get; }
 
     public Device Device => CPU;
 
-    public IBackbone ConvertTo(Precision precision, Device device) => DenseNetBackbone.ForExtraction(_architecture, _weights, precision, device);
+    public IBackbone ConvertTo(Precision precision, Device device) => DenseNetBackbone.ForExtraction(Architecture, Weights, precision, device);
 
     public unsafe Tensor Features(Tensor images)
     {
