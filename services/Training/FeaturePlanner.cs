@@ -21,7 +21,7 @@ internal sealed partial class FeaturePlanner(
     ILogger<FeaturePlanner> logger)
 {
     /// <summary>Counts up when extraction gives other features for the same inputs.</summary>
-    private const int ExtractorVersion = 1;
+    private const int ExtractorVersion = 2;
     private const int NativeSize = 96;
 
     /// <summary>Plans the feature set that a run needs.</summary>
@@ -29,16 +29,17 @@ internal sealed partial class FeaturePlanner(
     {
         var fit = specification.Fit.ToString().ToLowerInvariant();
         var preprocessing = $"size={specification.InputSize};fit={fit};filter={ImageFitting.Filter};{backbone.Preprocessing.Description}";
-        var precision = specification.Precision switch
+        var usualBatch = FeatureExtractor.DefaultBatchSizeFor(specification.InputSize);
+        var (precision, batchSize) = specification.Precision switch
         {
-            ExtractionPrecision.Fp32 => Precision.Fp32,
-            ExtractionPrecision.Bf16 => Precision.Bf16,
-            _ => await FindPrecisionAsync(manifest.Sha256, backbone.Sha256, preprocessing, cancellationToken)
-                ?? await MeasurePrecisionAsync(backbone, specification.InputSize, cancellationToken),
+            ExtractionPrecision.Fp32 => (Precision.Fp32, usualBatch),
+            ExtractionPrecision.Bf16 => (Precision.Bf16, usualBatch),
+            _ => await FindChoiceAsync(manifest.Sha256, backbone.Sha256, preprocessing, cancellationToken)
+                ?? await MeasureAsync(backbone, specification.InputSize, cancellationToken),
         };
         var name = precision.ToString().ToLowerInvariant();
         var images = manifest.Images.Count;
-        var shardSize = ChooseShardSize(specification.InputSize);
+        var shardSize = ChooseShardSize(specification.InputSize, batchSize);
         return new FeatureSet
         {
             Key = ContentKey.Of("features", manifest.Sha256, backbone.Sha256, preprocessing, name, $"{ExtractorVersion}"),
@@ -49,7 +50,7 @@ internal sealed partial class FeaturePlanner(
             Precision = name,
             ExtractorVersion = ExtractorVersion,
             InputSize = specification.InputSize,
-            BatchSize = FeatureExtractor.DefaultBatchSize,
+            BatchSize = batchSize,
             ImageCount = images,
             FeatureSize = backbone.FeatureSize,
             ShardSize = shardSize,
@@ -59,13 +60,13 @@ internal sealed partial class FeaturePlanner(
     }
 
     /// <summary>Whole batches, so that shards of any size give the same bits.</summary>
-    private int ChooseShardSize(int inputSize)
+    private int ChooseShardSize(int inputSize, int batchSize)
     {
         var images = options.Value.ShardImages * NativeSize * NativeSize / (inputSize * inputSize);
-        return Math.Max(1, images / FeatureExtractor.DefaultBatchSize) * FeatureExtractor.DefaultBatchSize;
+        return Math.Max(1, images / batchSize) * batchSize;
     }
 
-    private async Task<Precision?> FindPrecisionAsync(string datasetSha256, string backboneSha256, string preprocessing, CancellationToken cancellationToken)
+    private async Task<(Precision Precision, int BatchSize)?> FindChoiceAsync(string datasetSha256, string backboneSha256, string preprocessing, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var known = await context.FeatureSets.AsNoTracking()
@@ -75,12 +76,12 @@ internal sealed partial class FeaturePlanner(
                 && set.ExtractorVersion == ExtractorVersion)
             .OrderByDescending(set => set.CompletedAt != null)
             .ThenBy(set => set.CreatedAt)
-            .Select(set => set.Precision)
+            .Select(set => new { set.Precision, set.BatchSize })
             .FirstOrDefaultAsync(cancellationToken);
-        return known is null ? null : Enum.Parse<Precision>(known, ignoreCase: true);
+        return known is null ? null : (Enum.Parse<Precision>(known.Precision, ignoreCase: true), known.BatchSize);
     }
 
-    private async Task<Precision> MeasurePrecisionAsync(IBackbone backbone, int size, CancellationToken cancellationToken)
+    private async Task<(Precision Precision, int BatchSize)> MeasureAsync(IBackbone backbone, int size, CancellationToken cancellationToken)
     {
         var description = TorchEnvironment.Describe(device.Device);
         var key = ContentKey.Of("precision", description.Processor, $"{description.Threads}", description.Device, description.LibTorch, backbone.Name, $"{size}", $"{ExtractorVersion}");
@@ -90,7 +91,7 @@ internal sealed partial class FeaturePlanner(
             var measured = await tensors.RunAsync(
                 token => PrecisionTrial.Choose(backbone, size, device.Device, cancellationToken: token),
                 cancellationToken);
-            LogMeasured(measured.Precision, measured.Fp32ImagesPerSecond, measured.Bf16ImagesPerSecond);
+            LogMeasured(measured.Precision, measured.BatchSize, measured.Fp32ImagesPerSecond, measured.Bf16ImagesPerSecond);
             try
             {
                 await volume.WriteAsync($"calibration/precision-{key}.json", (stream, token) => JsonSerializer.SerializeAsync(stream, measured, cancellationToken: token), cancellationToken);
@@ -101,9 +102,10 @@ internal sealed partial class FeaturePlanner(
             }
         }
 
-        return JsonSerializer.Deserialize<PrecisionChoice>(await File.ReadAllBytesAsync(path, cancellationToken))!.Precision;
+        var choice = JsonSerializer.Deserialize<PrecisionChoice>(await File.ReadAllBytesAsync(path, cancellationToken))!;
+        return (choice.Precision, choice.BatchSize);
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Features are computed in {Precision}: fp32 {Fp32:F0} images/s, bf16 {Bf16:F0} images/s on this machine")]
-    private partial void LogMeasured(Precision precision, double fp32, double bf16);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Features are computed in {Precision}, {BatchSize} images at a time: fp32 {Fp32:F0} images/s, bf16 {Bf16:F0} images/s on this machine")]
+    private partial void LogMeasured(Precision precision, int batchSize, double fp32, double bf16);
 }

@@ -130,11 +130,20 @@ public sealed class BackboneTests
     public void The_precision_trial_measures_both()
     {
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
-        var choice = PrecisionTrial.Choose(backbone, 32, torch.CPU, batchSize: 4);
+        var choice = PrecisionTrial.Choose(backbone, 32, torch.CPU, [4, 2]);
 
+        Assert.Contains(choice.BatchSize, new[] { 2, 4 });
         Assert.True(choice.Fp32ImagesPerSecond > 0 && choice.Bf16ImagesPerSecond > 0);
         Assert.Equal(choice.Bf16ImagesPerSecond > 1.1 * choice.Fp32ImagesPerSecond, choice.Precision == Precision.Bf16);
     }
+
+    [Theory]
+    [InlineData(32, 128)]
+    [InlineData(96, 64)]
+    [InlineData(128, 32)]
+    [InlineData(224, 16)]
+    [InlineData(1024, 16)]
+    public void The_usual_batch_is_smaller_for_larger_images(int size, int batch) => Assert.Equal(batch, FeatureExtractor.DefaultBatchSizeFor(size));
 
     private static float[] Extract(IBackbone backbone, Precision precision, int size, int count)
     {

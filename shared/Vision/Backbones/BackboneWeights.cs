@@ -136,6 +136,9 @@ internal sealed partial class BackboneWeights
         }
     }
 
+    /// <summary>The elements of one tensor, row-major. The caller knows that it is there: see <see cref="CopyTo"/>.</summary>
+    public float[] Values(string name) => _tensors[name].ToSingles();
+
     private static IEnumerable<KeyValuePair<string, torch.Tensor>> Targets(DenseNet network) =>
         network.state_dict().Where(pair => CanonicalName(pair.Key) is not null).OrderBy(pair => pair.Key, StringComparer.Ordinal);
 

@@ -5,18 +5,16 @@ using static TorchSharp.torch;
 namespace Distributed.Vision;
 
 /// <summary>A DenseNet as a backbone, computed layer by layer with LibTorch's own operators.</summary>
-internal sealed class DenseNetBackbone : IBackbone
+internal sealed class DenseNetBackbone : IDenseNetBackbone
 {
-    private readonly DenseNetArchitecture _architecture;
-    private readonly BackboneWeights _weights;
     private readonly DenseNet _network;
     private readonly Tensor _mean;
     private readonly Tensor _std;
 
     public DenseNetBackbone(DenseNetArchitecture architecture, BackboneWeights weights, Precision precision, Device device)
     {
-        _architecture = architecture;
-        _weights = weights;
+        Architecture = architecture;
+        Weights = weights;
         Precision = precision;
         Device = device;
         _network = new DenseNet(architecture);
@@ -44,33 +42,47 @@ internal sealed class DenseNetBackbone : IBackbone
         _std = PerChannel(weights.Preprocessing.Std);
     }
 
-    public string Name => _architecture.Name;
+    public DenseNetArchitecture Architecture { get; }
 
-    public string Sha256 => _weights.Sha256;
+    public BackboneWeights Weights { get; }
 
-    public string Origin => $"{_architecture.Title}, {_weights.Origin}";
+    public string Name => Architecture.Name;
 
-    public int FeatureSize => _architecture.FeatureSize;
+    public string Sha256 => Weights.Sha256;
+
+    public string Origin => $"{Architecture.Title}, {Weights.Origin}";
+
+    public int FeatureSize => Architecture.FeatureSize;
 
     public int SmallestInput => DenseNetArchitecture.SmallestInput;
 
-    public Preprocessing Preprocessing => _weights.Preprocessing;
+    public Preprocessing Preprocessing => Weights.Preprocessing;
 
     public Precision Precision { get; }
 
     public Device Device { get; }
 
-    public IBackbone ConvertTo(Precision precision, Device device) => new DenseNetBackbone(_architecture, _weights, precision, device);
+    public IBackbone ConvertTo(Precision precision, Device device) => ForExtraction(Architecture, Weights, precision, device);
 
-    public Tensor Features(Tensor images)
+    /// <summary>The fastest way to compute features: compiled kernels where the processor has what they need, else LibTorch.</summary>
+    public static IBackbone ForExtraction(DenseNetArchitecture architecture, BackboneWeights weights, Precision precision, Device device) =>
+        device.type == DeviceType.CPU && CompiledDenseNet.IsSupported(precision)
+            ? new CompiledBackbone(architecture, weights, precision)
+            : new DenseNetBackbone(architecture, weights, precision, device);
+
+    public static void Check(Tensor images, IBackbone backbone)
     {
         ArgumentNullException.ThrowIfNull(images);
         var shape = images.shape;
-        if (images.dtype != ScalarType.Byte || shape is not [_, _, _, 3] || Math.Min(shape[1], shape[2]) < SmallestInput)
+        if (images.dtype != ScalarType.Byte || shape is not [_, _, _, 3] || Math.Min(shape[1], shape[2]) < backbone.SmallestInput)
         {
-            throw new ArgumentException($"{Name} takes uint8 images [n, height, width, 3] of at least {SmallestInput} px, not {images.dtype} [{string.Join(", ", shape)}].", nameof(images));
+            throw new ArgumentException($"{backbone.Name} takes uint8 images [n, height, width, 3] of at least {backbone.SmallestInput} px, not {images.dtype} [{string.Join(", ", shape)}].", nameof(images));
         }
+    }
 
+    public Tensor Features(Tensor images)
+    {
+        Check(images, this);
         using var withoutGradients = no_grad();
         using var scope = NewDisposeScope();
         var pixels = images.to(Device).to(ScalarType.Float32).div_(255).sub_(_mean).div_(_std);

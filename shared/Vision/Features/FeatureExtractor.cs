@@ -10,8 +10,7 @@ namespace Distributed.Vision;
 /// <remarks>Not for several threads at once; see <see cref="IBackbone"/>.</remarks>
 public sealed class FeatureExtractor : IDisposable
 {
-    /// <summary>Images that are computed together where nothing else is known to be better.</summary>
-    public const int DefaultBatchSize = 32;
+    private const int SmallestDefault = 16, LargestDefault = 128, NativeSize = 96;
 
     private readonly IBackbone _backbone;
 
@@ -20,12 +19,26 @@ public sealed class FeatureExtractor : IDisposable
     /// <param name="precision">Arithmetic; it changes features in their third digit.</param>
     /// <param name="device">Where to compute.</param>
     /// <param name="batchSize">Images that are computed together, at least 1.</param>
-    public FeatureExtractor(IBackbone backbone, Precision precision, torch.Device device, int batchSize = DefaultBatchSize)
+    public FeatureExtractor(IBackbone backbone, Precision precision, torch.Device device, int batchSize = 32)
     {
         ArgumentNullException.ThrowIfNull(backbone);
         ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
         BatchSize = batchSize;
         _backbone = backbone.ConvertTo(precision, device);
+    }
+
+    /// <summary>Images to compute together where nothing was measured: 64 at 96 px, fewer of larger ones, a power of two.</summary>
+    /// <param name="size">Height and width of the images, pixels.</param>
+    public static int DefaultBatchSizeFor(int size)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
+        var batch = LargestDefault;
+        while (batch > SmallestDefault && (long)batch * size * size > 64L * NativeSize * NativeSize)
+        {
+            batch /= 2;
+        }
+
+        return batch;
     }
 
     /// <summary>Images that are computed together.</summary>

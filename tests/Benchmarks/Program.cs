@@ -1,0 +1,54 @@
+using System.Text.Json;
+using Distributed.Benchmarks;
+
+// dotnet run -c Release --project tests/Benchmarks -- [NAME…] [--json FILE]
+IBenchmark[] benchmarks =
+[
+    new ExtractionBenchmark("extract-96", 96, "best"),
+    new ExtractionBenchmark("extract-96-fp32", 96, "fp32"),
+    new ExtractionBenchmark("extract-224", 224, "best"),
+    new PlainNetworkBenchmark(),
+    new MemoryBenchmark(),
+    new DecodeBenchmark(),
+];
+
+if (args is [Contestant.Verb, ..])
+{
+    // This very program, started by itself as one side of a comparison.
+    Contestants.Serve(args[1..]);
+    return 0;
+}
+
+var jsonAt = Array.IndexOf(args, "--json");
+var json = jsonAt >= 0 && jsonAt + 1 < args.Length ? args[jsonAt + 1] : null;
+var names = args.Where((_, i) => jsonAt < 0 || (i != jsonAt && i != jsonAt + 1)).ToList();
+var unknown = names.Except(benchmarks.Select(benchmark => benchmark.Name)).ToList();
+if (unknown.Count > 0 || (jsonAt >= 0 && json is null))
+{
+    await Console.Error.WriteLineAsync($"usage: [NAME…] [--json FILE], where NAME is one of {string.Join(", ", benchmarks.Select(benchmark => benchmark.Name))}");
+    return 1;
+}
+
+using var stop = new CancellationTokenSource();
+Console.CancelKeyPress += (_, press) =>
+{
+    press.Cancel = true;
+    stop.Cancel();
+};
+Console.WriteLine(FigureTable.Heading);
+var figures = new List<Figure>();
+foreach (var benchmark in benchmarks.Where(benchmark => names.Count == 0 || names.Contains(benchmark.Name)))
+{
+    foreach (var figure in await benchmark.RunAsync(stop.Token))
+    {
+        figures.Add(figure);
+        Console.WriteLine(FigureTable.Line(figure));
+    }
+}
+
+if (json is not null)
+{
+    await File.WriteAllTextAsync(json, JsonSerializer.Serialize(figures, FigureTable.Json), stop.Token);
+}
+
+return 0;
