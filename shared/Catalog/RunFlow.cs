@@ -194,6 +194,50 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
         }, cancellationToken);
     }
 
+    /// <summary>
+    /// Looks again what follows from all that open runs wait for: a worker may have died between the commit of the last unit
+    /// and its look, and where no broker redelivers its message, nobody else would.
+    /// </summary>
+    /// <returns>Subjects that may have new units.</returns>
+    public async Task<IReadOnlyList<string>> CatchUpAsync(CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var downloads = await context.Downloads
+            .Where(download => download.CompletedAt != null && context.RunDependencies.Any(d => d.Subject == download.Key
+                && context.Runs.Any(run => run.Id == d.RunId && run.State == RunState.Ingesting && run.IngestionKey == null)))
+            .Select(download => download.Key)
+            .ToListAsync(cancellationToken);
+        var ingestions = await context.Runs
+            .Where(run => run.State == RunState.Ingesting && run.IngestionKey != null)
+            .Select(run => run.IngestionKey!)
+            .Distinct()
+            .ToListAsync(cancellationToken);
+        var featureSets = await context.Runs
+            .Where(run => run.State == RunState.Extracting && run.FeatureSetKey != null)
+            .Select(run => run.FeatureSetKey!)
+            .Distinct()
+            .ToListAsync(cancellationToken);
+
+        var subjects = new List<string>();
+        foreach (var download in downloads)
+        {
+            subjects.AddRange(await DownloadCompletedAsync(download, cancellationToken));
+        }
+
+        foreach (var ingestion in ingestions)
+        {
+            subjects.AddRange(await PartPackedAsync(ingestion, cancellationToken));
+            subjects.AddRange(await DatasetIngestedAsync(ingestion, cancellationToken));
+        }
+
+        foreach (var featureSet in featureSets)
+        {
+            subjects.AddRange(await ShardExtractedAsync(featureSet, cancellationToken));
+        }
+
+        return subjects;
+    }
+
     /// <summary>Cancels a run.</summary>
     /// <returns>False when it is unknown or final already.</returns>
     public async Task<bool> CancelAsync(Guid runId, CancellationToken cancellationToken)

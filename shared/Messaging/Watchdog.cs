@@ -7,11 +7,12 @@ namespace Distributed.Messaging;
 
 /// <summary>
 /// Sends again what may have been lost: the message of a unit whose lease has lapsed, of one that was never sent, and of
-/// one that was sent but not started while its queue is empty. The fence makes a message too many harmless.
+/// one that was sent but not started while its queue is empty; and looks again what follows from what is done. The fence makes a message too many harmless.
 /// </summary>
 public sealed partial class Watchdog(
     IDbContextFactory<CatalogContext> contexts,
     CatalogMigration catalog,
+    RunFlow runs,
     UnitDispatcher dispatcher,
     RunAnnouncer announcer,
     IQueueInspector queues,
@@ -26,6 +27,7 @@ public sealed partial class Watchdog(
     public async Task LookAsync(CancellationToken cancellationToken)
     {
         await announcer.AnnounceAsync(cancellationToken);
+        await dispatcher.SendAsync(await runs.CatchUpAsync(cancellationToken), again: false, cancellationToken);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var throttle = options.Lease.TotalSeconds;
         var needed = context.WorkUnits.AsNoTracking().Where(unit => context.RunDependencies.Any(dependency =>

@@ -219,6 +219,28 @@ public abstract class RunFlowTests(TestCatalog catalog)
     }
 
     [Fact]
+    public async Task A_run_whose_last_shard_was_committed_by_a_worker_that_died_is_found_and_moved_on()
+    {
+        var run = await catalog.SubmitAsync(RunState.Extracting);
+        var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2, run);
+        await using (var context = await catalog.Contexts.CreateDbContextAsync())
+        {
+            await context.Runs.Where(row => row.Id == run.Id).ExecuteUpdateAsync(row => row.SetProperty(r => r.FeatureSetKey, set));
+        }
+
+        await catalog.FinishAsync(new UnitKey(UnitKind.ExtractFeatures, set, 0));
+        await Runs.CatchUpAsync(None);
+        Assert.Equal(RunState.Extracting, (await catalog.ReadAsync(run)).State);
+
+        await catalog.FinishAsync(new UnitKey(UnitKind.ExtractFeatures, set, 1));
+        var subjects = await Runs.CatchUpAsync(None);
+
+        Assert.Contains(UnitKey.SubjectOf(run.Id), subjects);
+        Assert.Equal(RunState.Training, (await catalog.ReadAsync(run)).State);
+        Assert.Equal([0], await catalog.StepsAsync(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id)));
+    }
+
+    [Fact]
     public async Task The_last_two_parts_ending_together_plan_one_completion()
     {
         for (var race = 0; race < catalog.Races; race++)
