@@ -17,6 +17,22 @@ internal sealed class ExtractionBenchmark(string name, int size, string precisio
     }
 }
 
+/// <summary>The same on one core, by processor time: for machines that are shared.</summary>
+internal sealed class CoreBenchmark(string name, int size, string precision) : IBenchmark
+{
+    private const int Rounds = 5;
+
+    public string Name => name;
+
+    public async Task<IReadOnlyList<Figure>> RunAsync(CancellationToken cancellationToken)
+    {
+        using var ours = await Contestant.StartAsync(["extract-core", precision, $"{size}"], cancellationToken);
+        using var onnx = await Contestant.StartAsync(["onnx-core", $"{size}"], cancellationToken);
+        var measured = await Contestant.CompeteAsync([ours, onnx], Rounds, cancellationToken);
+        return [Figure.Of(name, "images/s", measured[0], measured[1])];
+    }
+}
+
 /// <summary>Features in the best precision, against the same network computed operator by operator.</summary>
 internal sealed class PlainNetworkBenchmark : IBenchmark
 {

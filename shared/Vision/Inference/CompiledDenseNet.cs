@@ -74,7 +74,7 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
 
     /// <summary>Whether this processor and operating system can run it.</summary>
     public static bool IsSupported(Precision precision) =>
-        OperatingSystem.IsLinux() && Avx512F.X64.IsSupported && Avx512BW.IsSupported && (precision == Precision.Fp32 || HasBfloat16());
+        OperatingSystem.IsLinux() && Avx512F.X64.IsSupported && Avx512BW.IsSupported && (precision == Precision.Fp32 || HasBfloat16()) && ExecutableCode.IsAllowed;
 
     /// <summary>Computes features.</summary>
     /// <param name="images">uint8 [count, height, width, 3].</param>
@@ -241,7 +241,7 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
                 // An odd number of cache lines, so that the pixels of a tile do not compete for the same places in the cache.
                 var scratchStride = (Math.Max(channels, block > 0 ? entered * 2 : 0) * bytes) + 64;
                 var paddedRow = (mapWidth + 2) * network.Bottleneck * bytes;
-                var chunk = Math.Clamp(CompiledDenseNet.BlockBytes / (mapHeight * mapWidth * pixelBytes), 1, GroupImages);
+                var chunk = Math.Clamp(CompiledDenseNet.BlockBytes / checked(mapHeight * mapWidth * pixelBytes), 1, GroupImages);
                 Blocks[block] = new BlockPlan(
                     grid,
                     channels,
@@ -261,7 +261,7 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
             InputBytes = ((height + 6) * InputRowBytes) + 64;
             StemBytes = ((Stem.Height + 2) * StemRowBytes) + 64;
             PaddedBytes = [.. Blocks.Select(block => (block.Grid.Height + 2) * (block.Grid.Width + 2) * network.Bottleneck * bytes)];
-            BlockBytes = [.. Blocks.Select(block => block.Grid.Height * block.Grid.Width * block.Channels * bytes)];
+            BlockBytes = [.. Blocks.Select(block => checked(block.Grid.Height * block.Grid.Width * block.Channels * bytes))];
             ScratchBytes = Blocks.Max(block => block.ScratchStride) * most;
 
             ConvolutionKernel[] Kernels(TileGrid grid, int unroll, int segments, int segmentStride, bool bias, int inputRow, int inputColumn, int outputRow, int outputColumn) =>
@@ -359,7 +359,6 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
             var size = network.Architecture.FeatureSize;
             for (var i = 0; i < count; i++)
             {
-                // The buffer is aligned for vectors; the result need not be.
                 Elementwise.NormalizeReluMean(
                     _bf16, Image(last, i), grid.Height * grid.Width, features + ((long)i * size), network._last.Scale, network._last.Shift, size);
             }

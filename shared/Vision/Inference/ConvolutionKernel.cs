@@ -28,7 +28,7 @@ internal sealed unsafe class ConvolutionKernel : IDisposable
     public ConvolutionKernel(KernelShape shape)
     {
         _code = new ExecutableCode(Assemble(shape));
-        // It runs for a microsecond at most, so it can do without telling the garbage collector.
+        // It runs for a microsecond or a few, so it can do without telling the garbage collector.
         _function = (delegate* unmanaged[SuppressGCTransition]<byte*, byte*, byte*, float*, nint, void>)_code.Address;
     }
 

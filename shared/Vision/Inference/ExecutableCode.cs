@@ -9,6 +9,20 @@ internal sealed partial class ExecutableCode : SafeHandle
     private const int Read = 1, Write = 2, Execute = 4;
     private const int Private = 2, Anonymous = 0x20;
 
+    private static readonly Lazy<bool> Allowed = new(() =>
+    {
+        try
+        {
+            const byte ret = 0xC3;
+            using var code = new ExecutableCode([ret]);
+            return true;
+        }
+        catch (Win32Exception)
+        {
+            return false;
+        }
+    });
+
     private readonly nuint _length;
 
     public ExecutableCode(ReadOnlySpan<byte> code)
@@ -31,6 +45,9 @@ internal sealed partial class ExecutableCode : SafeHandle
             throw new Win32Exception(Marshal.GetLastPInvokeError());
         }
     }
+
+    /// <summary>Whether the operating system lets this process make code: hardened ones may not.</summary>
+    public static bool IsAllowed => Allowed.Value;
 
     public override bool IsInvalid => handle == -1;
 
