@@ -23,6 +23,7 @@ internal sealed partial class FeaturePlanner(
     /// <summary>Counts up when extraction gives other features for the same inputs.</summary>
     private const int ExtractorVersion = 2;
     private const int NativeSize = 96;
+    private const int ShardGranule = 32;
 
     /// <summary>Plans the feature set that a run needs.</summary>
     public async Task<FeatureSet> PlanAsync(Run run, RunSpecification specification, DatasetManifest manifest, IBackbone backbone, CancellationToken cancellationToken)
@@ -39,7 +40,7 @@ internal sealed partial class FeaturePlanner(
         };
         var name = precision.ToString().ToLowerInvariant();
         var images = manifest.Images.Count;
-        var shardSize = ChooseShardSize(specification.InputSize, batchSize);
+        var shardSize = ChooseShardSize(specification.InputSize);
         return new FeatureSet
         {
             Key = ContentKey.Of("features", manifest.Sha256, backbone.Sha256, preprocessing, name, $"{ExtractorVersion}"),
@@ -60,10 +61,10 @@ internal sealed partial class FeaturePlanner(
     }
 
     /// <summary>Whole batches, so that shards of any size give the same bits.</summary>
-    private int ChooseShardSize(int inputSize, int batchSize)
+    private int ChooseShardSize(int inputSize)
     {
         var images = options.Value.ShardImages * NativeSize * NativeSize / (inputSize * inputSize);
-        return Math.Max(1, images / batchSize) * batchSize;
+        return Math.Max(1, images / ShardGranule) * ShardGranule;
     }
 
     private async Task<(Precision Precision, int BatchSize)?> FindChoiceAsync(string datasetSha256, string backboneSha256, string preprocessing, CancellationToken cancellationToken)

@@ -7,6 +7,8 @@ namespace Distributed.Catalog;
 /// <summary>Brings the catalog to this program's schema at start, waiting for the database where it is not there yet.</summary>
 public sealed partial class CatalogMigration(IDbContextFactory<CatalogContext> contexts, ILogger<CatalogMigration> logger) : BackgroundService
 {
+    private const long MigrationLock = 0x4469_7374_7269_6275;
+
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Completes when the catalog can be used; nobody touches it before.</summary>
@@ -21,7 +23,7 @@ public sealed partial class CatalogMigration(IDbContextFactory<CatalogContext> c
             try
             {
                 await using var context = await contexts.CreateDbContextAsync(stoppingToken);
-                await context.Database.MigrateAsync(stoppingToken);
+                await MigrateAsync(context, stoppingToken);
                 _ready.TrySetResult();
                 return;
             }
@@ -38,6 +40,22 @@ public sealed partial class CatalogMigration(IDbContextFactory<CatalogContext> c
             await Task.Delay(wait, stoppingToken);
             wait = TimeSpan.FromSeconds(Math.Min(5, wait.TotalSeconds * 2));
         }
+    }
+
+    private static async Task MigrateAsync(CatalogContext context, CancellationToken cancellationToken)
+    {
+        if (!context.Database.IsNpgsql())
+        {
+            await context.Database.MigrateAsync(cancellationToken);
+            return;
+        }
+
+        // EF's own lock on Postgres ends with each migration's transaction, so hosts that start together would run the next one
+        // twice. This one is the connection's, and ends with it at the latest.
+        await context.Database.OpenConnectionAsync(cancellationToken);
+        await context.Database.ExecuteSqlAsync($"select pg_advisory_lock({MigrationLock})", cancellationToken);
+        await context.Database.MigrateAsync(cancellationToken);
+        await context.Database.ExecuteSqlAsync($"select pg_advisory_unlock({MigrationLock})", cancellationToken);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The catalog's database cannot be reached; next try in {Seconds} s")]

@@ -53,6 +53,12 @@ internal sealed class TestHost : IAsyncDisposable
 
     public IBus Bus => Services.GetRequiredService<IBus>();
 
+    public async Task<int> CountEpochsAsync(Guid runId)
+    {
+        await using var context = await Contexts.CreateDbContextAsync();
+        return await context.EpochMetrics.CountAsync(metric => metric.RunId == runId);
+    }
+
     public IDbContextFactory<CatalogContext> Contexts => Services.GetRequiredService<IDbContextFactory<CatalogContext>>();
 
     public UnitLedger Ledger => Services.GetRequiredService<UnitLedger>();
