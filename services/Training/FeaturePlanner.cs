@@ -60,7 +60,7 @@ internal sealed partial class FeaturePlanner(
         };
     }
 
-    /// <summary>Whole batches, so that shards of any size give the same bits.</summary>
+    /// <summary>Independent of the batch, so that a data set is cut alike whichever batch is faster.</summary>
     private int ChooseShardSize(int inputSize)
     {
         var images = options.Value.ShardImages * NativeSize * NativeSize / (inputSize * inputSize);
