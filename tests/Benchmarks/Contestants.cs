@@ -24,6 +24,7 @@ internal static class Contestants
             ["onnx", var size] => Onnx(Parse(size)),
             ["memory", var images] => Memory(Parse(images)),
             ["onnx-memory", var images] => OnnxMemory(Parse(images)),
+            ["penalty-path", var folder] => PenaltyPathBenchmark.Path(folder),
             ["decode", var folder] => DecodeBenchmark.Decode(folder),
             _ => throw new ArgumentException($"There is no contestant '{string.Join(' ', arguments)}'."),
         };

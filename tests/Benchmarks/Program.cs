@@ -13,6 +13,7 @@ IBenchmark[] benchmarks =
     new PlainNetworkBenchmark(),
     new MemoryBenchmark(),
     new DecodeBenchmark(),
+    new PenaltyPathBenchmark(),
 ];
 
 if (args is [Contestant.Verb, ..])

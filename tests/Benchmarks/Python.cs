@@ -28,6 +28,44 @@ internal static class Python
             print(rate(best, 1.5), flush=True)
         """;
 
+    /// <summary>
+    /// scikit-learn's logistic regression along the penalties, warm-started, at the loosest of some tolerances at which no
+    /// objective is farther than 1e-6 from the smallest, or at the tightest of them.
+    /// </summary>
+    public const string LogisticRegression = """
+        import sys, time, warnings, pathlib, numpy, sklearn
+        from sklearn.linear_model import LogisticRegression
+        warnings.simplefilter("ignore")
+        folder = pathlib.Path(sys.argv[1])
+        y = numpy.fromfile(folder / "labels.u8", numpy.uint8).astype(int)
+        x = numpy.fromfile(folder / "features.f32", numpy.float32).reshape(len(y), -1)
+        x, y = x[:4500].astype(float), y[:4500]
+        spread = x.std(0)
+        x = (x - x.mean(0)) / numpy.where(spread == 0, 1, spread)
+        penalties, smallest = (numpy.loadtxt(folder / name) for name in ("penalties.txt", "objectives.txt"))
+        def objective(model, penalty):
+            logits = x @ model.coef_.T + model.intercept_
+            logits -= logits.max(1, keepdims=True)
+            loss = (numpy.log(numpy.exp(logits).sum(1)) - logits[numpy.arange(len(y)), y]).mean()
+            return loss + 0.5 * penalty * (model.coef_ ** 2).sum()
+        for tolerance in (1e-4, 1e-5, 1e-6, 1e-7):
+            model = LogisticRegression(warm_start=True, tol=tolerance, max_iter=100_000)
+            seconds, gap = 0, 0
+            for penalty, best in zip(penalties, smallest):
+                model.C = 1 / (len(y) * penalty)
+                start = time.perf_counter()
+                model.fit(x, y)
+                seconds += time.perf_counter() - start
+                gap = max(gap, objective(model, penalty) / best - 1)
+                if gap > 1e-6 and tolerance > 1e-7:
+                    break
+            else:
+                break
+        print(f"ready scikit-learn {sklearn.__version__}, L-BFGS, tolerance {tolerance:g}, gap {gap:.1e}", flush=True)
+        for _ in sys.stdin:
+            print(seconds, flush=True)
+        """;
+
     /// <summary>PIL: decoding, shorter side to a size with the bicubic filter, centre crop.</summary>
     public const string Pil = """
         import io, sys, time, PIL

@@ -18,17 +18,17 @@ public sealed class HeadTests
     public void Slices_cut_after_every_batch_give_the_bits_of_one_training(string name)
     {
         using var data = Data(20, 8);
-        var options = new HeadTrainingOptions(4, 6, 0.01, 0.001, 0, 3);
-        var start = HeadTrainer.Start(Definition(name), options, data, Classes);
+        var options = new AdamOptions(4, 6, 0.01, 0.001, 0, 3);
+        var start = AdamTrainer.Start(Definition(name), options, data, Classes);
 
-        var whole = HeadTrainer.Train(start, data, () => false);
+        var whole = AdamTrainer.Train(start, data, () => false);
         var epochs = new List<EpochMetrics>();
-        var cut = HeadTrainingState.FromBytes(start.ToBytes());
+        var cut = AdamState.FromBytes(start.ToBytes());
         var slices = 0;
         for (; !cut.Finished; slices++)
         {
-            var outcome = HeadTrainer.Train(cut, data, () => true, epochs.Add);
-            cut = HeadTrainingState.FromBytes(outcome.State.ToBytes());
+            var outcome = AdamTrainer.Train(cut, data, () => true, epochs.Add);
+            cut = AdamState.FromBytes(outcome.State.ToBytes());
         }
 
         Assert.Equal(4 * 4, slices);
@@ -41,15 +41,15 @@ public sealed class HeadTests
     public void Slices_cut_anywhere_give_the_bits_of_one_training()
     {
         using var data = Data(20, 8);
-        var start = HeadTrainer.Start(Mlp, new(3, 3, 0.01, 0, 0, 1), data, Classes);
-        var whole = HeadTrainer.Train(start, data, () => false).State.ToBytes();
+        var start = AdamTrainer.Start(Mlp, new(3, 3, 0.01, 0, 0, 1), data, Classes);
+        var whole = AdamTrainer.Train(start, data, () => false).State.ToBytes();
         Gen.Int[1, 21].Array[1, 5].Sample(lengths =>
         {
             var state = start;
             for (var slice = 0; !state.Finished; slice++)
             {
                 var left = lengths[slice % lengths.Length];
-                state = HeadTrainer.Train(state, data, () => --left == 0).State;
+                state = AdamTrainer.Train(state, data, () => --left == 0).State;
             }
 
             Assert.Equal(whole, state.ToBytes());
@@ -136,8 +136,8 @@ public sealed class HeadTests
     public void Heads_learn_and_the_export_predicts_as_validation_did(string name)
     {
         using var data = Data(200, 60);
-        var start = HeadTrainer.Start(Definition(name), new(25, 16, 0.02, 0, 0, 0), data, Classes);
-        var outcome = HeadTrainer.Train(start, data, () => false);
+        var start = AdamTrainer.Start(Definition(name), new(25, 16, 0.02, 0, 0, 0), data, Classes);
+        var outcome = AdamTrainer.Train(start, data, () => false);
         var head = TrainedHead.Load(outcome.State.ExportBest());
         var features = Matrix(260);
         var validation = new FeatureMatrix(features.Values[(200 * Size)..], 60, Size);
@@ -151,15 +151,15 @@ public sealed class HeadTests
         Assert.Equal(outcome.Epochs.Max(epoch => epoch.ValidationAccuracy), best.ValidationAccuracy);
         var probabilities = head.Probabilities(validation);
         Assert.All(Enumerable.Range(0, 60), row => Assert.Equal(1, probabilities.AsSpan(row * Classes, Classes).ToArray().Sum(), 1e-5f));
-        Assert.Equal(outcome.State.ExportBest(), HeadTrainingState.FromBytes(outcome.State.ToBytes()).ExportBest());
+        Assert.Equal(outcome.State.ExportBest(), AdamState.FromBytes(outcome.State.ToBytes()).ExportBest());
     }
 
     [Fact]
     public void Patience_ends_training_and_keeps_the_best_epoch()
     {
         using var data = Data(40, 20);
-        var start = HeadTrainer.Start(HeadDefinition.Linear, new(500, 8, 0.5, 0, 3, 0), data, Classes);
-        var outcome = HeadTrainer.Train(start, data, () => false);
+        var start = AdamTrainer.Start(HeadDefinition.Linear, new(500, 8, 0.5, 0, 3, 0), data, Classes);
+        var outcome = AdamTrainer.Train(start, data, () => false);
 
         Assert.True(outcome.State.Finished);
         Assert.InRange(outcome.Epochs.Count, 4, 499);
@@ -168,14 +168,14 @@ public sealed class HeadTests
         var best = outcome.Epochs.OrderByDescending(epoch => epoch.ValidationAccuracy).ThenBy(epoch => epoch.ValidationLoss).ThenBy(epoch => epoch.Epoch).First();
         Assert.Equal(best.Epoch, outcome.State.BestEpoch);
         Assert.NotEqual(outcome.State.Parameters, outcome.State.Best);
-        Assert.Empty(HeadTrainer.Train(outcome.State, data, () => false).Epochs);
+        Assert.Empty(AdamTrainer.Train(outcome.State, data, () => false).Epochs);
     }
 
     [Fact]
     public void Without_validation_the_last_epoch_is_the_best()
     {
         using var data = Data(20, 0);
-        var outcome = HeadTrainer.Train(HeadTrainer.Start(HeadDefinition.Linear, new(3, 8, 0.01, 0, 2, 0), data, Classes), data, () => false);
+        var outcome = AdamTrainer.Train(AdamTrainer.Start(HeadDefinition.Linear, new(3, 8, 0.01, 0, 2, 0), data, Classes), data, () => false);
 
         Assert.Equal(3, outcome.Epochs.Count);
         Assert.All(outcome.Epochs, epoch => Assert.Null(epoch.ValidationLoss));
@@ -188,7 +188,7 @@ public sealed class HeadTests
     public void Seeds_and_only_seeds_change_the_bits()
     {
         using var data = Data(20, 8);
-        byte[] Train(int seed) => HeadTrainer.Train(HeadTrainer.Start(Mlp, new(2, 8, 0.01, 0, 0, seed), data, Classes), data, () => false).State.ExportBest();
+        byte[] Train(int seed) => AdamTrainer.Train(AdamTrainer.Start(Mlp, new(2, 8, 0.01, 0, 0, seed), data, Classes), data, () => false).State.ExportBest();
 
         var one = Train(1);
         using (TorchEnvironment.WithThreads(2))
@@ -203,23 +203,23 @@ public sealed class HeadTests
     public void What_cannot_be_trained_is_named()
     {
         using var data = Data(20, 8);
-        var options = HeadTrainingOptions.Default;
+        var options = AdamOptions.Default;
         void Refused(string expected, Func<object> start) => Assert.Contains(expected, Assert.ThrowsAny<ArgumentException>(() => start()).Message, StringComparison.Ordinal);
 
-        Refused("hidden layers", () => HeadTrainer.Start(new(HeadKind.Linear, [3], 0), options, data, Classes));
-        Refused("hidden layers", () => HeadTrainer.Start(new(HeadKind.Mlp, [], 0), options, data, Classes));
-        Refused("hidden sizes", () => HeadTrainer.Start(new(HeadKind.Mlp, [0], 0), options, data, Classes));
-        Refused("dropout 1", () => HeadTrainer.Start(new(HeadKind.Linear, [], 1), options, data, Classes));
-        Refused("learning rate NaN", () => HeadTrainer.Start(HeadDefinition.Linear, options with { LearningRate = double.NaN }, data, Classes));
-        Refused("weight decay -1", () => HeadTrainer.Start(HeadDefinition.Linear, options with { WeightDecay = -1 }, data, Classes));
-        Refused("Epochs", () => HeadTrainer.Start(HeadDefinition.Linear, options with { Epochs = 0 }, data, Classes));
-        Refused("labels run from 0 to 2", () => HeadTrainer.Start(HeadDefinition.Linear, options, data, 2));
+        Refused("hidden layers", () => AdamTrainer.Start(new(HeadKind.Linear, [3], 0), options, data, Classes));
+        Refused("hidden layers", () => AdamTrainer.Start(new(HeadKind.Mlp, [], 0), options, data, Classes));
+        Refused("hidden sizes", () => AdamTrainer.Start(new(HeadKind.Mlp, [0], 0), options, data, Classes));
+        Refused("dropout 1", () => AdamTrainer.Start(new(HeadKind.Linear, [], 1), options, data, Classes));
+        Refused("learning rate NaN", () => AdamTrainer.Start(HeadDefinition.Linear, options with { LearningRate = double.NaN }, data, Classes));
+        Refused("weight decay -1", () => AdamTrainer.Start(HeadDefinition.Linear, options with { WeightDecay = -1 }, data, Classes));
+        Refused("Epochs", () => AdamTrainer.Start(HeadDefinition.Linear, options with { Epochs = 0 }, data, Classes));
+        Refused("labels run from 0 to 2", () => AdamTrainer.Start(HeadDefinition.Linear, options, data, 2));
         Refused("rows", () => FeatureData.Create(new(new float[6], 1, 6), [0], [1], [], CPU));
         Refused("rows to train", () => FeatureData.Create(new(new float[6], 1, 6), [0], [], [], CPU));
         using var broken = FeatureData.Create(new([float.NaN, 1], 2, 1), [0, 1], [0, 1], [], CPU);
-        Assert.Contains("Feature 0", Assert.Throws<HeadTrainingException>(() => HeadTrainer.Start(HeadDefinition.Linear, options, broken, 2)).Message, StringComparison.Ordinal);
-        var start = HeadTrainer.Start(HeadDefinition.Linear, options, data, Classes);
-        Refused("features", () => HeadTrainer.Train(start, broken, () => false));
+        Assert.Contains("Feature 0", Assert.Throws<HeadTrainingException>(() => AdamTrainer.Start(HeadDefinition.Linear, options, broken, 2)).Message, StringComparison.Ordinal);
+        var start = AdamTrainer.Start(HeadDefinition.Linear, options, data, Classes);
+        Refused("features", () => AdamTrainer.Train(start, broken, () => false));
         Assert.Throws<InvalidOperationException>(start.ExportBest);
     }
 
@@ -227,8 +227,8 @@ public sealed class HeadTests
     public void A_learning_rate_that_diverges_is_named()
     {
         using var data = Data(20, 8);
-        var start = HeadTrainer.Start(Mlp, new(50, 8, 1e30, 0, 0, 0), data, Classes);
-        Assert.Contains("1E+30", Assert.Throws<HeadTrainingException>(() => HeadTrainer.Train(start, data, () => false)).Message, StringComparison.Ordinal);
+        var start = AdamTrainer.Start(Mlp, new(50, 8, 1e30, 0, 0, 0), data, Classes);
+        Assert.Contains("1E+30", Assert.Throws<HeadTrainingException>(() => AdamTrainer.Train(start, data, () => false)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -236,9 +236,9 @@ public sealed class HeadTests
     {
         using var data = Data(20, 8);
         using var cancel = new CancellationTokenSource();
-        var start = HeadTrainer.Start(HeadDefinition.Linear, HeadTrainingOptions.Default, data, Classes);
+        var start = AdamTrainer.Start(HeadDefinition.Linear, AdamOptions.Default, data, Classes);
         var before = start.ToBytes();
-        Assert.Throws<OperationCanceledException>(() => HeadTrainer.Train(start, data, () => false, _ => cancel.Cancel(), cancel.Token));
+        Assert.Throws<OperationCanceledException>(() => AdamTrainer.Train(start, data, () => false, _ => cancel.Cancel(), cancel.Token));
         Assert.Equal(before, start.ToBytes());
     }
 
@@ -246,17 +246,17 @@ public sealed class HeadTests
     public void Damaged_checkpoints_give_nothing_but_the_error_of_weights()
     {
         using var data = Data(20, 8);
-        var state = HeadTrainer.Train(HeadTrainer.Start(Mlp, new(1, 8, 0.01, 0, 0, 0), data, Classes), data, () => false).State;
+        var state = AdamTrainer.Train(AdamTrainer.Start(Mlp, new(1, 8, 0.01, 0, 0, 0), data, Classes), data, () => false).State;
         byte[][] files = [state.ToBytes(), state.ExportBest()];
         var emptyBatches = state with { Options = state.Options with { BatchSize = 0 } };
-        Assert.Contains("BatchSize", Assert.Throws<WeightsException>(() => HeadTrainingState.FromBytes(emptyBatches.ToBytes())).Message, StringComparison.Ordinal);
+        Assert.Contains("BatchSize", Assert.Throws<WeightsException>(() => AdamState.FromBytes(emptyBatches.ToBytes())).Message, StringComparison.Ordinal);
         Gen.Select(Gen.Bool, Gen.Int[0, 1800], Gen.Byte).Sample((whole, at, value) =>
         {
             var damaged = (byte[])files[whole ? 0 : 1].Clone();
             damaged[at % damaged.Length] = value;
             try
             {
-                _ = whole ? (object)HeadTrainingState.FromBytes(damaged) : TrainedHead.Load(damaged);
+                _ = whole ? (object)AdamState.FromBytes(damaged) : TrainedHead.Load(damaged);
             }
             catch (WeightsException)
             {
@@ -279,13 +279,13 @@ public sealed class HeadTests
     public void Training_leaves_no_tensors_behind()
     {
         using var data = Data(20, 8);
-        var start = HeadTrainer.Start(Mlp, new(2, 8, 0.01, 0, 0, 0), data, Classes);
-        HeadTrainer.Train(start, data, () => false);
+        var start = AdamTrainer.Start(Mlp, new(2, 8, 0.01, 0, 0, 0), data, Classes);
+        AdamTrainer.Train(start, data, () => false);
         GC.Collect();
         GC.WaitForPendingFinalizers();
         var before = Tensor.TotalCount;
-        var outcome = HeadTrainer.Train(start, data, () => true);
-        TrainedHead.Load(HeadTrainer.Train(outcome.State, data, () => false).State.ExportBest()).Logits(Matrix(5));
+        var outcome = AdamTrainer.Train(start, data, () => true);
+        TrainedHead.Load(AdamTrainer.Train(outcome.State, data, () => false).State.ExportBest()).Logits(Matrix(5));
         Assert.Equal(before, Tensor.TotalCount);
     }
 

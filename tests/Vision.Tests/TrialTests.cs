@@ -18,9 +18,9 @@ public sealed class TrialTests
         var (train, trainLabels) = Read(extractor, folder!, "train");
         var (test, testLabels) = Read(extractor, folder!, "test");
         using var features = FeatureData.Create(train, trainLabels, [.. Enumerable.Range(0, train.Count)], [], torch.CPU);
-        var start = HeadTrainer.Start(HeadDefinition.Linear, new(30, 64, 1e-3, 1e-2, 0, 0), features, 10);
+        var start = AdamTrainer.Start(HeadDefinition.Linear, new(30, 64, 1e-3, 1e-2, 0, 0), features, 10);
 
-        var head = TrainedHead.Load(HeadTrainer.Train(start, features, () => false).State.ExportBest());
+        var head = TrainedHead.Load(AdamTrainer.Train(start, features, () => false).State.ExportBest());
 
         var report = ClassificationMetrics.Compute(head.Logits(test), testLabels, 10, 5);
         TestContext.Current.SendDiagnosticMessage($"Accuracy {report.Accuracy}, top 5 {report.TopKAccuracy.Value}, cross-entropy {report.CrossEntropy}");

@@ -34,9 +34,9 @@ internal sealed class TrainHeadConsumer(
         var outcome = await tensors.RunAsync(
             token =>
             {
-                var state = saved ?? HeadTrainer.Start(Define(specification.Head), Choose(specification), data, classes);
+                var state = saved ?? AdamTrainer.Start(Define(specification.Head), Choose(specification), data, classes);
                 var begun = Stopwatch.GetTimestamp();
-                return HeadTrainer.Train(state, data, () => Stopwatch.GetElapsedTime(begun) >= options.Value.Slice, cancellationToken: token);
+                return AdamTrainer.Train(state, data, () => Stopwatch.GetElapsedTime(begun) >= options.Value.Slice, cancellationToken: token);
             },
             cancellationToken);
         TrainingTelemetry.RecordSlice(outcome.Epochs.Count, Stopwatch.GetElapsedTime(started).TotalSeconds);
@@ -70,7 +70,7 @@ internal sealed class TrainHeadConsumer(
         ? HeadDefinition.Linear
         : new HeadDefinition(HeadKind.Mlp, [.. head.HiddenSizes], head.Dropout);
 
-    private static HeadTrainingOptions Choose(RunSpecification specification) => new(
+    private static AdamOptions Choose(RunSpecification specification) => new(
         specification.Training.Epochs,
         specification.Training.BatchSize,
         specification.Training.LearningRate,
@@ -98,12 +98,12 @@ internal sealed class TrainHeadConsumer(
             (stream, token) => stream.WriteAsync(bytes, token).AsTask(),
             cancellationToken);
 
-    private async Task<HeadTrainingState> ReadStateAsync(Guid runId, int slice, CancellationToken cancellationToken)
+    private async Task<AdamState> ReadStateAsync(Guid runId, int slice, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var checkpoint = await context.Checkpoints.AsNoTracking()
             .SingleAsync(row => row.RunId == runId && row.Slice == slice && row.Kind == CheckpointKind.Last, cancellationToken);
-        return HeadTrainingState.FromBytes(await volume.ReadAllBytesAsync(checkpoint.File, cancellationToken), checkpoint.File.Path);
+        return AdamState.FromBytes(await volume.ReadAllBytesAsync(checkpoint.File, cancellationToken), checkpoint.File.Path);
     }
 
     private DateTime Now() => time.GetUtcNow().UtcDateTime;

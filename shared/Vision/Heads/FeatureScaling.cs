@@ -62,7 +62,7 @@ internal static class FeatureScaling
         for (var first = 0; first < data.Train.Length; first += RowsAtOnce)
         {
             using var scope = torch.NewDisposeScope();
-            var rows = HeadTrainer.Rows(data.Train.AsSpan(first, Math.Min(RowsAtOnce, data.Train.Length - first)), data.Features.device);
+            var rows = AdamTrainer.Rows(data.Train.AsSpan(first, Math.Min(RowsAtOnce, data.Train.Length - first)), data.Features.device);
             var values = MemoryMarshal.Cast<byte, float>(data.Features.index_select(0, rows).cpu().bytes);
             for (var start = 0; start < values.Length; start += data.FeatureSize)
             {

@@ -22,6 +22,10 @@ internal sealed class HeadFile
         }
     }
 
+    /// <summary>What a file says that it is.</summary>
+    public static string FormatOf(ReadOnlyMemory<byte> bytes, string source) =>
+        SafetensorsFile.Parse(bytes, source).Metadata.GetValueOrDefault(FormatKey, "");
+
     public HeadDefinition Definition => new(Parse("kind", Enum.Parse<HeadKind>), Integers("hidden_sizes"), Double("dropout"));
 
     public static Dictionary<string, string> Describe(string format, HeadDefinition definition, int featureSize, int classes) => new()
@@ -60,6 +64,9 @@ internal sealed class HeadFile
         }
     }
 
+    public double[] Doubles(string key) =>
+        Parse(key, text => text.Split(',').Select(part => double.Parse(part, NumberStyles.Float, CultureInfo.InvariantCulture)).ToArray());
+
     public int Integer(string key) => Parse(key, text => int.Parse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture));
 
     public long Long(string key) => Parse(key, text => long.Parse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture));
@@ -75,15 +82,32 @@ internal sealed class HeadFile
         return values;
     }
 
-    public void Read(string name, Span<float> values, params ReadOnlySpan<long> shape)
+    public void Read(string name, Span<float> values, params ReadOnlySpan<long> shape) =>
+        Fill(name, torch.ScalarType.Float32, MemoryMarshal.AsBytes(values), shape);
+
+    public double[] ReadDoubles(string name, params ReadOnlySpan<long> shape)
     {
-        if (!_file.Tensors.TryGetValue(name, out var entry) || entry.Type != torch.ScalarType.Float32 || !shape.SequenceEqual(entry.Shape))
+        // Checked before memory is taken for what a damaged header promises.
+        var length = TensorTypes.ByteLength(torch.ScalarType.Float64, shape);
+        if (length > _length)
         {
-            var found = entry is null ? "it is missing" : $"it is {entry.Type} [{string.Join(", ", entry.Shape)}]";
-            throw new WeightsException($"{_file.Source} needs a tensor '{name}' of Float32 [{string.Join(", ", shape.ToArray())}]: {found}.");
+            throw new WeightsException($"{_file.Source} has {_length} bytes, too few for its tensor '{name}'.");
         }
 
-        _file.ReadBytes(name, MemoryMarshal.AsBytes(values));
+        var values = new double[length / sizeof(double)];
+        Fill(name, torch.ScalarType.Float64, MemoryMarshal.AsBytes(values.AsSpan()), shape);
+        return values;
+    }
+
+    private void Fill(string name, torch.ScalarType type, Span<byte> bytes, ReadOnlySpan<long> shape)
+    {
+        if (!_file.Tensors.TryGetValue(name, out var entry) || entry.Type != type || !shape.SequenceEqual(entry.Shape))
+        {
+            var found = entry is null ? "it is missing" : $"it is {entry.Type} [{string.Join(", ", entry.Shape)}]";
+            throw new WeightsException($"{_file.Source} needs a tensor '{name}' of {type} [{string.Join(", ", shape.ToArray())}]: {found}.");
+        }
+
+        _file.ReadBytes(name, bytes);
     }
 
     private int[] Integers(string key) => Text(key).Length == 0

@@ -37,10 +37,22 @@ public sealed class TrainedHead
     public int Classes { get; }
 
     /// <summary>Reads a head.</summary>
-    /// <param name="bytes">What <see cref="HeadTrainingState.ExportBest"/> made.</param>
+    /// <param name="bytes">What <see cref="IHeadTrainingState.ExportBest"/> made.</param>
     /// <param name="source">What errors call the bytes, such as the path they come from.</param>
     /// <exception cref="WeightsException">The bytes are no head.</exception>
     public static TrainedHead Load(ReadOnlyMemory<byte> bytes, string source = "The head") => new(new HeadFile(bytes, source, Format));
+
+    /// <summary>A head as a safetensors file.</summary>
+    internal static byte[] Export(HeadDefinition definition, int featureSize, int classes, float[] mean, float[] std, float[] parameters)
+    {
+        var tensors = new Dictionary<string, TensorData>
+        {
+            ["mean"] = TensorData.FromValues(mean, mean.Length),
+            ["std"] = TensorData.FromValues(std, std.Length),
+        };
+        new HeadLayout(definition, featureSize, classes).Save(tensors, "", parameters);
+        return SafetensorsWriter.ToBytes(tensors, HeadFile.Describe(Format, definition, featureSize, classes));
+    }
 
     /// <summary>Logits of images.</summary>
     /// <param name="features">[n, <see cref="FeatureSize"/>].</param>

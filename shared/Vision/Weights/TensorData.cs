@@ -20,6 +20,11 @@ public sealed record TensorData(torch.ScalarType Type, long[] Shape, ReadOnlyMem
     public static TensorData FromValues(ReadOnlySpan<float> values, params long[] shape) =>
         Checked(torch.ScalarType.Float32, shape, MemoryMarshal.AsBytes(values).ToArray());
 
+    /// <summary>Copies float64 values.</summary>
+    /// <inheritdoc cref="FromValues(ReadOnlySpan{float}, long[])"/>
+    public static TensorData FromValues(ReadOnlySpan<double> values, params long[] shape) =>
+        Checked(torch.ScalarType.Float64, shape, MemoryMarshal.AsBytes(values).ToArray());
+
     /// <summary>Copies int64 values.</summary>
     /// <inheritdoc cref="FromValues(ReadOnlySpan{float}, long[])"/>
     public static TensorData FromValues(ReadOnlySpan<long> values, params long[] shape) =>

@@ -4,20 +4,15 @@ using static TorchSharp.torch;
 
 namespace Distributed.Vision;
 
-/// <summary>What a slice of training came to.</summary>
-/// <param name="State">Where to go on from, or where training ended: see <see cref="HeadTrainingState.Finished"/>.</param>
-/// <param name="Epochs">The epochs that ended in the slice.</param>
-public sealed record SliceOutcome(HeadTrainingState State, IReadOnlyList<EpochMetrics> Epochs);
-
 /// <summary>
-/// Trains heads in slices. Wherever slices are cut, the result has the same bits: batch order and dropout are drawn from
+/// Trains heads by Adam, in slices. Wherever slices are cut, the result has the same bits: batch order and dropout are drawn from
 /// (seed, epoch, batch), and on a CPU one thread computes, so that the number of cores does not matter either.
 /// </summary>
 /// <remarks>
 /// The best epoch is the one with the highest validation accuracy, among equals the one with the smallest loss, among these
 /// the first; without validation images it is the last. Call it from one dedicated thread: see <see cref="IBackbone"/>.
 /// </remarks>
-public static class HeadTrainer
+public static class AdamTrainer
 {
     private const int RowsAtOnce = 4096;
 
@@ -28,25 +23,17 @@ public static class HeadTrainer
     /// <param name="classes">Classes, at least 2; labels are below it.</param>
     /// <exception cref="ArgumentException">Definition, options or labels are out of range.</exception>
     /// <exception cref="HeadTrainingException">The features are not finite numbers.</exception>
-    public static HeadTrainingState Start(HeadDefinition definition, HeadTrainingOptions options, FeatureData data, int classes)
+    public static AdamState Start(HeadDefinition definition, AdamOptions options, FeatureData data, int classes)
     {
         ArgumentNullException.ThrowIfNull(definition);
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(data);
         options.ThrowIfInvalid();
         var layout = new HeadLayout(definition, data.FeatureSize, classes);
-        using (NewDisposeScope())
-        {
-            var (lowest, highest) = (data.Labels.min().item<long>(), data.Labels.max().item<long>());
-            if (lowest < 0 || highest >= classes)
-            {
-                throw new ArgumentException($"The labels run from {lowest} to {highest}; {classes} classes are 0 to {classes - 1}.", nameof(classes));
-            }
-        }
-
+        HeadTraining.ThrowIfOutOfRange(data, classes);
         var (mean, std) = FeatureScaling.Measure(data);
         var parameters = layout.Draw(options.Seed);
-        return new HeadTrainingState
+        return new AdamState
         {
             Definition = definition,
             Options = options,
@@ -70,8 +57,8 @@ public static class HeadTrainer
     /// <exception cref="ArgumentException">The data do not fit the state.</exception>
     /// <exception cref="HeadTrainingException">The loss is no longer a finite number.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing of the slice is kept.</exception>
-    public static SliceOutcome Train(
-        HeadTrainingState state, FeatureData data, Func<bool> shouldStop, Action<EpochMetrics>? onEpoch = null, CancellationToken cancellationToken = default)
+    public static (AdamState State, IReadOnlyList<EpochMetrics> Epochs) Train(
+        AdamState state, FeatureData data, Func<bool> shouldStop, Action<EpochMetrics>? onEpoch = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(state);
         ArgumentNullException.ThrowIfNull(data);
@@ -84,7 +71,7 @@ public static class HeadTrainer
         using var threads = data.Features.device_type == DeviceType.CPU ? TorchEnvironment.WithThreads(1) : null;
         using var withoutGradients = no_grad();
         using var scope = NewDisposeScope();
-        using var slice = new HeadTrainingSlice(state, data);
+        using var slice = new AdamSlice(state, data);
         var epochs = new List<EpochMetrics>();
         while (!slice.Finished)
         {
@@ -101,7 +88,7 @@ public static class HeadTrainer
             }
         }
 
-        return new SliceOutcome(slice.ToState(), epochs);
+        return (slice.ToState(), epochs);
     }
 
     /// <summary>Mean loss and accuracy of a head over some rows.</summary>

@@ -4,9 +4,9 @@ using static TorchSharp.torch;
 namespace Distributed.Vision;
 
 /// <summary>Training under way: a state's numbers on the device, and where in the epoch it stands.</summary>
-internal sealed class HeadTrainingSlice : IDisposable
+internal sealed class AdamSlice : IDisposable
 {
-    private readonly HeadTrainingState _start;
+    private readonly AdamState _start;
     private readonly FeatureData _data;
     private readonly HeadLayout _layout;
     private readonly HeadNetwork _network;
@@ -25,7 +25,7 @@ internal sealed class HeadTrainingSlice : IDisposable
     private double _bestLoss;
     private int _epochsSinceBest;
 
-    public HeadTrainingSlice(HeadTrainingState state, FeatureData data)
+    public AdamSlice(AdamState state, FeatureData data)
     {
         var device = data.Features.device;
         _start = state;
@@ -66,7 +66,7 @@ internal sealed class HeadTrainingSlice : IDisposable
         return begin + count == _data.Train.Length ? EndEpoch() : null;
     }
 
-    public HeadTrainingState ToState() => _start with
+    public AdamState ToState() => _start with
     {
         Epoch = _epoch,
         Batch = _batch,
@@ -107,7 +107,7 @@ internal sealed class HeadTrainingSlice : IDisposable
         var metrics = new EpochMetrics(_epoch, trainLoss, (double)_correct.item<long>() / trained, null, null, options.LearningRate);
         if (_data.Validation.Length > 0)
         {
-            var (loss, accuracy) = HeadTrainer.Evaluate(_network, _data, _data.Validation);
+            var (loss, accuracy) = AdamTrainer.Evaluate(_network, _data, _data.Validation);
             metrics = metrics with { ValidationLoss = loss, ValidationAccuracy = accuracy };
             Judge(_bestEpoch < 0 || accuracy > _bestAccuracy || (accuracy == _bestAccuracy && loss < _bestLoss), accuracy, loss);
         }
@@ -143,7 +143,7 @@ internal sealed class HeadTrainingSlice : IDisposable
     {
         var order = (int[])_data.Train.Clone();
         new SeededRandom(SeededRandom.Hash(_start.Options.Seed, (long)SeedPurpose.BatchOrder, _epoch)).Shuffle<int>(order);
-        return HeadTrainer.Rows(order, _network.Device).DetachFromDisposeScope();
+        return AdamTrainer.Rows(order, _network.Device).DetachFromDisposeScope();
     }
 
     private Tensor DrawMask(int layer, int count)

@@ -1,14 +1,11 @@
 namespace Distributed.Vision;
 
-/// <summary>
-/// Everything that training goes on from, and nothing else: no ids, times or attempts. Equal training gives equal bytes.
-/// States do not change; every slice of training makes a new one.
-/// </summary>
-public sealed record HeadTrainingState
+/// <summary>Training by Adam, between two slices.</summary>
+public sealed record AdamState : IHeadTrainingState
 {
     private const string Format = "distributed-head-training/1";
 
-    internal HeadTrainingState()
+    internal AdamState()
     {
     }
 
@@ -16,7 +13,7 @@ public sealed record HeadTrainingState
     public required HeadDefinition Definition { get; init; }
 
     /// <summary>How.</summary>
-    public required HeadTrainingOptions Options { get; init; }
+    public required AdamOptions Options { get; init; }
 
     /// <summary>Numbers an image.</summary>
     public required int FeatureSize { get; init; }
@@ -75,15 +72,15 @@ public sealed record HeadTrainingState
     /// <param name="bytes">What <see cref="ToBytes"/> made.</param>
     /// <param name="source">What errors call the bytes, such as the path they come from.</param>
     /// <exception cref="WeightsException">The bytes are no such state.</exception>
-    public static HeadTrainingState FromBytes(ReadOnlyMemory<byte> bytes, string source = "The checkpoint")
+    public static AdamState FromBytes(ReadOnlyMemory<byte> bytes, string source = "The checkpoint")
     {
         var file = new HeadFile(bytes, source, Format);
         var layout = file.Layout();
         var features = file.Integer("features");
-        var state = new HeadTrainingState
+        var state = new AdamState
         {
             Definition = file.Definition,
-            Options = new HeadTrainingOptions(
+            Options = new AdamOptions(
                 file.Integer("epochs"), file.Integer("batch_size"), file.Double("learning_rate"), file.Double("weight_decay"), file.Integer("patience"), file.Integer("seed")),
             FeatureSize = features,
             Classes = file.Integer("classes"),
@@ -147,9 +144,14 @@ public sealed record HeadTrainingState
             throw new InvalidOperationException("There is no best head before the first epoch is finished.");
         }
 
-        var tensors = Scaling();
-        Layout.Save(tensors, "", Best);
-        return SafetensorsWriter.ToBytes(tensors, HeadFile.Describe(TrainedHead.Format, Definition, FeatureSize, Classes));
+        return TrainedHead.Export(Definition, FeatureSize, Classes, Mean, Std, Best);
+    }
+
+    /// <inheritdoc/>
+    SliceOutcome IHeadTrainingState.Train(FeatureData data, Func<bool> shouldStop, CancellationToken cancellationToken)
+    {
+        var (state, epochs) = AdamTrainer.Train(this, data, shouldStop, cancellationToken: cancellationToken);
+        return new SliceOutcome(state, epochs);
     }
 
     private void ThrowIfInvalid()

@@ -1,0 +1,292 @@
+using TorchSharp;
+
+namespace Distributed.Vision;
+
+/// <summary>
+/// Multinomial logistic regression with an L2 penalty on all but the biases, solved by Newton's method in double precision.
+/// Steps come from conjugate gradients (Nocedal and Wright: Numerical Optimization, 2006, algorithm 7.1) that are
+/// preconditioned by the Kronecker product of the features' mean squares and the mean covariance of the predicted classes: in
+/// rotated features that is nearly the curvature itself.
+/// </summary>
+internal sealed class LogisticRegression
+{
+    /// <summary>How far the objective may be from its smallest value, relative to it.</summary>
+    public const double DefaultTolerance = 1e-6;
+
+    private const int MostSteps = 100;
+    private const int MostDirections = 1000;
+    private const int MostHalvings = 40;
+
+    /// <summary>Share of the possible decrease that a step may leave undone.</summary>
+    private const double Forcing = 0.01;
+
+    private readonly RowProducts _rows;
+    private readonly int[] _labels;
+    private readonly int _classes;
+    private readonly double[] _meanSquares;
+    private readonly int _bias;
+    private readonly double _tolerance;
+
+    /// <summary>Prepares the problem.</summary>
+    /// <param name="features">Rotated features.</param>
+    /// <param name="first">First image to learn from.</param>
+    /// <param name="count">Images to learn from.</param>
+    /// <param name="classes">Classes.</param>
+    /// <param name="tolerance">How far the objective may be from its smallest value, relative to it.</param>
+    public LogisticRegression(RotatedFeatures features, int first, int count, int classes, double tolerance = DefaultTolerance)
+    {
+        _rows = new RowProducts(features.Values, first, count, features.Coordinates + 1, classes, torch.get_num_threads());
+        _labels = features.Labels[first..(first + count)];
+        _classes = classes;
+        _bias = features.Coordinates;
+        _tolerance = tolerance;
+        _meanSquares = new double[_rows.Stride];
+        for (var row = first; row < first + count; row++)
+        {
+            var values = features.Values.AsSpan(row * _rows.Stride, _rows.Stride);
+            for (var i = 0; i < values.Length; i++)
+            {
+                _meanSquares[i] += (double)values[i] * values[i] / count;
+            }
+        }
+    }
+
+    private int Length => _rows.PaddedClasses * _rows.Stride;
+
+    /// <summary>Computes loss and gradient at some weights, which it keeps.</summary>
+    /// <param name="weights">[<see cref="RowProducts.PaddedClasses"/>, <see cref="RowProducts.Stride"/>]; every row ends with the bias.</param>
+    public Point Evaluate(double[] weights)
+    {
+        var probabilities = new double[_rows.Count * _rows.PaddedClasses];
+        var losses = new double[RowProducts.Parts];
+        var right = new int[RowProducts.Parts];
+        var gradient = new double[Length];
+        _rows.Run(weights, Score, gradient);
+        Scale(gradient, 1.0 / _rows.Count);
+        return new Point(weights, losses.Sum() / _rows.Count, (double)right.Sum() / _rows.Count, gradient, probabilities);
+
+        // Turns logits into residuals.
+        void Score(int part, int first, Span<double> products)
+        {
+            for (var start = 0; start < products.Length; start += _rows.PaddedClasses)
+            {
+                var row = first + (start / _rows.PaddedClasses);
+                var logits = products.Slice(start, _classes);
+                var (best, sum) = (0, 0.0);
+                for (var label = 1; label < _classes; label++)
+                {
+                    best = logits[label] > logits[best] ? label : best;
+                }
+
+                var (most, own) = (logits[best], logits[_labels[row]]);
+                for (var label = 0; label < _classes; label++)
+                {
+                    logits[label] = Math.Exp(logits[label] - most);
+                    sum += logits[label];
+                }
+
+                losses[part] += Math.Log(sum) - (own - most);
+                right[part] += best == _labels[row] ? 1 : 0;
+                for (var label = 0; label < _classes; label++)
+                {
+                    logits[label] /= sum;
+                }
+
+                logits.CopyTo(probabilities.AsSpan(row * _rows.PaddedClasses));
+                logits[_labels[row]] -= 1;
+            }
+        }
+    }
+
+    /// <summary>Loss plus penalty.</summary>
+    public double Objective(Point point, double penalty)
+    {
+        var squares = 0.0;
+        for (var start = 0; start < Length; start += _rows.Stride)
+        {
+            squares += Dot(point.Weights.AsSpan(start, _bias), point.Weights.AsSpan(start, _bias));
+        }
+
+        return point.Loss + (0.5 * penalty * squares);
+    }
+
+    /// <summary>Finds the weights at which loss plus penalty is smallest.</summary>
+    /// <param name="start">Where to begin.</param>
+    /// <param name="penalty">Positive.</param>
+    /// <param name="cancellationToken">Looked at between steps.</param>
+    /// <exception cref="HeadTrainingException">They are not found, which only values that are not numbers explain.</exception>
+    public Point Solve(Point start, double penalty, CancellationToken cancellationToken)
+    {
+        var current = start;
+        for (var step = 0; step < MostSteps; step++)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var objective = Objective(current, penalty);
+            if (!double.IsFinite(objective))
+            {
+                throw new HeadTrainingException($"The loss at the penalty {penalty} is {objective}: the features are too large for their squares to be added up.");
+            }
+
+            var (direction, decrease, enough) = FindStep(current, penalty, objective);
+            if (enough || Move(current, direction, penalty, objective, decrease) is not { } next)
+            {
+                return current;
+            }
+
+            current = next;
+        }
+
+        throw new HeadTrainingException($"The weights for the penalty {penalty} were not found in {MostSteps} steps: give stronger penalties.");
+    }
+
+    /// <summary>Goes as far along a step as it helps; null where rounding leaves nothing to gain.</summary>
+    private Point? Move(Point from, double[] direction, double penalty, double objective, double decrease)
+    {
+        const double sufficient = 1e-4;
+        var length = 1.0;
+        for (var halving = 0; halving < MostHalvings; halving++, length /= 2)
+        {
+            var weights = (double[])from.Weights.Clone();
+            RowProducts.Axpy(length, direction, weights);
+            var point = Evaluate(weights);
+            if (Objective(point, penalty) < objective - (sufficient * length * decrease))
+            {
+                return point;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The step to the lowest point of the quadratic model, nearly.</summary>
+    /// <returns>The step, how much lower the model is there, and whether that is not worth a step.</returns>
+    private (double[] Direction, double Decrease, bool Enough) FindStep(Point point, double penalty, double objective)
+    {
+        var precondition = Preconditioner(point, penalty);
+        var (direction, residual, curved, scaled) = (new double[Length], new double[Length], new double[Length], new double[Length]);
+        RowProducts.Axpy(-1, point.Gradient, residual);
+        AddPenalty(-penalty, point.Weights, residual);
+        precondition(residual, scaled);
+        var search = (double[])scaled.Clone();
+        var power = Dot(residual, scaled);
+        // The preconditioner's estimate of the decrease may be too low by a small factor.
+        if (0.5 * power <= 0.1 * _tolerance * objective)
+        {
+            return (direction, 0.5 * power, true);
+        }
+
+        var decrease = 0.0;
+        for (var iteration = 0; iteration < MostDirections; iteration++)
+        {
+            Curve(point, search, curved);
+            AddPenalty(penalty, search, curved);
+            var length = power / Dot(search, curved);
+            RowProducts.Axpy(length, search, direction);
+            RowProducts.Axpy(-length, curved, residual);
+            decrease += 0.5 * length * power;
+            precondition(residual, scaled);
+            var next = Dot(residual, scaled);
+            if (0.5 * next <= Math.Max(Forcing * decrease, 0.02 * _tolerance * objective))
+            {
+                break;
+            }
+
+            Scale(search, next / power);
+            RowProducts.Axpy(1, scaled, search);
+            power = next;
+        }
+
+        return (direction, decrease, false);
+    }
+
+    /// <summary>The curvature of the loss times a direction.</summary>
+    private void Curve(Point point, double[] direction, double[] result)
+    {
+        _rows.Run(direction, Weigh, result);
+        Scale(result, 1.0 / _rows.Count);
+
+        void Weigh(int part, int first, Span<double> products)
+        {
+            for (var start = 0; start < products.Length; start += _rows.PaddedClasses)
+            {
+                var changes = products.Slice(start, _rows.PaddedClasses);
+                var shares = point.Probabilities.AsSpan((first * _rows.PaddedClasses) + start, _rows.PaddedClasses);
+                var mean = 0.0;
+                for (var label = 0; label < changes.Length; label++)
+                {
+                    mean += shares[label] * changes[label];
+                }
+
+                for (var label = 0; label < changes.Length; label++)
+                {
+                    changes[label] = shares[label] * (changes[label] - mean);
+                }
+            }
+        }
+    }
+
+    private Action<double[], double[]> Preconditioner(Point point, double penalty)
+    {
+        const double smallest = 1e-9;
+        var (spreads, axes) = ClassCovariance(point);
+        // Adding the same to all classes changes nothing but the penalty, so that one axis has no spread.
+        var least = (smallest * spreads.Max()) + double.Epsilon;
+        var stride = _rows.Stride;
+        var rotated = new double[stride];
+        return (residual, result) =>
+        {
+            Array.Clear(result);
+            for (var axis = 0; axis < _classes; axis++)
+            {
+                Array.Clear(rotated);
+                for (var label = 0; label < _classes; label++)
+                {
+                    RowProducts.Axpy(axes[(label * _classes) + axis], residual.AsSpan(label * stride, stride), rotated);
+                }
+
+                for (var i = 0; i <= _bias; i++)
+                {
+                    rotated[i] /= (_meanSquares[i] * Math.Max(spreads[axis], least)) + (i < _bias ? penalty : 0);
+                }
+
+                for (var label = 0; label < _classes; label++)
+                {
+                    RowProducts.Axpy(axes[(label * _classes) + axis], rotated, result.AsSpan(label * stride, stride));
+                }
+            }
+        };
+    }
+
+    /// <summary>Eigenvalues and eigenvectors, in columns, of the mean over the images of the covariance of the predicted class.</summary>
+    private (double[] Spreads, double[] Axes) ClassCovariance(Point point)
+    {
+        using var scope = torch.NewDisposeScope();
+        var probabilities = torch.tensor(point.Probabilities, [_rows.Count, _rows.PaddedClasses]).narrow(1, 0, _classes);
+        var covariance = probabilities.mean([0]).diag().sub_(probabilities.t().mm(probabilities).div_(_rows.Count));
+        var (spreads, axes) = torch.linalg.eigh(covariance);
+        return (spreads.data<double>().ToArray(), axes.contiguous().data<double>().ToArray());
+    }
+
+    private void AddPenalty(double penalty, double[] weights, double[] target)
+    {
+        for (var start = 0; start < Length; start += _rows.Stride)
+        {
+            // The biases are not penalised.
+            var bias = target[start + _bias];
+            RowProducts.Axpy(penalty, weights.AsSpan(start, _rows.Stride), target.AsSpan(start, _rows.Stride));
+            target[start + _bias] = bias;
+        }
+    }
+
+    private static double Dot(ReadOnlySpan<double> left, ReadOnlySpan<double> right) => System.Numerics.Tensors.TensorPrimitives.Dot(left, right);
+
+    private static void Scale(Span<double> values, double factor) => System.Numerics.Tensors.TensorPrimitives.Multiply(values, factor, values);
+
+    /// <summary>Weights, and what is known there.</summary>
+    /// <param name="Weights">[padded classes, stride], every row with its bias.</param>
+    /// <param name="Loss">Mean cross-entropy.</param>
+    /// <param name="Accuracy">Share that is right.</param>
+    /// <param name="Gradient">Of the loss, like the weights.</param>
+    /// <param name="Probabilities">[n, padded classes].</param>
+    public sealed record Point(double[] Weights, double Loss, double Accuracy, double[] Gradient, double[] Probabilities);
+}

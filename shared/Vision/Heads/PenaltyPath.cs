@@ -1,0 +1,168 @@
+using static TorchSharp.torch;
+
+namespace Distributed.Vision;
+
+/// <summary>
+/// Trains a linear head along a path of penalties (<see cref="PenaltyPathOptions"/>). A step is one penalty; it begins at what
+/// the solutions at the two penalties before it point to. The last step is the second solution at the best penalty, on
+/// training and validation images together.
+/// </summary>
+/// <remarks>
+/// Solutions are kept in the coordinates of the features, so that wherever slices are cut, the result has the same bits on a
+/// processor model and number of threads. Call it from one dedicated thread: see <see cref="IBackbone"/>.
+/// </remarks>
+public static class PenaltyPath
+{
+    /// <summary>Prepares training: measures means and deviations of the training features.</summary>
+    /// <param name="definition">A linear head without dropout.</param>
+    /// <param name="options">The penalties.</param>
+    /// <param name="data">What to learn from.</param>
+    /// <param name="classes">Classes, at least 2; labels are below it.</param>
+    /// <exception cref="ArgumentException">Definition, options or labels are out of range, or nothing can choose among several penalties.</exception>
+    /// <exception cref="HeadTrainingException">The features are not finite numbers.</exception>
+    public static PenaltyPathState Start(HeadDefinition definition, PenaltyPathOptions options, FeatureData data, int classes)
+    {
+        ArgumentNullException.ThrowIfNull(definition);
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(data);
+        options.ThrowIfInvalid();
+        if (definition.Kind != HeadKind.Linear || definition.Dropout != 0)
+        {
+            throw new ArgumentException($"Only linear heads without dropout are trained along a path of penalties, not {definition.Kind} with dropout {definition.Dropout}.", nameof(definition));
+        }
+
+        if (data.Validation.Length == 0 && options.Penalties.Count > 1)
+        {
+            throw new ArgumentException($"Without validation images nothing chooses among {options.Penalties.Count} penalties: give one.", nameof(options));
+        }
+
+        var length = new HeadLayout(definition, data.FeatureSize, classes).Length;
+        HeadTraining.ThrowIfOutOfRange(data, classes);
+        var (mean, std) = FeatureScaling.Measure(data);
+        return new PenaltyPathState
+        {
+            Options = options,
+            FeatureSize = data.FeatureSize,
+            Classes = classes,
+            Mean = mean,
+            Std = std,
+            Latest = new double[length],
+            Previous = new double[length],
+            Best = new double[length],
+        };
+    }
+
+    /// <summary>Trains from a state until training is over or the slice is to end, at least one penalty.</summary>
+    /// <param name="state">From <see cref="Start"/>, an earlier slice, or a checkpoint. It stays as it is.</param>
+    /// <param name="data">The same data in every slice.</param>
+    /// <param name="shouldStop">Asked after every penalty whether the slice is to end.</param>
+    /// <param name="cancellationToken">Gives the slice up, between steps of the solver.</param>
+    /// <exception cref="ArgumentException">The data do not fit the state.</exception>
+    /// <exception cref="HeadTrainingException">The features are too large to compute with.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; nothing of the slice is kept.</exception>
+    public static (PenaltyPathState State, IReadOnlyList<EpochMetrics> Epochs) Train(
+        PenaltyPathState state, FeatureData data, Func<bool> shouldStop, CancellationToken cancellationToken = default) =>
+        Train(state, data, shouldStop, LogisticRegression.DefaultTolerance, cancellationToken);
+
+    /// <summary>The same to another tolerance than the usual one, for measuring how near that comes.</summary>
+    internal static (PenaltyPathState State, IReadOnlyList<EpochMetrics> Epochs) Train(
+        PenaltyPathState state, FeatureData data, Func<bool> shouldStop, double tolerance, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        ArgumentNullException.ThrowIfNull(data);
+        ArgumentNullException.ThrowIfNull(shouldStop);
+        if (data.FeatureSize != state.FeatureSize)
+        {
+            throw new ArgumentException($"The data are not those that training began with: they have {data.FeatureSize} features an image, not {state.FeatureSize}.", nameof(data));
+        }
+
+        var epochs = new List<EpochMetrics>();
+        if (state.Finished)
+        {
+            return (state, epochs);
+        }
+
+        using var withoutGradients = no_grad();
+        using var scope = NewDisposeScope();
+        using var features = RotatedFeatures.Create(data, state.Mean, state.Std);
+        using var images = Over(features, 0, data.Train.Length, state.Classes, tolerance)!;
+        using var validation = Over(features, data.Train.Length, data.Validation.Length, state.Classes, tolerance);
+        do
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (state.Epoch < state.Options.Penalties.Count)
+            {
+                (state, var metrics) = Advance(state, features, images, validation, cancellationToken);
+                epochs.Add(metrics);
+            }
+            else
+            {
+                state = Refit(state, features, tolerance, cancellationToken);
+            }
+        }
+        while (!state.Finished && !shouldStop());
+        return (state, epochs);
+    }
+
+    private static (PenaltyPathState State, EpochMetrics Metrics) Advance(
+        PenaltyPathState state, RotatedFeatures features, LogisticRegression images, LogisticRegression? validation, CancellationToken cancellationToken)
+    {
+        using var scope = NewDisposeScope();
+        var penalty = state.Options.Penalties[state.Epoch];
+        using var solution = images.Solve(Begin(state, features, images, penalty), penalty, cancellationToken);
+        var weights = Download(features.ToStandardised(solution.Weights));
+        var metrics = new EpochMetrics(state.Epoch, solution.Loss, solution.Accuracy, null, null, Penalty: penalty);
+        state = state with { Epoch = state.Epoch + 1, Previous = state.Latest, Latest = weights };
+        if (validation is null)
+        {
+            return (state with { BestEpoch = metrics.Epoch, Best = weights, Finished = true }, metrics);
+        }
+
+        using var judged = validation.Evaluate(solution.Weights);
+        metrics = metrics with { ValidationLoss = judged.Loss, ValidationAccuracy = judged.Accuracy };
+        if (state.BestEpoch < 0 || judged.Accuracy > state.BestAccuracy || (judged.Accuracy == state.BestAccuracy && judged.Loss < state.BestLoss))
+        {
+            state = state with { BestEpoch = metrics.Epoch, BestAccuracy = judged.Accuracy, BestLoss = judged.Loss, Best = weights };
+        }
+
+        return (state, metrics);
+    }
+
+    private static PenaltyPathState Refit(PenaltyPathState state, RotatedFeatures features, double tolerance, CancellationToken cancellationToken)
+    {
+        using var scope = NewDisposeScope();
+        using var all = new LogisticRegression(features.Values, features.Labels, state.Classes, tolerance);
+        using var solution = all.Solve(
+            all.Evaluate(features.ToRotated(Upload(state, state.Best, features))), state.Options.Penalties[state.BestEpoch], cancellationToken);
+        return state with { Best = Download(features.ToStandardised(solution.Weights)), Finished = true };
+    }
+
+    /// <summary>Where the solutions over the logarithm of the penalty point to, or the latest one where that is better.</summary>
+    private static LogisticRegression.Point Begin(PenaltyPathState state, RotatedFeatures features, LogisticRegression images, double penalty)
+    {
+        var latest = images.Evaluate(features.ToRotated(Upload(state, state.Latest, features)));
+        if (state.Epoch < 2)
+        {
+            return latest;
+        }
+
+        var penalties = state.Options.Penalties;
+        var ahead = Math.Log(penalty / penalties[state.Epoch - 1]) / Math.Log(penalties[state.Epoch - 1] / penalties[state.Epoch - 2]);
+        var extrapolated = images.Evaluate(latest.Weights.add(latest.Weights.sub(features.ToRotated(Upload(state, state.Previous, features))), alpha: ahead));
+        var (better, worse) = LogisticRegression.Objective(extrapolated, penalty) < LogisticRegression.Objective(latest, penalty) ? (extrapolated, latest) : (latest, extrapolated);
+        worse.Dispose();
+        return better;
+    }
+
+    private static Tensor Upload(PenaltyPathState state, double[] weights, RotatedFeatures features) =>
+        TensorData.FromValues(weights, state.FeatureSize + 1, state.Classes).ToTensor().to(features.Values.device);
+
+    private static double[] Download(Tensor weights)
+    {
+        using var scope = NewDisposeScope();
+        return weights.cpu().contiguous().data<double>().ToArray();
+    }
+
+    private static LogisticRegression? Over(RotatedFeatures features, long first, long count, int classes, double tolerance) =>
+        count == 0 ? null : new LogisticRegression(features.Values.narrow(0, first, count), features.Labels.narrow(0, first, count), classes, tolerance);
+}

@@ -1,0 +1,147 @@
+namespace Distributed.Vision;
+
+/// <summary>Training along a path of penalties, between two slices.</summary>
+public sealed record PenaltyPathState : IHeadTrainingState
+{
+    internal const string Format = "distributed-penalty-path/1";
+
+    internal PenaltyPathState()
+    {
+    }
+
+    /// <summary>The penalties.</summary>
+    public required PenaltyPathOptions Options { get; init; }
+
+    /// <summary>Numbers an image.</summary>
+    public required int FeatureSize { get; init; }
+
+    /// <summary>Classes.</summary>
+    public required int Classes { get; init; }
+
+    /// <inheritdoc/>
+    public int Epoch { get; init; }
+
+    /// <inheritdoc/>
+    public int BestEpoch { get; init; } = -1;
+
+    /// <summary>Validation accuracy at the best penalty in [0, 1]; 0 without validation images.</summary>
+    public double BestAccuracy { get; init; }
+
+    /// <summary>Validation loss at the best penalty; infinite without validation images.</summary>
+    public double BestLoss { get; init; } = double.PositiveInfinity;
+
+    /// <summary>Whether the best penalty's weights have been found again on training and validation images.</summary>
+    public bool Finished { get; init; }
+
+    /// <summary>Means of the training features, [features].</summary>
+    internal float[] Mean { get; init; } = [];
+
+    /// <summary>Standard deviations of the training features, [features].</summary>
+    internal float[] Std { get; init; } = [];
+
+    /// <summary>Solution at the latest penalty, [features + 1, classes]; the last row are the biases.</summary>
+    internal double[] Latest { get; init; } = [];
+
+    /// <summary>Solution at the penalty before it.</summary>
+    internal double[] Previous { get; init; } = [];
+
+    /// <summary>Solution at the best penalty.</summary>
+    internal double[] Best { get; init; } = [];
+
+    /// <summary>Reads a state.</summary>
+    /// <param name="bytes">What <see cref="ToBytes"/> made.</param>
+    /// <param name="source">What errors call the bytes, such as the path they come from.</param>
+    /// <exception cref="WeightsException">The bytes are no such state.</exception>
+    public static PenaltyPathState FromBytes(ReadOnlyMemory<byte> bytes, string source = "The checkpoint")
+    {
+        var file = new HeadFile(bytes, source, Format);
+        file.Layout();
+        var (features, classes) = (file.Integer("features"), file.Integer("classes"));
+        var state = new PenaltyPathState
+        {
+            Options = new PenaltyPathOptions(file.Doubles("penalties")),
+            FeatureSize = features,
+            Classes = classes,
+            Epoch = file.Integer("epoch"),
+            BestEpoch = file.Integer("best_epoch"),
+            BestAccuracy = file.Double("best_accuracy"),
+            BestLoss = file.Double("best_loss"),
+            Finished = file.Boolean("finished"),
+            Mean = file.Read("mean", features),
+            Std = file.Read("std", features),
+            Latest = file.ReadDoubles("latest", features + 1, classes),
+            Previous = file.ReadDoubles("previous", features + 1, classes),
+            Best = file.ReadDoubles("best", features + 1, classes),
+        };
+        file.Check(state.ThrowIfInvalid);
+        return state;
+    }
+
+    /// <inheritdoc/>
+    public byte[] ToBytes()
+    {
+        var metadata = HeadFile.Describe(Format, HeadDefinition.Linear, FeatureSize, Classes);
+        metadata.Add("penalties", string.Join(',', Options.Penalties.Select(penalty => HeadFile.ToText(penalty))));
+        metadata.Add("epoch", HeadFile.ToText(Epoch));
+        metadata.Add("best_epoch", HeadFile.ToText(BestEpoch));
+        metadata.Add("best_accuracy", HeadFile.ToText(BestAccuracy));
+        metadata.Add("best_loss", HeadFile.ToText(BestLoss));
+        metadata.Add("finished", Finished ? bool.TrueString : bool.FalseString);
+        var tensors = new Dictionary<string, TensorData>
+        {
+            ["mean"] = TensorData.FromValues(Mean, Mean.Length),
+            ["std"] = TensorData.FromValues(Std, Std.Length),
+            ["latest"] = TensorData.FromValues(Latest, FeatureSize + 1, Classes),
+            ["previous"] = TensorData.FromValues(Previous, FeatureSize + 1, Classes),
+            ["best"] = TensorData.FromValues(Best, FeatureSize + 1, Classes),
+        };
+        return SafetensorsWriter.ToBytes(tensors, metadata);
+    }
+
+    /// <inheritdoc/>
+    public byte[] ExportBest()
+    {
+        if (BestEpoch < 0)
+        {
+            throw new InvalidOperationException("There is no best head before the first penalty is finished.");
+        }
+
+        return TrainedHead.Export(HeadDefinition.Linear, FeatureSize, Classes, Mean, Std, ToParameters(Best));
+    }
+
+    /// <inheritdoc/>
+    SliceOutcome IHeadTrainingState.Train(FeatureData data, Func<bool> shouldStop, CancellationToken cancellationToken)
+    {
+        var (state, epochs) = PenaltyPath.Train(this, data, shouldStop, cancellationToken);
+        return new SliceOutcome(state, epochs);
+    }
+
+    /// <summary>From one column a class to one row a class, as layers have it.</summary>
+    private float[] ToParameters(double[] weights)
+    {
+        var parameters = new float[weights.Length];
+        for (var feature = 0; feature <= FeatureSize; feature++)
+        {
+            for (var label = 0; label < Classes; label++)
+            {
+                var at = feature < FeatureSize ? (label * FeatureSize) + feature : (Classes * FeatureSize) + label;
+                parameters[at] = (float)weights[(feature * Classes) + label];
+            }
+        }
+
+        return parameters;
+    }
+
+    private void ThrowIfInvalid()
+    {
+        Options.ThrowIfInvalid();
+        ArgumentOutOfRangeException.ThrowIfNegative(Epoch);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(Epoch, Options.Penalties.Count);
+        ArgumentOutOfRangeException.ThrowIfLessThan(BestEpoch, -1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(BestEpoch, Math.Max(Epoch, 1));
+        if ((BestEpoch < 0) != (Epoch == 0))
+        {
+            throw new ArgumentException($"Of {Epoch} penalties, number {BestEpoch} is the best.");
+        }
+    }
+}
