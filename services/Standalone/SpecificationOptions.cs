@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Distributed.Contracts;
 
 namespace Distributed.Standalone;
@@ -17,6 +18,8 @@ internal sealed class SpecificationOptions
     private readonly Option<string> _head;
     private readonly Option<string> _hiddenSizes;
     private readonly Option<double> _dropout;
+    private readonly Option<string> _optimizer;
+    private readonly Option<string> _penalties;
     private readonly Option<int> _epochs;
     private readonly Option<int> _batchSize;
     private readonly Option<double> _learningRate;
@@ -43,11 +46,13 @@ internal sealed class SpecificationOptions
         _head = Choice("--head", Defaults.Head.Kind, "The head to train");
         _hiddenSizes = Add("--hidden-sizes", string.Join(',', Defaults.Head.HiddenSizes), "Widths of an mlp head's dense layers", "N,N,…");
         _dropout = Add("--dropout", Defaults.Head.Dropout, "Share of a dense layer's outputs that an mlp head drops in training", "X");
-        _epochs = Add("--epochs", Defaults.Training.Epochs, "Most passes over the training images", "N");
-        _batchSize = Add("--batch-size", Defaults.Training.BatchSize, "Images a step", "N");
-        _learningRate = Add("--learning-rate", Defaults.Training.LearningRate, "Adam's step size", "X");
-        _weightDecay = Add("--weight-decay", Defaults.Training.WeightDecay, "L2 penalty", "X");
-        _patience = Add("--patience", Defaults.Training.Patience, "Epochs without a better validation score before training stops", "N");
+        _optimizer = Choice("--optimizer", Defaults.Training.Optimizer, "Newton's method for linear heads (auto, unless one of Adam's settings below is given), or Adam");
+        _penalties = Add("--penalties", "", "L2 penalties for Newton's method to choose from, in falling order; 30 from 10 to 1e-6 where none are given", "X,X,…");
+        _epochs = Add("--epochs", Defaults.Training.Epochs, "Adam: most passes over the training images", "N");
+        _batchSize = Add("--batch-size", Defaults.Training.BatchSize, "Adam: images a step", "N");
+        _learningRate = Add("--learning-rate", Defaults.Training.LearningRate, "Adam: step size", "X");
+        _weightDecay = Add("--weight-decay", Defaults.Training.WeightDecay, "Adam: L2 penalty", "X");
+        _patience = Add("--patience", Defaults.Training.Patience, "Adam: epochs without a better validation score before training stops", "N");
         _validationFraction = Add("--validation-fraction", Defaults.ValidationFraction, "Share of training images held out for validation where none is given", "X");
         _testFraction = Add("--test-fraction", Defaults.TestFraction, "Share of images held out for testing where none is given", "X");
         _fold = Add("--fold", Defaults.Fold, "Train on this official fold only (STL-10: 0 to 9)", "N");
@@ -104,6 +109,8 @@ internal sealed class SpecificationOptions
             },
             Training = new TrainingSpecification
             {
+                Optimizer = Parse<HeadOptimizer>(result.GetValue(_optimizer)!),
+                Penalties = ParsePenalties(result.GetValue(_penalties)!),
                 Epochs = result.GetValue(_epochs),
                 BatchSize = result.GetValue(_batchSize),
                 LearningRate = result.GetValue(_learningRate),
@@ -127,6 +134,19 @@ internal sealed class SpecificationOptions
         where T : struct, Enum => Enum.Parse<T>(name, ignoreCase: true);
 
     private static string ResolvePath(string value, params ReadOnlySpan<string> names) => names.Contains(value) ? value : Path.GetFullPath(value);
+
+    private static double[] ParsePenalties(string text)
+    {
+        var penalties = new List<double>();
+        foreach (var part in text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            penalties.Add(double.TryParse(part, NumberStyles.Float, CultureInfo.InvariantCulture, out var penalty)
+                ? penalty
+                : throw new CommandException($"--penalties has '{part}'; give numbers in falling order, as in 1,0.1,0.01."));
+        }
+
+        return [.. penalties];
+    }
 
     private static int[] ParseSizes(string text)
     {

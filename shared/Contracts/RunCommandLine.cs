@@ -23,6 +23,8 @@ public static class RunCommandLine
         Add("--head", specification.Head.Kind.ToString().ToLowerInvariant(), defaults.Head.Kind.ToString().ToLowerInvariant());
         Add("--hidden-sizes", string.Join(',', specification.Head.HiddenSizes), string.Join(',', defaults.Head.HiddenSizes));
         Add("--dropout", specification.Head.Dropout, defaults.Head.Dropout);
+        Add("--optimizer", specification.Training.Optimizer.ToString().ToLowerInvariant(), defaults.Training.Optimizer.ToString().ToLowerInvariant());
+        Add("--penalties", string.Join(',', specification.Training.Penalties.Select(penalty => penalty.ToString(CultureInfo.InvariantCulture))), "");
         Add("--epochs", specification.Training.Epochs, defaults.Training.Epochs);
         Add("--batch-size", specification.Training.BatchSize, defaults.Training.BatchSize);
         Add("--learning-rate", specification.Training.LearningRate, defaults.Training.LearningRate);

@@ -77,23 +77,45 @@ public sealed record HeadSpecification
     public double Dropout { get; init; } = 0.5;
 }
 
-/// <summary>How a head is trained: Adam on the cross-entropy, with early stopping on the validation split.</summary>
+/// <summary>How a head is trained on the cross-entropy: by Newton's method along a path of penalties, or by Adam with early stopping.</summary>
 public sealed record TrainingSpecification
 {
-    /// <summary>The most passes over the training split; 1 to 10,000.</summary>
+    /// <summary>The method.</summary>
+    public HeadOptimizer Optimizer { get; init; } = HeadOptimizer.Auto;
+
+    /// <summary>
+    /// <see cref="HeadOptimizer.Newton"/>: L2 penalties to choose from on the validation split, in falling order; 1 to 100
+    /// numbers above 0, up to 1e6. Empty for 30 from 10 to 1e-6; without validation images, for 0.01 alone.
+    /// </summary>
+    public IReadOnlyList<double> Penalties { get; init; } = [];
+
+    /// <summary><see cref="HeadOptimizer.Adam"/>: the most passes over the training split; 1 to 10,000.</summary>
     public int Epochs { get; init; } = 100;
 
-    /// <summary>Images a step; 1 to 65,536.</summary>
+    /// <summary><see cref="HeadOptimizer.Adam"/>: images a step; 1 to 65,536.</summary>
     public int BatchSize { get; init; } = 64;
 
-    /// <summary>Adam's step size; above 0, up to 10.</summary>
+    /// <summary><see cref="HeadOptimizer.Adam"/>: step size; above 0, up to 10.</summary>
     public double LearningRate { get; init; } = 1e-3;
 
-    /// <summary>L2 penalty added to the gradient, as Adam defines it; 0 to 10.</summary>
+    /// <summary><see cref="HeadOptimizer.Adam"/>: L2 penalty added to the gradient; 0 to 10.</summary>
     public double WeightDecay { get; init; } = 1e-4;
 
-    /// <summary>Epochs without a better validation score after which training stops; 1 to 10,000.</summary>
+    /// <summary><see cref="HeadOptimizer.Adam"/>: epochs without a better validation score after which training stops; 1 to 10,000.</summary>
     public int Patience { get; init; } = 20;
+}
+
+/// <summary>How a head is trained.</summary>
+public enum HeadOptimizer
+{
+    /// <summary><see cref="Newton"/> for a linear head unless one of Adam's settings is not at its default, else <see cref="Adam"/>.</summary>
+    Auto,
+
+    /// <summary>Newton's method for a linear head, along a path of penalties; the best one's weights are found again on training and validation images.</summary>
+    Newton,
+
+    /// <summary>Adam, with early stopping on the validation split.</summary>
+    Adam,
 }
 
 /// <summary>How an image that is no square is brought to one.</summary>

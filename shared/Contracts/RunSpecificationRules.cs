@@ -10,6 +10,18 @@ public static class RunSpecificationRules
 {
     private static readonly string[] Architectures = ["densenet121", "densenet169", "densenet201", "densenet161"];
 
+    /// <summary>The method that <see cref="HeadOptimizer.Auto"/> stands for.</summary>
+    public static HeadOptimizer ResolveOptimizer(this RunSpecification specification)
+    {
+        ArgumentNullException.ThrowIfNull(specification);
+        return specification.Training.Optimizer != HeadOptimizer.Auto ? specification.Training.Optimizer
+            : specification.Head.Kind == HeadType.Linear && !HasAdamSettings(specification.Training) ? HeadOptimizer.Newton
+            : HeadOptimizer.Adam;
+    }
+
+    private static bool HasAdamSettings(TrainingSpecification training) =>
+        training != new TrainingSpecification { Optimizer = training.Optimizer, Penalties = training.Penalties };
+
     /// <summary>Finds everything that is wrong at once, so that a person mends it in one go.</summary>
     /// <returns>Empty when the specification can be run.</returns>
     public static IReadOnlyList<SpecificationError> Validate(RunSpecification specification)
@@ -72,6 +84,21 @@ public static class RunSpecificationRules
             Range("training.batchSize", training.BatchSize, 1, 65_536);
             Range("training.patience", training.Patience, 1, 10_000);
             Range("training.weightDecay", training.WeightDecay, 0, 10);
+            Require(Enum.IsDefined(training.Optimizer), "training.optimizer", "must be auto, newton or adam");
+            Require(
+                training.Penalties is { Count: <= 100 } penalties && penalties.All(penalty => penalty is > 0 and <= 1e6) && penalties.Zip(penalties.Skip(1)).All(pair => pair.First > pair.Second),
+                "training.penalties",
+                "must be at most 100 numbers above 0, up to 1e6, in falling order");
+            if (training.Optimizer == HeadOptimizer.Newton)
+            {
+                Require(specification.Head?.Kind != HeadType.Mlp, "training.optimizer", "is newton, which trains linear heads only; leave it out, or give adam, for an mlp head");
+                Require(!HasAdamSettings(training), "training.optimizer", "is newton, which has no epochs, batches, learning rate, weight decay or patience; leave those out, or give adam");
+            }
+            else if (training.Penalties is { Count: > 0 } && specification.Head is not null)
+            {
+                Require(specification.ResolveOptimizer() == HeadOptimizer.Newton, "training.penalties", "are for the optimizer newton and linear heads; leave them out, or leave out all settings of adam");
+            }
+
             Require(training.LearningRate is > 0 and <= 10, "training.learningRate", $"is {training.LearningRate}; it must be above 0 and at most 10");
         }
 

@@ -108,17 +108,16 @@ internal sealed class PenaltyPathBenchmark : IBenchmark
     private static double[] Objectives(FeatureData data, PenaltyPathState state, double tolerance)
     {
         using var scope = NewDisposeScope();
-        var rows = data.Features.narrow(0, 0, Train).to(ScalarType.Float64).sub_(torch.tensor(state.Mean)).div_(torch.tensor(state.Std));
-        var features = cat([rows, ones([Train, 1], ScalarType.Float64)], 1);
+        var features = data.Features.narrow(0, 0, Train).to(ScalarType.Float64).sub_(torch.tensor(state.Mean)).div_(torch.tensor(state.Std));
         var labels = data.Labels.narrow(0, 0, Train);
         var objectives = new List<double>();
         while (state.Epoch < Penalties.Count)
         {
             state = PenaltyPath.Train(state, data, () => true, tolerance).State;
-            var weights = torch.tensor(state.Latest, [state.FeatureSize + 1, Classes]);
-            var loss = nn.functional.cross_entropy(features.mm(weights), labels).item<double>();
-            Console.Error.WriteLine($"{state.Epoch} {Environment.TickCount64}");
-            objectives.Add(loss + (0.5 * Penalties[state.Epoch - 1] * weights.narrow(0, 0, state.FeatureSize).square().sum().item<double>()));
+            var parameters = torch.tensor(state.Latest);
+            var weights = parameters.narrow(0, 0, Classes * state.FeatureSize).view(Classes, state.FeatureSize);
+            var loss = nn.functional.cross_entropy(features.mm(weights.t()).add_(parameters.narrow(0, Classes * state.FeatureSize, Classes)), labels).item<double>();
+            objectives.Add(loss + (0.5 * Penalties[state.Epoch - 1] * weights.square().sum().item<double>()));
         }
 
         return [.. objectives];

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Distributed.Catalog;
+using Distributed.Contracts;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.AdminApi.Endpoints;
@@ -166,7 +167,10 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts)
                 return await CountAsync(context, "feature shards extracted", UnitKind.ExtractFeatures, run.FeatureSetKey, cancellationToken);
             case RunState.Training:
                 var epochs = await context.EpochMetrics.CountAsync(epoch => epoch.RunId == run.Id, cancellationToken);
-                return new StageProgress("epochs trained", epochs, Parse(run.Specification).GetProperty("training").GetProperty("epochs").GetInt32());
+                var specification = JsonSerializer.Deserialize<RunSpecification>(run.Specification, ContractJson.Strict)!;
+                return specification.ResolveOptimizer() == HeadOptimizer.Adam
+                    ? new StageProgress("epochs trained", epochs, specification.Training.Epochs)
+                    : new StageProgress("penalties tried", epochs, specification.Training.Penalties.Count == 0 ? null : specification.Training.Penalties.Count);
             default:
                 return null;
         }

@@ -52,7 +52,7 @@ public sealed record RunPage(IReadOnlyList<RunSummary> Items, Guid? Next);
 public sealed record StageSeconds(double? Ingest, double? Features, double? Train, double? Evaluate, double? Total);
 
 /// <summary>How many units of the current stage are done.</summary>
-/// <param name="Stage">What is counted: parts of a download, parts of images, shards of features, epochs.</param>
+/// <param name="Stage">What is counted: parts of a download, parts of images, shards of features, epochs, penalties.</param>
 /// <param name="Done">Done so far.</param>
 /// <param name="Total">In all; null where it is not known beforehand.</param>
 public sealed record StageProgress(string Stage, long Done, long? Total);

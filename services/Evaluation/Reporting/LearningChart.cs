@@ -31,7 +31,7 @@ internal static class LearningChart
             <figcaption>{name} <span class="fine">{(isAccuracy ? "share classified rightly" : "mean cross-entropy")}</span></figcaption>
             <svg viewBox="0 0 {Width} {Height}" role="img" aria-label="{Describe(name, isAccuracy, train, validation, model.BestEpoch)}">
             """);
-        WriteAxes(html, scale, epochs, isAccuracy);
+        WriteAxes(html, scale, epochs, isAccuracy, model.Epochs[0].Penalty is null ? "epoch" : "penalty, from the strongest on");
         WriteBest(html, model, epochs);
         WriteSeries(html, "train", "Training", train, scale, epochs, isAccuracy);
         WriteSeries(html, "validation", "Validation", validation, scale, epochs, isAccuracy);
@@ -56,7 +56,7 @@ internal static class LearningChart
         return ChartScale.Cover(Math.Clamp(least - room, 0, 1), Math.Clamp(greatest + room, 0, 1), 5);
     }
 
-    private static void WriteAxes(HtmlBuilder html, ChartScale scale, EpochAxis epochs, bool isAccuracy)
+    private static void WriteAxes(HtmlBuilder html, ChartScale scale, EpochAxis epochs, bool isAccuracy, string step)
     {
         foreach (var tick in scale.Ticks)
         {
@@ -70,7 +70,7 @@ internal static class LearningChart
             html.Add($"""<path class="axis" d="M{epochs.X(tick):0.##} {Bottom}v5"/><text class="tick" x="{epochs.X(tick):0.##}" y="{Bottom + 19}" text-anchor="middle">{tick}</text>""");
         }
 
-        html.Add($"""<text class="tick" x="{(Left + Right) / 2}" y="{Height - 6}" text-anchor="middle">epoch</text>""");
+        html.Add($"""<text class="tick" x="{(Left + Right) / 2}" y="{Height - 6}" text-anchor="middle">{step}</text>""");
     }
 
     private static void WriteBest(HtmlBuilder html, ReportModel model, EpochAxis epochs)

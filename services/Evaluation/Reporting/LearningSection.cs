@@ -1,6 +1,6 @@
 namespace Distributed.Evaluation.Reporting;
 
-/// <summary>Loss and accuracy over the epochs.</summary>
+/// <summary>Loss and accuracy over the epochs, or over the penalties of a path.</summary>
 internal static class LearningSection
 {
     private const int MostRows = 200;
@@ -17,6 +17,8 @@ internal static class LearningSection
             return;
         }
 
+        var path = model.Epochs[0].Penalty is not null;
+        var step = path ? "penalty" : "epoch";
         var validated = model.Epochs.Any(epoch => epoch.ValidationLoss is not null || epoch.ValidationAccuracy is not null);
         html.Add($"""<ul class="legend">""");
         if (validated)
@@ -27,38 +29,43 @@ internal static class LearningSection
         html.Add($"""<li><svg width="34" height="12" viewBox="0 0 34 12" aria-hidden="true"><path class="line train" d="M1 6H33"/><circle class="dot train" cx="17" cy="6" r="3.5"/></svg>Training</li>""");
         if (model.BestEpoch is not null)
         {
-            html.Add($"""<li><svg width="12" height="14" viewBox="0 0 12 14" aria-hidden="true"><path class="best" d="M6 0V14"/></svg>Best epoch, kept</li>""");
+            html.Add($"""<li><svg width="12" height="14" viewBox="0 0 12 14" aria-hidden="true"><path class="best" d="M6 0V14"/></svg>Best {step}, kept</li>""");
         }
 
         html.Add($"""</ul><div class="charts">""");
         LearningChart.Write(html, model, isAccuracy: false);
         LearningChart.Write(html, model, isAccuracy: true);
         html.Add($"</div>");
-        if (!validated)
+        if (path)
         {
-            html.Add($"""<p class="fine">No validation split was set aside, so there is no validation curve and nothing stopped the training early.</p>""");
+            html.Add($"""<p class="fine">Each step is the exact solution at one L2 penalty, from the strongest to the weakest. The weights of the best one were found again on training and validation images together; that head is the one evaluated.</p>""");
         }
 
-        WriteTable(html, model, validated);
+        if (!validated)
+        {
+            html.Add($"""<p class="fine">No validation split was set aside, so there is no validation curve and nothing {(path ? "chose among penalties" : "stopped the training early")}.</p>""");
+        }
+
+        WriteTable(html, model, validated, path, step);
         html.Add($"</section>");
     }
 
-    private static void WriteTable(HtmlBuilder html, ReportModel model, bool validated)
+    private static void WriteTable(HtmlBuilder html, ReportModel model, bool validated, bool path, string step)
     {
         var epochs = Thin(model.Epochs, model.BestEpoch);
         html.Add($"""
             <details>
-            <summary>All figures by epoch</summary>
-            <div class="scroll" role="region" tabindex="0" aria-label="Figures by epoch">
+            <summary>All figures by {step}</summary>
+            <div class="scroll" role="region" tabindex="0" aria-label="Figures by {step}">
             <table class="numbers" id="epochs">
-            <thead><tr><th scope="col">Epoch</th><th scope="col">Training loss</th><th scope="col">Training accuracy</th>
+            <thead><tr><th scope="col">{(path ? "Step" : "Epoch")}</th><th scope="col">Training loss</th><th scope="col">Training accuracy</th>
             """);
         if (validated)
         {
             html.Add($"""<th scope="col">Validation loss</th><th scope="col">Validation accuracy</th>""");
         }
 
-        html.Add($"""<th scope="col">Learning rate</th></tr></thead><tbody>""");
+        html.Add($"""<th scope="col">{(path ? "Penalty" : "Learning rate")}</th></tr></thead><tbody>""");
         foreach (var epoch in epochs)
         {
             html.Add($"""<tr><th scope="row">{epoch.Epoch}{(epoch.Epoch == model.BestEpoch ? " (best)" : "")}</th><td>{Figures.Loss(epoch.TrainLoss)}</td><td>{Figures.Percent(epoch.TrainAccuracy)}</td>""");
@@ -67,13 +74,13 @@ internal static class LearningSection
                 html.Add($"<td>{Figures.Loss(epoch.ValidationLoss)}</td><td>{Figures.Percent(epoch.ValidationAccuracy)}</td>");
             }
 
-            html.Add($"<td>{Figures.Rate(epoch.LearningRate)}</td></tr>");
+            html.Add($"<td>{Figures.Rate((path ? epoch.Penalty : epoch.LearningRate) ?? double.NaN)}</td></tr>");
         }
 
         html.Add($"</tbody></table></div>");
         if (epochs.Count < model.Epochs.Count)
         {
-            html.Add($"""<p class="fine">{Figures.Count(epochs.Count)} of {Figures.Count(model.Epochs.Count)} epochs, evenly spaced.</p>""");
+            html.Add($"""<p class="fine">{Figures.Count(epochs.Count)} of {Figures.Count(model.Epochs.Count)} {(path ? "penalties" : "epochs")}, evenly spaced.</p>""");
         }
 
         html.Add($"</details>");

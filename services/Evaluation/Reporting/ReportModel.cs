@@ -15,7 +15,7 @@ public sealed record ReportModel
     /// <summary>What was trained on the features.</summary>
     public required ReportHead Head { get; init; }
 
-    /// <summary>The epochs in order; may be empty for a head that is not trained in epochs.</summary>
+    /// <summary>The epochs in order, or the penalties of a path from the strongest on; may be empty.</summary>
     public required IReadOnlyList<ReportEpoch> Epochs { get; init; }
 
     /// <summary>The epoch whose head was kept; counted from 1.</summary>
@@ -136,15 +136,16 @@ public sealed record ReportHead
     public required string Sha256 { get; init; }
 }
 
-/// <summary>Loss and accuracy after one epoch. A figure that is not finite is shown as missing.</summary>
+/// <summary>Loss and accuracy after one epoch, or at one penalty of a path. A figure that is not finite is shown as missing.</summary>
 /// <param name="Epoch">Counted from 1.</param>
 /// <param name="TrainLoss">Mean cross-entropy on the training split.</param>
 /// <param name="TrainAccuracy">Share of the training split classified rightly; 0 to 1.</param>
 /// <param name="ValidationLoss">Mean cross-entropy on the validation split; null without one.</param>
 /// <param name="ValidationAccuracy">Share of the validation split classified rightly; null without one.</param>
-/// <param name="LearningRate">Step size.</param>
+/// <param name="LearningRate">Step size; null where the epochs are the penalties of a path.</param>
+/// <param name="Penalty">L2 penalty of a path; null by epochs.</param>
 public sealed record ReportEpoch(
-    int Epoch, double TrainLoss, double TrainAccuracy, double? ValidationLoss, double? ValidationAccuracy, double LearningRate);
+    int Epoch, double TrainLoss, double TrainAccuracy, double? ValidationLoss, double? ValidationAccuracy, double? LearningRate, double? Penalty = null);
 
 /// <summary>How the head did on the test split.</summary>
 public sealed record ReportEvaluation

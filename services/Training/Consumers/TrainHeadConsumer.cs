@@ -34,9 +34,9 @@ internal sealed class TrainHeadConsumer(
         var outcome = await tensors.RunAsync(
             token =>
             {
-                var state = saved ?? AdamTrainer.Start(Define(specification.Head), Choose(specification), data, classes);
+                var state = saved ?? HeadTraining.Start(Define(specification.Head), Choose(specification, data), data, classes);
                 var begun = Stopwatch.GetTimestamp();
-                return AdamTrainer.Train(state, data, () => Stopwatch.GetElapsedTime(begun) >= options.Value.Slice, cancellationToken: token);
+                return state.Train(data, () => Stopwatch.GetElapsedTime(begun) >= options.Value.Slice, token);
             },
             cancellationToken);
         TrainingTelemetry.RecordSlice(outcome.Epochs.Count, Stopwatch.GetElapsedTime(started).TotalSeconds);
@@ -70,13 +70,23 @@ internal sealed class TrainHeadConsumer(
         ? HeadDefinition.Linear
         : new HeadDefinition(HeadKind.Mlp, [.. head.HiddenSizes], head.Dropout);
 
-    private static AdamOptions Choose(RunSpecification specification) => new(
-        specification.Training.Epochs,
-        specification.Training.BatchSize,
-        specification.Training.LearningRate,
-        specification.Training.WeightDecay,
-        specification.Training.Patience,
-        specification.Seed);
+    private static HeadTrainingOptions Choose(RunSpecification specification, FeatureData data)
+    {
+        var training = specification.Training;
+        if (specification.ResolveOptimizer() == HeadOptimizer.Adam)
+        {
+            return new AdamOptions(training.Epochs, training.BatchSize, training.LearningRate, training.WeightDecay, training.Patience, specification.Seed);
+        }
+
+        if (training.Penalties.Count == 0)
+        {
+            return new PenaltyPathOptions(data.Validation.Length > 0 ? PenaltyPathOptions.DefaultPenalties : [PenaltyPathOptions.PenaltyWithoutValidation]);
+        }
+
+        return data.Validation.Length > 0 || training.Penalties.Count == 1
+            ? new PenaltyPathOptions(training.Penalties)
+            : throw new HeadTrainingException($"training.penalties has {training.Penalties.Count} values, and there are no validation images to choose by. Give one value, or a validationFraction above 0.");
+    }
 
     private static EpochMetric ToMetric(Guid runId, EpochMetrics epoch) => new()
     {
@@ -87,6 +97,7 @@ internal sealed class TrainHeadConsumer(
         ValidationLoss = epoch.ValidationLoss,
         ValidationAccuracy = epoch.ValidationAccuracy,
         LearningRate = epoch.LearningRate,
+        Penalty = epoch.Penalty,
     };
 
     private void AddCheckpoint(CatalogContext context, Guid runId, int slice, CheckpointKind kind, int epoch, StoredFile file) =>
@@ -98,12 +109,12 @@ internal sealed class TrainHeadConsumer(
             (stream, token) => stream.WriteAsync(bytes, token).AsTask(),
             cancellationToken);
 
-    private async Task<AdamState> ReadStateAsync(Guid runId, int slice, CancellationToken cancellationToken)
+    private async Task<IHeadTrainingState> ReadStateAsync(Guid runId, int slice, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var checkpoint = await context.Checkpoints.AsNoTracking()
             .SingleAsync(row => row.RunId == runId && row.Slice == slice && row.Kind == CheckpointKind.Last, cancellationToken);
-        return AdamState.FromBytes(await volume.ReadAllBytesAsync(checkpoint.File, cancellationToken), checkpoint.File.Path);
+        return HeadTraining.Resume(await volume.ReadAllBytesAsync(checkpoint.File, cancellationToken), checkpoint.File.Path);
     }
 
     private DateTime Now() => time.GetUtcNow().UtcDateTime;

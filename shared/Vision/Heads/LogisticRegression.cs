@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using TorchSharp;
 
 namespace Distributed.Vision;
@@ -50,6 +51,9 @@ internal sealed class LogisticRegression
             }
         }
     }
+
+    /// <summary>Rows of the weights.</summary>
+    public int PaddedClasses => _rows.PaddedClasses;
 
     private int Length => _rows.PaddedClasses * _rows.Stride;
 
@@ -261,7 +265,7 @@ internal sealed class LogisticRegression
     private (double[] Spreads, double[] Axes) ClassCovariance(Point point)
     {
         using var scope = torch.NewDisposeScope();
-        var probabilities = torch.tensor(point.Probabilities, [_rows.Count, _rows.PaddedClasses]).narrow(1, 0, _classes);
+        var probabilities = TensorData.FromValues(point.Probabilities, _rows.Count, _rows.PaddedClasses).ToTensor().narrow(1, 0, _classes);
         var covariance = probabilities.mean([0]).diag().sub_(probabilities.t().mm(probabilities).div_(_rows.Count));
         var (spreads, axes) = torch.linalg.eigh(covariance);
         return (spreads.data<double>().ToArray(), axes.contiguous().data<double>().ToArray());
@@ -278,9 +282,9 @@ internal sealed class LogisticRegression
         }
     }
 
-    private static double Dot(ReadOnlySpan<double> left, ReadOnlySpan<double> right) => System.Numerics.Tensors.TensorPrimitives.Dot(left, right);
+    private static double Dot(ReadOnlySpan<double> left, ReadOnlySpan<double> right) => TensorPrimitives.Dot(left, right);
 
-    private static void Scale(Span<double> values, double factor) => System.Numerics.Tensors.TensorPrimitives.Multiply(values, factor, values);
+    private static void Scale(Span<double> values, double factor) => TensorPrimitives.Multiply(values, factor, values);
 
     /// <summary>Weights, and what is known there.</summary>
     /// <param name="Weights">[padded classes, stride], every row with its bias.</param>

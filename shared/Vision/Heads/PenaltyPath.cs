@@ -1,4 +1,4 @@
-using static TorchSharp.torch;
+using TorchSharp;
 
 namespace Distributed.Vision;
 
@@ -82,11 +82,10 @@ public static class PenaltyPath
             return (state, epochs);
         }
 
-        using var withoutGradients = no_grad();
-        using var scope = NewDisposeScope();
-        using var features = RotatedFeatures.Create(data, state.Mean, state.Std);
-        using var images = Over(features, 0, data.Train.Length, state.Classes, tolerance)!;
-        using var validation = Over(features, data.Train.Length, data.Validation.Length, state.Classes, tolerance);
+        using var withoutGradients = torch.no_grad();
+        var features = RotatedFeatures.Create(data, state.Mean, state.Std);
+        var images = new LogisticRegression(features, 0, data.Train.Length, state.Classes, tolerance);
+        var validation = data.Validation.Length == 0 ? null : new LogisticRegression(features, data.Train.Length, data.Validation.Length, state.Classes, tolerance);
         do
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -107,10 +106,9 @@ public static class PenaltyPath
     private static (PenaltyPathState State, EpochMetrics Metrics) Advance(
         PenaltyPathState state, RotatedFeatures features, LogisticRegression images, LogisticRegression? validation, CancellationToken cancellationToken)
     {
-        using var scope = NewDisposeScope();
         var penalty = state.Options.Penalties[state.Epoch];
-        using var solution = images.Solve(Begin(state, features, images, penalty), penalty, cancellationToken);
-        var weights = Download(features.ToStandardised(solution.Weights));
+        var solution = images.Solve(Begin(state, features, images, penalty), penalty, cancellationToken);
+        var weights = features.RotateBack(solution.Weights, state.Classes);
         var metrics = new EpochMetrics(state.Epoch, solution.Loss, solution.Accuracy, null, null, Penalty: penalty);
         state = state with { Epoch = state.Epoch + 1, Previous = state.Latest, Latest = weights };
         if (validation is null)
@@ -118,7 +116,7 @@ public static class PenaltyPath
             return (state with { BestEpoch = metrics.Epoch, Best = weights, Finished = true }, metrics);
         }
 
-        using var judged = validation.Evaluate(solution.Weights);
+        var judged = validation.Evaluate(solution.Weights);
         metrics = metrics with { ValidationLoss = judged.Loss, ValidationAccuracy = judged.Accuracy };
         if (state.BestEpoch < 0 || judged.Accuracy > state.BestAccuracy || (judged.Accuracy == state.BestAccuracy && judged.Loss < state.BestLoss))
         {
@@ -130,17 +128,17 @@ public static class PenaltyPath
 
     private static PenaltyPathState Refit(PenaltyPathState state, RotatedFeatures features, double tolerance, CancellationToken cancellationToken)
     {
-        using var scope = NewDisposeScope();
-        using var all = new LogisticRegression(features.Values, features.Labels, state.Classes, tolerance);
-        using var solution = all.Solve(
-            all.Evaluate(features.ToRotated(Upload(state, state.Best, features))), state.Options.Penalties[state.BestEpoch], cancellationToken);
-        return state with { Best = Download(features.ToStandardised(solution.Weights)), Finished = true };
+        var all = new LogisticRegression(features, 0, features.Labels.Length, state.Classes, tolerance);
+        var solution = all.Solve(
+            all.Evaluate(features.Rotate(state.Best, all.PaddedClasses)), state.Options.Penalties[state.BestEpoch], cancellationToken);
+        return state with { Best = features.RotateBack(solution.Weights, state.Classes), Finished = true };
     }
 
     /// <summary>Where the solutions over the logarithm of the penalty point to, or the latest one where that is better.</summary>
     private static LogisticRegression.Point Begin(PenaltyPathState state, RotatedFeatures features, LogisticRegression images, double penalty)
     {
-        var latest = images.Evaluate(features.ToRotated(Upload(state, state.Latest, features)));
+        var weights = features.Rotate(state.Latest, images.PaddedClasses);
+        var latest = images.Evaluate(weights);
         if (state.Epoch < 2)
         {
             return latest;
@@ -148,21 +146,10 @@ public static class PenaltyPath
 
         var penalties = state.Options.Penalties;
         var ahead = Math.Log(penalty / penalties[state.Epoch - 1]) / Math.Log(penalties[state.Epoch - 1] / penalties[state.Epoch - 2]);
-        var extrapolated = images.Evaluate(latest.Weights.add(latest.Weights.sub(features.ToRotated(Upload(state, state.Previous, features))), alpha: ahead));
-        var (better, worse) = LogisticRegression.Objective(extrapolated, penalty) < LogisticRegression.Objective(latest, penalty) ? (extrapolated, latest) : (latest, extrapolated);
-        worse.Dispose();
-        return better;
+        var further = new double[weights.Length];
+        RowProducts.Axpy(1 + ahead, weights, further);
+        RowProducts.Axpy(-ahead, features.Rotate(state.Previous, images.PaddedClasses), further);
+        var extrapolated = images.Evaluate(further);
+        return images.Objective(extrapolated, penalty) < images.Objective(latest, penalty) ? extrapolated : latest;
     }
-
-    private static Tensor Upload(PenaltyPathState state, double[] weights, RotatedFeatures features) =>
-        TensorData.FromValues(weights, state.FeatureSize + 1, state.Classes).ToTensor().to(features.Values.device);
-
-    private static double[] Download(Tensor weights)
-    {
-        using var scope = NewDisposeScope();
-        return weights.cpu().contiguous().data<double>().ToArray();
-    }
-
-    private static LogisticRegression? Over(RotatedFeatures features, long first, long count, int classes, double tolerance) =>
-        count == 0 ? null : new LogisticRegression(features.Values.narrow(0, first, count), features.Labels.narrow(0, first, count), classes, tolerance);
 }

@@ -39,7 +39,7 @@ public sealed record PenaltyPathState : IHeadTrainingState
     /// <summary>Standard deviations of the training features, [features].</summary>
     internal float[] Std { get; init; } = [];
 
-    /// <summary>Solution at the latest penalty, [features + 1, classes]; the last row are the biases.</summary>
+    /// <summary>Solution at the latest penalty, weights [classes, features], then the biases.</summary>
     internal double[] Latest { get; init; } = [];
 
     /// <summary>Solution at the penalty before it.</summary>
@@ -55,7 +55,7 @@ public sealed record PenaltyPathState : IHeadTrainingState
     public static PenaltyPathState FromBytes(ReadOnlyMemory<byte> bytes, string source = "The checkpoint")
     {
         var file = new HeadFile(bytes, source, Format);
-        file.Layout();
+        var length = file.Layout().Length;
         var (features, classes) = (file.Integer("features"), file.Integer("classes"));
         var state = new PenaltyPathState
         {
@@ -69,9 +69,9 @@ public sealed record PenaltyPathState : IHeadTrainingState
             Finished = file.Boolean("finished"),
             Mean = file.Read("mean", features),
             Std = file.Read("std", features),
-            Latest = file.ReadDoubles("latest", features + 1, classes),
-            Previous = file.ReadDoubles("previous", features + 1, classes),
-            Best = file.ReadDoubles("best", features + 1, classes),
+            Latest = file.ReadDoubles("latest", length),
+            Previous = file.ReadDoubles("previous", length),
+            Best = file.ReadDoubles("best", length),
         };
         file.Check(state.ThrowIfInvalid);
         return state;
@@ -91,9 +91,9 @@ public sealed record PenaltyPathState : IHeadTrainingState
         {
             ["mean"] = TensorData.FromValues(Mean, Mean.Length),
             ["std"] = TensorData.FromValues(Std, Std.Length),
-            ["latest"] = TensorData.FromValues(Latest, FeatureSize + 1, Classes),
-            ["previous"] = TensorData.FromValues(Previous, FeatureSize + 1, Classes),
-            ["best"] = TensorData.FromValues(Best, FeatureSize + 1, Classes),
+            ["latest"] = TensorData.FromValues(Latest, Latest.Length),
+            ["previous"] = TensorData.FromValues(Previous, Previous.Length),
+            ["best"] = TensorData.FromValues(Best, Best.Length),
         };
         return SafetensorsWriter.ToBytes(tensors, metadata);
     }
@@ -106,7 +106,7 @@ public sealed record PenaltyPathState : IHeadTrainingState
             throw new InvalidOperationException("There is no best head before the first penalty is finished.");
         }
 
-        return TrainedHead.Export(HeadDefinition.Linear, FeatureSize, Classes, Mean, Std, ToParameters(Best));
+        return TrainedHead.Export(HeadDefinition.Linear, FeatureSize, Classes, Mean, Std, Array.ConvertAll(Best, value => (float)value));
     }
 
     /// <inheritdoc/>
@@ -114,22 +114,6 @@ public sealed record PenaltyPathState : IHeadTrainingState
     {
         var (state, epochs) = PenaltyPath.Train(this, data, shouldStop, cancellationToken);
         return new SliceOutcome(state, epochs);
-    }
-
-    /// <summary>From one column a class to one row a class, as layers have it.</summary>
-    private float[] ToParameters(double[] weights)
-    {
-        var parameters = new float[weights.Length];
-        for (var feature = 0; feature <= FeatureSize; feature++)
-        {
-            for (var label = 0; label < Classes; label++)
-            {
-                var at = feature < FeatureSize ? (label * FeatureSize) + feature : (Classes * FeatureSize) + label;
-                parameters[at] = (float)weights[(feature * Classes) + label];
-            }
-        }
-
-        return parameters;
     }
 
     private void ThrowIfInvalid()

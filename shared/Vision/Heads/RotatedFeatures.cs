@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
 namespace Distributed.Vision;
@@ -7,78 +8,109 @@ namespace Distributed.Vision;
 /// last column of ones for the biases. A rotation changes neither a linear model nor the norm of its weights; but in these
 /// coordinates the features are uncorrelated, so that one number a coordinate tells a solver how far to go.
 /// </summary>
-internal sealed class RotatedFeatures : IDisposable
+internal sealed class RotatedFeatures
 {
     private const int RowsAtOnce = 1024;
 
-    private readonly Tensor _basis;
+    private readonly double[] _basis;
 
-    private RotatedFeatures(Tensor basis, Tensor values, Tensor labels)
+    private RotatedFeatures(double[] basis, int size, int coordinates, float[] values, int[] labels)
     {
-        _basis = basis.DetachFromDisposeScope();
-        Values = values.DetachFromDisposeScope();
-        Labels = labels.DetachFromDisposeScope();
+        _basis = basis;
+        Size = size;
+        Coordinates = coordinates;
+        Values = values;
+        Labels = labels;
     }
 
-    /// <summary>float32 [n, coordinates + 1]: first the training images, then the validation images.</summary>
-    public Tensor Values { get; }
+    /// <summary>Features an image before the rotation.</summary>
+    public int Size { get; }
 
-    /// <summary>int64 [n].</summary>
-    public Tensor Labels { get; }
+    /// <summary>Features an image after it: fewer where there are fewer images.</summary>
+    public int Coordinates { get; }
+
+    /// <summary>[n, <see cref="RowProducts.PaddedSize"/> of the coordinates and the one]: first the training images, then the validation images.</summary>
+    public float[] Values { get; }
+
+    /// <summary>Classes of the images.</summary>
+    public int[] Labels { get; }
+
+    private int Stride => RowProducts.PaddedSize(Coordinates + 1);
 
     /// <summary>Rotates the features of data.</summary>
     public static RotatedFeatures Create(FeatureData data, float[] mean, float[] std)
     {
         using var scope = NewDisposeScope();
-        var device = data.Features.device;
         int[] order = [.. data.Train, .. data.Validation];
+        var device = data.Features.device;
         var (shift, scale) = (HeadNetwork.Upload(mean, device).to(ScalarType.Float64), HeadNetwork.Upload(std, device).to(ScalarType.Float64));
         var covariance = zeros([data.FeatureSize, data.FeatureSize], ScalarType.Float64, device);
-        ForEachPart(order.Length, (first, count) =>
+        ForEachPart((first, count) =>
         {
             var part = Standardised(first, count);
             covariance.addmm_(part.t(), part, 1, 1);
         });
         // Further directions than there are images hold nothing.
-        var kept = Math.Min(order.Length, data.FeatureSize);
-        var basis = linalg.eigh(covariance.div_(order.Length)).Item2.narrow(1, data.FeatureSize - kept, kept).contiguous();
-        var values = ones([order.Length, kept + 1], ScalarType.Float32, device);
-        ForEachPart(order.Length, (first, count) => values.narrow(0, first, count).narrow(1, 0, kept).copy_(Standardised(first, count).mm(basis)));
-        return new RotatedFeatures(basis, values, data.Labels.index_select(0, AdamTrainer.Rows(order, device)));
+        var coordinates = Math.Min(order.Length, data.FeatureSize);
+        var basis = linalg.eigh(covariance.div_(order.Length)).Item2.narrow(1, data.FeatureSize - coordinates, coordinates).contiguous();
+        var stride = RowProducts.PaddedSize(coordinates + 1);
+        var values = new float[checked(order.Length * stride)];
+        ForEachPart((first, count) =>
+        {
+            var part = zeros([count, stride], ScalarType.Float32);
+            part.narrow(1, 0, coordinates).copy_(Standardised(first, count).mm(basis));
+            part.narrow(1, coordinates, 1).fill_(1);
+            MemoryMarshal.Cast<byte, float>(part.bytes).CopyTo(values.AsSpan(first * stride));
+        });
+        var labels = data.Labels.index_select(0, AdamTrainer.Rows(order, device)).cpu().data<long>().ToArray();
+        return new RotatedFeatures(basis.cpu().data<double>().ToArray(), data.FeatureSize, coordinates, values, Array.ConvertAll(labels, label => (int)label));
 
         Tensor Standardised(int first, int count) =>
             data.Features.index_select(0, AdamTrainer.Rows(order.AsSpan(first, count), device)).to(ScalarType.Float64).sub_(shift).div_(scale);
-    }
 
-    /// <summary>Weights and biases [features + 1, classes] for standardised features, as they are for rotated ones.</summary>
-    public Tensor ToRotated(Tensor weights)
-    {
-        using var scope = NewDisposeScope();
-        var features = weights.shape[0] - 1;
-        return cat([_basis.t().mm(weights.narrow(0, 0, features)), weights.narrow(0, features, 1)], 0).MoveToOuterDisposeScope();
-    }
-
-    /// <summary>The way back from <see cref="ToRotated"/>.</summary>
-    public Tensor ToStandardised(Tensor weights)
-    {
-        using var scope = NewDisposeScope();
-        var coordinates = weights.shape[0] - 1;
-        return cat([_basis.mm(weights.narrow(0, 0, coordinates)), weights.narrow(0, coordinates, 1)], 0).MoveToOuterDisposeScope();
-    }
-
-    public void Dispose()
-    {
-        _basis.Dispose();
-        Values.Dispose();
-        Labels.Dispose();
-    }
-
-    private static void ForEachPart(int count, Action<int, int> visit)
-    {
-        for (var first = 0; first < count; first += RowsAtOnce)
+        void ForEachPart(Action<int, int> visit)
         {
-            using var scope = NewDisposeScope();
-            visit(first, Math.Min(RowsAtOnce, count - first));
+            for (var first = 0; first < order.Length; first += RowsAtOnce)
+            {
+                using var inner = NewDisposeScope();
+                visit(first, Math.Min(RowsAtOnce, order.Length - first));
+            }
         }
     }
+
+    /// <summary>Rotates weights.</summary>
+    /// <param name="weights">[classes, features], then a bias a class, as <see cref="HeadLayout"/> has them.</param>
+    /// <param name="paddedClasses">Rows of the result.</param>
+    /// <returns>[padded classes, stride], every row with its bias.</returns>
+    public double[] Rotate(double[] weights, int paddedClasses)
+    {
+        var classes = weights.Length / (Size + 1);
+        var rotated = new double[paddedClasses * Stride];
+        using var scope = NewDisposeScope();
+        var product = Matrix(weights.AsSpan(0, classes * Size), classes).mm(Matrix(_basis, Size)).data<double>().ToArray();
+        for (var label = 0; label < classes; label++)
+        {
+            product.AsSpan(label * Coordinates, Coordinates).CopyTo(rotated.AsSpan(label * Stride));
+            rotated[(label * Stride) + Coordinates] = weights[(classes * Size) + label];
+        }
+
+        return rotated;
+    }
+
+    /// <summary>The way back from <see cref="Rotate"/>.</summary>
+    public double[] RotateBack(double[] rotated, int classes)
+    {
+        var weights = new double[classes * (Size + 1)];
+        using var scope = NewDisposeScope();
+        var rows = Matrix(rotated, rotated.Length / Stride).narrow(0, 0, classes).narrow(1, 0, Coordinates);
+        rows.mm(Matrix(_basis, Size).t()).data<double>().CopyTo(weights.AsSpan(0, classes * Size));
+        for (var label = 0; label < classes; label++)
+        {
+            weights[(classes * Size) + label] = rotated[(label * Stride) + Coordinates];
+        }
+
+        return weights;
+    }
+
+    private static Tensor Matrix(ReadOnlySpan<double> values, int rows) => TensorData.FromValues(values, rows, values.Length / rows).ToTensor();
 }

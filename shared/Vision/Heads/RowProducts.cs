@@ -89,7 +89,8 @@ internal sealed unsafe class RowProducts
     public static void Axpy(double factor, ReadOnlySpan<double> source, Span<double> target)
     {
         var by = Vector256.Create(factor);
-        var (from, to) = (MemoryMarshal.Cast<double, Vector256<double>>(source), MemoryMarshal.Cast<double, Vector256<double>>(target));
+        var from = MemoryMarshal.Cast<double, Vector256<double>>(source);
+        var to = MemoryMarshal.Cast<double, Vector256<double>>(target);
         for (var i = 0; i < to.Length; i++)
         {
             to[i] = Vector256.FusedMultiplyAdd(by, from[i], to[i]);
@@ -131,7 +132,8 @@ internal sealed unsafe class RowProducts
 
     private static void Widen(ReadOnlySpan<float> source, Span<double> target)
     {
-        var (from, to) = (MemoryMarshal.Cast<float, Vector256<float>>(source), MemoryMarshal.Cast<double, Vector256<double>>(target));
+        var from = MemoryMarshal.Cast<float, Vector256<float>>(source);
+        var to = MemoryMarshal.Cast<double, Vector256<double>>(target);
         for (var i = 0; i < from.Length; i++)
         {
             (to[2 * i], to[(2 * i) + 1]) = Vector256.Widen(from[i]);
@@ -146,7 +148,7 @@ internal sealed unsafe class RowProducts
     /// <summary>Products of 4 rows with 2 rows of W.</summary>
     private void Multiply(double* x, double* w, double* z)
     {
-        var (x1, x2, x3, w1) = (x + Stride, x + (2 * Stride), x + (3 * Stride), w + Stride);
+        double* x1 = x + Stride, x2 = x1 + Stride, x3 = x2 + Stride, w1 = w + Stride;
         Vector256<double> z00 = default, z01 = default, z10 = default, z11 = default, z20 = default, z21 = default, z30 = default, z31 = default;
         for (var i = 0; i < Stride; i += Lanes)
         {
@@ -175,7 +177,8 @@ internal sealed unsafe class RowProducts
     /// <summary>Adds 4 rows, each times its 2 numbers of Z, to 2 rows of sums.</summary>
     private void Accumulate(double* x, double* z, double* s)
     {
-        var (x1, x2, x3, s1, next) = (x + Stride, x + (2 * Stride), x + (3 * Stride), s + Stride, PaddedClasses);
+        double* x1 = x + Stride, x2 = x1 + Stride, x3 = x2 + Stride, s1 = s + Stride;
+        var next = PaddedClasses;
         var (z00, z01) = (Vector256.Create(z[0]), Vector256.Create(z[1]));
         var (z10, z11) = (Vector256.Create(z[next]), Vector256.Create(z[next + 1]));
         var (z20, z21) = (Vector256.Create(z[2 * next]), Vector256.Create(z[(2 * next) + 1]));
