@@ -48,7 +48,7 @@ internal sealed unsafe class ConvolutionKernel : IDisposable
     private static int FirstWeightOf(int vectors) => Broadcast - vectors;
 
     /// <summary>Arguments come as in the System V ABI: rdi, rsi, rdx, rcx, r8. No register has to be saved.</summary>
-    private static byte[] Assemble(KernelShape shape)
+    internal static byte[] Assemble(KernelShape shape)
     {
         var code = new Avx512Assembler();
         var vectors = shape.Vectors;
