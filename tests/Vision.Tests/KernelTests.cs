@@ -37,6 +37,6 @@ public sealed class KernelTests
     {
         int[] inputs = [.. Enumerable.Range(0, pixels).Select(pixel => ((pixel / 4) * 70_000) + (pixel % 4 * 576))];
         int[] outputs = [.. Enumerable.Range(0, pixels).Select(pixel => pixel * 1024)];
-        return new KernelShape(bf16, vectors, inputs, outputs, segments == 7 ? 11 : 8, segments, segments == 1 ? 0 : 70_000, biasAndRelu);
+        return new KernelShape(InstructionSet.Avx512, bf16, vectors, inputs, outputs, segments == 7 ? 11 : 8, segments, segments == 1 ? 0 : 70_000, biasAndRelu);
     }
 }

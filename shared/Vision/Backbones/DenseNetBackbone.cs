@@ -66,8 +66,8 @@ internal sealed class DenseNetBackbone : IDenseNetBackbone
 
     /// <summary>The fastest way to compute features: compiled kernels where the processor has what they need, else LibTorch.</summary>
     public static IBackbone ForExtraction(DenseNetArchitecture architecture, BackboneWeights weights, Precision precision, Device device) =>
-        device.type == DeviceType.CPU && CompiledDenseNet.IsSupported(precision)
-            ? new CompiledBackbone(architecture, weights, precision)
+        device.type == DeviceType.CPU && InstructionSet.For(precision) is { } instructions
+            ? new CompiledBackbone(architecture, weights, precision, instructions)
             : new DenseNetBackbone(architecture, weights, precision, device);
 
     public static void Check(Tensor images, IBackbone backbone)

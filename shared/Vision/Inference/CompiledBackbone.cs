@@ -8,12 +8,12 @@ internal sealed class CompiledBackbone : IDenseNetBackbone
 {
     private readonly CompiledDenseNet _network;
 
-    public CompiledBackbone(DenseNetArchitecture architecture, BackboneWeights weights, Precision precision)
+    public CompiledBackbone(DenseNetArchitecture architecture, BackboneWeights weights, Precision precision, InstructionSet instructions)
     {
         Architecture = architecture;
         Weights = weights;
         Precision = precision;
-        _network = new CompiledDenseNet(architecture, weights, precision == Precision.Bf16);
+        _network = new CompiledDenseNet(architecture, weights, precision == Precision.Bf16, instructions);
     }
 
     public DenseNetArchitecture Architecture { get; }
