@@ -65,6 +65,20 @@ public sealed class EngineTests
         Assert.InRange(LargestError(expected, Extract(backbone, Precision.Bf16, images, 4, 96), 4), 0, 5e-3);
     }
 
+    [Theory]
+    [InlineData("densenet121")]
+    [InlineData("densenet161")]
+    public void Kernels_of_AVX2_give_the_plain_networks_features_on_newer_processors_too(string name)
+    {
+        Assert.SkipUnless(InstructionSet.Avx2.Supports(Precision.Fp32), "This processor has no AVX2 kernels.");
+        using var backbone = (DenseNetBackbone)BackboneSource.Load("random:2", DenseNetArchitecture.ByName(name));
+        using var compiled = new CompiledBackbone(backbone.Architecture, backbone.Weights, Precision.Fp32, InstructionSet.Avx2);
+        using var images = torch.tensor(GoldenData.Images(2, 70), [2, 70, 70, 3]);
+        using var features = compiled.Features(images);
+
+        Assert.InRange(LargestError(Plain(backbone, GoldenData.Images(2, 70), 2, 70), features.data<float>().ToArray(), 2), 0, 1e-5);
+    }
+
     [Fact]
     public void Images_of_any_shape_give_the_plain_networks_features()
     {

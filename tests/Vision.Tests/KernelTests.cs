@@ -33,6 +33,50 @@ public sealed class KernelTests
         Assert.Equal(sha256, Convert.ToHexStringLower(SHA256.HashData(code))[..32]);
     }
 
+    [Theory]
+    [InlineData(6, 1, 4, true)]
+    [InlineData(6, 3, 8, false)]
+    [InlineData(5, 7, 3, true)]
+    [InlineData(1, 1, 1, false)]
+    public unsafe void Kernels_sum_products_over_all_segments(int pixels, int segments, int iterations, bool biasAndRelu)
+    {
+        const int Unroll = 2, Stride = 40, SegmentStride = 300;
+        foreach (var instructions in new[] { InstructionSet.Avx512, InstructionSet.Avx2 }.Where(set => set.Supports(Precision.Fp32)))
+        {
+            var (vectors, channels, steps) = (2, 2 * instructions.Lanes, Unroll * iterations);
+            var random = new Random(pixels);
+            float Next() => (random.NextSingle() * 2) - 1;
+            using var input = new NativeBuffer(sizeof(float) * SegmentStride * segments);
+            using var weights = new NativeBuffer(sizeof(float) * channels * steps * segments);
+            using var bias = new NativeBuffer(sizeof(float) * channels);
+            using var output = new NativeBuffer(sizeof(float) * channels * pixels);
+            foreach (var buffer in new[] { input, weights, bias })
+            {
+                for (var i = 0; i < buffer.Length / sizeof(float); i++)
+                {
+                    buffer.Floats[i] = Next();
+                }
+            }
+
+            int[] Every(int stride) => [.. Enumerable.Range(0, pixels).Select(pixel => pixel * stride * sizeof(float))];
+            using var kernel = new ConvolutionKernel(new KernelShape(
+                instructions, Bf16: false, vectors, Every(Stride), Every(channels), Unroll, segments, SegmentStride * sizeof(float), biasAndRelu));
+            kernel.Run(input.Pointer, weights.Pointer, output.Pointer, bias.Floats, iterations);
+
+            for (var i = 0; i < pixels * channels; i++)
+            {
+                var (pixel, channel) = (i / channels, i % channels);
+                var sum = biasAndRelu ? bias.Floats[channel] : 0.0;
+                for (var step = 0; step < segments * steps; step++)
+                {
+                    sum += input.Floats[(step / steps * SegmentStride) + (pixel * Stride) + (step % steps)] * weights.Floats[(step * channels) + channel];
+                }
+
+                Assert.Equal(biasAndRelu ? Math.Max(0, sum) : sum, output.Floats[i], 1e-5);
+            }
+        }
+    }
+
     private static KernelShape Shape(bool bf16, int vectors, int pixels, int segments, bool biasAndRelu)
     {
         int[] inputs = [.. Enumerable.Range(0, pixels).Select(pixel => ((pixel / 4) * 70_000) + (pixel % 4 * 576))];
