@@ -147,18 +147,10 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
     private PackedConvolution Pack(float[] weights, int outputs, int inputs, int window, float[]? bias) =>
         new(weights, outputs, inputs, window, PanelChannels, Bf16, bias);
 
-    /// <summary>A convolution and the normalisation that follows it are one convolution with a bias.</summary>
     private PackedConvolution PackFolded(BackboneWeights weights, string convolution, string norm, int outputs, int inputs, int window)
     {
-        var folded = (float[])weights.Values(convolution + ".weight").Clone();
-        var (scale, shift) = Normalization.Factors(weights, norm);
-        var perOutput = inputs * window * window;
-        for (var i = 0; i < folded.Length; i++)
-        {
-            folded[i] = (float)(folded[i] * scale[i / perOutput]);
-        }
-
-        return Pack(folded, outputs, inputs, window, Array.ConvertAll(shift, value => (float)value));
+        var (folded, bias) = weights.FoldedConvolution(convolution, norm);
+        return Pack(folded, outputs, inputs, window, bias);
     }
 
     private sealed record Layer(int Inputs, Normalization Norm, PackedConvolution Narrow, PackedConvolution Grow);
@@ -168,13 +160,11 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
     /// <summary>A normalisation with fixed statistics: scale and shift.</summary>
     private sealed class Normalization : IDisposable
     {
-        private const double Epsilon = 1e-5;
-
         private readonly NativeBuffer _factors;
 
         public Normalization(BackboneWeights weights, string name, int channels)
         {
-            var (scale, shift) = Factors(weights, name);
+            var (scale, shift) = weights.Normalization(name);
             _factors = new NativeBuffer(2L * channels * sizeof(float));
             Scale = _factors.Floats;
             Shift = Scale + channels;
@@ -188,14 +178,6 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
         public float* Scale { get; }
 
         public float* Shift { get; }
-
-        public static (double[] Scale, double[] Shift) Factors(BackboneWeights weights, string name)
-        {
-            var (gamma, beta, mean, variance) = (
-                weights.Values(name + ".weight"), weights.Values(name + ".bias"), weights.Values(name + ".running_mean"), weights.Values(name + ".running_var"));
-            var scale = gamma.Zip(variance, (factor, spread) => factor / Math.Sqrt(spread + Epsilon)).ToArray();
-            return (scale, [.. scale.Select((factor, i) => beta[i] - (mean[i] * factor))]);
-        }
 
         public void Dispose() => _factors.Dispose();
     }
