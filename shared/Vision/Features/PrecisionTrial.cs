@@ -49,7 +49,7 @@ public static class PrecisionTrial
         Compete(size, [.. fp32Samples.Select(samples => (fp32, samples)), .. bf16Samples.Select(samples => (bf16, samples))], cancellationToken);
         var fp32Speed = fp32Samples.Select(samples => samples.Fastest).DefaultIfEmpty(fp32Glance).Max();
         var bf16Speed = bf16Samples.Select(samples => samples.Fastest).DefaultIfEmpty(bf16Glance).Max();
-        return bf16Speed > NeededSpeedup * fp32Speed
+        return bf16Samples.Length > 0 && (fp32Samples.Length == 0 || bf16Speed > NeededSpeedup * fp32Speed)
             ? new PrecisionChoice(Precision.Bf16, ChooseBatchSize(bf16Samples), fp32Speed, bf16Speed)
             : new PrecisionChoice(Precision.Fp32, ChooseBatchSize(fp32Samples), fp32Speed, bf16Speed);
 
@@ -66,11 +66,8 @@ public static class PrecisionTrial
     }
 
     /// <summary>Images a second of a few images: enough to see which precision is hopeless. The first batch also does what is done once.</summary>
-    private static double Glance(IBackbone backbone, int size)
-    {
-        Measure(backbone, size, GlanceImages);
-        return Measure(backbone, size, GlanceImages);
-    }
+    private static double Glance(IBackbone backbone, int size) =>
+        Enumerable.Range(0, 1 + LeastRounds).Max(_ => Measure(backbone, size, GlanceImages));
 
     /// <summary>All take turns, so that what disturbs the machine for a while disturbs all of them.</summary>
     private static void Compete(int size, (IBackbone Backbone, BatchSamples Samples)[] sides, CancellationToken cancellationToken)
