@@ -30,6 +30,7 @@ public static class TrainingModule
         builder.Services.AddSingleton(new PermanentError(typeof(DatasetException)));
         builder.Services.AddSingleton(new PermanentError(typeof(WeightsException)));
         builder.Services.AddSingleton(new PermanentError(typeof(HeadTrainingException)));
+        builder.Services.AddSingleton(new WorkerError(DeviceErrors.IsFailure));
         consumers
             .AddUnits<DatasetIngestedConsumer, DatasetIngested>()
             .AddUnits<ExtractFeaturesConsumer, ExtractFeatures>()

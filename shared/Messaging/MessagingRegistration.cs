@@ -66,6 +66,7 @@ public static class MessagingRegistration
         services.AddSingleton<UnitWorker>();
         services.AddSingleton<RunAnnouncer>();
         services.AddSingleton<OutageRetry>();
+        services.AddSingleton<Withdrawal>();
         if (address.IsInMemory)
         {
             services.AddSingleton<IQueueInspector, InMemoryQueueInspector>();

@@ -6,15 +6,22 @@ namespace Distributed.Messaging;
 /// <param name="Type">The exception's type.</param>
 public sealed record PermanentError(Type Type);
 
-/// <summary>Which errors fail a run at once: bad data, bad specifications, damaged files. Their messages go to the person who submitted the run.</summary>
-public sealed class UnitErrors(IEnumerable<PermanentError> registered)
+/// <summary>What errors of a unit mean for its run and for its worker.</summary>
+public sealed class UnitErrors(IEnumerable<PermanentError> permanent, IEnumerable<WorkerError> ofWorker)
 {
-    private readonly HashSet<Type> _permanent = [typeof(StoredFileException), .. registered.Select(error => error.Type)];
+    private readonly HashSet<Type> _permanent = [typeof(StoredFileException), .. permanent.Select(error => error.Type)];
 
-    /// <summary>Whether the run fails at once.</summary>
+    /// <summary>Whether the run fails at once: bad data, bad specifications, damaged files. The message goes to the person who submitted the run.</summary>
     public bool IsPermanent(Exception exception)
     {
         ArgumentNullException.ThrowIfNull(exception);
         return _permanent.Contains(exception.GetType());
+    }
+
+    /// <summary>Whether the worker can do nothing any more, and the unit is none the worse for it.</summary>
+    public bool IsOfWorker(Exception exception)
+    {
+        ArgumentNullException.ThrowIfNull(exception);
+        return ofWorker.Any(error => error.Matches(exception));
     }
 }

@@ -35,6 +35,7 @@ public sealed partial class UnitWorker(
     UnitOptions options,
     UnitErrors errors,
     OutageRetry outages,
+    Withdrawal withdrawal,
     IHostApplicationLifetime lifetime,
     ILogger<UnitWorker> logger)
 {
@@ -107,6 +108,13 @@ public sealed partial class UnitWorker(
         catch (OperationCanceledException) when (lost.IsCancellationRequested)
         {
             await LetGoAsync(lease, stoppingToken);
+        }
+        catch (Exception exception) when (errors.IsOfWorker(exception))
+        {
+            outcome = "released";
+            // Before the unit is given back, or it would come here again.
+            withdrawal.Begin(exception);
+            await GiveBackAsync(lease);
         }
         catch (Exception exception) when (errors.IsPermanent(exception))
         {

@@ -21,6 +21,8 @@ internal static class Contestants
             ["extract-core", var precision, var size] => ExtractOnOneCore(precision, Parse(size)),
             ["onnx-core", var size] => OnnxOnOneCore(Parse(size)),
             ["plain", var size] => Plain(Parse(size)),
+            ["plain-core", var size] => OneCore("TorchSharp module", Parse(size), backbone => backbone),
+            ["operators-core", var size] => OneCore("LibTorch's operators, folded", Parse(size), backbone => new FoldedDenseNet(backbone.Architecture, backbone.Weights, Precision.Fp32, torch.CPU)),
             ["onnx", var size] => Onnx(Parse(size)),
             ["memory", var images] => Memory(Parse(images)),
             ["onnx-memory", var images] => OnnxMemory(Parse(images)),
@@ -84,6 +86,22 @@ internal static class Contestants
             return ImagesPerCoreSecond(side.batch, side.Run);
         });
         return ($"ONNX Runtime, fp32, batch {batch}, one thread", () => ImagesPerCoreSecond(batch, best));
+    }
+
+    private static (string Name, Func<double> Measure) OneCore(string name, int size, Func<DenseNetBackbone, IBackbone> choose)
+    {
+        torch.set_num_threads(1);
+        var backbone = choose((DenseNetBackbone)BackboneSource.Load(BackboneSource.Demo));
+        var (batch, best) = new[] { 8, 32 }.Select(batch =>
+        {
+            var images = torch.tensor(Pixels(batch * size * size * 3), [batch, size, size, 3]);
+            return (batch, Run: (Action)(() => backbone.Features(images).Dispose()));
+        }).MaxBy(side =>
+        {
+            side.Run();
+            return ImagesPerCoreSecond(side.batch, side.Run);
+        });
+        return ($"{name}, fp32, batch {batch}, one thread", () => ImagesPerCoreSecond(batch, best));
     }
 
     /// <summary>Images per second of processor time: what it says hardly depends on who else is using the machine.</summary>

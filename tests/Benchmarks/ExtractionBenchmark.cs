@@ -18,7 +18,7 @@ internal sealed class ExtractionBenchmark(string name, int size, string precisio
 }
 
 /// <summary>The same on one core, by processor time: for machines that are shared.</summary>
-internal sealed class CoreBenchmark(string name, int size, string precision) : IBenchmark
+internal sealed class CoreBenchmark(string name, string[] contestant, string[] rival) : IBenchmark
 {
     private const int Rounds = 5;
 
@@ -26,9 +26,9 @@ internal sealed class CoreBenchmark(string name, int size, string precision) : I
 
     public async Task<IReadOnlyList<Figure>> RunAsync(CancellationToken cancellationToken)
     {
-        using var ours = await Contestant.StartAsync(["extract-core", precision, $"{size}"], cancellationToken);
-        using var onnx = await Contestant.StartAsync(["onnx-core", $"{size}"], cancellationToken);
-        var measured = await Contestant.CompeteAsync([ours, onnx], Rounds, cancellationToken);
+        using var ours = await Contestant.StartAsync(contestant, cancellationToken);
+        using var peer = await Contestant.StartAsync(rival, cancellationToken);
+        var measured = await Contestant.CompeteAsync([ours, peer], Rounds, cancellationToken);
         return [Figure.Of(name, "images/s", measured[0], measured[1])];
     }
 }

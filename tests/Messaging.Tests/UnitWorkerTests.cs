@@ -5,6 +5,7 @@ using Distributed.Storage;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace Distributed.Messaging.Tests;
 
@@ -71,6 +72,35 @@ public sealed class UnitWorkerTests : IDisposable
 
         await host.UntilAsync(run, RunState.Failed);
         Assert.Single(host.Script.Executions);
+    }
+
+    [Fact]
+    public async Task A_worker_that_can_work_no_more_gives_its_unit_back_uncharged_and_ends()
+    {
+        await using var host = await StartAsync(services => services.AddSingleton(new WorkerError(error => error is FormatException)));
+        var exitCode = Environment.ExitCode;
+        try
+        {
+            var (run, unit) = await host.PlanTrainingAsync();
+            host.Script.Execute = (_, _) => throw new FormatException("CUDA error: unspecified launch failure");
+
+            await host.SendAsync(unit);
+
+            var lifetime = host.Services.GetRequiredService<IHostApplicationLifetime>();
+            await Wait.UntilAsync(() => lifetime.ApplicationStopping.IsCancellationRequested, "the host is told to stop");
+            await host.UntilAsync(unit, UnitState.Pending);
+            await host.StopAsync();
+            var left = await host.ReadAsync(unit);
+            Assert.Equal((0, UnitState.Pending), (left.Starts, left.State));
+            Assert.Single(host.Script.Executions);
+            Assert.Equal(RunState.Training, (await host.ReadAsync(run)).State);
+            Assert.Equal("CUDA error: unspecified launch failure", host.Services.GetRequiredService<Withdrawal>().Reason);
+            Assert.Equal(1, Environment.ExitCode);
+        }
+        finally
+        {
+            Environment.ExitCode = exitCode;
+        }
     }
 
     public static TheoryData<Exception> UnexpectedErrors => [new InvalidOperationException("boom"), new TaskCanceledException("boom: the server did not answer")];

@@ -1,7 +1,10 @@
+using System.Runtime.InteropServices;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Messaging;
 using Distributed.ServiceTests;
 using Distributed.Vision;
+using Microsoft.Extensions.DependencyInjection;
 using static Distributed.Training.Tests.TrainingServices;
 
 namespace Distributed.Training.Tests;
@@ -153,6 +156,18 @@ public sealed class FeatureTests : IAsyncLifetime
     }
 
     [Fact]
+    public void The_failure_of_a_GPU_is_its_workers_and_not_the_runs()
+    {
+        var errors = _services.Services.GetRequiredService<UnitErrors>();
+
+        Assert.True(errors.IsOfWorker(new LibTorchException("CUDA error: unspecified launch failure")));
+        Assert.False(errors.IsOfWorker(new LibTorchException("CUDA out of memory. Tried to allocate 2.00 GiB")));
+        Assert.False(errors.IsOfWorker(new InvalidOperationException("CUDA error")));
+    }
+
+    [Fact]
     public async Task A_fold_that_does_not_exist_fails_the_run_and_is_named() =>
         Assert.Contains("Fold 2 was asked for", await _services.FailAsync(Specify(_services) with { Fold = 2 }));
+
+    private sealed class LibTorchException(string message) : ExternalException(message);
 }

@@ -65,6 +65,46 @@ public sealed class EngineTests
         Assert.InRange(LargestError(expected, Extract(backbone, Precision.Bf16, images, 4, 96), 4), 0, 5e-3);
     }
 
+    [Theory]
+    [InlineData("densenet121")]
+    [InlineData("densenet161")]
+    public void Kernels_of_AVX2_give_the_plain_networks_features_on_newer_processors_too(string name)
+    {
+        Assert.SkipUnless(InstructionSet.Avx2.Supports(Precision.Fp32), "This processor has no AVX2 kernels.");
+        using var backbone = (DenseNetBackbone)BackboneSource.Load("random:2", DenseNetArchitecture.ByName(name));
+        using var compiled = new CompiledBackbone(backbone.Architecture, backbone.Weights, Precision.Fp32, InstructionSet.Avx2);
+        using var images = torch.tensor(GoldenData.Images(2, 70), [2, 70, 70, 3]);
+        using var features = compiled.Features(images);
+
+        Assert.InRange(LargestError(Plain(backbone, GoldenData.Images(2, 70), 2, 70), features.data<float>().ToArray(), 2), 0, 1e-5);
+    }
+
+    [Theory]
+    [InlineData("densenet121", 33)]
+    [InlineData("densenet121", 96)]
+    [InlineData("densenet169", 64)]
+    [InlineData("densenet201", 50)]
+    [InlineData("densenet161", 61)]
+    public void LibTorchs_operators_give_the_plain_networks_features(string name, int size)
+    {
+        using var folder = new TemporaryFolder();
+        GoldenData.WriteFilled(folder["weights.safetensors"], DenseNetArchitecture.ByName(name));
+        using var backbone = (DenseNetBackbone)BackboneSource.Load(folder["weights.safetensors"]);
+
+        Assert.InRange(FoldedError(backbone, Precision.Fp32, 2, size), 0, 1e-5);
+    }
+
+    [Theory]
+    [InlineData("demo")]
+    [InlineData("random:3")]
+    public void LibTorchs_operators_in_bfloat16_are_near_the_plain_network(string source)
+    {
+        using var backbone = (DenseNetBackbone)BackboneSource.Load(source);
+
+        Assert.InRange(FoldedError(backbone, Precision.Fp32, 4, 96), 0, 1e-5);
+        Assert.InRange(FoldedError(backbone, Precision.Bf16, 4, 96), 0, 5e-3);
+    }
+
     [Fact]
     public void Images_of_any_shape_give_the_plain_networks_features()
     {
@@ -141,6 +181,15 @@ public sealed class EngineTests
     {
         using var extractor = new FeatureExtractor(backbone, precision, torch.CPU);
         return extractor.Extract(images, count, size).Values;
+    }
+
+    private static double FoldedError(DenseNetBackbone backbone, Precision precision, int count, int size)
+    {
+        using var folded = new FoldedDenseNet(backbone.Architecture, backbone.Weights, precision, torch.CPU);
+        var images = GoldenData.Images(count, size);
+        using var tensor = torch.tensor(images, [count, size, size, 3]);
+        using var features = folded.Features(tensor);
+        return LargestError(Plain(backbone, images, count, size), features.data<float>().ToArray(), count);
     }
 
     private static double LargestError(float[] expected, float[] found, int count)

@@ -13,6 +13,9 @@ internal sealed partial class BackboneWeights
 {
     private const int MostNamesInAnError = 20;
 
+    /// <summary>What LibTorch adds to variances.</summary>
+    private const double Epsilon = 1e-5;
+
     private readonly Dictionary<string, TensorData> _tensors;
 
     private BackboneWeights(Dictionary<string, TensorData> tensors, string source, string sha256, string origin, Preprocessing preprocessing)
@@ -138,6 +141,29 @@ internal sealed partial class BackboneWeights
 
     /// <summary>The elements of one tensor, row-major. The caller knows that it is there: see <see cref="CopyTo"/>.</summary>
     public float[] Values(string name) => _tensors[name].ToSingles();
+
+    /// <summary>A normalisation with its fixed statistics: value × scale + shift, by channel.</summary>
+    public (double[] Scale, double[] Shift) Normalization(string name)
+    {
+        var (gamma, beta, mean, variance) = (
+            Values(name + ".weight"), Values(name + ".bias"), Values(name + ".running_mean"), Values(name + ".running_var"));
+        var scale = gamma.Zip(variance, (factor, spread) => factor / Math.Sqrt(spread + Epsilon)).ToArray();
+        return (scale, [.. scale.Select((factor, i) => beta[i] - (mean[i] * factor))]);
+    }
+
+    /// <summary>A convolution and the normalisation that follows it, as one convolution with a bias. Rounded once.</summary>
+    public (float[] Weights, float[] Bias) FoldedConvolution(string convolution, string norm)
+    {
+        var folded = (float[])Values(convolution + ".weight").Clone();
+        var (scale, shift) = Normalization(norm);
+        var perOutput = folded.Length / scale.Length;
+        for (var i = 0; i < folded.Length; i++)
+        {
+            folded[i] = (float)(folded[i] * scale[i / perOutput]);
+        }
+
+        return (folded, Array.ConvertAll(shift, value => (float)value));
+    }
 
     private static IEnumerable<KeyValuePair<string, torch.Tensor>> Targets(DenseNet network) =>
         network.state_dict().Where(pair => CanonicalName(pair.Key) is not null).OrderBy(pair => pair.Key, StringComparer.Ordinal);

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Distributed.Vision;
 
-/// <summary>A DenseNet as a backbone, computed layer by layer with LibTorch's own operators.</summary>
+/// <summary>A DenseNet as a backbone, computed layer by layer as it is written: what extraction is measured against.</summary>
 internal sealed class DenseNetBackbone : IDenseNetBackbone
 {
     private readonly DenseNet _network;
@@ -46,29 +46,9 @@ internal sealed class DenseNetBackbone : IDenseNetBackbone
 
     public BackboneWeights Weights { get; }
 
-    public string Name => Architecture.Name;
-
-    public string Sha256 => Weights.Sha256;
-
-    public string Origin => $"{Architecture.Title}, {Weights.Origin}";
-
-    public int FeatureSize => Architecture.FeatureSize;
-
-    public int SmallestInput => DenseNetArchitecture.SmallestInput;
-
-    public Preprocessing Preprocessing => Weights.Preprocessing;
-
     public Precision Precision { get; }
 
     public Device Device { get; }
-
-    public IBackbone ConvertTo(Precision precision, Device device) => ForExtraction(Architecture, Weights, precision, device);
-
-    /// <summary>The fastest way to compute features: compiled kernels where the processor has what they need, else LibTorch.</summary>
-    public static IBackbone ForExtraction(DenseNetArchitecture architecture, BackboneWeights weights, Precision precision, Device device) =>
-        device.type == DeviceType.CPU && CompiledDenseNet.IsSupported(precision)
-            ? new CompiledBackbone(architecture, weights, precision)
-            : new DenseNetBackbone(architecture, weights, precision, device);
 
     public static void Check(Tensor images, IBackbone backbone)
     {

@@ -41,8 +41,8 @@ public sealed class FeatureExtractor : IDisposable
         return batch;
     }
 
-    /// <summary>Images that are computed together.</summary>
-    public int BatchSize { get; }
+    /// <summary>Images that are computed together; halved where the device has not the memory for as many.</summary>
+    public int BatchSize { get; private set; }
 
     /// <summary>Numbers an image is turned into.</summary>
     public int FeatureSize => _backbone.FeatureSize;
@@ -55,6 +55,7 @@ public sealed class FeatureExtractor : IDisposable
     /// <param name="cancellationToken">Looked at between batches.</param>
     /// <exception cref="ArgumentException">A span has another length, or the images are too small for the backbone.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the features are incomplete.</exception>
+    /// <exception cref="InvalidOperationException">The device has not the memory for a single image.</exception>
     public void Extract(ReadOnlySpan<byte> images, int count, int size, Span<float> features, CancellationToken cancellationToken = default)
     {
         var imageLength = checked(size * size * 3);
@@ -63,16 +64,29 @@ public sealed class FeatureExtractor : IDisposable
             throw new ArgumentException($"{count} images of {size} px are {(long)count * imageLength} bytes and {(long)count * FeatureSize} features, not {images.Length} and {features.Length}.");
         }
 
-        for (var first = 0; first < count; first += BatchSize)
+        using var scope = torch.NewDisposeScope();
+        var (begun, computing) = (0, default(torch.Tensor));
+        while (begun < count)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var taken = Math.Min(BatchSize, count - first);
-            using var scope = torch.NewDisposeScope();
-            var batch = torch.empty([taken, size, size, 3], dtype: torch.ScalarType.Byte);
-            images.Slice(first * imageLength, taken * imageLength).CopyTo(batch.bytes);
-            var result = _backbone.Features(batch).cpu().contiguous();
-            result.bytes.CopyTo(MemoryMarshal.AsBytes(features.Slice(first * FeatureSize, taken * FeatureSize)));
+            var taken = Math.Min(BatchSize, count - begun);
+            torch.Tensor next;
+            try
+            {
+                next = Begin(images.Slice(begun * imageLength, taken * imageLength), taken, size);
+            }
+            catch (Exception error) when (DeviceErrors.IsOutOfMemory(error))
+            {
+                BatchSize = taken > 1 ? taken / 2 : throw new InvalidOperationException($"{_backbone.Device} has not the memory to compute a single image of {size} px: {error.Message}", error);
+                continue;
+            }
+
+            // A GPU computes by itself: these images are on their way to it before anybody waits for the ones before.
+            features = Collect(computing, features);
+            (begun, computing) = (begun + taken, next);
         }
+
+        Collect(computing, features);
     }
 
     /// <summary>Computes features into a new matrix.</summary>
@@ -86,4 +100,36 @@ public sealed class FeatureExtractor : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _backbone.Dispose();
+
+    /// <summary>Waits for features, if there are any, and copies them.</summary>
+    /// <returns>Where the next ones go.</returns>
+    private static Span<float> Collect(torch.Tensor? computing, Span<float> features)
+    {
+        if (computing is null)
+        {
+            return features;
+        }
+
+        using (computing)
+        {
+            using var scope = torch.NewDisposeScope();
+            var values = MemoryMarshal.Cast<byte, float>(computing.cpu().contiguous().bytes);
+            values.CopyTo(features);
+            return features[values.Length..];
+        }
+    }
+
+    private torch.Tensor Begin(ReadOnlySpan<byte> images, int count, int size)
+    {
+        using var scope = torch.NewDisposeScope();
+        var batch = torch.empty([count, size, size, 3], dtype: torch.ScalarType.Byte);
+        images.CopyTo(batch.bytes);
+        if (_backbone.Device.type == DeviceType.CUDA)
+        {
+            // Only from memory that stays in its place does a GPU copy by itself.
+            batch = batch.pin_memory();
+        }
+
+        return _backbone.Features(batch).MoveToOuterDisposeScope();
+    }
 }

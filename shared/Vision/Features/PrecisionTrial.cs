@@ -19,7 +19,15 @@ public static class PrecisionTrial
     /// <summary>Another batch size than the usual one has to win by this factor, so that chance does not choose it.</summary>
     public const double NeededBatchSpeedup = 1.05;
 
-    private static readonly TimeSpan Duration = TimeSpan.FromSeconds(0.4);
+    /// <summary>Where repetitions of one measurement differ by this part, batch sizes cannot be told apart.</summary>
+    private const double LargestSpread = 0.2;
+
+    /// <summary>A precision that is slower by this factor at first sight is not looked at further.</summary>
+    private const double HopelessFactor = 2;
+
+    private const int GlanceImages = 4, LeastRounds = 3;
+
+    private static readonly TimeSpan Duration = TimeSpan.FromSeconds(2.5);
 
     /// <summary>Measures both precisions at some batch sizes each, about three seconds in all.</summary>
     /// <param name="backbone">Its weights are copied.</param>
@@ -33,49 +41,79 @@ public static class PrecisionTrial
         ArgumentNullException.ThrowIfNull(backbone);
         var usual = FeatureExtractor.DefaultBatchSizeFor(size);
         batchSizes ??= [usual, usual / 2, usual * 2];
-        var fp32 = Measure(backbone, Precision.Fp32, size, device, batchSizes, cancellationToken);
-        var bf16 = Measure(backbone, Precision.Bf16, size, device, batchSizes, cancellationToken);
-        return bf16.ImagesPerSecond > NeededSpeedup * fp32.ImagesPerSecond
-            ? new PrecisionChoice(Precision.Bf16, bf16.BatchSize, fp32.ImagesPerSecond, bf16.ImagesPerSecond)
-            : new PrecisionChoice(Precision.Fp32, fp32.BatchSize, fp32.ImagesPerSecond, bf16.ImagesPerSecond);
+        using var fp32 = backbone.ConvertTo(Precision.Fp32, device);
+        using var bf16 = backbone.ConvertTo(Precision.Bf16, device);
+        var (fp32Glance, bf16Glance) = (Glance(fp32, size), Glance(bf16, size));
+        var fp32Samples = NewSamples(fp32Glance, bf16Glance);
+        var bf16Samples = NewSamples(bf16Glance, fp32Glance);
+        Compete(size, [.. fp32Samples.Select(samples => (fp32, samples)), .. bf16Samples.Select(samples => (bf16, samples))], cancellationToken);
+        var fp32Speed = fp32Samples.Select(samples => samples.Fastest).DefaultIfEmpty(fp32Glance).Max();
+        var bf16Speed = bf16Samples.Select(samples => samples.Fastest).DefaultIfEmpty(bf16Glance).Max();
+        return bf16Samples.Length > 0 && (fp32Samples.Length == 0 || bf16Speed > NeededSpeedup * fp32Speed)
+            ? new PrecisionChoice(Precision.Bf16, ChooseBatchSize(bf16Samples), fp32Speed, bf16Speed)
+            : new PrecisionChoice(Precision.Fp32, ChooseBatchSize(fp32Samples), fp32Speed, bf16Speed);
+
+        BatchSamples[] NewSamples(double glance, double other) =>
+            glance * HopelessFactor < other ? [] : [.. batchSizes.Select(batchSize => new BatchSamples(batchSize))];
     }
 
-    private static (int BatchSize, double ImagesPerSecond) Measure(
-        IBackbone backbone, Precision precision, int size, torch.Device device, IReadOnlyList<int> batchSizes, CancellationToken cancellationToken)
+    /// <summary>The first size, which is the usual one, unless another is faster beyond doubt.</summary>
+    internal static int ChooseBatchSize(IReadOnlyList<BatchSamples> sizes)
     {
-        using var converted = backbone.ConvertTo(precision, device);
-        var (best, speed) = (batchSizes[0], 0.0);
-        foreach (var batchSize in batchSizes)
+        var (usual, best) = (sizes[0], sizes.MaxBy(samples => samples.Fastest)!);
+        var certain = sizes.All(samples => samples.Spread < LargestSpread);
+        return certain && best.Fastest > NeededBatchSpeedup * usual.Fastest ? best.BatchSize : usual.BatchSize;
+    }
+
+    /// <summary>Images a second of a few images: enough to see which precision is hopeless. The first batch also does what is done once.</summary>
+    private static double Glance(IBackbone backbone, int size) =>
+        Enumerable.Range(0, 1 + LeastRounds).Max(_ => Measure(backbone, size, GlanceImages));
+
+    /// <summary>All take turns, so that what disturbs the machine for a while disturbs all of them.</summary>
+    private static void Compete(int size, (IBackbone Backbone, BatchSamples Samples)[] sides, CancellationToken cancellationToken)
+    {
+        var begin = Stopwatch.GetTimestamp();
+        for (var round = 0; round < LeastRounds || Stopwatch.GetElapsedTime(begin) < Duration; round++)
         {
-            var found = Measure(converted, size, batchSize, cancellationToken);
-            if (found > speed * NeededBatchSpeedup)
+            foreach (var (backbone, samples) in sides)
             {
-                (best, speed) = (batchSize, found);
+                cancellationToken.ThrowIfCancellationRequested();
+                samples.Add(Measure(backbone, size, samples.BatchSize));
             }
         }
-
-        return (best, speed);
     }
 
-    private static double Measure(IBackbone backbone, int size, int batchSize, CancellationToken cancellationToken)
+    /// <summary>Images a second of one batch; none where the device has not the memory.</summary>
+    private static double Measure(IBackbone backbone, int size, int batchSize)
     {
         using var images = torch.randint(0, 256, [batchSize, size, size, 3], dtype: torch.ScalarType.Byte);
-        backbone.Features(images).Dispose();
-        // The fastest batch, since other processes can only make one slower.
-        var fastest = TimeSpan.MaxValue;
-        var begin = Stopwatch.GetTimestamp();
-        do
+        var start = Stopwatch.GetTimestamp();
+        try
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            var start = Stopwatch.GetTimestamp();
             using var features = backbone.Features(images);
             // The copy waits for a device that computes by itself.
             using var copy = features.cpu();
-            var elapsed = Stopwatch.GetElapsedTime(start);
-            fastest = elapsed < fastest ? elapsed : fastest;
+            return batchSize / Stopwatch.GetElapsedTime(start).TotalSeconds;
         }
-        while (Stopwatch.GetElapsedTime(begin) < Duration);
-
-        return batchSize / fastest.TotalSeconds;
+        catch (Exception error) when (DeviceErrors.IsOutOfMemory(error))
+        {
+            return 0;
+        }
     }
+}
+
+/// <summary>Repeated measurements of one batch size, images a second.</summary>
+internal sealed class BatchSamples(int batchSize)
+{
+    private readonly List<double> _samples = [];
+
+    public int BatchSize => batchSize;
+
+    /// <summary>The one to go by, since other processes can only make a batch slower.</summary>
+    public double Fastest => _samples.Max();
+
+    /// <summary>How far the median is below the fastest, as a part of it.</summary>
+    public double Spread => Fastest == 0 ? 0 : 1 - (_samples.Order().ElementAt(_samples.Count / 2) / Fastest);
+
+    public void Add(double imagesPerSecond) => _samples.Add(imagesPerSecond);
 }

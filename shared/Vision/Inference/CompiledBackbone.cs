@@ -8,35 +8,21 @@ internal sealed class CompiledBackbone : IDenseNetBackbone
 {
     private readonly CompiledDenseNet _network;
 
-    public CompiledBackbone(DenseNetArchitecture architecture, BackboneWeights weights, Precision precision)
+    public CompiledBackbone(DenseNetArchitecture architecture, BackboneWeights weights, Precision precision, InstructionSet instructions)
     {
         Architecture = architecture;
         Weights = weights;
         Precision = precision;
-        _network = new CompiledDenseNet(architecture, weights, precision == Precision.Bf16);
+        _network = new CompiledDenseNet(architecture, weights, precision == Precision.Bf16, instructions);
     }
 
     public DenseNetArchitecture Architecture { get; }
 
     public BackboneWeights Weights { get; }
 
-    public string Name => Architecture.Name;
-
-    public string Sha256 => Weights.Sha256;
-
-    public string Origin => $"{Architecture.Title}, {Weights.Origin}";
-
-    public int FeatureSize => Architecture.FeatureSize;
-
-    public int SmallestInput => DenseNetArchitecture.SmallestInput;
-
-    public Preprocessing Preprocessing => Weights.Preprocessing;
-
     public Precision Precision { get; }
 
     public Device Device => CPU;
-
-    public IBackbone ConvertTo(Precision precision, Device device) => DenseNetBackbone.ForExtraction(Architecture, Weights, precision, device);
 
     public unsafe Tensor Features(Tensor images)
     {
@@ -44,7 +30,7 @@ internal sealed class CompiledBackbone : IDenseNetBackbone
         using var scope = NewDisposeScope();
         var pixels = images.cpu().contiguous();
         var (count, height, width) = ((int)pixels.shape[0], (int)pixels.shape[1], (int)pixels.shape[2]);
-        var features = empty([count, FeatureSize], dtype: ScalarType.Float32);
+        var features = empty([count, Architecture.FeatureSize], dtype: ScalarType.Float32);
         if (count > 0)
         {
             fixed (byte* source = pixels.bytes)

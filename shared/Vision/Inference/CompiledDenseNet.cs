@@ -1,10 +1,9 @@
 using System.Collections.Concurrent;
-using System.Runtime.Intrinsics.X86;
 
 namespace Distributed.Vision;
 
 /// <summary>
-/// The convolutional base of a DenseNet for extraction alone, on processors with AVX-512. It computes what
+/// The convolutional base of a DenseNet for extraction alone, on processors with AVX-512 or AVX2. It computes what
 /// <see cref="DenseNet"/> computes, with less work and far less traffic: normalisations that follow a convolution are folded
 /// into its weights, those before one are applied to a tile of pixels at a time, which stays in the first-level cache;
 /// transitions average before they convolve; blocks write into slices of one buffer. See docs/performance.md.
@@ -25,11 +24,11 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
     private readonly Normalization _last;
     private Plan? _plan;
 
-    public CompiledDenseNet(DenseNetArchitecture architecture, BackboneWeights weights, bool bf16)
+    public CompiledDenseNet(DenseNetArchitecture architecture, BackboneWeights weights, bool bf16, InstructionSet instructions)
     {
         Architecture = architecture;
         Bf16 = bf16;
-        Vectors = architecture.GrowthRate / 16;
+        Instructions = instructions;
         _pixelTable = CreatePixelTable(weights.Preprocessing, bf16);
         _stem = PackFolded(weights, "conv0", "norm0", architecture.InitialFeatures, 3, 7);
         var channels = architecture.InitialFeatures;
@@ -66,15 +65,16 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
 
     public bool Bf16 { get; }
 
-    private int Vectors { get; }
+    private InstructionSet Instructions { get; }
+
+    /// <summary>Of a panel.</summary>
+    private int Vectors => Instructions.PanelVectors(Architecture.GrowthRate);
+
+    private int PanelChannels => Vectors * Instructions.Lanes;
 
     private int Bottleneck => DenseNetArchitecture.BottleneckFactor * Architecture.GrowthRate;
 
     private int ElementBytes => Bf16 ? sizeof(ushort) : sizeof(float);
-
-    /// <summary>Whether this processor and operating system can run it.</summary>
-    public static bool IsSupported(Precision precision) =>
-        OperatingSystem.IsLinux() && Avx512F.X64.IsSupported && Avx512BW.IsSupported && (precision == Precision.Fp32 || HasBfloat16()) && ExecutableCode.IsAllowed;
 
     /// <summary>Computes features.</summary>
     /// <param name="images">uint8 [count, height, width, 3].</param>
@@ -125,9 +125,6 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
         _last.Dispose();
     }
 
-    /// <summary>CPUID leaf 7, sub-leaf 1, EAX bit 5.</summary>
-    private static bool HasBfloat16() => X86Base.CpuId(7, 0).Eax >= 1 && (X86Base.CpuId(7, 1).Eax & (1 << 5)) != 0;
-
     private static NativeBuffer CreatePixelTable(Preprocessing preprocessing, bool bf16)
     {
         var table = new NativeBuffer(3 * 256 * sizeof(float));
@@ -148,20 +145,12 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
     }
 
     private PackedConvolution Pack(float[] weights, int outputs, int inputs, int window, float[]? bias) =>
-        new(weights, outputs, inputs, window, Vectors, Bf16, bias);
+        new(weights, outputs, inputs, window, PanelChannels, Bf16, bias);
 
-    /// <summary>A convolution and the normalisation that follows it are one convolution with a bias.</summary>
     private PackedConvolution PackFolded(BackboneWeights weights, string convolution, string norm, int outputs, int inputs, int window)
     {
-        var folded = (float[])weights.Values(convolution + ".weight").Clone();
-        var (scale, shift) = Normalization.Factors(weights, norm);
-        var perOutput = inputs * window * window;
-        for (var i = 0; i < folded.Length; i++)
-        {
-            folded[i] = (float)(folded[i] * scale[i / perOutput]);
-        }
-
-        return Pack(folded, outputs, inputs, window, Array.ConvertAll(shift, value => (float)value));
+        var (folded, bias) = weights.FoldedConvolution(convolution, norm);
+        return Pack(folded, outputs, inputs, window, bias);
     }
 
     private sealed record Layer(int Inputs, Normalization Norm, PackedConvolution Narrow, PackedConvolution Grow);
@@ -171,13 +160,11 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
     /// <summary>A normalisation with fixed statistics: scale and shift.</summary>
     private sealed class Normalization : IDisposable
     {
-        private const double Epsilon = 1e-5;
-
         private readonly NativeBuffer _factors;
 
         public Normalization(BackboneWeights weights, string name, int channels)
         {
-            var (scale, shift) = Factors(weights, name);
+            var (scale, shift) = weights.Normalization(name);
             _factors = new NativeBuffer(2L * channels * sizeof(float));
             Scale = _factors.Floats;
             Shift = Scale + channels;
@@ -191,14 +178,6 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
         public float* Scale { get; }
 
         public float* Shift { get; }
-
-        public static (double[] Scale, double[] Shift) Factors(BackboneWeights weights, string name)
-        {
-            var (gamma, beta, mean, variance) = (
-                weights.Values(name + ".weight"), weights.Values(name + ".bias"), weights.Values(name + ".running_mean"), weights.Values(name + ".running_var"));
-            var scale = gamma.Zip(variance, (factor, spread) => factor / Math.Sqrt(spread + Epsilon)).ToArray();
-            return (scale, [.. scale.Select((factor, i) => beta[i] - (mean[i] * factor))]);
-        }
 
         public void Dispose() => _factors.Dispose();
     }
@@ -219,7 +198,8 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
         {
             Height = height;
             Width = width;
-            var (bytes, vectors, most) = (network.ElementBytes, network.Vectors, ConvolutionKernel.MostPixels(network.Vectors));
+            var (instructions, bytes, vectors) = (network.Instructions, network.ElementBytes, network.Vectors);
+            var most = instructions.MostPixels(vectors);
             var initial = network.Architecture.InitialFeatures;
             InputRowBytes = (width + 6) * 3 * bytes;
             Stem = new TileGrid((height + 1) / 2, (width + 1) / 2, most);
@@ -248,10 +228,10 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
                     scratchStride,
                     Math.Max(chunk, block > 0 ? Blocks[block - 1].Chunk : 1),
                     [.. grid.Kinds.Select(kind => new ConvolutionKernel(new KernelShape(
-                        network.Bf16, vectors, Dense(kind, scratchStride), TileGrid.Offsets(kind, paddedRow, network.Bottleneck * bytes), Unroll, 1, 0, true)))],
+                        instructions, network.Bf16, vectors, Dense(kind, scratchStride), TileGrid.Offsets(kind, paddedRow, network.Bottleneck * bytes), Unroll, 1, 0, true)))],
                     Kernels(grid, Unroll, 3, paddedRow, false, paddedRow, network.Bottleneck * bytes, mapWidth * pixelBytes, pixelBytes),
                     [.. grid.Kinds.Select(kind => new ConvolutionKernel(new KernelShape(
-                        network.Bf16, vectors, Dense(kind, scratchStride), TileGrid.Offsets(kind, mapWidth * pixelBytes, pixelBytes), Unroll, 1, 0, false)))]);
+                        instructions, network.Bf16, vectors, Dense(kind, scratchStride), TileGrid.Offsets(kind, mapWidth * pixelBytes, pixelBytes), Unroll, 1, 0, false)))]);
             }
 
             // All images of a group meet in the last block.
@@ -266,7 +246,7 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
 
             ConvolutionKernel[] Kernels(TileGrid grid, int unroll, int segments, int segmentStride, bool bias, int inputRow, int inputColumn, int outputRow, int outputColumn) =>
                 [.. grid.Kinds.Select(kind => new ConvolutionKernel(new KernelShape(
-                    network.Bf16, vectors, TileGrid.Offsets(kind, inputRow, inputColumn), TileGrid.Offsets(kind, outputRow, outputColumn), unroll, segments, segmentStride, bias)))];
+                    instructions, network.Bf16, vectors, TileGrid.Offsets(kind, inputRow, inputColumn), TileGrid.Offsets(kind, outputRow, outputColumn), unroll, segments, segmentStride, bias)))];
 
             int[] Dense((int Rows, int Columns) kind, int stride) => TileGrid.Offsets(kind, kind.Columns * stride, stride);
         }
@@ -349,7 +329,7 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
     {
         private readonly bool _bf16 = network.Bf16;
         private readonly int _bytes = network.ElementBytes;
-        private readonly int _panelBytes = network.Vectors * 16 * network.ElementBytes;
+        private readonly int _panelBytes = network.PanelChannels * network.ElementBytes;
 
         public void Run(int count, float* features)
         {
@@ -533,7 +513,10 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
             {
                 var from = padded + (((tile.Y * (block.Grid.Width + 2)) + tile.X) * paddedPixel);
                 var to = image + ((((tile.Y * block.Grid.Width) + tile.X) * pixelBytes) + (layer.Inputs * _bytes));
-                block.Grow[tile.Kind].Run(from, layer.Grow.Panel(0), to, null, plan.GrowIterations);
+                for (var panel = 0; panel < layer.Grow.Panels; panel++)
+                {
+                    block.Grow[tile.Kind].Run(from, layer.Grow.Panel(panel), to + (panel * _panelBytes), null, plan.GrowIterations);
+                }
             }
         }
     }

@@ -1,8 +1,9 @@
 namespace Distributed.Vision;
 
 /// <summary>What one kernel is made for. Offsets and strides are bytes.</summary>
+/// <param name="Instructions">Those it is made of.</param>
 /// <param name="Bf16">Inputs, weights and outputs are bfloat16; sums are float32 in any case.</param>
-/// <param name="Vectors">Output channels, in vectors of 16.</param>
+/// <param name="Vectors">Output channels, in vectors.</param>
 /// <param name="Inputs">Offset of every output pixel's first input.</param>
 /// <param name="Outputs">Offset of every output pixel.</param>
 /// <param name="Unroll">Steps that an iteration makes; a step takes 4 bytes of input, one float32 or two bfloat16.</param>
@@ -10,17 +11,16 @@ namespace Distributed.Vision;
 /// <param name="SegmentStride">From one stretch to the next.</param>
 /// <param name="BiasAndRelu">Sums start with a bias and end in a rectifier; otherwise neither.</param>
 internal sealed record KernelShape(
-    bool Bf16, int Vectors, int[] Inputs, int[] Outputs, int Unroll, int Segments, int SegmentStride, bool BiasAndRelu);
+    InstructionSet Instructions, bool Bf16, int Vectors, int[] Inputs, int[] Outputs, int Unroll, int Segments, int SegmentStride, bool BiasAndRelu);
 
 /// <summary>
-/// The inner loop of all convolutions: for up to 14 pixels, all sums of 32 output channels (9 pixels and 48 channels) stay in
-/// registers while it runs through the window's inputs. With channels last the inputs of one row of a window lie one after
+/// The inner loop of all convolutions: for a few pixels, all sums of a panel of output channels stay in registers while
+/// it runs through the window's inputs. With channels last the inputs of one row of a window lie one after
 /// the other, so that a convolution is a product of matrices without any copying.
 /// </summary>
 internal sealed unsafe class ConvolutionKernel : IDisposable
 {
-    private const int VectorBytes = 64, StepBytes = 4;
-    private const int Broadcast = 30, Zero = 31;
+    private const int StepBytes = 4;
 
     private readonly ExecutableCode _code;
     private readonly delegate* unmanaged[SuppressGCTransition]<byte*, byte*, byte*, float*, nint, void> _function;
@@ -32,9 +32,6 @@ internal sealed unsafe class ConvolutionKernel : IDisposable
         _function = (delegate* unmanaged[SuppressGCTransition]<byte*, byte*, byte*, float*, nint, void>)_code.Address;
     }
 
-    /// <summary>Pixels that fit into the registers at once.</summary>
-    public static int MostPixels(int vectors) => FirstWeightOf(vectors) / vectors;
-
     /// <summary>Computes one tile.</summary>
     /// <param name="input">First input of the tile.</param>
     /// <param name="weights">A panel: for every step, a vector's width of output channels.</param>
@@ -45,14 +42,13 @@ internal sealed unsafe class ConvolutionKernel : IDisposable
 
     public void Dispose() => _code.Dispose();
 
-    private static int FirstWeightOf(int vectors) => Broadcast - vectors;
-
     /// <summary>Arguments come as in the System V ABI: rdi, rsi, rdx, rcx, r8. No register has to be saved.</summary>
-    private static byte[] Assemble(KernelShape shape)
+    internal static byte[] Assemble(KernelShape shape)
     {
-        var code = new Avx512Assembler();
-        var vectors = shape.Vectors;
-        var firstWeight = FirstWeightOf(vectors);
+        var instructions = shape.Instructions;
+        var code = instructions.CreateAssembler();
+        var (vectors, vectorBytes) = (shape.Vectors, instructions.VectorBytes);
+        var (broadcast, zero, firstWeight) = (instructions.Broadcast, instructions.Zero, instructions.FirstWeight(vectors));
         var pixels = shape.Inputs.Length;
         for (var vector = 0; vector < vectors; vector++)
         {
@@ -65,7 +61,7 @@ internal sealed unsafe class ConvolutionKernel : IDisposable
                 }
                 else if (pixel == 0)
                 {
-                    code.LoadZmm(sum, Register.Rcx, vector * VectorBytes);
+                    code.Load(sum, Register.Rcx, vector * vectorBytes);
                 }
                 else
                 {
@@ -87,29 +83,29 @@ internal sealed unsafe class ConvolutionKernel : IDisposable
         {
             for (var vector = 0; vector < vectors; vector++)
             {
-                code.LoadZmm(firstWeight + vector, Register.Rsi, ((step * vectors) + vector) * VectorBytes);
+                code.Load(firstWeight + vector, Register.Rsi, ((step * vectors) + vector) * vectorBytes);
             }
 
             for (var pixel = 0; pixel < pixels; pixel++)
             {
-                code.Broadcast(Broadcast, Register.Rdi, shape.Inputs[pixel] + (step * StepBytes));
+                code.Broadcast(broadcast, Register.Rdi, shape.Inputs[pixel] + (step * StepBytes));
                 for (var vector = 0; vector < vectors; vector++)
                 {
                     var sum = (pixel * vectors) + vector;
                     if (shape.Bf16)
                     {
-                        code.MultiplyAddPairs(sum, firstWeight + vector, Broadcast);
+                        code.MultiplyAddPairs(sum, firstWeight + vector, broadcast);
                     }
                     else
                     {
-                        code.MultiplyAdd(sum, firstWeight + vector, Broadcast);
+                        code.MultiplyAdd(sum, firstWeight + vector, broadcast);
                     }
                 }
             }
         }
 
         code.Add(Register.Rdi, shape.Unroll * StepBytes);
-        code.Add(Register.Rsi, shape.Unroll * vectors * VectorBytes);
+        code.Add(Register.Rsi, shape.Unroll * vectors * vectorBytes);
         code.LoopBack(Register.Rax, iteration);
         if (shape.Segments > 1)
         {
@@ -118,7 +114,7 @@ internal sealed unsafe class ConvolutionKernel : IDisposable
         }
 
         code.LoopBack(Register.R9, segment);
-        code.Xor(Zero, Zero, Zero);
+        code.Xor(zero, zero, zero);
         for (var pixel = 0; pixel < pixels; pixel++)
         {
             for (var vector = 0; vector < vectors; vector++)
@@ -126,17 +122,17 @@ internal sealed unsafe class ConvolutionKernel : IDisposable
                 var sum = (pixel * vectors) + vector;
                 if (shape.BiasAndRelu)
                 {
-                    code.Max(sum, sum, Zero);
+                    code.Max(sum, sum, zero);
                 }
 
                 if (shape.Bf16)
                 {
                     code.ToBfloat16(sum, sum);
-                    code.StoreYmm(sum, Register.Rdx, shape.Outputs[pixel] + (vector * VectorBytes / 2));
+                    code.StoreHalf(sum, Register.Rdx, shape.Outputs[pixel] + (vector * vectorBytes / 2));
                 }
                 else
                 {
-                    code.StoreZmm(sum, Register.Rdx, shape.Outputs[pixel] + (vector * VectorBytes));
+                    code.Store(sum, Register.Rdx, shape.Outputs[pixel] + (vector * vectorBytes));
                 }
             }
         }

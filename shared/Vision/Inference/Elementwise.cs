@@ -141,7 +141,7 @@ internal static unsafe class Elementwise
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Active(Vector512<float> value, float* scale, float* shift) =>
-        Avx512F.Max(Avx512F.FusedMultiplyAdd(value, Vector512.Load(scale), Vector512.Load(shift)), Vector512<float>.Zero);
+        Vector512.MaxNative(Vector512.FusedMultiplyAdd(value, Vector512.Load(scale), Vector512.Load(shift)), Vector512<float>.Zero);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Widen(ushort* source) =>

@@ -5,8 +5,6 @@ namespace Distributed.Vision;
 /// <summary>Weights of one convolution in the order in which a kernel reads them: by panel of output channels, then by step.</summary>
 internal sealed unsafe class PackedConvolution : IDisposable
 {
-    private const int Lanes = 16;
-
     private readonly NativeBuffer _weights;
     private readonly NativeBuffer? _bias;
     private readonly int _panelBytes;
@@ -17,12 +15,12 @@ internal sealed unsafe class PackedConvolution : IDisposable
     /// <param name="outputs">Output channels, a multiple of a panel's.</param>
     /// <param name="inputs">Input channels.</param>
     /// <param name="window">Height and width.</param>
-    /// <param name="vectors">Output channels of a panel, in vectors.</param>
+    /// <param name="panelChannels">Output channels of a panel.</param>
     /// <param name="bf16">Round to bfloat16.</param>
     /// <param name="bias">Of every output channel, if there is one.</param>
-    public PackedConvolution(float[] weights, int outputs, int inputs, int window, int vectors, bool bf16, float[]? bias)
+    public PackedConvolution(float[] weights, int outputs, int inputs, int window, int panelChannels, bool bf16, float[]? bias)
     {
-        _panelChannels = vectors * Lanes;
+        _panelChannels = panelChannels;
         var perStep = bf16 ? 2 : 1;
         var row = window * inputs;
         StepsOfSegment = (row + perStep - 1) / perStep;
