@@ -6,6 +6,37 @@ namespace Distributed.Contracts.Tests;
 public sealed class RunSpecificationTests
 {
     [Fact]
+    public void A_linear_head_is_trained_by_newton_unless_a_setting_of_adam_is_given()
+    {
+        var linear = new RunSpecification();
+        var mlp = new HeadSpecification { Kind = HeadType.Mlp };
+
+        Assert.Equal(HeadOptimizer.Newton, linear.ResolveOptimizer());
+        Assert.Equal(HeadOptimizer.Newton, (linear with { Training = new() { Penalties = [1, 0.5] } }).ResolveOptimizer());
+        Assert.Equal(HeadOptimizer.Adam, (linear with { Head = mlp }).ResolveOptimizer());
+        Assert.Equal(HeadOptimizer.Adam, (linear with { Training = new() { Optimizer = HeadOptimizer.Adam } }).ResolveOptimizer());
+        foreach (var training in new TrainingSpecification[] { new() { Epochs = 3 }, new() { BatchSize = 8 }, new() { LearningRate = 0.1 }, new() { WeightDecay = 0 }, new() { Patience = 5 } })
+        {
+            Assert.Equal(HeadOptimizer.Adam, (linear with { Training = training }).ResolveOptimizer());
+        }
+    }
+
+    [Fact]
+    public void Settings_that_do_not_go_together_are_named()
+    {
+        void Refused(string field, HeadType head, TrainingSpecification training) =>
+            Assert.Equal(field, Assert.Single(RunSpecificationRules.Validate(new RunSpecification { Head = new() { Kind = head }, Training = training })).Field);
+
+        Refused("training.penalties", HeadType.Linear, new() { Penalties = [1, 1] });
+        Refused("training.penalties", HeadType.Linear, new() { Penalties = [1, 0] });
+        Refused("training.penalties", HeadType.Linear, new() { Penalties = [1], LearningRate = 0.1 });
+        Refused("training.penalties", HeadType.Mlp, new() { Penalties = [1] });
+        Refused("training.optimizer", HeadType.Mlp, new() { Optimizer = HeadOptimizer.Newton });
+        Refused("training.optimizer", HeadType.Linear, new() { Optimizer = HeadOptimizer.Newton, Epochs = 3 });
+        Refused("training.optimizer", HeadType.Linear, new() { Optimizer = (HeadOptimizer)9 });
+    }
+
+    [Fact]
     public void An_empty_specification_is_the_sample_run()
     {
         var specification = Read("{}", out var errors);

@@ -54,6 +54,17 @@ public sealed class SpecificationOptionsTests
             iter: 500);
 
     [Fact]
+    public void Penalties_are_read_back_as_the_same_ones() =>
+        Gen.Double[1e-9, 1e6].Array[1, 20].Sample(drawn =>
+        {
+            var specification = new RunSpecification
+            {
+                Training = new TrainingSpecification { Optimizer = HeadOptimizer.Newton, Penalties = [.. drawn.Distinct().OrderDescending()] },
+            };
+            Assert.Equal(ContractJson.Write(specification), ContractJson.Write(Read([.. RunCommandLine.Arguments(specification)])));
+        });
+
+    [Fact]
     public void No_options_are_the_default_specification() =>
         Assert.Equal(ContractJson.Write(new RunSpecification()), ContractJson.Write(Read()));
 

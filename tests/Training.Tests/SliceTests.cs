@@ -41,6 +41,39 @@ public sealed class SliceTests
     }
 
     [Fact]
+    public async Task A_slice_a_penalty_gives_the_same_head_bit_by_bit_as_one_long_slice()
+    {
+        await using var whole = await StartAsync(("Training:Slice", "00:05:00"));
+        await using var sliced = await StartAsync(("Training:Slice", "00:00:00"));
+        double[] penalties = [1, 0.1, 0.01, 1e-3];
+
+        var wholeRun = await whole.TrainAsync(Specify(whole) with { InputSize = 32, Training = new TrainingSpecification { Penalties = penalties } });
+        var slicedRun = await sliced.TrainAsync(Specify(sliced) with { InputSize = 32, Training = new TrainingSpecification { Penalties = penalties } });
+
+        Assert.Equal(await whole.HeadAsync(wholeRun), await sliced.HeadAsync(slicedRun));
+        Assert.Single(await whole.CheckpointsAsync(wholeRun, CheckpointKind.Last));
+        // A slice for each penalty, and one for the second solution at the best of them.
+        Assert.Equal(Enumerable.Range(0, 5), (await sliced.CheckpointsAsync(slicedRun, CheckpointKind.Last)).Select(slice => slice.Slice));
+        foreach (var (services, run) in new[] { (whole, wholeRun), (sliced, slicedRun) })
+        {
+            var steps = await services.QueryAsync(context => context.EpochMetrics.AsNoTracking().Where(step => step.RunId == run.Id).OrderBy(step => step.Epoch).ToListAsync());
+            Assert.Equal(penalties.Select(penalty => (double?)penalty), steps.Select(step => step.Penalty));
+            Assert.All(steps, step => Assert.Null(step.LearningRate));
+        }
+    }
+
+    [Fact]
+    public async Task Penalties_that_nothing_can_choose_among_fail_the_run_and_the_default_is_one()
+    {
+        await using var services = await StartAsync();
+        var specification = Specify(services) with { InputSize = 32, ValidationFraction = 0, Training = new TrainingSpecification { Penalties = [1, 0.1] } };
+
+        Assert.Contains("training.penalties has 2 values", await services.FailAsync(specification));
+        var run = await services.TrainAsync(specification with { Training = new TrainingSpecification() });
+        Assert.Equal(0.01, Assert.Single(await services.QueryAsync(context => context.EpochMetrics.AsNoTracking().Where(step => step.RunId == run.Id).ToListAsync())).Penalty);
+    }
+
+    [Fact]
     public async Task A_cancelled_run_hands_on_to_no_further_slice()
     {
         await using var services = await StartAsync(("Training:Slice", "00:00:00"));
