@@ -58,7 +58,7 @@ public sealed class SliceTests
         {
             var steps = await services.QueryAsync(context => context.EpochMetrics.AsNoTracking().Where(step => step.RunId == run.Id).OrderBy(step => step.Epoch).ToListAsync());
             Assert.Equal(penalties.Select(penalty => (double?)penalty), steps.Select(step => step.Penalty));
-            Assert.All(steps, step => Assert.Null(step.LearningRate));
+            Assert.All(steps, step => Assert.Equal(0, step.LearningRate));
         }
     }
 

@@ -96,7 +96,7 @@ internal sealed class TrainHeadConsumer(
         TrainAccuracy = epoch.TrainAccuracy,
         ValidationLoss = epoch.ValidationLoss,
         ValidationAccuracy = epoch.ValidationAccuracy,
-        LearningRate = epoch.LearningRate,
+        LearningRate = epoch.LearningRate ?? 0,
         Penalty = epoch.Penalty,
     };
 

@@ -144,8 +144,8 @@ public sealed class EpochMetric
     /// <summary>Share of the validation split classified rightly; absent without one.</summary>
     public double? ValidationAccuracy { get; init; }
 
-    /// <summary>Step size of an epoch by Adam; absent on a path of penalties.</summary>
-    public double? LearningRate { get; init; }
+    /// <summary>Step size of an epoch by Adam; 0 on a path of penalties.</summary>
+    public required double LearningRate { get; init; }
 
     /// <summary>L2 penalty on a path of penalties, each of which counts as an epoch; absent by Adam.</summary>
     public double? Penalty { get; init; }

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.CompilerServices;
 using TorchSharp;
 
 namespace Distributed.Vision;
@@ -33,10 +34,11 @@ internal sealed class LogisticRegression
     /// <param name="first">First image to learn from.</param>
     /// <param name="count">Images to learn from.</param>
     /// <param name="classes">Classes.</param>
+    /// <param name="threads">Threads to use; they do not change a bit.</param>
     /// <param name="tolerance">How far the objective may be from its smallest value, relative to it.</param>
-    public LogisticRegression(RotatedFeatures features, int first, int count, int classes, double tolerance = DefaultTolerance)
+    public LogisticRegression(RotatedFeatures features, int first, int count, int classes, int threads, double tolerance = DefaultTolerance)
     {
-        _rows = new RowProducts(features.Values, first, count, features.Coordinates + 1, classes, torch.get_num_threads());
+        _rows = new RowProducts(features.Values, first, count, features.Coordinates + 1, classes, threads);
         _labels = features.Labels[first..(first + count)];
         _classes = classes;
         _bias = features.Coordinates;
@@ -70,6 +72,7 @@ internal sealed class LogisticRegression
         return new Point(weights, losses.Sum() / _rows.Count, (double)right.Sum() / _rows.Count, gradient, probabilities);
 
         // Turns logits into residuals.
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         void Score(int part, int first, Span<double> products)
         {
             for (var start = 0; start < products.Length; start += _rows.PaddedClasses)
@@ -209,6 +212,7 @@ internal sealed class LogisticRegression
         _rows.Run(direction, Weigh, result);
         Scale(result, 1.0 / _rows.Count);
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         void Weigh(int part, int first, Span<double> products)
         {
             for (var start = 0; start < products.Length; start += _rows.PaddedClasses)
@@ -237,7 +241,10 @@ internal sealed class LogisticRegression
         var least = (smallest * spreads.Max()) + double.Epsilon;
         var stride = _rows.Stride;
         var rotated = new double[stride];
-        return (residual, result) =>
+        return Apply;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        void Apply(double[] residual, double[] result)
         {
             Array.Clear(result);
             for (var axis = 0; axis < _classes; axis++)
@@ -258,7 +265,7 @@ internal sealed class LogisticRegression
                     RowProducts.Axpy(axes[(label * _classes) + axis], rotated, result.AsSpan(label * stride, stride));
                 }
             }
-        };
+        }
     }
 
     /// <summary>Eigenvalues and eigenvectors, in columns, of the mean over the images of the covariance of the predicted class.</summary>

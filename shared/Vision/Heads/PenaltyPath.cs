@@ -84,8 +84,11 @@ public static class PenaltyPath
 
         using var withoutGradients = torch.no_grad();
         var features = RotatedFeatures.Create(data, state.Mean, state.Std);
-        var images = new LogisticRegression(features, 0, data.Train.Length, state.Classes, tolerance);
-        var validation = data.Validation.Length == 0 ? null : new LogisticRegression(features, data.Train.Length, data.Validation.Length, state.Classes, tolerance);
+        var threads = torch.get_num_threads();
+        // LibTorch's threads go on spinning after every operator, and would take the cores from the solver's own.
+        using var alone = TorchEnvironment.WithThreads(1);
+        var images = new LogisticRegression(features, 0, data.Train.Length, state.Classes, threads, tolerance);
+        var validation = data.Validation.Length == 0 ? null : new LogisticRegression(features, data.Train.Length, data.Validation.Length, state.Classes, threads, tolerance);
         do
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -96,7 +99,7 @@ public static class PenaltyPath
             }
             else
             {
-                state = Refit(state, features, tolerance, cancellationToken);
+                state = Refit(state, features, threads, tolerance, cancellationToken);
             }
         }
         while (!state.Finished && !shouldStop());
@@ -126,9 +129,9 @@ public static class PenaltyPath
         return (state, metrics);
     }
 
-    private static PenaltyPathState Refit(PenaltyPathState state, RotatedFeatures features, double tolerance, CancellationToken cancellationToken)
+    private static PenaltyPathState Refit(PenaltyPathState state, RotatedFeatures features, int threads, double tolerance, CancellationToken cancellationToken)
     {
-        var all = new LogisticRegression(features, 0, features.Labels.Length, state.Classes, tolerance);
+        var all = new LogisticRegression(features, 0, features.Labels.Length, state.Classes, threads, tolerance);
         var solution = all.Solve(
             all.Evaluate(features.Rotate(state.Best, all.PaddedClasses)), state.Options.Penalties[state.BestEpoch], cancellationToken);
         return state with { Best = features.RotateBack(solution.Weights, state.Classes), Finished = true };

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -20,6 +21,7 @@ internal sealed unsafe class RowProducts
     /// <summary>Parts that the rows are cut into.</summary>
     public const int Parts = 16;
 
+    // What is called most is compiled in full at once: a path takes about as long as the run time needs to see that it is worth it.
     private const int BlockRows = 16, Lanes = 4;
 
     private readonly float[] _rows;
@@ -86,6 +88,7 @@ internal sealed unsafe class RowProducts
     }
 
     /// <summary>target += factor × source. Lengths are multiples of 4.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Axpy(double factor, ReadOnlySpan<double> source, Span<double> target)
     {
         var by = Vector256.Create(factor);
@@ -97,6 +100,7 @@ internal sealed unsafe class RowProducts
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Run(int part, int first, int count, double[] weights, RowFunction function, bool summed)
     {
         var (block, products) = (_blocks[part], _products[part]);
@@ -130,6 +134,7 @@ internal sealed unsafe class RowProducts
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Widen(ReadOnlySpan<float> source, Span<double> target)
     {
         var from = MemoryMarshal.Cast<float, Vector256<float>>(source);
@@ -146,6 +151,7 @@ internal sealed unsafe class RowProducts
     }
 
     /// <summary>Products of 4 rows with 2 rows of W.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Multiply(double* x, double* w, double* z)
     {
         double* x1 = x + Stride, x2 = x1 + Stride, x3 = x2 + Stride, w1 = w + Stride;
@@ -175,6 +181,7 @@ internal sealed unsafe class RowProducts
     }
 
     /// <summary>Adds 4 rows, each times its 2 numbers of Z, to 2 rows of sums.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Accumulate(double* x, double* z, double* s)
     {
         double* x1 = x + Stride, x2 = x1 + Stride, x3 = x2 + Stride, s1 = s + Stride;

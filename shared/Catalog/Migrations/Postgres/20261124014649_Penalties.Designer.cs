@@ -301,7 +301,7 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("integer")
                         .HasColumnName("epoch");
 
-                    b.Property<double?>("LearningRate")
+                    b.Property<double>("LearningRate")
                         .HasColumnType("double precision")
                         .HasColumnName("learning_rate");
 

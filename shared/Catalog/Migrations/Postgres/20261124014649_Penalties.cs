@@ -10,14 +10,6 @@ namespace Distributed.Catalog.Migrations.Postgres
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
-            migrationBuilder.AlterColumn<double>(
-                name: "learning_rate",
-                table: "epoch_metrics",
-                type: "double precision",
-                nullable: true,
-                oldClrType: typeof(double),
-                oldType: "double precision");
-
             migrationBuilder.AddColumn<double>(
                 name: "penalty",
                 table: "epoch_metrics",
@@ -31,16 +23,6 @@ namespace Distributed.Catalog.Migrations.Postgres
             migrationBuilder.DropColumn(
                 name: "penalty",
                 table: "epoch_metrics");
-
-            migrationBuilder.AlterColumn<double>(
-                name: "learning_rate",
-                table: "epoch_metrics",
-                type: "double precision",
-                nullable: false,
-                defaultValue: 0.0,
-                oldClrType: typeof(double),
-                oldType: "double precision",
-                oldNullable: true);
         }
     }
 }

@@ -296,7 +296,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("epoch");
 
-                    b.Property<double?>("LearningRate")
+                    b.Property<double>("LearningRate")
                         .HasColumnType("REAL")
                         .HasColumnName("learning_rate");
 
