@@ -13,8 +13,9 @@ public static class CatalogRegistration
     /// <summary>Adds the catalog, its rules, and its migration at start.</summary>
     /// <param name="services">The host's services.</param>
     /// <param name="connectionString">An Npgsql connection string, or <c>Data Source=FILE</c> for SQLite.</param>
+    /// <param name="migrate">Whether the host migrates at start; otherwise it waits until another has.</param>
     /// <exception cref="ArgumentException">The connection string is empty.</exception>
-    public static IServiceCollection AddCatalog(this IServiceCollection services, string? connectionString)
+    public static IServiceCollection AddCatalog(this IServiceCollection services, string? connectionString, bool migrate = true)
     {
         if (string.IsNullOrWhiteSpace(connectionString))
         {
@@ -39,6 +40,7 @@ public static class CatalogRegistration
         services.TryAddSingleton(new UnitOptions());
         services.AddSingleton<UnitLedger>();
         services.AddSingleton<RunFlow>();
+        services.AddSingleton(new CatalogMigrationOptions(migrate));
         services.AddSingleton<CatalogMigration>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<CatalogMigration>());
         return services;
