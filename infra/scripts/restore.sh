@@ -16,7 +16,8 @@ tables=$(psql --no-psqlrc --tuples-only --no-align --command "select count(*) fr
 # The files first, so that no catalog ever names what is not there yet.
 tar --extract --file="$backup/volume.tar" --directory="$volume"
 # The schema is there in every database; the dump would make it again.
-pg_restore --list "$backup/catalog.dump" | grep -v ' SCHEMA - public ' >"$volume/.restore.partial"
-pg_restore --single-transaction --exit-on-error --no-owner --no-acl --use-list="$volume/.restore.partial" --dbname="${PGDATABASE:?}" "$backup/catalog.dump"
-rm "$volume/.restore.partial"
+list=$(mktemp)
+trap 'rm -f "$list"' EXIT
+pg_restore --list "$backup/catalog.dump" | grep -v ' SCHEMA - public ' >"$list"
+pg_restore --single-transaction --exit-on-error --no-owner --no-acl --use-list="$list" --dbname="${PGDATABASE:?}" "$backup/catalog.dump"
 printf 'catalog and volume restored; next: migrate, then start the hosts\n' >&2

@@ -28,7 +28,9 @@ public sealed class ComposeTests
         Assert.SkipWhen(compose is null, "neither docker-compose nor the compose plugin of docker is installed");
 
         var file = Path.Combine(TestEnvironment.RepositoryRoot, "docker-compose.yml");
-        await using var process = HostProcess.Start(compose[0], [.. compose.Skip(1), "--env-file", "/dev/null", "-f", file, "config", "-q"]);
+        await using var secrets = await Secrets.CreateAsync();
+        await File.WriteAllTextAsync(secrets.Path, "");
+        await using var process = HostProcess.Start(compose[0], [.. compose.Skip(1), "--env-file", secrets.Path, "-f", file, "config", "-q"]);
 
         Assert.NotEqual(0, await process.WaitForExitAsync());
         Assert.Contains(process.Lines, line => line.Contains("infra/scripts/secrets.sh", StringComparison.Ordinal));
