@@ -1,7 +1,9 @@
+using Distributed.AdminApi.Access;
 using Distributed.AdminApi.Consumers;
 using Distributed.AdminApi.Endpoints;
 using Distributed.Contracts;
 using Distributed.Messaging;
+using Distributed.ServiceDefaults;
 using Scalar.AspNetCore;
 
 namespace Distributed.AdminApi;
@@ -19,12 +21,17 @@ public static class AdminApiModule
         builder.Services.AddHostedService<RunStateMetrics>();
         builder.Services.AddWatchdog();
         builder.Services.AddProblems();
-        builder.Services.AddOpenApi("v1", options => options.AddDocumentTransformer((document, _, _) =>
+        builder.Services.AddApiAccess();
+        builder.Services.AddOpenApi("v1", options =>
         {
-            document.Info.Title = "Distributed";
-            document.Info.Description = "Submit, watch and cancel runs that train a new head for a pretrained DenseNet.";
-            return Task.CompletedTask;
-        }));
+            options.AddDocumentTransformer((document, _, _) =>
+            {
+                document.Info.Title = "Distributed";
+                document.Info.Description = "Submit, watch and cancel runs that train a new head for a pretrained DenseNet.";
+                return Task.CompletedTask;
+            });
+            options.DescribeAccess();
+        });
         builder.Services.ConfigureHttpJsonOptions(options => ContractJson.Configure(options.SerializerOptions));
         consumers.AddSubmissions<SubmitRunConsumer>();
     }
@@ -34,10 +41,13 @@ public static class AdminApiModule
     {
         ArgumentNullException.ThrowIfNull(app);
         app.UseProblems();
+        app.UseApiAccess();
         var api = app.MapGroup("/api/v1");
         api.MapRuns();
         api.MapDatasets();
-        app.MapOpenApi();
+        api.MapAudit();
+        // How to ask is no secret; what is answered is.
+        app.MapOpenApi().AllowAnonymous();
         app.MapScalarApiReference("/docs", options => options
             .WithTitle("Distributed")
             .HideDeveloperTools()
@@ -45,7 +55,9 @@ public static class AdminApiModule
             .DisableAgent()
             .DisableMcp()
             .DisableTelemetry()
-            .DisableDefaultFonts());
-        app.MapGet("/", () => TypedResults.Redirect("/docs")).ExcludeFromDescription();
+            .DisableDefaultFonts())
+            .AllowAnonymous()
+            .WithContentSecurity("default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'");
+        app.MapGet("/", () => TypedResults.Redirect("/docs")).AllowAnonymous().ExcludeFromDescription();
     }
 }

@@ -60,8 +60,8 @@ internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, 
             File = specification.Backbone switch
             {
                 BackboneSource.Random or BackboneSource.Demo => null,
-                Imagenet => await CopyAsync(volume.FullPath(ImagenetWeights.VolumePath), backbone.Sha256, lease, cancellationToken),
-                var path => await CopyAsync(roots.Resolve(path), backbone.Sha256, lease, cancellationToken),
+                Imagenet => await CopyAsync(File.OpenRead(volume.FullPath(ImagenetWeights.VolumePath)), backbone.Sha256, lease, cancellationToken),
+                var path => await CopyAsync(roots.OpenRead(path), backbone.Sha256, lease, cancellationToken),
             },
             CreatedAt = time.GetUtcNow().UtcDateTime,
         };
@@ -96,13 +96,17 @@ internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, 
 
     private static string RandomSource(int seed) => FormattableString.Invariant($"{BackboneSource.Random}:{seed}");
 
-    private Task<StoredFile> CopyAsync(string path, string sha256, UnitLease lease, CancellationToken cancellationToken) =>
-        volume.WriteAsync(
-            $"backbones/{sha256}.{lease.TokenText}{Path.GetExtension(path)}",
-            async (target, token) =>
-            {
-                await using var source = File.OpenRead(path);
-                await source.CopyToAsync(target, token);
-            },
-            cancellationToken);
+    private async Task<StoredFile> CopyAsync(FileStream source, string sha256, UnitLease lease, CancellationToken cancellationToken)
+    {
+        await using (source)
+        {
+            var copy = await volume.WriteAsync(
+                $"backbones/{sha256}.{lease.TokenText}{Path.GetExtension(source.Name)}",
+                (target, token) => source.CopyToAsync(target, token),
+                cancellationToken);
+            return copy.Sha256 == sha256
+                ? copy
+                : throw new WeightsException($"'{source.Name}' was changed while it was read: its SHA-256 was {sha256}, and then {copy.Sha256}. Submit the run again when the file is whole.");
+        }
+    }
 }

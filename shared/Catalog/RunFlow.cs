@@ -23,7 +23,7 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
 {
     /// <summary>Enters a run and plans its first unit.</summary>
     /// <returns>The run as it stands in the catalog, which is the earlier one when it was submitted before.</returns>
-    public async Task<(SubmitOutcome Outcome, Run Run)> SubmitAsync(Run run, CancellationToken cancellationToken)
+    public async Task<(SubmitOutcome Outcome, Run Run)> SubmitAsync(Run run, AuditActor actor, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(run);
         if (await FindAsync(run, cancellationToken) is { } known)
@@ -35,6 +35,7 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
         {
             await using var context = await contexts.CreateDbContextAsync(cancellationToken);
             context.Runs.Add(run);
+            context.Audit(actor, AuditAction.RunSubmitted, $"{run.Id:D}", Now(), run.Name);
             if (!run.State.IsFinal())
             {
                 var subject = UnitKey.SubjectOf(run.Id);
@@ -240,10 +241,19 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
 
     /// <summary>Cancels a run.</summary>
     /// <returns>False when it is unknown or final already.</returns>
-    public async Task<bool> CancelAsync(Guid runId, CancellationToken cancellationToken)
+    public async Task<bool> CancelAsync(Guid runId, AuditActor actor, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await EndAsync(context.Runs.Where(run => run.Id == runId), RunState.Cancelled, failure: null, Now(), cancellationToken) == 1;
+        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
+        if (await EndAsync(context.Runs.Where(run => run.Id == runId), RunState.Cancelled, failure: null, Now(), cancellationToken) == 0)
+        {
+            return false;
+        }
+
+        context.Audit(actor, AuditAction.RunCancelled, $"{runId:D}", Now());
+        await context.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return true;
     }
 
     /// <summary>Fails every open run that needs a subject.</summary>

@@ -39,7 +39,7 @@ public static class ServiceDefaultsRegistration
         var configuration = builder.Configuration;
         builder.Services.AddSingleton(new Volume(configuration["Volume:Root"]
             ?? throw new ArgumentException("Volume:Root is not configured; give the directory that all hosts share.")));
-        builder.Services.AddCatalog(configuration.GetConnectionString("Catalog"));
+        builder.Services.AddCatalog(configuration.GetConnectionString("Catalog"), configuration.GetValue("Catalog:Migrate", defaultValue: true));
         builder.Services.AddMessaging(configuration.GetConnectionString("RabbitMq"), consumers);
         builder.Services.Configure<HostOptions>(options =>
         {
@@ -58,12 +58,14 @@ public static class ServiceDefaultsRegistration
     public static void MapServiceDefaults(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
-        app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false });
+        app.UseSecurityHeaders();
+        // Whoever watches over processes has no key. What these say is no secret; the figures of /metrics are where a host knows keys.
+        app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous().DisableRateLimiting();
         app.MapHealthChecks("/health/ready", new HealthCheckOptions
         {
             Predicate = check => check.Tags.Contains(ReadyTag),
             ResponseWriter = WriteHealthAsync,
-        });
+        }).AllowAnonymous();
         app.MapPrometheusScrapingEndpoint("/metrics");
     }
 

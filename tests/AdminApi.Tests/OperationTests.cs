@@ -15,6 +15,7 @@ public sealed class OperationTests
         Assert.StartsWith("3.", document.GetProperty("openapi").GetString(), StringComparison.Ordinal);
         Assert.Equal(
             [
+                "GET /api/v1/audit",
                 "GET /api/v1/datasets",
                 "GET /api/v1/datasets/{sha256}",
                 "GET /api/v1/runs",

@@ -18,6 +18,7 @@ internal sealed class Cluster : IAsyncDisposable
     private readonly NpgsqlDataSource _catalog;
     private readonly DirectoryInfo _volume;
     private readonly HttpClient _api = new();
+    private readonly Dictionary<string, IReadOnlyDictionary<string, string?>> _ofService = [];
 
     private Cluster(PostgresDatabase database, RabbitMqVirtualHost broker, IReadOnlyDictionary<string, string?> settings)
     {
@@ -31,15 +32,30 @@ internal sealed class Cluster : IAsyncDisposable
             ["Volume__Root"] = _volume.FullName,
             ["Data__Roots__0"] = TestEnvironment.TestDataDirectory,
         };
+        _environment.TryAdd("Api__Keys", "loopback");
     }
 
     public RabbitMqVirtualHost Broker { get; }
 
-    public static async Task<Cluster> StartAsync(IReadOnlyDictionary<string, string?>? settings = null)
+    public PostgresDatabase Database => _database;
+
+    public string Volume => _volume.FullName;
+
+    /// <summary>What the hosts wrote so far.</summary>
+    public IEnumerable<string> Lines => _hosts.Values.SelectMany(host => host.Lines);
+
+    /// <param name="settings">Settings of all hosts.</param>
+    /// <param name="prepare">Works on the new database, broker and volume before any host starts.</param>
+    public static async Task<Cluster> StartAsync(IReadOnlyDictionary<string, string?>? settings = null, Func<Cluster, Task>? prepare = null)
     {
         var cluster = new Cluster(await PostgresDatabase.CreateAsync(), await RabbitMqVirtualHost.CreateAsync(), settings ?? new Dictionary<string, string?>());
         try
         {
+            if (prepare is not null)
+            {
+                await prepare(cluster);
+            }
+
             foreach (var service in Services)
             {
                 cluster.Start(service);
@@ -55,13 +71,23 @@ internal sealed class Cluster : IAsyncDisposable
         }
     }
 
+    /// <summary>Gives one service settings of its own.</summary>
+    public void Configure(string service, IReadOnlyDictionary<string, string?> settings) => _ofService[service] = settings;
+
+    /// <summary>Sends a key with every request to the API.</summary>
+    public void UseKey(string key) => _api.DefaultRequestHeaders.Authorization = new("Bearer", key);
+
     /// <summary>Starts a host of a service; the one before it must have ended.</summary>
     public HostProcess Start(string service)
     {
         var port = FreePort.Next();
-        var host = HostProcess.StartService(
-            TestEnvironment.ServiceDll(service),
-            environment: new Dictionary<string, string?>(_environment) { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}" });
+        var environment = new Dictionary<string, string?>(_environment) { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}" };
+        foreach (var (key, value) in _ofService.GetValueOrDefault(service) ?? new Dictionary<string, string?>())
+        {
+            environment[key] = value;
+        }
+
+        var host = HostProcess.StartService(TestEnvironment.ServiceDll(service), environment: environment);
         _hosts[service] = host;
         if (service == "AdminApi")
         {

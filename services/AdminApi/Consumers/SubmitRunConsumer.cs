@@ -34,7 +34,7 @@ internal sealed partial class SubmitRunConsumer(
         }
 
         var (outcome, _) = await outages.RunAsync(
-            token => submission.SubmitAsync(message.RunId, specification, idempotencyKey: null, token),
+            token => submission.SubmitAsync(message.RunId, specification, idempotencyKey: null, AuditActor.Message, token),
             context.CancellationToken);
         if (outcome == SubmitOutcome.Conflict)
         {
@@ -59,6 +59,7 @@ internal sealed partial class SubmitRunConsumer(
                 SubmittedAt = now,
                 FinishedAt = now,
             },
+            AuditActor.Message,
             cancellationToken);
         await announcer.AnnounceAsync(cancellationToken);
     }

@@ -1,4 +1,6 @@
+using System.Security.Claims;
 using System.Text.Json;
+using Distributed.AdminApi.Access;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Messaging;
@@ -44,6 +46,7 @@ internal static class RunEndpoints
         [FromHeader(Name = "Idempotency-Key")] string? idempotencyKey,
         RunSubmission submission,
         RunQueries queries,
+        ClaimsPrincipal user,
         CancellationToken cancellationToken)
     {
         if (ContractJson.ReadSpecification(body, out var errors) is not { } specification)
@@ -56,7 +59,7 @@ internal static class RunEndpoints
             return TypedResults.ValidationProblem(new Dictionary<string, string[]> { ["Idempotency-Key"] = [$"has {idempotencyKey.Length} characters; 1 to {LongestKey} are allowed"] });
         }
 
-        var (outcome, run) = await submission.SubmitAsync(Guid.CreateVersion7(), specification, idempotencyKey, cancellationToken);
+        var (outcome, run) = await submission.SubmitAsync(Guid.CreateVersion7(), specification, idempotencyKey, user.Actor(), cancellationToken);
         return outcome == SubmitOutcome.Conflict
             ? TypedResults.Problem(
                 title: "The Idempotency-Key stands for another specification.",
@@ -106,9 +109,9 @@ internal static class RunEndpoints
         await queries.FindAsync(runId, cancellationToken) is { } run ? TypedResults.Ok(run) : Unknown(runId);
 
     private static async Task<Results<Accepted<RunDetail>, ProblemHttpResult>> CancelAsync(
-        Guid runId, RunFlow flow, RunAnnouncer announcer, RunQueries queries, CancellationToken cancellationToken)
+        Guid runId, RunFlow flow, RunAnnouncer announcer, RunQueries queries, ClaimsPrincipal user, CancellationToken cancellationToken)
     {
-        var cancelled = await flow.CancelAsync(runId, cancellationToken);
+        var cancelled = await flow.CancelAsync(runId, user.Actor(), cancellationToken);
         if (await queries.FindAsync(runId, cancellationToken) is not { } run)
         {
             return Unknown(runId);
@@ -141,7 +144,7 @@ internal static class RunEndpoints
                 : Unknown(runId);
         }
 
-        http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+        http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox";
         return TypedResults.File(await volume.ReadAllBytesAsync(evaluation.Report, cancellationToken), "text/html; charset=utf-8");
     }
 
