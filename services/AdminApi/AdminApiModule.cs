@@ -15,6 +15,7 @@ public static class AdminApiModule
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(consumers);
         builder.Services.AddSingleton<RunSubmission>();
+        builder.Services.AddSingleton<RunOperations>();
         builder.Services.AddSingleton<RunQueries>();
         builder.Services.AddHostedService<RunStateMetrics>();
         builder.Services.AddWatchdog();
@@ -22,7 +23,7 @@ public static class AdminApiModule
         builder.Services.AddOpenApi("v1", options => options.AddDocumentTransformer((document, _, _) =>
         {
             document.Info.Title = "Distributed";
-            document.Info.Description = "Submit, watch and cancel runs that train a new head for a pretrained DenseNet.";
+            document.Info.Description = "Submit, watch, cancel, retry and delete runs that train a new head for a pretrained DenseNet.";
             return Task.CompletedTask;
         }));
         builder.Services.ConfigureHttpJsonOptions(options => ContractJson.Configure(options.SerializerOptions));

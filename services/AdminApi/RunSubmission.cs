@@ -19,6 +19,7 @@ public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatche
     public async Task<(SubmitOutcome Outcome, Run Run)> SubmitAsync(Guid runId, RunSpecification specification, string? idempotencyKey, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(specification);
+        var now = time.GetUtcNow().UtcDateTime;
         var result = await runs.SubmitAsync(
             new Run
             {
@@ -28,7 +29,9 @@ public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatche
                 Submitter = specification.Submitter,
                 IdempotencyKey = idempotencyKey,
                 Specification = ContractJson.Write(specification),
-                SubmittedAt = time.GetUtcNow().UtcDateTime,
+                Priority = specification.Priority,
+                SubmittedAt = now,
+                Deadline = specification.TimeLimit is { } limit ? now.AddSeconds(limit) : null,
                 TraceParent = CurrentTrace(),
             },
             cancellationToken);
