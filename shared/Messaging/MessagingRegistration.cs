@@ -63,6 +63,7 @@ public static class MessagingRegistration
         services.TryAddSingleton<UnitErrors>();
         services.AddSingleton(new BusGate(address.IsInMemory));
         services.AddSingleton<UnitDispatcher>();
+        services.AddSingleton<UnitAlarm>();
         services.AddSingleton<UnitWorker>();
         services.AddSingleton<RunAnnouncer>();
         services.AddSingleton<OutageRetry>();
@@ -84,6 +85,7 @@ public static class MessagingRegistration
             bus.DisableUsageTelemetry();
             bus.AddBusObserver<BusGateObserver>();
             consumers.Registrations.ForEach(register => register(bus));
+            bus.AddConsumer<RunEndedConsumer>();
             if (address.IsInMemory)
             {
                 bus.UsingInMemory((context, configurator) => ConfigureEndpoints(consumers, configurator, context, queue: null));
@@ -141,6 +143,8 @@ public static class MessagingRegistration
         Action<TEndpoint, string>? queue)
         where TEndpoint : IReceiveEndpointConfigurator
     {
+        // Each host's own, and gone with it.
+        configurator.ReceiveEndpoint(new TemporaryEndpointDefinition("run-ended"), KebabCaseEndpointNameFormatter.Instance, endpoint => endpoint.ConfigureConsumer<RunEndedConsumer>(context));
         foreach (var (name, configure) in consumers.Endpoints)
         {
             configurator.ReceiveEndpoint(name, endpoint =>

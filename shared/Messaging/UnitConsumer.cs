@@ -21,6 +21,9 @@ public abstract class UnitConsumer<TMessage>(UnitWorker worker) : IConsumer<TMes
     }
 
     /// <inheritdoc />
+    public virtual TimeSpan Grace => TimeSpan.Zero;
+
+    /// <inheritdoc />
     public abstract Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken);
 
     /// <inheritdoc />

@@ -17,6 +17,12 @@ public interface IUnitWork
     /// <returns>What to write.</returns>
     Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// How long work that ends early by itself when the host stops, and keeps what it has done, is given to do so; zero for
+    /// work that is given back and begun anew elsewhere.
+    /// </summary>
+    TimeSpan Grace { get; }
+
     /// <summary>Looks what follows from a unit that is done. Must be harmless to repeat.</summary>
     /// <returns>Subjects that may have units to send.</returns>
     Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken);
@@ -36,6 +42,7 @@ public sealed partial class UnitWorker(
     UnitErrors errors,
     OutageRetry outages,
     Withdrawal withdrawal,
+    UnitAlarm alarm,
     IHostApplicationLifetime lifetime,
     ILogger<UnitWorker> logger)
 {
@@ -56,6 +63,8 @@ public sealed partial class UnitWorker(
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
         await catalog.Ready.WaitAsync(stopping.Token);
         var start = await outages.RunAsync(token => ledger.StartAsync(unit, Name, redelivered, token), stopping.Token);
+        using var grace = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        await using var stop = lifetime.ApplicationStopping.Register(() => grace.CancelAfter(work.Grace));
         switch (start.Outcome)
         {
             case StartOutcome.Started:
@@ -64,16 +73,16 @@ public sealed partial class UnitWorker(
                     MessagingTelemetry.RecordWait(unit.Kind, DateTime.UtcNow - sent);
                 }
 
-                await WorkAsync(start.Lease!, work, stopping.Token);
+                await WorkAsync(start.Lease!, work, grace.Token);
                 break;
             case StartOutcome.Done:
                 // A redelivered message tells of a worker that died before it had sent what follows. A mere duplicate sends
                 // nothing twice: otherwise each would bring forth as many as may be outstanding.
-                await FollowUpAsync(unit, work, again: redelivered, stopping.Token);
+                await FollowUpAsync(unit, work, again: redelivered, grace.Token);
                 break;
             case StartOutcome.Poisoned:
                 LogPoisoned(unit, options.MostStarts);
-                await AnnounceAsync(stopping.Token);
+                await AnnounceAsync(grace.Token);
                 break;
             default:
                 LogDropped(unit, start.Outcome);
@@ -234,11 +243,14 @@ public sealed partial class UnitWorker(
 
     private async Task HeartbeatAsync(UnitLease lease, CancellationTokenSource lost, CancellationToken endToken)
     {
-        using var timer = new PeriodicTimer(options.Heartbeat);
+        var alarmed = alarm.Next;
         try
         {
-            while (await timer.WaitForNextTickAsync(endToken))
+            while (true)
             {
+                await Task.WhenAny(alarmed, Task.Delay(options.Heartbeat, endToken));
+                endToken.ThrowIfCancellationRequested();
+                alarmed = alarm.Next;
                 try
                 {
                     if (!await ledger.ExtendAsync(lease, endToken))

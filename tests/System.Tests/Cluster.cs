@@ -35,6 +35,10 @@ internal sealed class Cluster : IAsyncDisposable
 
     public RabbitMqVirtualHost Broker { get; }
 
+    public HttpClient Api => _api;
+
+    public NpgsqlDataSource Catalog => _catalog;
+
     public static async Task<Cluster> StartAsync(IReadOnlyDictionary<string, string?>? settings = null)
     {
         var cluster = new Cluster(await PostgresDatabase.CreateAsync(), await RabbitMqVirtualHost.CreateAsync(), settings ?? new Dictionary<string, string?>());
@@ -77,6 +81,16 @@ internal sealed class Cluster : IAsyncDisposable
         _hosts[service].Kill();
         await _hosts[service].WaitForExitAsync();
         await _hosts[service].DisposeAsync();
+    }
+
+    /// <summary>Asks the host of a service to shut down, and waits until it is gone.</summary>
+    /// <returns>Its exit code.</returns>
+    public async Task<int> TerminateAsync(string service, TimeSpan limit)
+    {
+        _hosts[service].Terminate();
+        var code = await _hosts[service].WaitForExitAsync(limit);
+        await _hosts[service].DisposeAsync();
+        return code;
     }
 
     public async Task<Guid> SubmitAsync(object specification)
