@@ -45,7 +45,7 @@ internal sealed partial class QueueTopology(RabbitConnections connections, BusGa
     {
         await using var connection = await connections.OpenAsync("topology", cancellationToken);
         await using var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
-        foreach (var queue in UnitRoutes.All.Select(route => route.Queue).Append(UnitRoutes.SubmitRunQueue))
+        foreach (var queue in UnitRoutes.All.SelectMany(route => route.Queues).Append(UnitRoutes.SubmitRunQueue))
         {
             var deadLetter = DeadLetterExchange(queue);
             await BindAsync(channel, deadLetter, new Dictionary<string, object?>(StringComparer.Ordinal) { ["x-queue-type"] = "quorum" }, cancellationToken);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Distributed.Catalog;
+using Distributed.Contracts;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -43,9 +44,12 @@ public sealed partial class UnitWorker(
     OutageRetry outages,
     Withdrawal withdrawal,
     UnitAlarm alarm,
+    UnitGate gate,
     IHostApplicationLifetime lifetime,
     ILogger<UnitWorker> logger)
 {
+    /// <summary>How long a bulk unit waits here for interactive ones to be done, before another worker may have it.</summary>
+    private static readonly TimeSpan BulkPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Names this process in the catalog.</summary>
@@ -53,15 +57,24 @@ public sealed partial class UnitWorker(
 
     /// <summary>Handles the message of a unit.</summary>
     /// <param name="unit">The unit it names.</param>
+    /// <param name="priority">Which queue it came from.</param>
     /// <param name="redelivered">Whether the broker had given it to somebody before.</param>
     /// <param name="sentAt">When it was sent, if known.</param>
     /// <param name="work">What the kind does.</param>
     /// <param name="cancellationToken">The consumer's token.</param>
-    public async Task ProcessAsync(UnitKey unit, bool redelivered, DateTime? sentAt, IUnitWork work, CancellationToken cancellationToken)
+    public async Task ProcessAsync(UnitKey unit, RunPriority priority, bool redelivered, DateTime? sentAt, IUnitWork work, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(work);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
         await catalog.Ready.WaitAsync(stopping.Token);
+        var patience = priority == RunPriority.Interactive ? Timeout.InfiniteTimeSpan : BulkPatience;
+        using var turn = await gate.EnterAsync(UnitRoutes.For(unit.Kind).Resource, priority, patience, stopping.Token);
+        if (turn is null)
+        {
+            await PutBackAsync(unit, stopping.Token);
+            return;
+        }
+
         var start = await outages.RunAsync(token => ledger.StartAsync(unit, Name, redelivered, token), stopping.Token);
         using var grace = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         await using var stop = lifetime.ApplicationStopping.Register(() => grace.CancelAfter(work.Grace));
@@ -73,7 +86,7 @@ public sealed partial class UnitWorker(
                     MessagingTelemetry.RecordWait(unit.Kind, DateTime.UtcNow - sent);
                 }
 
-                await WorkAsync(start.Lease!, work, grace.Token);
+                await WorkAsync(start.Lease!, work, turn, grace.Token);
                 break;
             case StartOutcome.Done:
                 // A redelivered message tells of a worker that died before it had sent what follows. A mere duplicate sends
@@ -90,7 +103,7 @@ public sealed partial class UnitWorker(
         }
     }
 
-    private async Task WorkAsync(UnitLease lease, IUnitWork work, CancellationToken stoppingToken)
+    private async Task WorkAsync(UnitLease lease, IUnitWork work, IDisposable turn, CancellationToken stoppingToken)
     {
         var started = Stopwatch.GetTimestamp();
         using var lost = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
@@ -151,7 +164,17 @@ public sealed partial class UnitWorker(
 
         if (outcome == "done")
         {
+            turn.Dispose();
             await FollowUpAsync(lease.Unit, work, again: false, stoppingToken);
+        }
+    }
+
+    /// <summary>Sends a unit's message anew, behind the others in its queue, since it cannot be begun here; where it is begun or over already, the message was one too many.</summary>
+    private async Task PutBackAsync(UnitKey unit, CancellationToken cancellationToken)
+    {
+        if (await outages.RunAsync(token => ledger.TakeAgainAsync(unit, token), cancellationToken) is { } row)
+        {
+            await outages.RunAsync(token => dispatcher.SendAsync(row, token), cancellationToken);
         }
     }
 

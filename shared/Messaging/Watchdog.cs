@@ -52,9 +52,9 @@ public sealed partial class Watchdog(
             .OrderBy(unit => unit.SentAt)
             .Take(MostAtOnce)
             .ToListWithPriorityAsync(context, cancellationToken);
-        foreach (var queue in silent.GroupBy(unit => unit.Kind))
+        foreach (var queue in silent.GroupBy(unit => UnitRoutes.For(unit.Kind).QueueFor(unit.Priority)))
         {
-            var empty = await queues.IsEmptyAsync(UnitRoutes.For(queue.Key).Queue, cancellationToken);
+            var empty = await queues.IsEmptyAsync(queue.Key, cancellationToken);
             foreach (var unit in queue.Where(unit => empty || unit.State == UnitState.Running))
             {
                 await context.WorkUnits.Where(row => row.Id == unit.Id).ExecuteUpdateAsync(

@@ -31,15 +31,14 @@ public sealed class CancelTests
         await CancelWhileRunningAsync(cluster, "ExtractFeatures", new { inputSize = 224, precision = "fp32" });
 
         await cluster.KillAsync("Training");
-        await CancelAsync(cluster, await cluster.SubmitAsync(new { inputSize = 32, precision = "fp32" }), "queue", held: 0);
+        await CancelAsync(cluster, await ReachAsync(cluster, "Extracting"), "queue", held: 0);
         cluster.Start("Training");
         var training = new { inputSize = 32, precision = "fp32", head = new { kind = "mlp" }, training = new { epochs = 10_000, patience = 10_000 } };
         await CancelWhileRunningAsync(cluster, "TrainHead", training);
 
         // Testing a head is over too soon to be met at it: so one table that it reads is held.
         await cluster.KillAsync("Evaluation");
-        var run = await cluster.SubmitAsync(new { inputSize = 32, precision = "fp32" });
-        await cluster.WaitAsync("the head to be trained", () => cluster.QueryAsync<string>($"select state from runs where id = '{run}'"), state => state == "Evaluating");
+        var run = await ReachAsync(cluster, "Evaluating");
         await using var connection = await cluster.Catalog.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync();
         await using var hold = connection.CreateCommand();
@@ -48,6 +47,17 @@ public sealed class CancelTests
         cluster.Start("Evaluation");
         await WaitUntilRunningAsync(cluster, "EvaluateHead");
         await CancelAsync(cluster, run, "EvaluateHead", held: 1);
+    }
+
+    /// <summary>Submits a small run, and waits until it can get no further than a state, since nobody is there to go on.</summary>
+    private static async Task<Guid> ReachAsync(Cluster cluster, string state)
+    {
+        var run = await cluster.SubmitAsync(new { inputSize = 32, precision = "fp32" });
+        await cluster.WaitAsync(
+            $"the run to wait in {state}",
+            () => cluster.QueryAsync<bool>($"select exists (select 1 from runs where id = '{run}' and state = '{state}') and not exists (select 1 from work_units where state = 'Running')"),
+            waits => waits);
+        return run;
     }
 
     private static async Task CancelWhileRunningAsync(Cluster cluster, string kind, object specification)

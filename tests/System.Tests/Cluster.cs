@@ -80,7 +80,7 @@ internal sealed class Cluster : IAsyncDisposable
     {
         _hosts[service].Kill();
         await _hosts[service].WaitForExitAsync();
-        await _hosts[service].DisposeAsync();
+        await ForgetAsync(service);
     }
 
     /// <summary>Asks the host of a service to shut down, and waits until it is gone.</summary>
@@ -89,7 +89,7 @@ internal sealed class Cluster : IAsyncDisposable
     {
         _hosts[service].Terminate();
         var code = await _hosts[service].WaitForExitAsync(limit);
-        await _hosts[service].DisposeAsync();
+        await ForgetAsync(service);
         return code;
     }
 
@@ -165,6 +165,14 @@ internal sealed class Cluster : IAsyncDisposable
     {
         await Task.WhenAll(_hosts.Values.Select(host => host.WaitForLineAsync(line => line.Contains("Now listening on", StringComparison.Ordinal), Patience)));
         await _hosts["AdminApi"].WaitForHealthyAsync(new Uri(_api.BaseAddress!, "/health/ready"), Patience);
+    }
+
+    private async Task ForgetAsync(string service)
+    {
+        if (_hosts.Remove(service, out var host))
+        {
+            await host.DisposeAsync();
+        }
     }
 
     private string LastLines() =>

@@ -202,6 +202,18 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         return taken;
     }
 
+    /// <summary>Marks a unit that waits to be started as sent now.</summary>
+    /// <returns>The unit, with the priority that it has now; null when it does not wait, or nobody needs it.</returns>
+    public async Task<WorkUnit?> TakeAgainAsync(UnitKey unit, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(unit);
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var waiting = NeededByAnOpenRun(context, Row(context, unit).Where(row => row.State == UnitState.Pending));
+        return await waiting.ExecuteUpdateAsync(row => row.SetProperty(r => r.SentAt, r => DateTime.UtcNow), cancellationToken) == 1
+            ? (await Row(context, unit).AsNoTracking().ToListWithPriorityAsync(context, cancellationToken)).SingleOrDefault()
+            : null;
+    }
+
     /// <summary>Takes back that units were sent, where the message could not be.</summary>
     public async Task ReturnUnsentAsync(IEnumerable<WorkUnit> units, CancellationToken cancellationToken)
     {
