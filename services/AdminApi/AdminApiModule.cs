@@ -17,6 +17,7 @@ public static class AdminApiModule
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(consumers);
         builder.Services.AddSingleton<RunSubmission>();
+        builder.Services.AddSingleton<RunOperations>();
         builder.Services.AddSingleton<RunQueries>();
         builder.Services.AddHostedService<RunStateMetrics>();
         builder.Services.AddWatchdog();
@@ -27,7 +28,7 @@ public static class AdminApiModule
             options.AddDocumentTransformer((document, _, _) =>
             {
                 document.Info.Title = "Distributed";
-                document.Info.Description = "Submit, watch and cancel runs that train a new head for a pretrained DenseNet.";
+                document.Info.Description = "Submit, watch, cancel, retry and delete runs that train a new head for a pretrained DenseNet.";
                 return Task.CompletedTask;
             });
             options.DescribeAccess();

@@ -21,6 +21,7 @@ public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatche
         Guid runId, RunSpecification specification, string? idempotencyKey, AuditActor actor, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(specification);
+        var now = time.GetUtcNow().UtcDateTime;
         var result = await runs.SubmitAsync(
             new Run
             {
@@ -30,7 +31,9 @@ public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatche
                 Submitter = specification.Submitter,
                 IdempotencyKey = idempotencyKey,
                 Specification = ContractJson.Write(specification),
-                SubmittedAt = time.GetUtcNow().UtcDateTime,
+                Priority = specification.Priority,
+                SubmittedAt = now,
+                Deadline = specification.TimeLimit is { } limit ? now.AddSeconds(limit) : null,
                 TraceParent = CurrentTrace(),
             },
             actor,

@@ -31,6 +31,8 @@ internal sealed class SpecificationOptions
     private readonly Option<int> _seed;
     private readonly Option<int> _splitSeed;
     private readonly Option<int> _topK;
+    private readonly Option<string> _priority;
+    private readonly Option<int?> _timeLimit;
     private readonly Option<string?> _name;
     private readonly Option<string[]> _tags;
     private readonly Option<string?> _submitter;
@@ -59,6 +61,8 @@ internal sealed class SpecificationOptions
         _seed = Add("--seed", Defaults.Seed, "Decides first weights, batches and dropout", "N");
         _splitSeed = Add("--split-seed", Defaults.SplitSeed, "Decides the splits that are drawn, and the sample set", "N");
         _topK = Add("--top-k", Defaults.TopK, "Guesses that count for the top-k accuracy", "N");
+        _priority = Choice("--priority", Defaults.Priority, "Whose work is done first where several runs are under way on the volume");
+        _timeLimit = Add("--time-limit", Defaults.TimeLimit, "Fail the run unless it is complete after so many seconds", "SECONDS");
         _name = Add<string?>("--name", null, "A name for the run", "TEXT");
         _tags = new Option<string[]>("--tag") { Description = "A label for the run; may be repeated", HelpName = "TEXT", DefaultValueFactory = _ => [] };
         command.Add(_tags);
@@ -123,6 +127,8 @@ internal sealed class SpecificationOptions
             Seed = result.GetValue(_seed),
             SplitSeed = result.GetValue(_splitSeed),
             TopK = result.GetValue(_topK),
+            Priority = Parse<RunPriority>(result.GetValue(_priority)!),
+            TimeLimit = result.GetValue(_timeLimit),
         };
         var errors = RunSpecificationRules.Validate(specification);
         return errors.Count == 0

@@ -93,7 +93,7 @@ internal sealed partial class FeaturePlanner(
             var measured = await tensors.RunAsync(
                 token => PrecisionTrial.Choose(backbone, size, device.Device, cancellationToken: token),
                 cancellationToken);
-            LogMeasured(measured.Precision, measured.BatchSize, string.Join(", ", measured.ImagesPerSecond.Select(speed => $"{speed.Key} {speed.Value:F0} images/s")));
+            LogMeasured(measured.Precision, measured.BatchSize, measured.ImagesPerSecond);
             try
             {
                 await volume.WriteAsync($"calibration/precision-{key}.json", (stream, token) => JsonSerializer.SerializeAsync(stream, measured, cancellationToken: token), cancellationToken);
@@ -108,6 +108,6 @@ internal sealed partial class FeaturePlanner(
         return (choice.Precision, choice.BatchSize);
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Features are computed in {Precision}, {BatchSize} images at a time; measured: {Speeds}")]
-    private partial void LogMeasured(Precision precision, int batchSize, string speeds);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Features are computed in {Precision}, {BatchSize} images at a time; images a second as measured: {Speeds}")]
+    private partial void LogMeasured(Precision precision, int batchSize, IReadOnlyDictionary<Precision, double> speeds);
 }

@@ -1,3 +1,4 @@
+using Distributed.Contracts;
 using Distributed.Storage;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
@@ -77,6 +78,7 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
             run.HasIndex(r => new { r.State, r.SubmittedAt });
             run.HasIndex(r => r.SubmittedAt);
             run.HasIndex(r => r.FeatureSetKey);
+            run.Property(r => r.Priority).HasDefaultValue(RunPriority.Interactive);
             run.ComplexProperty(r => r.Split);
         });
         modelBuilder.Entity<RunDependency>(dependency =>
@@ -89,6 +91,7 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
         {
             unit.HasIndex(u => new { u.Kind, u.Subject, u.Step }).IsUnique();
             unit.HasIndex(u => u.Subject);
+            unit.Ignore(u => u.Priority);
             unit.HasIndex(u => new { u.State, u.SentAt });
         });
         modelBuilder.Entity<Attempt>(attempt =>

@@ -43,6 +43,7 @@ public static class CatalogRegistration
         services.AddSingleton<UnitLedger>();
         services.AddSingleton<RunFlow>();
         services.AddSingleton(new CatalogMigrationOptions(migrate));
+        services.AddSingleton<RunControl>();
         services.AddSingleton<CatalogMigration>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<CatalogMigration>());
         return services;

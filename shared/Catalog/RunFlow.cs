@@ -280,7 +280,7 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
             cancellationToken);
     }
 
-    private static Task<int> EndAsync(IQueryable<Run> runs, RunState state, string? failure, DateTime now, CancellationToken cancellationToken) =>
+    internal static Task<int> EndAsync(IQueryable<Run> runs, RunState state, string? failure, DateTime now, CancellationToken cancellationToken) =>
         runs.Where(run => RunStates.Open.Contains(run.State)).ExecuteUpdateAsync(
             run => run
                 .SetProperty(r => r.State, state)

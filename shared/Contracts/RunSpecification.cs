@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Distributed.Contracts;
 
 /// <summary>
@@ -62,6 +64,25 @@ public sealed record RunSpecification
 
     /// <summary>How many classes may be named for a prediction to count as right in the top-k accuracy; 1 to 100, cut to the number of classes.</summary>
     public int TopK { get; init; } = 5;
+
+    /// <summary>Whose work is done first; it decides nothing about the result.</summary>
+    /// <remarks>Left out where it is the default, as are all members that came later: specifications are compared and kept as text.</remarks>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public RunPriority Priority { get; init; } = RunPriority.Interactive;
+
+    /// <summary>Seconds after its submission, or after it was retried, in which the run must be complete, waiting in queues included; 1 to 2,592,000. None where absent.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int? TimeLimit { get; init; }
+}
+
+/// <summary>Whose work is done first where workers are short.</summary>
+public enum RunPriority
+{
+    /// <summary>Somebody waits for it: before all that is <see cref="Bulk"/>.</summary>
+    Interactive,
+
+    /// <summary>One of many, such as of a sweep: when nothing interactive is to be done.</summary>
+    Bulk,
 }
 
 /// <summary>The trainable part that follows the frozen backbone.</summary>

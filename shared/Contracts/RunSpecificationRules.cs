@@ -8,6 +8,8 @@ public sealed record SpecificationError(string Field, string Message);
 /// <summary>The ranges that a run specification must keep.</summary>
 public static class RunSpecificationRules
 {
+    private const int LongestTimeLimit = 30 * 24 * 60 * 60;
+
     private static readonly string[] Architectures = ["densenet121", "densenet169", "densenet201", "densenet161"];
 
     /// <summary>The method that <see cref="HeadOptimizer.Auto"/> stands for.</summary>
@@ -46,6 +48,8 @@ public static class RunSpecificationRules
         Range("testFraction", specification.TestFraction, 0.001, 0.9);
         Range("fold", specification.Fold ?? 0, 0, 1000);
         Range("topK", specification.TopK, 1, 100);
+        Require(Enum.IsDefined(specification.Priority), "priority", "must be interactive or bulk");
+        Range("timeLimit", specification.TimeLimit ?? 1, 1, LongestTimeLimit);
 
         if (specification.Tags is null)
         {

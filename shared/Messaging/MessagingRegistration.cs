@@ -15,18 +15,19 @@ public sealed class ConsumerSet
 
     internal List<(string Queue, Action<IReceiveEndpointConfigurator, IBusRegistrationContext> Configure)> Endpoints { get; } = [];
 
-    /// <summary>Adds the consumer of a kind of unit, on that kind's queue.</summary>
+    /// <summary>Adds the consumer of a kind of unit, on that kind's queues.</summary>
     public ConsumerSet AddUnits<TConsumer, TMessage>()
         where TConsumer : UnitConsumer<TMessage>
         where TMessage : class, IUnitMessage
     {
         Registrations.Add(bus => bus.AddConsumer<TConsumer>());
-        Endpoints.Add((UnitRoutes.For<TMessage>().Queue, (endpoint, context) =>
-        {
-            // Units are sent to their queue by name; nothing is published to them.
-            endpoint.ConfigureConsumeTopology = false;
-            endpoint.ConfigureConsumer<TConsumer>(context);
-        }));
+        Endpoints.AddRange(UnitRoutes.For<TMessage>().Queues.Select(queue =>
+            (queue, (Action<IReceiveEndpointConfigurator, IBusRegistrationContext>)((endpoint, context) =>
+            {
+                // Units are sent to their queue by name; nothing is published to them.
+                endpoint.ConfigureConsumeTopology = false;
+                endpoint.ConfigureConsumer<TConsumer>(context);
+            }))));
         return this;
     }
 
@@ -63,6 +64,8 @@ public static class MessagingRegistration
         services.TryAddSingleton<UnitErrors>();
         services.AddSingleton(new BusGate(address.IsInMemory));
         services.AddSingleton<UnitDispatcher>();
+        services.AddSingleton<UnitAlarm>();
+        services.AddSingleton<UnitGate>();
         services.AddSingleton<UnitWorker>();
         services.AddSingleton<RunAnnouncer>();
         services.AddSingleton<OutageRetry>();
@@ -84,6 +87,7 @@ public static class MessagingRegistration
             bus.DisableUsageTelemetry();
             bus.AddBusObserver<BusGateObserver>();
             consumers.Registrations.ForEach(register => register(bus));
+            bus.AddConsumer<RunEndedConsumer>();
             if (address.IsInMemory)
             {
                 bus.UsingInMemory((context, configurator) => ConfigureEndpoints(consumers, configurator, context, queue: null));
@@ -141,6 +145,8 @@ public static class MessagingRegistration
         Action<TEndpoint, string>? queue)
         where TEndpoint : IReceiveEndpointConfigurator
     {
+        // Each host's own, and gone with it.
+        configurator.ReceiveEndpoint(new TemporaryEndpointDefinition("run-ended"), KebabCaseEndpointNameFormatter.Instance, endpoint => endpoint.ConfigureConsumer<RunEndedConsumer>(context));
         foreach (var (name, configure) in consumers.Endpoints)
         {
             configurator.ReceiveEndpoint(name, endpoint =>

@@ -24,7 +24,8 @@ public sealed class RunAnnouncer(IDbContextFactory<CatalogContext> contexts, IBu
             using var trace = MessagingTelemetry.ContinueTrace("announce run", run.TraceParent);
             await PublishAsync(context, run, cancellationToken);
             var now = time.GetUtcNow().UtcDateTime;
-            await context.Runs.Where(row => row.Id == run.Id).ExecuteUpdateAsync(row => row.SetProperty(r => r.AnnouncedAt, now), cancellationToken);
+            // A run that was retried meanwhile will end again.
+            await context.Runs.Where(row => row.Id == run.Id && row.FinishedAt == run.FinishedAt).ExecuteUpdateAsync(row => row.SetProperty(r => r.AnnouncedAt, now), cancellationToken);
         }
     }
 

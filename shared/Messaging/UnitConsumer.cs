@@ -12,13 +12,19 @@ public abstract class UnitConsumer<TMessage>(UnitWorker worker) : IConsumer<TMes
     public Task Consume(ConsumeContext<TMessage> context)
     {
         ArgumentNullException.ThrowIfNull(context);
+        var route = UnitRoutes.For<TMessage>();
+        var isBulk = context.ReceiveContext.InputAddress.AbsolutePath.EndsWith($"/{route.QueueFor(RunPriority.Bulk)}", StringComparison.Ordinal);
         return worker.ProcessAsync(
-            new UnitKey(UnitRoutes.For<TMessage>().Kind, context.Message.Subject, context.Message.Step),
+            new UnitKey(route.Kind, context.Message.Subject, context.Message.Step),
+            isBulk ? RunPriority.Bulk : RunPriority.Interactive,
             context.ReceiveContext.Redelivered,
             context.SentTime,
             this,
             context.CancellationToken);
     }
+
+    /// <inheritdoc />
+    public virtual TimeSpan Grace => TimeSpan.Zero;
 
     /// <inheritdoc />
     public abstract Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken);

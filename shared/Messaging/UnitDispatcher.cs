@@ -26,7 +26,7 @@ public sealed class UnitDispatcher(UnitLedger ledger, IBus bus, BusGate gate)
         ArgumentNullException.ThrowIfNull(unit);
         using var trace = MessagingTelemetry.ContinueTrace("send unit", unit.TraceParent);
         var route = UnitRoutes.For(unit.Kind);
-        var endpoint = await bus.GetSendEndpoint(new Uri($"exchange:{route.Queue}"));
+        var endpoint = await bus.GetSendEndpoint(new Uri($"exchange:{route.QueueFor(unit.Priority)}"));
         await endpoint.Send(
             (object)route.CreateMessage(unit.Subject, unit.Step),
             route.MessageType,

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Distributed.Catalog;
+using Distributed.Contracts;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -16,6 +17,12 @@ public interface IUnitWork
     /// <param name="cancellationToken">Cancelled when the unit is lost, its run is over or the host shuts down.</param>
     /// <returns>What to write.</returns>
     Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// How long work that ends early by itself when the host stops, and keeps what it has done, is given to do so; zero for
+    /// work that is given back and begun anew elsewhere.
+    /// </summary>
+    TimeSpan Grace { get; }
 
     /// <summary>Looks what follows from a unit that is done. Must be harmless to repeat.</summary>
     /// <returns>Subjects that may have units to send.</returns>
@@ -36,9 +43,13 @@ public sealed partial class UnitWorker(
     UnitErrors errors,
     OutageRetry outages,
     Withdrawal withdrawal,
+    UnitAlarm alarm,
+    UnitGate gate,
     IHostApplicationLifetime lifetime,
     ILogger<UnitWorker> logger)
 {
+    /// <summary>How long a bulk unit waits here for interactive ones to be done, before another worker may have it.</summary>
+    private static readonly TimeSpan BulkPatience = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LookPause = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Names this process in the catalog.</summary>
@@ -46,16 +57,27 @@ public sealed partial class UnitWorker(
 
     /// <summary>Handles the message of a unit.</summary>
     /// <param name="unit">The unit it names.</param>
+    /// <param name="priority">Which queue it came from.</param>
     /// <param name="redelivered">Whether the broker had given it to somebody before.</param>
     /// <param name="sentAt">When it was sent, if known.</param>
     /// <param name="work">What the kind does.</param>
     /// <param name="cancellationToken">The consumer's token.</param>
-    public async Task ProcessAsync(UnitKey unit, bool redelivered, DateTime? sentAt, IUnitWork work, CancellationToken cancellationToken)
+    public async Task ProcessAsync(UnitKey unit, RunPriority priority, bool redelivered, DateTime? sentAt, IUnitWork work, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(work);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
         await catalog.Ready.WaitAsync(stopping.Token);
+        var patience = priority == RunPriority.Interactive ? Timeout.InfiniteTimeSpan : BulkPatience;
+        using var turn = await gate.EnterAsync(UnitRoutes.For(unit.Kind).Resource, priority, patience, stopping.Token);
+        if (turn is null)
+        {
+            await PutBackAsync(unit, stopping.Token);
+            return;
+        }
+
         var start = await outages.RunAsync(token => ledger.StartAsync(unit, Name, redelivered, token), stopping.Token);
+        using var grace = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        await using var stop = lifetime.ApplicationStopping.Register(() => grace.CancelAfter(work.Grace));
         switch (start.Outcome)
         {
             case StartOutcome.Started:
@@ -64,16 +86,16 @@ public sealed partial class UnitWorker(
                     MessagingTelemetry.RecordWait(unit.Kind, DateTime.UtcNow - sent);
                 }
 
-                await WorkAsync(start.Lease!, work, stopping.Token);
+                await WorkAsync(start.Lease!, work, turn, grace.Token);
                 break;
             case StartOutcome.Done:
                 // A redelivered message tells of a worker that died before it had sent what follows. A mere duplicate sends
                 // nothing twice: otherwise each would bring forth as many as may be outstanding.
-                await FollowUpAsync(unit, work, again: redelivered, stopping.Token);
+                await FollowUpAsync(unit, work, again: redelivered, grace.Token);
                 break;
             case StartOutcome.Poisoned:
                 LogPoisoned(unit, options.MostStarts);
-                await AnnounceAsync(stopping.Token);
+                await AnnounceAsync(grace.Token);
                 break;
             default:
                 LogDropped(unit, start.Outcome);
@@ -81,7 +103,7 @@ public sealed partial class UnitWorker(
         }
     }
 
-    private async Task WorkAsync(UnitLease lease, IUnitWork work, CancellationToken stoppingToken)
+    private async Task WorkAsync(UnitLease lease, IUnitWork work, IDisposable turn, CancellationToken stoppingToken)
     {
         var started = Stopwatch.GetTimestamp();
         using var lost = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
@@ -142,7 +164,17 @@ public sealed partial class UnitWorker(
 
         if (outcome == "done")
         {
+            turn.Dispose();
             await FollowUpAsync(lease.Unit, work, again: false, stoppingToken);
+        }
+    }
+
+    /// <summary>Sends a unit's message anew, behind the others in its queue, since it cannot be begun here; where it is begun or over already, the message was one too many.</summary>
+    private async Task PutBackAsync(UnitKey unit, CancellationToken cancellationToken)
+    {
+        if (await outages.RunAsync(token => ledger.TakeAgainAsync(unit, token), cancellationToken) is { } row)
+        {
+            await outages.RunAsync(token => dispatcher.SendAsync(row, token), cancellationToken);
         }
     }
 
@@ -234,11 +266,14 @@ public sealed partial class UnitWorker(
 
     private async Task HeartbeatAsync(UnitLease lease, CancellationTokenSource lost, CancellationToken endToken)
     {
-        using var timer = new PeriodicTimer(options.Heartbeat);
+        var alarmed = alarm.Next;
         try
         {
-            while (await timer.WaitForNextTickAsync(endToken))
+            while (true)
             {
+                await Task.WhenAny(alarmed, Task.Delay(options.Heartbeat, endToken));
+                endToken.ThrowIfCancellationRequested();
+                alarmed = alarm.Next;
                 try
                 {
                     if (!await ledger.ExtendAsync(lease, endToken))

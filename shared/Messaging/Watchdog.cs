@@ -7,12 +7,14 @@ namespace Distributed.Messaging;
 
 /// <summary>
 /// Sends again what may have been lost: the message of a unit whose lease has lapsed, of one that was never sent, and of
-/// one that was sent but not started while its queue is empty; and looks again what follows from what is done. The fence makes a message too many harmless.
+/// one that was sent but not started while its queue is empty; looks again what follows from what is done; and fails runs whose time limit has
+/// passed. The fence makes a message too many harmless.
 /// </summary>
 public sealed partial class Watchdog(
     IDbContextFactory<CatalogContext> contexts,
     CatalogMigration catalog,
     RunFlow runs,
+    RunControl control,
     UnitDispatcher dispatcher,
     RunAnnouncer announcer,
     IQueueInspector queues,
@@ -26,6 +28,7 @@ public sealed partial class Watchdog(
     /// <summary>Looks once.</summary>
     public async Task LookAsync(CancellationToken cancellationToken)
     {
+        await control.FailOverdueAsync(cancellationToken);
         await announcer.AnnounceAsync(cancellationToken);
         await dispatcher.SendAsync(await runs.CatchUpAsync(cancellationToken), again: false, cancellationToken);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
@@ -48,10 +51,10 @@ public sealed partial class Watchdog(
                 && (unit.State == UnitState.Pending || (unit.State == UnitState.Running && unit.LeaseUntil < DateTime.UtcNow)))
             .OrderBy(unit => unit.SentAt)
             .Take(MostAtOnce)
-            .ToListAsync(cancellationToken);
-        foreach (var queue in silent.GroupBy(unit => unit.Kind))
+            .ToListWithPriorityAsync(context, cancellationToken);
+        foreach (var queue in silent.GroupBy(unit => UnitRoutes.For(unit.Kind).QueueFor(unit.Priority)))
         {
-            var empty = await queues.IsEmptyAsync(UnitRoutes.For(queue.Key).Queue, cancellationToken);
+            var empty = await queues.IsEmptyAsync(queue.Key, cancellationToken);
             foreach (var unit in queue.Where(unit => empty || unit.State == UnitState.Running))
             {
                 await context.WorkUnits.Where(row => row.Id == unit.Id).ExecuteUpdateAsync(

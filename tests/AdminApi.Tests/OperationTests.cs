@@ -15,6 +15,7 @@ public sealed class OperationTests
         Assert.StartsWith("3.", document.GetProperty("openapi").GetString(), StringComparison.Ordinal);
         Assert.Equal(
             [
+                "DELETE /api/v1/runs/{runId}",
                 "GET /api/v1/audit",
                 "GET /api/v1/datasets",
                 "GET /api/v1/datasets/{sha256}",
@@ -24,6 +25,7 @@ public sealed class OperationTests
                 "GET /api/v1/runs/{runId}/report",
                 "POST /api/v1/runs",
                 "POST /api/v1/runs/{runId}/cancel",
+                "POST /api/v1/runs/{runId}/retry",
             ],
             document.GetProperty("paths").EnumerateObject()
                 .SelectMany(path => path.Value.EnumerateObject().Select(operation => $"{operation.Name.ToUpperInvariant()} {path.Name}"))

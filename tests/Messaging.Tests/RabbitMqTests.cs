@@ -19,8 +19,9 @@ public sealed class RabbitMqTests : IAsyncLifetime
 {
     private static readonly string[] Queues =
     [
-        "complete-dataset", "dataset-ingested", "download-file", "extract-features", "head-trained", "ingest-dataset",
-        "pack-images", "submit-run", "train-head",
+        "complete-dataset", "complete-dataset-bulk", "dataset-ingested", "dataset-ingested-bulk", "download-file", "download-file-bulk",
+        "extract-features", "extract-features-bulk", "head-trained", "head-trained-bulk", "ingest-dataset", "ingest-dataset-bulk",
+        "pack-images", "pack-images-bulk", "submit-run", "train-head", "train-head-bulk",
     ];
 
     private readonly CatalogFile _catalog = new();

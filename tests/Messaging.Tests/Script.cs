@@ -15,6 +15,9 @@ internal sealed class Script
     /// <summary>What follows; the unit's own subject when not said.</summary>
     public Func<UnitKey, Task<IReadOnlyList<string>>> FollowUp { get; set; } = unit => Task.FromResult<IReadOnlyList<string>>([unit.Subject]);
 
+    /// <summary>How long work is given when the host stops.</summary>
+    public TimeSpan Grace { get; set; }
+
     public ConcurrentQueue<UnitLease> Executions { get; } = [];
 
     public ConcurrentQueue<UnitKey> FollowUps { get; } = [];
@@ -34,6 +37,8 @@ internal sealed class Script
 
 internal sealed class ScriptedTraining(UnitWorker worker, Script script) : UnitConsumer<TrainHead>(worker)
 {
+    public override TimeSpan Grace => script.Grace;
+
     public override Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken) => script.ExecuteAsync(lease, cancellationToken);
 
     public override Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken) => script.FollowUpAsync(unit);

@@ -117,9 +117,9 @@ internal sealed class TestHost : IAsyncDisposable
     }
 
     /// <summary>A run in training whose first slice is planned and not sent.</summary>
-    public async Task<(Run Run, UnitKey Unit)> PlanTrainingAsync(string? traceParent = null)
+    public async Task<(Run Run, UnitKey Unit)> PlanTrainingAsync(string? traceParent = null, RunPriority priority = RunPriority.Interactive)
     {
-        var run = new Run { Id = Guid.NewGuid(), Name = "test", Tags = [], Specification = "{}", SubmittedAt = DateTime.UtcNow, TraceParent = traceParent };
+        var run = new Run { Id = Guid.NewGuid(), Name = "test", Tags = [], Specification = "{}", SubmittedAt = DateTime.UtcNow, TraceParent = traceParent, Priority = priority };
         await Runs.SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);
         var unit = new UnitKey(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id), 0);
         await using var context = await Contexts.CreateDbContextAsync();

@@ -209,6 +209,83 @@ public sealed class UnitWorkerTests : IDisposable
     }
 
     [Fact]
+    public async Task The_event_of_a_runs_end_stops_its_work_before_the_next_heartbeat()
+    {
+        await using var host = await TestHost.StartAsync(
+            _catalog.ConnectionString,
+            consumers: set => TestHost.Training(set),
+            configure: services => services.AddSingleton(new UnitOptions { Heartbeat = TimeSpan.FromHours(1) }));
+        var (run, unit) = await host.PlanTrainingAsync();
+        var stopped = new TaskCompletionSource();
+        host.Script.Execute = async (_, token) =>
+        {
+            await using var registration = token.Register(stopped.SetResult);
+            await Task.Delay(Timeout.Infinite, token);
+            return Script.Nothing;
+        };
+        await host.SendAsync(unit);
+        await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
+
+        Assert.True(await host.Runs.CancelAsync(run.Id, AuditActor.Loopback, CancellationToken.None));
+        await host.Announcer.AnnounceAsync(CancellationToken.None);
+
+        await stopped.Task.WaitAsync(TimeSpan.FromSeconds(2));
+    }
+
+    [Fact]
+    public async Task A_host_that_stops_lets_work_that_ends_early_be_committed_and_handed_on()
+    {
+        UnitKey unit;
+        await using (var host = await StartAsync())
+        {
+            (var run, unit) = await host.PlanTrainingAsync();
+            host.Script.Grace = Wait.Limit;
+            host.Script.Execute = async (_, token) =>
+            {
+                var stopping = host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+                await Task.Delay(Timeout.Infinite, stopping).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+                token.ThrowIfCancellationRequested();
+                return (context, _) =>
+                {
+                    context.PlanUnits(unit.Kind, unit.Subject, [1], run.TraceParent, DateTime.UtcNow);
+                    return Task.CompletedTask;
+                };
+            };
+            await host.SendAsync(unit);
+            await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
+
+            await host.StopAsync();
+
+            Assert.True(await host.IsAsync(unit, UnitState.Done));
+            var next = await host.ReadAsync(unit with { Step = 1 });
+            Assert.Equal((UnitState.Pending, 0), (next.State, next.Starts));
+            Assert.NotNull(next.SentAt);
+            Assert.Equal(2, host.Messages.Sent.Count);
+            Assert.Single(host.Script.Executions);
+        }
+    }
+
+    [Fact]
+    public async Task Work_that_does_not_end_in_its_grace_is_given_back()
+    {
+        await using var host = await StartAsync();
+        var (_, unit) = await host.PlanTrainingAsync();
+        host.Script.Grace = TimeSpan.FromMilliseconds(100);
+        host.Script.Execute = async (_, token) =>
+        {
+            await Task.Delay(Timeout.Infinite, token);
+            return Script.Nothing;
+        };
+        await host.SendAsync(unit);
+        await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
+
+        await host.StopAsync();
+
+        var row = await host.ReadAsync(unit);
+        Assert.Equal((UnitState.Pending, 0, null), (row.State, row.Starts, row.LeaseUntil));
+    }
+
+    [Fact]
     public async Task Work_that_lost_its_unit_stops_and_writes_nothing()
     {
         await using var host = await StartAsync();

@@ -37,6 +37,10 @@ internal sealed class Cluster : IAsyncDisposable
 
     public RabbitMqVirtualHost Broker { get; }
 
+    public HttpClient Api => _api;
+
+    public NpgsqlDataSource Catalog => _catalog;
+
     public PostgresDatabase Database => _database;
 
     public string Volume => _volume.FullName;
@@ -102,7 +106,17 @@ internal sealed class Cluster : IAsyncDisposable
     {
         _hosts[service].Kill();
         await _hosts[service].WaitForExitAsync();
-        await _hosts[service].DisposeAsync();
+        await ForgetAsync(service);
+    }
+
+    /// <summary>Asks the host of a service to shut down, and waits until it is gone.</summary>
+    /// <returns>Its exit code.</returns>
+    public async Task<int> TerminateAsync(string service, TimeSpan limit)
+    {
+        _hosts[service].Terminate();
+        var code = await _hosts[service].WaitForExitAsync(limit);
+        await ForgetAsync(service);
+        return code;
     }
 
     public async Task<Guid> SubmitAsync(object specification)
@@ -177,6 +191,14 @@ internal sealed class Cluster : IAsyncDisposable
     {
         await Task.WhenAll(_hosts.Values.Select(host => host.WaitForLineAsync(line => line.Contains("Now listening on", StringComparison.Ordinal), Patience)));
         await _hosts["AdminApi"].WaitForHealthyAsync(new Uri(_api.BaseAddress!, "/health/ready"), Patience);
+    }
+
+    private async Task ForgetAsync(string service)
+    {
+        if (_hosts.Remove(service, out var host))
+        {
+            await host.DisposeAsync();
+        }
     }
 
     private string LastLines() =>

@@ -13,7 +13,7 @@ using Microsoft.OpenApi;
 
 namespace Distributed.AdminApi.Endpoints;
 
-/// <summary>Submit, watch and cancel runs.</summary>
+/// <summary>Submit, watch, cancel, retry and delete runs.</summary>
 internal static class RunEndpoints
 {
     private const int MostPerPage = 500;
@@ -29,6 +29,12 @@ internal static class RunEndpoints
         runs.MapGet("", ListAsync).WithSummary("List runs, the latest first");
         runs.MapGet("{runId:guid}", FindAsync).WithSummary("A run in full");
         runs.MapPost("{runId:guid}/cancel", CancelAsync).WithSummary("Cancel a run");
+        runs.MapPost("{runId:guid}/retry", RetryAsync)
+            .WithSummary("Retry a run")
+            .WithDescription("A run that failed or was cancelled goes on from the stage in which it ended; what is done stays done, and its time limit begins anew.");
+        runs.MapDelete("{runId:guid}", DeleteAsync)
+            .WithSummary("Delete a run")
+            .WithDescription("Removes a run that has ended, its head and its report. Data sets and features stay: other runs may use them.");
         runs.MapGet("{runId:guid}/metrics", FindMetricsAsync).WithSummary("Learning curve and test result");
         runs.MapGet("{runId:guid}/report", ReadReportAsync).WithSummary("The report, one HTML page").Produces<string>(contentType: "text/html");
     }
@@ -61,10 +67,9 @@ internal static class RunEndpoints
 
         var (outcome, run) = await submission.SubmitAsync(Guid.CreateVersion7(), specification, idempotencyKey, user.Actor(), cancellationToken);
         return outcome == SubmitOutcome.Conflict
-            ? TypedResults.Problem(
-                title: "The Idempotency-Key stands for another specification.",
-                detail: $"Run {run.Id:D} was submitted with this key and another specification. Use a new key for a new run.",
-                statusCode: StatusCodes.Status409Conflict)
+            ? Conflict(
+                "The Idempotency-Key stands for another specification.",
+                $"Run {run.Id:D} was submitted with this key and another specification. Use a new key for a new run.")
             : TypedResults.Accepted($"/api/v1/runs/{run.Id:D}", await queries.FindAsync(run.Id, cancellationToken));
     }
 
@@ -109,25 +114,47 @@ internal static class RunEndpoints
         await queries.FindAsync(runId, cancellationToken) is { } run ? TypedResults.Ok(run) : Unknown(runId);
 
     private static async Task<Results<Accepted<RunDetail>, ProblemHttpResult>> CancelAsync(
-        Guid runId, RunFlow flow, RunAnnouncer announcer, RunQueries queries, ClaimsPrincipal user, CancellationToken cancellationToken)
+        Guid runId, RunOperations operations, RunQueries queries, ClaimsPrincipal user, CancellationToken cancellationToken)
     {
-        var cancelled = await flow.CancelAsync(runId, user.Actor(), cancellationToken);
+        var cancelled = await operations.CancelAsync(runId, user.Actor(), cancellationToken);
         if (await queries.FindAsync(runId, cancellationToken) is not { } run)
         {
             return Unknown(runId);
         }
 
-        if (!cancelled && run.Summary.State != RunState.Cancelled)
+        return cancelled || run.Summary.State == RunState.Cancelled
+            ? TypedResults.Accepted($"/api/v1/runs/{runId:D}", run)
+            : Conflict("The run has ended already.", $"Run {runId:D} is {run.Summary.State.ToString().ToLowerInvariant()}; only a run that has not ended can be cancelled.");
+    }
+
+    private static async Task<Results<Accepted<RunDetail>, ProblemHttpResult>> RetryAsync(
+        Guid runId, RunOperations operations, RunQueries queries, ClaimsPrincipal user, CancellationToken cancellationToken)
+    {
+        var outcome = await operations.RetryAsync(runId, user.Actor(), cancellationToken);
+        if (outcome == RetryOutcome.Unknown || await queries.FindAsync(runId, cancellationToken) is not { } run)
         {
-            return TypedResults.Problem(
-                title: "The run has ended already.",
-                detail: $"Run {runId:D} is {run.Summary.State.ToString().ToLowerInvariant()}; only a run that has not ended can be cancelled.",
-                statusCode: StatusCodes.Status409Conflict);
+            return Unknown(runId);
         }
 
-        await announcer.AnnounceAsync(cancellationToken);
-        return TypedResults.Accepted($"/api/v1/runs/{runId:D}", run);
+        return outcome switch
+        {
+            RetryOutcome.Completed => Conflict("The run is complete.", $"Run {runId:D} is complete; submit its specification again to have it done anew."),
+            RetryOutcome.Refused => Conflict("The run was refused.", $"Run {runId:D} was never begun, since its specification is not valid. Mend the specification and submit it again."),
+            _ => TypedResults.Accepted($"/api/v1/runs/{runId:D}", run),
+        };
     }
+
+    private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(Guid runId, RunOperations operations, ClaimsPrincipal user, CancellationToken cancellationToken) =>
+        await operations.DeleteAsync(runId, user.Actor(), cancellationToken) switch
+        {
+            DeleteOutcome.Deleted => TypedResults.NoContent(),
+            DeleteOutcome.Unknown => Unknown(runId),
+            DeleteOutcome.Unannounced => TypedResults.Problem(
+                title: "The run's end is not published yet.",
+                detail: $"Run {runId:D} has ended, and the broker cannot be reached to tell those who wait for it. Try again later.",
+                statusCode: StatusCodes.Status503ServiceUnavailable),
+            _ => Conflict("The run has not ended.", $"Run {runId:D} is under way. Cancel it first, with POST /api/v1/runs/{runId:D}/cancel."),
+        };
 
     private static async Task<Results<Ok<RunMetrics>, ProblemHttpResult>> FindMetricsAsync(Guid runId, RunQueries queries, CancellationToken cancellationToken) =>
         await queries.FindMetricsAsync(runId, cancellationToken) is { } metrics ? TypedResults.Ok(metrics) : Unknown(runId);
@@ -147,6 +174,9 @@ internal static class RunEndpoints
         http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox";
         return TypedResults.File(await volume.ReadAllBytesAsync(evaluation.Report, cancellationToken), "text/html; charset=utf-8");
     }
+
+    private static ProblemHttpResult Conflict(string title, string detail) =>
+        TypedResults.Problem(title: title, detail: detail, statusCode: StatusCodes.Status409Conflict);
 
     private static ProblemHttpResult Unknown(Guid runId) =>
         TypedResults.Problem(title: "There is no such run.", detail: $"No run has the id {runId:D}.", statusCode: StatusCodes.Status404NotFound);

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Distributed.Catalog;
+using Distributed.Contracts;
 
 namespace Distributed.AdminApi.Endpoints;
 
@@ -18,6 +19,9 @@ public sealed record RunSummary
     /// <summary>Who asked for it.</summary>
     public string? Submitter { get; init; }
 
+    /// <summary>Whose work is done first.</summary>
+    public required RunPriority Priority { get; init; }
+
     /// <summary>Where it is.</summary>
     public required RunState State { get; init; }
 
@@ -26,6 +30,9 @@ public sealed record RunSummary
 
     /// <summary>When it was accepted (UTC).</summary>
     public required DateTime SubmittedAt { get; init; }
+
+    /// <summary>When it fails unless it is complete (UTC); null where it has no time limit.</summary>
+    public DateTime? Deadline { get; init; }
 
     /// <summary>When it ended (UTC).</summary>
     public DateTime? FinishedAt { get; init; }

@@ -21,8 +21,12 @@ internal sealed class TrainHeadConsumer(
     TensorThread tensors,
     TensorDevice device,
     IOptions<TrainingOptions> options,
+    IHostApplicationLifetime lifetime,
     TimeProvider time) : UnitConsumer<TrainHead>(worker)
 {
+    /// <summary>A host that stops ends the slice after the step it is in, and saves what has been learnt.</summary>
+    public override TimeSpan Grace => TimeSpan.FromSeconds(10);
+
     public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(lease);
@@ -36,7 +40,7 @@ internal sealed class TrainHeadConsumer(
             {
                 var state = saved ?? HeadTraining.Start(Define(specification.Head), Choose(specification, data), data, classes);
                 var begun = Stopwatch.GetTimestamp();
-                return state.Train(data, () => Stopwatch.GetElapsedTime(begun) >= options.Value.Slice, token);
+                return state.Train(data, () => lifetime.ApplicationStopping.IsCancellationRequested || Stopwatch.GetElapsedTime(begun) >= options.Value.Slice, token);
             },
             cancellationToken);
         TrainingTelemetry.RecordSlice(outcome.Epochs.Count, Stopwatch.GetElapsedTime(started).TotalSeconds);

@@ -52,6 +52,9 @@ public sealed class Run
     /// <summary>The <see cref="RunSpecification"/> as JSON, defaults included.</summary>
     public required string Specification { get; init; }
 
+    /// <summary>Whose work is done first.</summary>
+    public RunPriority Priority { get; init; }
+
     /// <summary>Where the run is.</summary>
     public RunState State { get; set; }
 
@@ -60,6 +63,9 @@ public sealed class Run
 
     /// <summary>When it was accepted (UTC).</summary>
     public required DateTime SubmittedAt { get; init; }
+
+    /// <summary>When it fails unless it is complete (UTC); null where it has no time limit.</summary>
+    public DateTime? Deadline { get; set; }
 
     /// <summary>When ingestion began (UTC).</summary>
     public DateTime? IngestingAt { get; set; }

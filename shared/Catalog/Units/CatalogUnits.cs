@@ -1,3 +1,4 @@
+using Distributed.Contracts;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Catalog;
@@ -19,7 +20,7 @@ public static class CatalogUnits
         }));
     }
 
-    /// <summary>Makes a run need the units of a subject. Units that were given up, or whose messages nobody heard, may be tried again.</summary>
+    /// <summary>Makes a run need the units of a subject.</summary>
     public static async Task DependAsync(this CatalogContext context, Guid runId, string subject, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(context);
@@ -28,6 +29,34 @@ public static class CatalogUnits
             context.RunDependencies.Add(new RunDependency { RunId = runId, Subject = subject });
         }
 
+        await context.ReviveUnitsAsync(runId, subject, cancellationToken);
+    }
+
+    /// <summary>Reads units, each with the priority of those that need it.</summary>
+    public static async Task<List<WorkUnit>> ToListWithPriorityAsync(this IQueryable<WorkUnit> units, CatalogContext context, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var found = await units
+            .Select(unit => new
+            {
+                Unit = unit,
+                IsInteractive = context.RunDependencies.Any(dependency => dependency.Subject == unit.Subject
+                    && context.Runs.Any(run => run.Id == dependency.RunId && run.Priority == RunPriority.Interactive && RunStates.Open.Contains(run.State))),
+            })
+            .ToListAsync(cancellationToken);
+        return found.ConvertAll(row =>
+        {
+            row.Unit.Priority = row.IsInteractive ? RunPriority.Interactive : RunPriority.Bulk;
+            return row.Unit;
+        });
+    }
+
+    /// <summary>
+    /// Lets units of a subject be tried again for a run: those that were given up, and those whose messages nobody heard, or
+    /// that wait behind those of higher priority than the runs had that needed them so far.
+    /// </summary>
+    internal static async Task ReviveUnitsAsync(this CatalogContext context, Guid runId, string subject, CancellationToken cancellationToken)
+    {
         await context.WorkUnits
             .Where(unit => unit.Subject == subject && unit.State == UnitState.Failed)
             .ExecuteUpdateAsync(
@@ -38,7 +67,8 @@ public static class CatalogUnits
                 cancellationToken);
 
         var othersWait = await context.RunDependencies.AnyAsync(
-            d => d.Subject == subject && d.RunId != runId && context.Runs.Any(run => run.Id == d.RunId && RunStates.Open.Contains(run.State)),
+            d => d.Subject == subject && d.RunId != runId && context.Runs.Any(run => run.Id == d.RunId && RunStates.Open.Contains(run.State)
+                && (run.Priority == RunPriority.Interactive || context.Runs.Any(self => self.Id == runId && self.Priority == RunPriority.Bulk))),
             cancellationToken);
         if (!othersWait)
         {

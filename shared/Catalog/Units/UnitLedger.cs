@@ -8,8 +8,8 @@ public sealed class UnitOptions
     /// <summary>An attempt that has shown no sign of life for this long may be replaced. Default 30 s.</summary>
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How often the holder shows a sign of life, and learns that its run was cancelled. Default 1.5 s.</summary>
-    public TimeSpan Heartbeat { get; set; } = TimeSpan.FromSeconds(1.5);
+    /// <summary>How often the holder shows a sign of life, and learns that its run is over where the event was lost. Default 1 s.</summary>
+    public TimeSpan Heartbeat { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>Starts without progress after which a unit is given up. Default 5.</summary>
     public int MostStarts { get; set; } = 5;
@@ -186,7 +186,7 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
             .Where(row => row.State == UnitState.Pending && (again || row.SentAt == null))
             .OrderBy(row => row.Step)
             .Take(Math.Max(0, options.Outstanding - outstanding))
-            .ToListAsync(cancellationToken);
+            .ToListWithPriorityAsync(context, cancellationToken);
         var taken = new List<WorkUnit>(candidates.Count);
         foreach (var candidate in candidates)
         {
@@ -200,6 +200,18 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         }
 
         return taken;
+    }
+
+    /// <summary>Marks a unit that waits to be started as sent now.</summary>
+    /// <returns>The unit, with the priority that it has now; null when it does not wait, or nobody needs it.</returns>
+    public async Task<WorkUnit?> TakeAgainAsync(UnitKey unit, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(unit);
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var waiting = NeededByAnOpenRun(context, Row(context, unit).Where(row => row.State == UnitState.Pending));
+        return await waiting.ExecuteUpdateAsync(row => row.SetProperty(r => r.SentAt, r => DateTime.UtcNow), cancellationToken) == 1
+            ? (await Row(context, unit).AsNoTracking().ToListWithPriorityAsync(context, cancellationToken)).SingleOrDefault()
+            : null;
     }
 
     /// <summary>Takes back that units were sent, where the message could not be.</summary>

@@ -1,3 +1,5 @@
+using Distributed.Contracts;
+
 namespace Distributed.Catalog;
 
 /// <summary>The kinds of unit, one message type and one queue each.</summary>
@@ -101,6 +103,9 @@ public sealed class WorkUnit
 
     /// <summary>W3C trace context its message is sent in.</summary>
     public string? TraceParent { get; set; }
+
+    /// <summary>Which queue its message goes to. Not stored: told by the runs that need it when it is read to be sent.</summary>
+    public RunPriority Priority { get; set; }
 }
 
 /// <summary>One try at a unit, kept for people. Table <c>attempts</c>.</summary>

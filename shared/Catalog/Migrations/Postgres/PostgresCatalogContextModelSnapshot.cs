@@ -762,6 +762,10 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("dataset_sha256");
 
+                    b.Property<DateTime?>("Deadline")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("deadline");
+
                     b.Property<string>("Environment")
                         .HasColumnType("text")
                         .HasColumnName("environment");
@@ -805,6 +809,13 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.Property<string>("Name")
                         .HasColumnType("text")
                         .HasColumnName("name");
+
+                    b.Property<string>("Priority")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("text")
+                        .HasDefaultValue("Interactive")
+                        .HasColumnName("priority");
 
                     b.Property<int?>("RemovedDuplicates")
                         .HasColumnType("integer")

@@ -757,6 +757,10 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("dataset_sha256");
 
+                    b.Property<DateTime?>("Deadline")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("deadline");
+
                     b.Property<string>("Environment")
                         .HasColumnType("TEXT")
                         .HasColumnName("environment");
@@ -800,6 +804,13 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.Property<string>("Name")
                         .HasColumnType("TEXT")
                         .HasColumnName("name");
+
+                    b.Property<string>("Priority")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("TEXT")
+                        .HasDefaultValue("Interactive")
+                        .HasColumnName("priority");
 
                     b.Property<int?>("RemovedDuplicates")
                         .HasColumnType("INTEGER")

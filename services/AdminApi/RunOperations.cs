@@ -1,0 +1,90 @@
+using Distributed.Catalog;
+using Distributed.Messaging;
+using Distributed.Storage;
+
+namespace Distributed.AdminApi;
+
+/// <summary>What operators do to runs. The catalog's row decides; events and messages follow from it, and the watchdog sends those that could not be sent.</summary>
+internal sealed partial class RunOperations(
+    RunFlow runs,
+    RunControl control,
+    RunAnnouncer announcer,
+    UnitDispatcher dispatcher,
+    Volume volume,
+    ILogger<RunOperations> logger)
+{
+    // Whoever asks has an answer in seconds, also while the broker is away.
+    private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(2);
+
+    public async Task<bool> CancelAsync(Guid runId, AuditActor actor, CancellationToken cancellationToken)
+    {
+        var cancelled = await runs.CancelAsync(runId, actor, cancellationToken);
+        await SendAsync(announcer.AnnounceAsync, runId, cancellationToken);
+        return cancelled;
+    }
+
+    public async Task<RetryOutcome> RetryAsync(Guid runId, AuditActor actor, CancellationToken cancellationToken)
+    {
+        var outcome = await control.RetryAsync(runId, actor, cancellationToken);
+        if (outcome == RetryOutcome.Reopened)
+        {
+            await SendAsync(async token => await dispatcher.SendAsync(await control.SubjectsAsync(runId, token), again: false, token), runId, cancellationToken);
+        }
+
+        return outcome;
+    }
+
+    public async Task<DeleteOutcome> DeleteAsync(Guid runId, AuditActor actor, CancellationToken cancellationToken)
+    {
+        var outcome = await control.DeleteAsync(runId, actor, cancellationToken);
+        if (outcome == DeleteOutcome.Unannounced)
+        {
+            await SendAsync(announcer.AnnounceAsync, runId, cancellationToken);
+            outcome = await control.DeleteAsync(runId, actor, cancellationToken);
+        }
+
+        if (outcome == DeleteOutcome.Deleted)
+        {
+            DeleteFiles(runId);
+        }
+
+        return outcome;
+    }
+
+    private async Task SendAsync(Func<CancellationToken, Task> send, Guid runId, CancellationToken cancellationToken)
+    {
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(SendTimeout);
+        try
+        {
+            await send(timeout.Token);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            LogNotSent(exception, runId);
+        }
+    }
+
+    private void DeleteFiles(Guid runId)
+    {
+        try
+        {
+            Directory.Delete(volume.FullPath($"runs/{runId:D}"), recursive: true);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // It ended before it had any.
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // The catalog knows nothing of them any more, so they are orphans as those of a killed worker are.
+            LogFilesLeft(exception, runId);
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "What follows from the change of run {RunId} could not be sent; the watchdog will")]
+    private partial void LogNotSent(Exception exception, Guid runId);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {RunId} is deleted, and files of it are left on the volume")]
+    private partial void LogFilesLeft(Exception exception, Guid runId);
+}

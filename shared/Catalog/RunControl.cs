@@ -1,0 +1,153 @@
+using System.Text.Json;
+using Distributed.Contracts;
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.Catalog;
+
+/// <summary>What came of the wish to retry a run.</summary>
+public enum RetryOutcome
+{
+    /// <summary>It goes on from the stage in which it ended.</summary>
+    Reopened,
+
+    /// <summary>It has not ended, so it goes on anyway.</summary>
+    Open,
+
+    /// <summary>It is complete.</summary>
+    Completed,
+
+    /// <summary>It was refused when it was submitted: there is nothing to go on from.</summary>
+    Refused,
+
+    /// <summary>There is no such run.</summary>
+    Unknown,
+}
+
+/// <summary>What came of the wish to delete a run.</summary>
+public enum DeleteOutcome
+{
+    /// <summary>Its rows are gone; its files may follow.</summary>
+    Deleted,
+
+    /// <summary>It has not ended.</summary>
+    Open,
+
+    /// <summary>Its end has not been published yet, and never would be.</summary>
+    Unannounced,
+
+    /// <summary>There is no such run.</summary>
+    Unknown,
+}
+
+/// <summary>What is done to runs from outside of their way: retry, delete, time limits. As on their way, each is one guarded change of the run's row.</summary>
+public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeProvider time)
+{
+    private const int MostAtOnce = 100;
+
+    /// <summary>
+    /// Opens a run that failed or was cancelled again, at the stage in which it ended. What is done stays done; units of its
+    /// subjects that were given up may be tried afresh, and its time limit begins anew.
+    /// </summary>
+    public async Task<RetryOutcome> RetryAsync(Guid runId, AuditActor actor, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
+        var subjects = await context.RunDependencies.Where(dependency => dependency.RunId == runId).Select(dependency => dependency.Subject).ToListAsync(cancellationToken);
+        if (await context.Runs.AsNoTracking().SingleOrDefaultAsync(row => row.Id == runId, cancellationToken) is not { } run)
+        {
+            return RetryOutcome.Unknown;
+        }
+
+        if (subjects.Count == 0)
+        {
+            return RetryOutcome.Refused;
+        }
+
+        var deadline = time.GetUtcNow().UtcDateTime.AddSeconds(TimeLimit(run) ?? 0);
+        var reopened = await context.Runs
+            .Where(row => row.Id == runId && (row.State == RunState.Failed || row.State == RunState.Cancelled))
+            .ExecuteUpdateAsync(
+                row => row
+                    .SetProperty(r => r.State, r =>
+                        r.EvaluatingAt != null ? RunState.Evaluating
+                        : r.TrainingAt != null ? RunState.Training
+                        : r.ExtractingAt != null ? RunState.Extracting
+                        : r.IngestingAt != null ? RunState.Ingesting
+                        : RunState.Submitted)
+                    .SetProperty(r => r.Failure, (string?)null)
+                    .SetProperty(r => r.FinishedAt, (DateTime?)null)
+                    .SetProperty(r => r.AnnouncedAt, (DateTime?)null)
+                    .SetProperty(r => r.Deadline, r => r.Deadline == null ? null : deadline),
+                cancellationToken);
+        if (reopened == 0)
+        {
+            var state = await context.Runs.Where(row => row.Id == runId).Select(row => (RunState?)row.State).SingleOrDefaultAsync(cancellationToken);
+            return state switch
+            {
+                null => RetryOutcome.Unknown,
+                RunState.Completed => RetryOutcome.Completed,
+                _ => RetryOutcome.Open,
+            };
+        }
+
+        foreach (var subject in subjects)
+        {
+            await context.ReviveUnitsAsync(runId, subject, cancellationToken);
+        }
+
+        context.Audit(actor, AuditAction.RunRetried, $"{runId:D}", time.GetUtcNow().UtcDateTime);
+        await context.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return RetryOutcome.Reopened;
+    }
+
+    /// <summary>What a run needs: its own subject, and those that it shares.</summary>
+    public async Task<IReadOnlyList<string>> SubjectsAsync(Guid runId, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        return await context.RunDependencies.Where(dependency => dependency.RunId == runId).Select(dependency => dependency.Subject).ToListAsync(cancellationToken);
+    }
+
+    /// <summary>Removes a run that has ended, with all rows that are its own. What it shares with others stays.</summary>
+    public async Task<DeleteOutcome> DeleteAsync(Guid runId, AuditActor actor, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
+        var deleted = await context.Runs
+            .Where(run => run.Id == runId && !RunStates.Open.Contains(run.State) && run.AnnouncedAt != null)
+            .ExecuteDeleteAsync(cancellationToken);
+        if (deleted == 0)
+        {
+            var state = await context.Runs.Where(run => run.Id == runId).Select(run => (RunState?)run.State).SingleOrDefaultAsync(cancellationToken);
+            return state is not { } found ? DeleteOutcome.Unknown : found.IsFinal() ? DeleteOutcome.Unannounced : DeleteOutcome.Open;
+        }
+
+        var subject = UnitKey.SubjectOf(runId);
+        await context.WorkUnits.Where(unit => unit.Subject == subject).ExecuteDeleteAsync(cancellationToken);
+        context.Audit(actor, AuditAction.RunDeleted, $"{runId:D}", time.GetUtcNow().UtcDateTime);
+        await context.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return DeleteOutcome.Deleted;
+    }
+
+    /// <summary>Fails the open runs whose time limit has passed.</summary>
+    public async Task FailOverdueAsync(CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var overdue = await context.Runs.AsNoTracking()
+            .Where(run => RunStates.Open.Contains(run.State) && run.Deadline < DateTime.UtcNow)
+            .OrderBy(run => run.Deadline)
+            .Take(MostAtOnce)
+            .ToListAsync(cancellationToken);
+        var now = time.GetUtcNow().UtcDateTime;
+        foreach (var run in overdue)
+        {
+            var reason = $"The time limit of {TimeLimit(run)} s was reached while the run was {run.State.ToString().ToLowerInvariant()}. "
+                + "Retry the run, which gives it as long again from where it was, or submit it with a longer timeLimit.";
+            // A run that has moved on meanwhile is told by its next state, the next time.
+            await RunFlow.EndAsync(context.Runs.Where(row => row.Id == run.Id && row.State == run.State), RunState.Failed, reason, now, cancellationToken);
+        }
+    }
+
+    private static int? TimeLimit(Run run) => JsonSerializer.Deserialize<RunSpecification>(run.Specification, ContractJson.Strict)!.TimeLimit;
+}

@@ -1,0 +1,139 @@
+using Distributed.Contracts;
+
+namespace Distributed.Messaging;
+
+/// <summary>
+/// Decides which of the units that a host has been given is begun: of those that use the same resource one at a time, and
+/// what is interactive before what is bulk. Only what is begun is charged when the host dies.
+/// </summary>
+public sealed class UnitGate(TimeProvider time)
+{
+    /// <summary>How long bulk work waits after interactive work: its next unit is on its way, and would wait for seconds behind a bulk one.</summary>
+    private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(100);
+
+    private readonly Dictionary<string, Place> _places = new(StringComparer.Ordinal);
+
+    /// <summary>Waits for a unit's turn.</summary>
+    /// <param name="resource">What it uses (<see cref="UnitRoute.Resource"/>).</param>
+    /// <param name="priority">Which queue it came from.</param>
+    /// <param name="patience">How long to wait at most.</param>
+    /// <param name="cancellationToken">Gives the waiting up.</param>
+    /// <returns>The turn, to be disposed when the unit has ended; null when it did not come in time.</returns>
+    public async Task<IDisposable?> EnterAsync(string resource, RunPriority priority, TimeSpan patience, CancellationToken cancellationToken)
+    {
+        Place place;
+        lock (_places)
+        {
+            if (!_places.TryGetValue(resource, out place!))
+            {
+                _places.Add(resource, place = new Place(time));
+            }
+        }
+
+        var waiter = place.Wait(priority);
+        try
+        {
+            return await waiter.Task.WaitAsync(patience, time, cancellationToken);
+        }
+        catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
+        {
+            if (!waiter.TrySetCanceled(CancellationToken.None))
+            {
+                // Its turn came in this very moment.
+                (await waiter.Task).Dispose();
+            }
+
+            if (exception is TimeoutException)
+            {
+                return null;
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Who uses one resource, and who waits for it.</summary>
+    private sealed class Place(TimeProvider time)
+    {
+        private readonly Lock _lock = new();
+        private readonly Queue<TaskCompletionSource<IDisposable>> _interactive = new();
+        private readonly Queue<TaskCompletionSource<IDisposable>> _bulk = new();
+        private bool _taken;
+        private DateTimeOffset _quietUntil;
+        private ITimer? _quietEnd;
+
+        public TaskCompletionSource<IDisposable> Wait(RunPriority priority)
+        {
+            var waiter = new TaskCompletionSource<IDisposable>(TaskCreationOptions.RunContinuationsAsynchronously);
+            lock (_lock)
+            {
+                (priority == RunPriority.Interactive ? _interactive : _bulk).Enqueue(waiter);
+                Next();
+            }
+
+            return waiter;
+        }
+
+        private void Leave(RunPriority priority)
+        {
+            lock (_lock)
+            {
+                _taken = false;
+                if (priority == RunPriority.Interactive)
+                {
+                    _quietUntil = time.GetUtcNow() + Quiet;
+                }
+
+                Next();
+            }
+        }
+
+        private void Next()
+        {
+            if (_taken || Give(_interactive, RunPriority.Interactive) || _bulk.Count == 0)
+            {
+                return;
+            }
+
+            var quiet = _quietUntil - time.GetUtcNow();
+            if (quiet <= TimeSpan.Zero)
+            {
+                Give(_bulk, RunPriority.Bulk);
+                return;
+            }
+
+            _quietEnd?.Dispose();
+            _quietEnd = time.CreateTimer(_ => QuietEnded(), state: null, quiet < Quiet ? quiet : Quiet, Timeout.InfiniteTimeSpan);
+        }
+
+        private void QuietEnded()
+        {
+            lock (_lock)
+            {
+                Next();
+            }
+        }
+
+        private bool Give(Queue<TaskCompletionSource<IDisposable>> waiters, RunPriority priority)
+        {
+            while (waiters.TryDequeue(out var waiter))
+            {
+                // Who does not wait any more is passed over.
+                if (waiter.TrySetResult(new Turn(this, priority)))
+                {
+                    _taken = true;
+                    return true;
+                }
+            }
+
+            return false;
+        }
+
+        private sealed class Turn(Place place, RunPriority priority) : IDisposable
+        {
+            private Place? _place = place;
+
+            public void Dispose() => Interlocked.Exchange(ref _place, null)?.Leave(priority);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.TestServers;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Distributed.Messaging.Tests;
+
+/// <summary>Interactive and bulk runs on a real broker.</summary>
+public sealed class PriorityTests : IAsyncLifetime
+{
+    private readonly CatalogFile _catalog = new();
+    private RabbitMqVirtualHost? _broker;
+
+    public async ValueTask InitializeAsync() => _broker = await RabbitMqVirtualHost.CreateAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _broker!.DisposeAsync();
+        _catalog.Dispose();
+    }
+
+    [Fact]
+    public async Task An_interactive_run_is_done_before_bulk_runs_that_were_there_first_one_unit_at_a_time()
+    {
+        await using var host = await TestHost.StartAsync(
+            _catalog.ConnectionString,
+            _broker!.Uri.ToString(),
+            set => TestHost.Training(set).AddUnits<ScriptedExtraction, ExtractFeatures>());
+        var bulk = new List<UnitKey>();
+        for (var run = 0; run < 6; run++)
+        {
+            bulk.Add((await host.PlanTrainingAsync(priority: RunPriority.Bulk)).Unit);
+        }
+
+        var (interactiveRun, interactive) = await host.PlanTrainingAsync();
+        const int Slices = 5;
+        var (running, most, begun) = (0, 0, new TaskCompletionSource());
+        var sent = new TaskCompletionSource();
+        host.Script.Execute = async (lease, token) =>
+        {
+            most = Math.Max(most, Interlocked.Increment(ref running));
+            begun.TrySetResult();
+            await sent.Task.WaitAsync(Wait.Limit, token);
+            Interlocked.Decrement(ref running);
+            return (context, _) =>
+            {
+                if (lease.Unit.Subject == interactive.Subject && lease.Unit.Step < Slices - 1)
+                {
+                    context.PlanUnits(UnitKind.TrainHead, interactive.Subject, [lease.Unit.Step + 1], interactiveRun.TraceParent, DateTime.UtcNow);
+                }
+
+                return Task.CompletedTask;
+            };
+        };
+        foreach (var unit in bulk)
+        {
+            await host.SendAsync(unit);
+        }
+
+        await begun.Task.WaitAsync(Wait.Limit);
+        await host.SendAsync(interactive);
+        sent.SetResult();
+
+        foreach (var unit in bulk)
+        {
+            await host.UntilAsync(unit, UnitState.Done);
+        }
+
+        // The bulk unit that was begun before is all that went before; every slice of the interactive run followed.
+        var order = host.Script.Executions.Select(lease => lease.Unit.Subject).ToList();
+        Assert.Equal(bulk.Count + Slices, order.Count);
+        Assert.All(order.GetRange(1, Slices), subject => Assert.Equal(interactive.Subject, subject));
+        Assert.Equal(1, most);
+        foreach (var unit in bulk)
+        {
+            Assert.Equal(1, (await host.ReadAsync(unit)).Starts);
+        }
+    }
+
+    [Fact]
+    public async Task A_bulk_unit_that_is_not_begun_in_time_is_put_back_uncharged_and_done_later()
+    {
+        await using var host = await TestHost.StartAsync(
+            _catalog.ConnectionString,
+            _broker!.Uri.ToString(),
+            set => TestHost.Training(set),
+            services => services.AddSingleton<TimeProvider>(new HurriedTime()));
+        var (_, interactive) = await host.PlanTrainingAsync();
+        var (_, bulk) = await host.PlanTrainingAsync(priority: RunPriority.Bulk);
+        var end = new TaskCompletionSource();
+        host.Script.Execute = async (lease, token) =>
+        {
+            if (lease.Unit == interactive)
+            {
+                await end.Task.WaitAsync(Wait.Limit, token);
+            }
+
+            return Script.Nothing;
+        };
+        await host.SendAsync(interactive);
+        await Wait.UntilAsync(() => host.Script.Executions.Count == 1, "the interactive unit has begun");
+        await host.SendAsync(bulk);
+
+        await Wait.UntilAsync(() => host.Messages.Sent.Count >= 4, "the bulk unit was put back twice");
+        var row = await host.ReadAsync(bulk);
+        Assert.Equal((UnitState.Pending, 0), (row.State, row.Starts));
+        end.SetResult();
+
+        await host.UntilAsync(bulk, UnitState.Done);
+        Assert.Equal(2, host.Script.Executions.Count);
+    }
+
+    /// <summary>Waits a hundredth of the time.</summary>
+    private sealed class HurriedTime : TimeProvider
+    {
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            System.CreateTimer(callback, state, dueTime > TimeSpan.Zero ? dueTime / 100 : dueTime, period);
+    }
+}
