@@ -39,6 +39,7 @@ public static class CatalogRegistration
         services.TryAddSingleton(new UnitOptions());
         services.AddSingleton<UnitLedger>();
         services.AddSingleton<RunFlow>();
+        services.AddSingleton<FileRecovery>();
         services.AddSingleton<CatalogMigration>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<CatalogMigration>());
         return services;
