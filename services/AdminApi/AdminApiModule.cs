@@ -1,5 +1,6 @@
 using Distributed.AdminApi.Consumers;
 using Distributed.AdminApi.Endpoints;
+using Distributed.AdminApi.Retention;
 using Distributed.Contracts;
 using Distributed.Messaging;
 using Scalar.AspNetCore;
@@ -18,6 +19,10 @@ public static class AdminApiModule
         builder.Services.AddSingleton<RunQueries>();
         builder.Services.AddHostedService<RunStateMetrics>();
         builder.Services.AddWatchdog();
+        builder.Services.AddOptions<RetentionOptions>().BindConfiguration(RetentionOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton<OrphanSweep>();
+        builder.Services.AddSingleton<Collector>();
+        builder.Services.AddHostedService<CollectionTimer>();
         builder.Services.AddProblems();
         builder.Services.AddOpenApi("v1", options => options.AddDocumentTransformer((document, _, _) =>
         {
@@ -37,6 +42,7 @@ public static class AdminApiModule
         var api = app.MapGroup("/api/v1");
         api.MapRuns();
         api.MapDatasets();
+        api.MapMaintenance();
         app.MapOpenApi();
         app.MapScalarApiReference("/docs", options => options
             .WithTitle("Distributed")

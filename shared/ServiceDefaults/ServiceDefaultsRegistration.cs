@@ -28,6 +28,9 @@ public static class ServiceDefaultsRegistration
     /// <summary>Tag of the health checks that readiness asks; liveness asks none.</summary>
     private const string ReadyTag = "ready";
 
+    /// <summary>Longer than any that is well takes, and shorter than those who probe wait.</summary>
+    private static readonly TimeSpan CheckTimeout = TimeSpan.FromSeconds(5);
+
     /// <summary>Adds the defaults to a host.</summary>
     /// <param name="builder">The host.</param>
     /// <param name="serviceName">Its name in telemetry, as in <c>training</c>.</param>
@@ -47,8 +50,10 @@ public static class ServiceDefaultsRegistration
             options.ServicesStartConcurrently = true;
             options.ShutdownTimeout = TimeSpan.FromSeconds(25);
         });
+        builder.Services.AddSingleton(provider => new VolumeHealthCheck(provider.GetRequiredService<Volume>()));
         builder.Services.AddHealthChecks()
-            .AddCheck<CatalogHealthCheck>("catalog", tags: [ReadyTag])
+            .AddCheck<CatalogHealthCheck>("catalog", tags: [ReadyTag], timeout: CheckTimeout)
+            .AddCheck<VolumeHealthCheck>("volume", tags: [ReadyTag])
             .AddCheck<WithdrawalHealthCheck>("worker", tags: [ReadyTag]);
         builder.Services.Configure<HealthCheckServiceOptions>(TagBusAsReadiness);
         AddTelemetry(builder, serviceName);

@@ -37,7 +37,8 @@ internal sealed class AdminServer : IAsyncDisposable
     public ConcurrentQueue<object> Events { get; } = new();
 
     /// <param name="catalog">Its database; a new SQLite file where null.</param>
-    public static async Task<AdminServer> StartAsync(string? catalog = null)
+    /// <param name="settings">Beside those of catalog, bus and volume.</param>
+    public static async Task<AdminServer> StartAsync(string? catalog = null, params (string Name, string Value)[] settings)
     {
         var directory = Path.Combine(Path.GetTempPath(), $"admin-{Guid.NewGuid():N}");
         Directory.CreateDirectory(directory);
@@ -49,6 +50,7 @@ internal sealed class AdminServer : IAsyncDisposable
             ["ConnectionStrings:Catalog"] = catalog ?? $"Data Source={Path.Combine(directory, "catalog.db")};Pooling=False",
             ["ConnectionStrings:RabbitMq"] = "in-memory",
         });
+        builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Name, (string?)setting.Value)));
         var consumers = new ConsumerSet();
         builder.AddAdminApi(consumers);
         builder.AddServiceDefaults("admin-api", consumers);

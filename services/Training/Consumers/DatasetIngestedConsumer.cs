@@ -88,8 +88,9 @@ internal sealed class DatasetIngestedConsumer(
         if (await context.LockFeatureSetAsync(planned.Key, cancellationToken))
         {
             // Its images may have been packed from another source, and collected since; ours are the same.
+            await context.LockIngestionAsync(planned.IngestionKey, cancellationToken);
             await context.FeatureSets
-                .Where(set => set.Key == planned.Key && !context.Ingestions.Any(ingestion => ingestion.Key == set.IngestionKey))
+                .Where(set => set.Key == planned.Key && !context.PackedParts.Any(part => part.IngestionKey == set.IngestionKey))
                 .ExecuteUpdateAsync(set => set.SetProperty(s => s.IngestionKey, run.IngestionKey!), cancellationToken);
         }
         else
