@@ -42,6 +42,7 @@ public static class ServiceDefaultsRegistration
         var configuration = builder.Configuration;
         builder.Services.AddSingleton(new Volume(configuration["Volume:Root"]
             ?? throw new ArgumentException("Volume:Root is not configured; give the directory that all hosts share.")));
+        builder.Services.AddSingleton(configuration.GetSection("Units").Get<UnitOptions>() ?? new UnitOptions());
         builder.Services.AddCatalog(configuration.GetConnectionString("Catalog"));
         builder.Services.AddMessaging(configuration.GetConnectionString("RabbitMq"), consumers);
         builder.Services.Configure<HostOptions>(options =>
