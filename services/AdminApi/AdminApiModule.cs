@@ -1,6 +1,7 @@
 using Distributed.AdminApi.Access;
 using Distributed.AdminApi.Consumers;
 using Distributed.AdminApi.Endpoints;
+using Distributed.AdminApi.Retention;
 using Distributed.Contracts;
 using Distributed.Messaging;
 using Distributed.ServiceDefaults;
@@ -21,6 +22,10 @@ public static class AdminApiModule
         builder.Services.AddSingleton<RunQueries>();
         builder.Services.AddHostedService<RunStateMetrics>();
         builder.Services.AddWatchdog();
+        builder.Services.AddOptions<RetentionOptions>().BindConfiguration(RetentionOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton<OrphanSweep>();
+        builder.Services.AddSingleton<Collector>();
+        builder.Services.AddHostedService<CollectionTimer>();
         builder.Services.AddProblems();
         builder.Services.AddApiAccess();
         builder.Services.AddOpenApi("v1", options =>
@@ -47,6 +52,7 @@ public static class AdminApiModule
         api.MapRuns();
         api.MapDatasets();
         api.MapAudit();
+        api.MapMaintenance();
         // How to ask is no secret; what is answered is.
         app.MapOpenApi().AllowAnonymous();
         app.MapScalarApiReference("/docs", options => options

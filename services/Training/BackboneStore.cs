@@ -9,7 +9,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Distributed.Training;
 
 /// <summary>Finds the weights that runs name, and keeps those that come from elsewhere on the volume, so that every worker has the same.</summary>
-internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, Volume volume, DataRoots roots, TimeProvider time)
+internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, Volume volume, DatasetArtifacts artifacts, DataRoots roots, TimeProvider time)
 {
     private const string Imagenet = "imagenet";
     private const string ImagenetTitle = "ImageNet-1k weights of torchvision as timm publishes them";
@@ -42,15 +42,17 @@ internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, 
     }
 
     /// <summary>What the catalog is to know of some weights; a file from outside is copied to the volume first.</summary>
-    public async Task<Backbone> DescribeAsync(RunSpecification specification, IBackbone backbone, UnitLease lease, CancellationToken cancellationToken)
+    /// <returns>The row, and where the copy that the catalog names so far is damaged, that file: then the row names a new copy.</returns>
+    public async Task<(Backbone Row, StoredFile? Damaged)> DescribeAsync(RunSpecification specification, IBackbone backbone, UnitLease lease, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        if (await context.Backbones.AsNoTracking().SingleOrDefaultAsync(row => row.Sha256 == backbone.Sha256, cancellationToken) is { } known)
+        var known = await context.Backbones.AsNoTracking().SingleOrDefaultAsync(row => row.Sha256 == backbone.Sha256, cancellationToken);
+        if (known is not null && (known.File is not { } file || await artifacts.IsWholeAsync(file, cancellationToken)))
         {
-            return known;
+            return (known, null);
         }
 
-        return new Backbone
+        var described = new Backbone
         {
             Sha256 = backbone.Sha256,
             Source = specification.Backbone,
@@ -65,6 +67,7 @@ internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, 
             },
             CreatedAt = time.GetUtcNow().UtcDateTime,
         };
+        return (described, known?.File);
     }
 
     /// <summary>Loads weights of the catalog again, in any worker.</summary>

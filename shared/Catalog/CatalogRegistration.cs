@@ -44,6 +44,7 @@ public static class CatalogRegistration
         services.AddSingleton<RunFlow>();
         services.AddSingleton(new CatalogMigrationOptions(migrate));
         services.AddSingleton<RunControl>();
+        services.AddSingleton<FileRecovery>();
         services.AddSingleton<CatalogMigration>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<CatalogMigration>());
         return services;

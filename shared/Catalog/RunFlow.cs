@@ -236,6 +236,34 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
             subjects.AddRange(await ShardExtractedAsync(featureSet, cancellationToken));
         }
 
+        subjects.AddRange(await WakeAsync(cancellationToken));
+        return subjects;
+    }
+
+    /// <summary>Lets units go on that waited for files which have been made again: nothing earlier of their runs is left to do.</summary>
+    /// <returns>Subjects that have units to send.</returns>
+    public async Task<IReadOnlyList<string>> WakeAsync(CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var subjects = new List<string>();
+        foreach (var unit in await context.WorkUnits.AsNoTracking().Where(unit => unit.State == UnitState.Waiting).ToListAsync(cancellationToken))
+        {
+            var earlier = Enum.GetValues<UnitKind>().Where(kind => kind < unit.Kind).ToList();
+            var isBlocked = await context.WorkUnits.AnyAsync(
+                before => before.State != UnitState.Done
+                    && earlier.Contains(before.Kind)
+                    && context.RunDependencies.Any(other => other.Subject == before.Subject
+                        && context.RunDependencies.Any(d => d.RunId == other.RunId && d.Subject == unit.Subject)
+                        && context.Runs.Any(run => run.Id == other.RunId && RunStates.Open.Contains(run.State))),
+                cancellationToken);
+            if (!isBlocked && await context.WorkUnits.Where(row => row.Id == unit.Id && row.State == UnitState.Waiting).ExecuteUpdateAsync(
+                row => row.SetProperty(r => r.State, UnitState.Pending).SetProperty(r => r.SentAt, (DateTime?)null),
+                cancellationToken) == 1)
+            {
+                subjects.Add(unit.Subject);
+            }
+        }
+
         return subjects;
     }
 

@@ -23,6 +23,7 @@ public sealed class OperationTests
                 "GET /api/v1/runs/{runId}",
                 "GET /api/v1/runs/{runId}/metrics",
                 "GET /api/v1/runs/{runId}/report",
+                "POST /api/v1/maintenance/collect",
                 "POST /api/v1/runs",
                 "POST /api/v1/runs/{runId}/cancel",
                 "POST /api/v1/runs/{runId}/retry",

@@ -172,7 +172,17 @@ internal static class RunEndpoints
         }
 
         http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox";
-        return TypedResults.File(await volume.ReadAllBytesAsync(evaluation.Report, cancellationToken), "text/html; charset=utf-8");
+        try
+        {
+            return TypedResults.File(await volume.ReadAllBytesAsync(evaluation.Report, cancellationToken), "text/html; charset=utf-8");
+        }
+        catch (StoredFileException exception)
+        {
+            return TypedResults.Problem(
+                title: "The report is damaged or missing.",
+                detail: $"{exception.Message} Submit the run's specification again: its features are there, so it takes seconds, and writes the report again.",
+                statusCode: StatusCodes.Status410Gone);
+        }
     }
 
     private static ProblemHttpResult Conflict(string title, string detail) =>
