@@ -83,7 +83,7 @@ public static class ResumableDownload
         }
         catch (OperationCanceledException) when (clock.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            return new DownloadOutcome(Finished: false, partial.Length, partial.Validators?.Total);
+            return new DownloadOutcome(Finished: false, partial.Length, partial.Notes?.Total);
         }
 
         await VerifyAsync(source, partial, expectation, cancellationToken);
@@ -98,7 +98,7 @@ public static class ResumableDownload
         HttpClient http, Uri source, PartialDownload partial, DownloadExpectation? expectation, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
         var start = partial.ResumeAt(expectation);
-        if (start > 0 && start == partial.Validators?.Total)
+        if (start > 0 && start == partial.Notes?.Total)
         {
             return true;
         }
@@ -108,7 +108,7 @@ public static class ResumableDownload
         if (start > 0)
         {
             request.Headers.Range = new RangeHeaderValue(start, null);
-            request.Headers.IfRange = partial.Validators!.Condition;
+            request.Headers.IfRange = partial.Notes!.Condition;
         }
 
         using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
@@ -145,7 +145,7 @@ public static class ResumableDownload
     private static async Task<bool> CopyAsync(
         Uri source, HttpResponseMessage response, PartialDownload partial, DownloadExpectation? expectation, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
-        var total = partial.Validators?.Total;
+        var total = partial.Notes?.Total;
         var reported = 0L;
         var received = 0L;
         await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
@@ -195,7 +195,7 @@ public static class ResumableDownload
 
     private static void ThrowIfLengthDiffers(Uri source, PartialDownload partial, DownloadExpectation? expectation)
     {
-        if (expectation?.Length is { } expected && partial.Validators?.Total is { } total && total != expected)
+        if (expectation?.Length is { } expected && partial.Notes?.Total is { } total && total != expected)
         {
             partial.Delete();
             throw new DatasetException($"'{source}' has {total} bytes, and {expected} were expected. Check the address and the expected length.");
