@@ -4,11 +4,12 @@ using System.Text.Json;
 
 namespace Distributed.Datasets;
 
-/// <summary>What the server said about the file that a partial download is of.</summary>
+/// <summary>What is known of a partial download: what the server said about the file, and how long it has taken.</summary>
 /// <param name="ETag">Strong entity tag with its quotes; null where there is none.</param>
 /// <param name="LastModified">Time of the last change; null where it is not given.</param>
 /// <param name="Total">Length of the whole file in bytes; null where it is not given.</param>
-internal sealed record DownloadNotes(string? ETag, DateTimeOffset? LastModified, long? Total)
+/// <param name="Spent">Seconds spent on the download so far, all tries together.</param>
+internal sealed record DownloadNotes(string? ETag, DateTimeOffset? LastModified, long? Total, double Spent = 0)
 {
     public RangeConditionHeaderValue? Condition =>
         EntityTagHeaderValue.TryParse(ETag, out var tag) ? new RangeConditionHeaderValue(tag)
@@ -16,22 +17,30 @@ internal sealed record DownloadNotes(string? ETag, DateTimeOffset? LastModified,
         : null;
 }
 
-/// <summary>The partial file and, beside it, the validators.</summary>
+/// <summary>The partial file and, beside it, the notes.</summary>
 internal sealed class PartialDownload
 {
     private readonly string _path;
     private readonly string _notesPath;
+    private double _spent;
 
     public PartialDownload(string path)
     {
         _path = path;
         _notesPath = path + ".json";
         Notes = ReadNotes();
+        _spent = Notes?.Spent ?? 0;
     }
+
+    /// <summary>Time spent on the download so far, also before it started over.</summary>
+    public TimeSpan Spent => TimeSpan.FromSeconds(double.Clamp(_spent, 0, TimeSpan.MaxValue.TotalSeconds / 2));
 
     public DownloadNotes? Notes { get; private set; }
 
     public long Length => File.Exists(_path) ? new FileInfo(_path).Length : 0;
+
+    /// <summary>Bytes free where the file goes.</summary>
+    public long FreeSpace => new DriveInfo(Path.GetDirectoryName(Path.GetFullPath(_path))!).AvailableFreeSpace;
 
     /// <summary>Whether halves of two different files would be noticed: by the server's validators, or by the hash at the end.</summary>
     public bool CanResume(DownloadExpectation? expectation) =>
@@ -61,11 +70,30 @@ internal sealed class PartialDownload
     }
 
     /// <summary>Starts over with a whole answer.</summary>
-    public async Task RestartAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    public Task RestartAsync(HttpResponseMessage response, CancellationToken cancellationToken) =>
+        RestartAsync(Read(response, response.Content.Headers.ContentLength), cancellationToken);
+
+    /// <summary>Starts over with another file.</summary>
+    public Task RestartAsync(DownloadNotes notes, CancellationToken cancellationToken)
     {
         Delete();
-        Notes = Read(response, response.Content.Headers.ContentLength);
         // Written before the first byte: a partial file never lacks its validators.
+        return WriteNotesAsync(notes with { Spent = _spent }, cancellationToken);
+    }
+
+    /// <summary>Adds the time of a slice. What a killed worker spent is not counted.</summary>
+    public async Task SpendAsync(TimeSpan time)
+    {
+        _spent += time.TotalSeconds;
+        if (Notes is not null)
+        {
+            await WriteNotesAsync(Notes with { Spent = _spent }, CancellationToken.None);
+        }
+    }
+
+    private async Task WriteNotesAsync(DownloadNotes notes, CancellationToken cancellationToken)
+    {
+        Notes = notes;
         var temporary = _notesPath + ".new";
         await File.WriteAllBytesAsync(temporary, JsonSerializer.SerializeToUtf8Bytes(Notes, DatasetJson.Options), cancellationToken);
         File.Move(temporary, _notesPath, overwrite: true);

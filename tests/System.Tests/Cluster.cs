@@ -56,11 +56,15 @@ internal sealed class Cluster : IAsyncDisposable
     }
 
     /// <summary>Starts a host of a service; the one before it must have ended.</summary>
-    public HostProcess Start(string service)
+    public HostProcess Start(string service) => Start(service, TestEnvironment.ServiceDll(service));
+
+    /// <summary>Starts another program in the place of a service.</summary>
+    public HostProcess Start(string service, string dll, params string[] arguments)
     {
         var port = FreePort.Next();
         var host = HostProcess.StartService(
-            TestEnvironment.ServiceDll(service),
+            dll,
+            arguments,
             environment: new Dictionary<string, string?>(_environment) { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}" });
         _hosts[service] = host;
         if (service == "AdminApi")
