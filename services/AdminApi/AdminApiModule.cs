@@ -18,7 +18,7 @@ public static class AdminApiModule
         builder.Services.AddSingleton<RunOperations>();
         builder.Services.AddSingleton<RunQueries>();
         builder.Services.AddHostedService<RunStateMetrics>();
-        builder.Services.AddWatchdog();
+        builder.Services.AddWatchdog(builder.Configuration.GetConnectionString("RabbitMq"));
         builder.Services.AddProblems();
         builder.Services.AddOpenApi("v1", options => options.AddDocumentTransformer((document, _, _) =>
         {
