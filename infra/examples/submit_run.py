@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Submits a run by a plain JSON message and waits for its result: submit_run.py ['SPECIFICATION AS JSON']
 
-Needs pika. RABBITMQ_URL names the broker (default amqp://guest:guest@127.0.0.1:5672/).
+Needs pika. RABBITMQ_URL names the broker, best as the user `client` (default amqp://guest:guest@127.0.0.1:5672/).
 """
 import json
 import os
@@ -21,7 +21,6 @@ channel = connection.channel()
 mine = channel.queue_declare("", exclusive=True).method.queue
 for event in EVENTS:
     exchange = f"Distributed.Contracts:{event}"
-    channel.exchange_declare(exchange, exchange_type="fanout", durable=True)
     channel.queue_bind(mine, exchange)
 
 # The run's id is chosen here: publishing the same message again changes nothing.

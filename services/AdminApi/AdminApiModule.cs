@@ -1,7 +1,10 @@
+using Distributed.AdminApi.Access;
 using Distributed.AdminApi.Consumers;
 using Distributed.AdminApi.Endpoints;
+using Distributed.AdminApi.Retention;
 using Distributed.Contracts;
 using Distributed.Messaging;
+using Distributed.ServiceDefaults;
 using Scalar.AspNetCore;
 
 namespace Distributed.AdminApi;
@@ -18,14 +21,27 @@ public static class AdminApiModule
         builder.Services.AddSingleton<RunOperations>();
         builder.Services.AddSingleton<RunQueries>();
         builder.Services.AddHostedService<RunStateMetrics>();
+<<<<<<< HEAD
         builder.Services.AddWatchdog(builder.Configuration.GetConnectionString("RabbitMq"));
+=======
+        builder.Services.AddWatchdog();
+        builder.Services.AddOptions<RetentionOptions>().BindConfiguration(RetentionOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton<OrphanSweep>();
+        builder.Services.AddSingleton<Collector>();
+        builder.Services.AddHostedService<CollectionTimer>();
+>>>>>>> main
         builder.Services.AddProblems();
-        builder.Services.AddOpenApi("v1", options => options.AddDocumentTransformer((document, _, _) =>
+        builder.Services.AddApiAccess();
+        builder.Services.AddOpenApi("v1", options =>
         {
-            document.Info.Title = "Distributed";
-            document.Info.Description = "Submit, watch, cancel, retry and delete runs that train a new head for a pretrained DenseNet.";
-            return Task.CompletedTask;
-        }));
+            options.AddDocumentTransformer((document, _, _) =>
+            {
+                document.Info.Title = "Distributed";
+                document.Info.Description = "Submit, watch, cancel, retry and delete runs that train a new head for a pretrained DenseNet.";
+                return Task.CompletedTask;
+            });
+            options.DescribeAccess();
+        });
         builder.Services.ConfigureHttpJsonOptions(options => ContractJson.Configure(options.SerializerOptions));
         consumers.AddSubmissions<SubmitRunConsumer>();
     }
@@ -35,10 +51,14 @@ public static class AdminApiModule
     {
         ArgumentNullException.ThrowIfNull(app);
         app.UseProblems();
+        app.UseApiAccess();
         var api = app.MapGroup("/api/v1");
         api.MapRuns();
         api.MapDatasets();
-        app.MapOpenApi();
+        api.MapAudit();
+        api.MapMaintenance();
+        // How to ask is no secret; what is answered is.
+        app.MapOpenApi().AllowAnonymous();
         app.MapScalarApiReference("/docs", options => options
             .WithTitle("Distributed")
             .HideDeveloperTools()
@@ -46,7 +66,9 @@ public static class AdminApiModule
             .DisableAgent()
             .DisableMcp()
             .DisableTelemetry()
-            .DisableDefaultFonts());
-        app.MapGet("/", () => TypedResults.Redirect("/docs")).ExcludeFromDescription();
+            .DisableDefaultFonts())
+            .AllowAnonymous()
+            .WithContentSecurity("default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'");
+        app.MapGet("/", () => TypedResults.Redirect("/docs")).AllowAnonymous().ExcludeFromDescription();
     }
 }

@@ -1,4 +1,18 @@
+using System.CommandLine;
 using Distributed.AdminApi;
+using Distributed.AdminApi.Commands;
 using Distributed.ServiceDefaults;
 
+if (args is ["keys" or "migrate" or "broker-users", ..])
+{
+    var configuration = ServiceHost.CreateBuilder([], defaultPort: 8080).Configuration;
+    return await new RootCommand("Distributed: commands on the catalog and the broker that the settings name.")
+    {
+        new KeysCommand(_ => configuration.GetConnectionString("Catalog")),
+        new MigrateCommand(_ => configuration.GetConnectionString("Catalog")),
+        new BrokerUsersCommand(configuration),
+    }.Parse(args).InvokeAsync();
+}
+
 await ServiceHost.RunAsync(args, "admin-api", defaultPort: 8080, (builder, consumers) => builder.AddAdminApi(consumers), app => app.MapAdminApi());
+return 0;

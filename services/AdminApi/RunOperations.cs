@@ -16,16 +16,16 @@ internal sealed partial class RunOperations(
     // Whoever asks has an answer in seconds, also while the broker is away.
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(2);
 
-    public async Task<bool> CancelAsync(Guid runId, CancellationToken cancellationToken)
+    public async Task<bool> CancelAsync(Guid runId, AuditActor actor, CancellationToken cancellationToken)
     {
-        var cancelled = await runs.CancelAsync(runId, cancellationToken);
+        var cancelled = await runs.CancelAsync(runId, actor, cancellationToken);
         await SendAsync(announcer.AnnounceAsync, runId, cancellationToken);
         return cancelled;
     }
 
-    public async Task<RetryOutcome> RetryAsync(Guid runId, CancellationToken cancellationToken)
+    public async Task<RetryOutcome> RetryAsync(Guid runId, AuditActor actor, CancellationToken cancellationToken)
     {
-        var outcome = await control.RetryAsync(runId, cancellationToken);
+        var outcome = await control.RetryAsync(runId, actor, cancellationToken);
         if (outcome == RetryOutcome.Reopened)
         {
             await SendAsync(async token => await dispatcher.SendAsync(await control.SubjectsAsync(runId, token), again: false, token), runId, cancellationToken);
@@ -34,13 +34,13 @@ internal sealed partial class RunOperations(
         return outcome;
     }
 
-    public async Task<DeleteOutcome> DeleteAsync(Guid runId, CancellationToken cancellationToken)
+    public async Task<DeleteOutcome> DeleteAsync(Guid runId, AuditActor actor, CancellationToken cancellationToken)
     {
-        var outcome = await control.DeleteAsync(runId, cancellationToken);
+        var outcome = await control.DeleteAsync(runId, actor, cancellationToken);
         if (outcome == DeleteOutcome.Unannounced)
         {
             await SendAsync(announcer.AnnounceAsync, runId, cancellationToken);
-            outcome = await control.DeleteAsync(runId, cancellationToken);
+            outcome = await control.DeleteAsync(runId, actor, cancellationToken);
         }
 
         if (outcome == DeleteOutcome.Deleted)

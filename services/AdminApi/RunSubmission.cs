@@ -15,8 +15,10 @@ public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatche
     /// <param name="runId">Its identity.</param>
     /// <param name="specification">A valid specification.</param>
     /// <param name="idempotencyKey">The submitter's key, where there is one.</param>
+    /// <param name="actor">Who submits it.</param>
     /// <param name="cancellationToken">Stops waiting for the database.</param>
-    public async Task<(SubmitOutcome Outcome, Run Run)> SubmitAsync(Guid runId, RunSpecification specification, string? idempotencyKey, CancellationToken cancellationToken)
+    public async Task<(SubmitOutcome Outcome, Run Run)> SubmitAsync(
+        Guid runId, RunSpecification specification, string? idempotencyKey, AuditActor actor, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(specification);
         var now = time.GetUtcNow().UtcDateTime;
@@ -34,6 +36,7 @@ public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatche
                 Deadline = specification.TimeLimit is { } limit ? now.AddSeconds(limit) : null,
                 TraceParent = CurrentTrace(),
             },
+            actor,
             cancellationToken);
         if (result.Outcome != SubmitOutcome.Conflict)
         {

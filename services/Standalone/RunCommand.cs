@@ -50,7 +50,7 @@ internal sealed class RunCommand : Command
         try
         {
             var submission = host.Services.GetRequiredService<RunSubmission>();
-            var (_, run) = await submission.SubmitAsync(Guid.CreateVersion7(), specification, idempotencyKey: null, cancellationToken);
+            var (_, run) = await submission.SubmitAsync(Guid.CreateVersion7(), specification, idempotencyKey: null, AuditActor.Account, cancellationToken);
             var display = RunDisplay.Create(json: result.GetValue(_json));
             var watch = new RunWatch(host.Services.GetRequiredService<RunQueries>(), display);
             var detail = await watch.UntilEndAsync(run.Id, cancellationToken);

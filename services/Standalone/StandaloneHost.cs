@@ -21,13 +21,19 @@ internal static class StandaloneHost
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.Ordinal)
         {
             ["Volume:Root"] = volume,
-            ["ConnectionStrings:Catalog"] = $"Data Source={Path.Combine(volume, "catalog.db")}",
+            ["ConnectionStrings:Catalog"] = CatalogOf(volume),
             ["ConnectionStrings:RabbitMq"] = "in-memory",
         });
         if (!builder.Configuration.GetSection("Data:Roots").Exists())
         {
             // Whoever runs this process may read what the process may read.
             builder.Configuration.AddInMemoryCollection(Directory.GetLogicalDrives().Select((drive, index) => KeyValuePair.Create($"Data:Roots:{index}", (string?)drive)));
+        }
+
+        if (!builder.Configuration.GetSection("Api:Keys").Exists())
+        {
+            // For one person on one machine. Who comes from elsewhere, where it listens there, needs a key.
+            builder.Configuration.AddInMemoryCollection([KeyValuePair.Create("Api:Keys", (string?)"loopback")]);
         }
 
         var consumers = new ConsumerSet();
@@ -38,6 +44,9 @@ internal static class StandaloneHost
         builder.AddServiceDefaults("standalone", consumers);
         builder.Services.AddSingleton<RunOutcomeReader>();
     }
+
+    /// <summary>The catalog of a volume.</summary>
+    public static string CatalogOf(string volume) => $"Data Source={Path.Combine(volume, "catalog.db")}";
 
     /// <summary>Starts the host, going on with what an earlier process on this volume left unfinished.</summary>
     public static async Task StartAsync(IHost host, CancellationToken cancellationToken)

@@ -9,7 +9,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Distributed.Training;
 
 /// <summary>Finds the weights that runs name, and keeps those that come from elsewhere on the volume, so that every worker has the same.</summary>
-internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, Volume volume, DataRoots roots, TimeProvider time)
+internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, Volume volume, DatasetArtifacts artifacts, DataRoots roots, TimeProvider time)
 {
     private const string Imagenet = "imagenet";
     private const string ImagenetTitle = "ImageNet-1k weights of torchvision as timm publishes them";
@@ -42,15 +42,17 @@ internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, 
     }
 
     /// <summary>What the catalog is to know of some weights; a file from outside is copied to the volume first.</summary>
-    public async Task<Backbone> DescribeAsync(RunSpecification specification, IBackbone backbone, UnitLease lease, CancellationToken cancellationToken)
+    /// <returns>The row, and where the copy that the catalog names so far is damaged, that file: then the row names a new copy.</returns>
+    public async Task<(Backbone Row, StoredFile? Damaged)> DescribeAsync(RunSpecification specification, IBackbone backbone, UnitLease lease, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        if (await context.Backbones.AsNoTracking().SingleOrDefaultAsync(row => row.Sha256 == backbone.Sha256, cancellationToken) is { } known)
+        var known = await context.Backbones.AsNoTracking().SingleOrDefaultAsync(row => row.Sha256 == backbone.Sha256, cancellationToken);
+        if (known is not null && (known.File is not { } file || await artifacts.IsWholeAsync(file, cancellationToken)))
         {
-            return known;
+            return (known, null);
         }
 
-        return new Backbone
+        var described = new Backbone
         {
             Sha256 = backbone.Sha256,
             Source = specification.Backbone,
@@ -60,11 +62,12 @@ internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, 
             File = specification.Backbone switch
             {
                 BackboneSource.Random or BackboneSource.Demo => null,
-                Imagenet => await CopyAsync(volume.FullPath(ImagenetWeights.VolumePath), backbone.Sha256, lease, cancellationToken),
-                var path => await CopyAsync(roots.Resolve(path), backbone.Sha256, lease, cancellationToken),
+                Imagenet => await CopyAsync(File.OpenRead(volume.FullPath(ImagenetWeights.VolumePath)), backbone.Sha256, lease, cancellationToken),
+                var path => await CopyAsync(roots.OpenRead(path), backbone.Sha256, lease, cancellationToken),
             },
             CreatedAt = time.GetUtcNow().UtcDateTime,
         };
+        return (described, known?.File);
     }
 
     /// <summary>Loads weights of the catalog again, in any worker.</summary>
@@ -96,13 +99,17 @@ internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, 
 
     private static string RandomSource(int seed) => FormattableString.Invariant($"{BackboneSource.Random}:{seed}");
 
-    private Task<StoredFile> CopyAsync(string path, string sha256, UnitLease lease, CancellationToken cancellationToken) =>
-        volume.WriteAsync(
-            $"backbones/{sha256}.{lease.TokenText}{Path.GetExtension(path)}",
-            async (target, token) =>
-            {
-                await using var source = File.OpenRead(path);
-                await source.CopyToAsync(target, token);
-            },
-            cancellationToken);
+    private async Task<StoredFile> CopyAsync(FileStream source, string sha256, UnitLease lease, CancellationToken cancellationToken)
+    {
+        await using (source)
+        {
+            var copy = await volume.WriteAsync(
+                $"backbones/{sha256}.{lease.TokenText}{Path.GetExtension(source.Name)}",
+                (target, token) => source.CopyToAsync(target, token),
+                cancellationToken);
+            return copy.Sha256 == sha256
+                ? copy
+                : throw new WeightsException($"'{source.Name}' was changed while it was read: its SHA-256 was {sha256}, and then {copy.Sha256}. Submit the run again when the file is whole.");
+        }
+    }
 }

@@ -35,6 +35,7 @@ internal sealed partial class FeaturePlanner(
         {
             ExtractionPrecision.Fp32 => (Precision.Fp32, usualBatch),
             ExtractionPrecision.Bf16 => (Precision.Bf16, usualBatch),
+            ExtractionPrecision.Fp16 => (Precision.Fp16, usualBatch),
             _ => await FindChoiceAsync(manifest.Sha256, backbone.Sha256, preprocessing, cancellationToken)
                 ?? await MeasureAsync(backbone, specification.InputSize, cancellationToken),
         };
@@ -92,7 +93,7 @@ internal sealed partial class FeaturePlanner(
             var measured = await tensors.RunAsync(
                 token => PrecisionTrial.Choose(backbone, size, device.Device, cancellationToken: token),
                 cancellationToken);
-            LogMeasured(measured.Precision, measured.BatchSize, measured.Fp32ImagesPerSecond, measured.Bf16ImagesPerSecond);
+            LogMeasured(measured.Precision, measured.BatchSize, measured.ImagesPerSecond);
             try
             {
                 await volume.WriteAsync($"calibration/precision-{key}.json", (stream, token) => JsonSerializer.SerializeAsync(stream, measured, cancellationToken: token), cancellationToken);
@@ -107,6 +108,6 @@ internal sealed partial class FeaturePlanner(
         return (choice.Precision, choice.BatchSize);
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Features are computed in {Precision}, {BatchSize} images at a time: fp32 {Fp32:F0} images/s, bf16 {Bf16:F0} images/s on this machine")]
-    private partial void LogMeasured(Precision precision, int batchSize, double fp32, double bf16);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Features are computed in {Precision}, {BatchSize} images at a time; images a second as measured: {Speeds}")]
+    private partial void LogMeasured(Precision precision, int batchSize, IReadOnlyDictionary<Precision, double> speeds);
 }

@@ -4,8 +4,19 @@ using TorchSharp;
 
 namespace Distributed.Training;
 
-/// <summary>Where this worker computes, chosen once.</summary>
-internal sealed class TensorDevice(IOptions<TrainingOptions> options)
+/// <summary>Where this worker computes, chosen once. LibTorch is loaded for that while the host starts, so that the first unit need not wait.</summary>
+internal sealed class TensorDevice(TensorThread tensors, IOptions<TrainingOptions> options) : IHostedService
 {
-    public torch.Device Device { get; } = TorchEnvironment.ChooseDevice(options.Value.Device);
+    private readonly Lazy<torch.Device> _device = new(() => TorchEnvironment.ChooseDevice(options.Value.Device));
+
+    public torch.Device Device => _device.Value;
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        // Nobody waits for it here: an error meets whoever asks for the device.
+        _ = tensors.RunAsync(_ => Device, cancellationToken);
+        return Task.CompletedTask;
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }

@@ -25,6 +25,21 @@ public sealed class DatasetArtifacts(IDbContextFactory<CatalogContext> contexts,
     public async Task<T> ReadJsonAsync<T>(StoredFile file, CancellationToken cancellationToken) =>
         JsonSerializer.Deserialize<T>(await volume.ReadAllBytesAsync(file, cancellationToken), DatasetJson.Options)!;
 
+    /// <summary>Whether a file is there and is what was written.</summary>
+    public async Task<bool> IsWholeAsync(StoredFile file, CancellationToken cancellationToken)
+    {
+        try
+        {
+            // Read anew, since whoever asks may be here because of damage.
+            await volume.ReadAllBytesAsync(file, cancellationToken);
+            return true;
+        }
+        catch (StoredFileException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>The listing of an ingestion.</summary>
     public async Task<DatasetListing> ReadListingAsync(Ingestion ingestion, CancellationToken cancellationToken)
     {
@@ -58,11 +73,16 @@ public sealed class DatasetArtifacts(IDbContextFactory<CatalogContext> contexts,
     public async Task<PackedDataset> OpenPackedAsync(string ingestionKey, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var size = await context.Ingestions.Where(ingestion => ingestion.Key == ingestionKey).Select(ingestion => ingestion.InputSize).SingleAsync(cancellationToken);
+        var ingestion = await context.Ingestions.AsNoTracking().SingleAsync(row => row.Key == ingestionKey, cancellationToken);
         var records = await context.PackedParts.AsNoTracking()
             .Where(part => part.IngestionKey == ingestionKey)
             .OrderBy(part => part.Part)
             .ToListAsync(cancellationToken);
+        if (records.Count != ingestion.PartCount)
+        {
+            throw new StoredFileException($"The ingestion {ingestionKey} has {records.Count} of {ingestion.PartCount} packed parts in the catalog.");
+        }
+
         var parts = new List<PackedPart>(records.Count);
         var first = 0;
         foreach (var record in records)
@@ -71,7 +91,7 @@ public sealed class DatasetArtifacts(IDbContextFactory<CatalogContext> contexts,
             first += record.ImageCount;
         }
 
-        return new PackedDataset(volume, size, parts);
+        return new PackedDataset(volume, ingestion.InputSize, parts);
     }
 
     /// <summary>The splits of a run, drawn at planning.</summary>

@@ -54,6 +54,12 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
     /// <summary>Test results by class.</summary>
     public DbSet<ClassMetric> ClassMetrics => Set<ClassMetric>();
 
+    /// <summary>Keys to the API.</summary>
+    public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
+
+    /// <summary>Who changed what.</summary>
+    public DbSet<AuditEntry> AuditLog => Set<AuditEntry>();
+
     /// <inheritdoc />
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
     {
@@ -149,6 +155,9 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
             metric.HasKey(m => new { m.RunId, m.Label });
             BelongsToRun(metric);
         });
+        modelBuilder.Entity<ApiKey>().HasIndex(key => key.Name).IsUnique().HasFilter("revoked_at IS NULL");
+        // Of no run: what was done stays when that to which it was done is gone.
+        modelBuilder.Entity<AuditEntry>().HasIndex(entry => entry.Subject);
     }
 
     private static void BelongsToRun<T>(EntityTypeBuilder<T> entity)

@@ -4,8 +4,12 @@ using Microsoft.Extensions.Logging;
 
 namespace Distributed.Catalog;
 
-/// <summary>Brings the catalog to this program's schema at start, waiting for the database where it is not there yet.</summary>
-public sealed partial class CatalogMigration(IDbContextFactory<CatalogContext> contexts, ILogger<CatalogMigration> logger) : BackgroundService
+/// <summary>How a host comes to the catalog's schema.</summary>
+/// <param name="Migrate">Whether it makes it itself, as the owner of the tables; otherwise it waits until somebody else has.</param>
+public sealed record CatalogMigrationOptions(bool Migrate = true);
+
+/// <summary>Brings the catalog to this program's schema at start, or waits until it is there; also for the database where that is away.</summary>
+public sealed partial class CatalogMigration(IDbContextFactory<CatalogContext> contexts, CatalogMigrationOptions options, ILogger<CatalogMigration> logger) : BackgroundService
 {
     private const long MigrationLock = 0x4469_7374_7269_6275;
 
@@ -23,9 +27,18 @@ public sealed partial class CatalogMigration(IDbContextFactory<CatalogContext> c
             try
             {
                 await using var context = await contexts.CreateDbContextAsync(stoppingToken);
-                await MigrateAsync(context, stoppingToken);
-                _ready.TrySetResult();
-                return;
+                if (options.Migrate)
+                {
+                    await MigrateAsync(context, stoppingToken);
+                }
+
+                if (options.Migrate || await IsCurrentAsync(context, stoppingToken))
+                {
+                    _ready.TrySetResult();
+                    return;
+                }
+
+                LogNotMigrated(wait.TotalSeconds);
             }
             catch (Exception exception) when (CatalogOutage.Is(exception))
             {
@@ -42,8 +55,17 @@ public sealed partial class CatalogMigration(IDbContextFactory<CatalogContext> c
         }
     }
 
-    private static async Task MigrateAsync(CatalogContext context, CancellationToken cancellationToken)
+    /// <summary>Whether the catalog has everything that this program's schema has; it may have more, from a later version.</summary>
+    public static async Task<bool> IsCurrentAsync(CatalogContext context, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(context);
+        return !(await context.Database.GetPendingMigrationsAsync(cancellationToken)).Any();
+    }
+
+    /// <summary>Brings the catalog to this program's schema; hosts that do so at once wait for each other.</summary>
+    public static async Task MigrateAsync(CatalogContext context, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(context);
         if (!context.Database.IsNpgsql())
         {
             await context.Database.MigrateAsync(cancellationToken);
@@ -60,4 +82,7 @@ public sealed partial class CatalogMigration(IDbContextFactory<CatalogContext> c
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The catalog's database cannot be reached; next try in {Seconds} s")]
     private partial void LogWaiting(Exception exception, double seconds);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The catalog does not have this program's schema yet, and this host does not migrate it (Catalog:Migrate); next look in {Seconds} s. Run AdminApi's command migrate as the owner of the tables")]
+    private partial void LogNotMigrated(double seconds);
 }

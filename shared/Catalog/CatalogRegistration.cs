@@ -4,6 +4,7 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using Npgsql;
 
 namespace Distributed.Catalog;
 
@@ -13,8 +14,9 @@ public static class CatalogRegistration
     /// <summary>Adds the catalog, its rules, and its migration at start.</summary>
     /// <param name="services">The host's services.</param>
     /// <param name="connectionString">An Npgsql connection string, or <c>Data Source=FILE</c> for SQLite.</param>
-    /// <exception cref="ArgumentException">The connection string is empty.</exception>
-    public static IServiceCollection AddCatalog(this IServiceCollection services, string? connectionString)
+    /// <param name="migrate">Whether the host migrates at start; otherwise it waits until another has.</param>
+    /// <exception cref="ArgumentException">The connection string is empty or malformed.</exception>
+    public static IServiceCollection AddCatalog(this IServiceCollection services, string? connectionString, bool migrate = true)
     {
         if (string.IsNullOrWhiteSpace(connectionString))
         {
@@ -31,6 +33,7 @@ public static class CatalogRegistration
         }
         else
         {
+            ThrowIfMalformed(connectionString);
             services.AddDbContextFactory<PostgresCatalogContext>(builder => builder.UseNpgsql(connectionString).UseSnakeCaseNamingConvention());
             services.AddSingleton<IDbContextFactory<CatalogContext>, CatalogContextFactory<PostgresCatalogContext>>();
         }
@@ -39,10 +42,27 @@ public static class CatalogRegistration
         services.TryAddSingleton(new UnitOptions());
         services.AddSingleton<UnitLedger>();
         services.AddSingleton<RunFlow>();
+        services.AddSingleton(new CatalogMigrationOptions(migrate));
         services.AddSingleton<RunControl>();
+        services.AddSingleton<FileRecovery>();
         services.AddSingleton<CatalogMigration>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<CatalogMigration>());
         return services;
+    }
+
+    private static void ThrowIfMalformed(string connectionString)
+    {
+        try
+        {
+            _ = new NpgsqlConnectionStringBuilder(connectionString);
+        }
+        catch (Exception exception) when (exception is ArgumentException or FormatException or InvalidCastException or OverflowException)
+        {
+            // The driver's message may hold what follows a semicolon in a password: neither it nor the exception is passed on.
+#pragma warning disable CA2208, MA0015, MA0054 // Of the setting, not of a parameter; and alone.
+            throw new ArgumentException("ConnectionStrings:Catalog is malformed. Write Host=...;Database=...;Username=...;Password=..., and a password with ; or = in it in quotes: Password='...'.");
+#pragma warning restore CA2208, MA0015, MA0054
+        }
     }
 
     /// <summary>

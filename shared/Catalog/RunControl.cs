@@ -48,7 +48,7 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
     /// Opens a run that failed or was cancelled again, at the stage in which it ended. What is done stays done; units of its
     /// subjects that were given up may be tried afresh, and its time limit begins anew.
     /// </summary>
-    public async Task<RetryOutcome> RetryAsync(Guid runId, CancellationToken cancellationToken)
+    public async Task<RetryOutcome> RetryAsync(Guid runId, AuditActor actor, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
@@ -95,6 +95,8 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
             await context.ReviveUnitsAsync(runId, subject, cancellationToken);
         }
 
+        context.Audit(actor, AuditAction.RunRetried, $"{runId:D}", time.GetUtcNow().UtcDateTime);
+        await context.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return RetryOutcome.Reopened;
     }
@@ -107,7 +109,7 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
     }
 
     /// <summary>Removes a run that has ended, with all rows that are its own. What it shares with others stays.</summary>
-    public async Task<DeleteOutcome> DeleteAsync(Guid runId, CancellationToken cancellationToken)
+    public async Task<DeleteOutcome> DeleteAsync(Guid runId, AuditActor actor, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
@@ -122,6 +124,8 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
 
         var subject = UnitKey.SubjectOf(runId);
         await context.WorkUnits.Where(unit => unit.Subject == subject).ExecuteDeleteAsync(cancellationToken);
+        context.Audit(actor, AuditAction.RunDeleted, $"{runId:D}", time.GetUtcNow().UtcDateTime);
+        await context.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return DeleteOutcome.Deleted;
     }

@@ -24,7 +24,7 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
 {
     /// <summary>Enters a run and plans its first unit.</summary>
     /// <returns>The run as it stands in the catalog, which is the earlier one when it was submitted before.</returns>
-    public async Task<(SubmitOutcome Outcome, Run Run)> SubmitAsync(Run run, CancellationToken cancellationToken)
+    public async Task<(SubmitOutcome Outcome, Run Run)> SubmitAsync(Run run, AuditActor actor, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(run);
         if (await FindAsync(run, cancellationToken) is { } known)
@@ -36,6 +36,7 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
         {
             await using var context = await contexts.CreateDbContextAsync(cancellationToken);
             context.Runs.Add(run);
+            context.Audit(actor, AuditAction.RunSubmitted, $"{run.Id:D}", Now(), run.Name);
             if (!run.State.IsFinal())
             {
                 var subject = UnitKey.SubjectOf(run.Id);
@@ -74,6 +75,7 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
                 SubmittedAt = now,
                 FinishedAt = now,
             },
+            AuditActor.Message,
             cancellationToken);
         return outcome;
     }
@@ -255,15 +257,52 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
             subjects.AddRange(await ShardExtractedAsync(featureSet, cancellationToken));
         }
 
+        subjects.AddRange(await WakeAsync(cancellationToken));
+        return subjects;
+    }
+
+    /// <summary>Lets units go on that waited for files which have been made again: nothing earlier of their runs is left to do.</summary>
+    /// <returns>Subjects that have units to send.</returns>
+    public async Task<IReadOnlyList<string>> WakeAsync(CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var subjects = new List<string>();
+        foreach (var unit in await context.WorkUnits.AsNoTracking().Where(unit => unit.State == UnitState.Waiting).ToListAsync(cancellationToken))
+        {
+            var earlier = Enum.GetValues<UnitKind>().Where(kind => kind < unit.Kind).ToList();
+            var isBlocked = await context.WorkUnits.AnyAsync(
+                before => before.State != UnitState.Done
+                    && earlier.Contains(before.Kind)
+                    && context.RunDependencies.Any(other => other.Subject == before.Subject
+                        && context.RunDependencies.Any(d => d.RunId == other.RunId && d.Subject == unit.Subject)
+                        && context.Runs.Any(run => run.Id == other.RunId && RunStates.Open.Contains(run.State))),
+                cancellationToken);
+            if (!isBlocked && await context.WorkUnits.Where(row => row.Id == unit.Id && row.State == UnitState.Waiting).ExecuteUpdateAsync(
+                row => row.SetProperty(r => r.State, UnitState.Pending).SetProperty(r => r.SentAt, (DateTime?)null),
+                cancellationToken) == 1)
+            {
+                subjects.Add(unit.Subject);
+            }
+        }
+
         return subjects;
     }
 
     /// <summary>Cancels a run.</summary>
     /// <returns>False when it is unknown or final already.</returns>
-    public async Task<bool> CancelAsync(Guid runId, CancellationToken cancellationToken)
+    public async Task<bool> CancelAsync(Guid runId, AuditActor actor, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await EndAsync(context.Runs.Where(run => run.Id == runId), RunState.Cancelled, failure: null, Now(), cancellationToken) == 1;
+        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
+        if (await EndAsync(context.Runs.Where(run => run.Id == runId), RunState.Cancelled, failure: null, Now(), cancellationToken) == 0)
+        {
+            return false;
+        }
+
+        context.Audit(actor, AuditAction.RunCancelled, $"{runId:D}", Now());
+        await context.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return true;
     }
 
     /// <summary>Fails every open run that needs a subject.</summary>

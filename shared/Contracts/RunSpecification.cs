@@ -163,6 +163,9 @@ public enum ExtractionPrecision
 
     /// <summary>16-bit bfloat inside the network, 32-bit features.</summary>
     Bf16,
+
+    /// <summary>16-bit floating point inside the network, 32-bit features: for GPUs.</summary>
+    Fp16,
 }
 
 /// <summary>The kinds of head.</summary>

@@ -30,5 +30,26 @@ public sealed class DataRoots(IReadOnlyList<string> roots)
             : throw new DatasetException($"'{path}' does not exist. Data sets are sample, stl10, or the path of a folder or archive; backbones are demo, imagenet, random, or the path of a weight file.");
     }
 
+    /// <summary>Opens a file, and makes sure where it is when it is open: no exchange for a link in the meantime leads out of the roots.</summary>
+    /// <param name="path">The path that a specification names.</param>
+    /// <exception cref="DatasetException">See <see cref="Resolve"/>.</exception>
+    public FileStream OpenRead(string path)
+    {
+        var real = Resolve(path);
+        var root = _roots.First(root => WithSeparator(real).StartsWith(root, StringComparison.Ordinal));
+        // The stream by its path, so that its name is known; where that leads, by the file that is open.
+        var stream = new FileStream(real, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.Asynchronous);
+        try
+        {
+            Confinement.ThrowIfOutside(root, real, stream.SafeFileHandle);
+            return stream;
+        }
+        catch
+        {
+            stream.Dispose();
+            throw;
+        }
+    }
+
     private static string WithSeparator(string path) => path.EndsWith(Path.DirectorySeparatorChar) ? path : path + Path.DirectorySeparatorChar;
 }

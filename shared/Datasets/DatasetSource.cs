@@ -35,6 +35,12 @@ public static class DatasetSource
 
         var binaryRoot = new[] { root, Path.Combine(root, Stl10Files.Folder) }
             .FirstOrDefault(directory => File.Exists(Path.Combine(directory, Stl10Files.TrainImages)));
+        foreach (var name in Stl10Files.Read)
+        {
+            // Also through a link in the place of the folder.
+            Confinement.ThrowIfOutside(root, Path.Combine(binaryRoot ?? root, name));
+        }
+
         try
         {
             var listing = binaryRoot is not null

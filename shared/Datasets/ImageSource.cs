@@ -45,7 +45,7 @@ internal sealed class ImageSource(DatasetListing listing) : IDisposable
     {
         var (file, index) = Stl10Layout.ParseName(name);
         var handle = _binaryFiles.GetOrAdd(file, path => new Lazy<SafeFileHandle>(() =>
-            File.OpenHandle(Path.Combine(listing.Root, path), FileMode.Open, FileAccess.Read, FileShare.Read, FileOptions.Asynchronous))).Value;
+            Confinement.OpenRead(listing.Root, Path.Combine(listing.Root, path), FileOptions.Asynchronous))).Value;
         var content = new byte[Stl10Files.ImageBytes];
         var read = await Positioned.ReadAsync(handle, content, (long)index * content.Length, cancellationToken);
         return read == content.Length
@@ -62,7 +62,7 @@ internal sealed class ImageSource(DatasetListing listing) : IDisposable
             return new SourceBytes(Convert.ToHexStringLower(SHA256.HashData([])), null, "the file is empty");
         }
 
-        await using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 0, FileOptions.Asynchronous | FileOptions.SequentialScan);
+        await using var stream = new FileStream(Confinement.OpenRead(listing.Root, path, FileOptions.Asynchronous | FileOptions.SequentialScan), FileAccess.Read, 0, isAsync: true);
         if (stream.Length > ImagePacker.MaximalFileBytes)
         {
             var hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken));

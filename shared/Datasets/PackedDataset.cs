@@ -75,7 +75,7 @@ public sealed class PackedDataset : IDisposable
             var read = await Positioned.ReadAsync(handle, bytes, (long)skipped * ImageBytes, cancellationToken);
             if (read != bytes.Length)
             {
-                throw new StoredFileException($"The file '{part.File.Path}' on the volume became shorter while it was read.");
+                throw new StoredFileException($"The file '{part.File.Path}' on the volume became shorter while it was read.", [part.File.Path]);
             }
 
             destination = destination[bytes.Length..];

@@ -39,6 +39,9 @@ public static class Stl10Files
     /// <summary>Folds, one a line: indices of train images, counted from 0.</summary>
     public const string FoldIndices = "fold_indices.txt";
 
+    /// <summary>The files that are read, those that need not be there included.</summary>
+    internal static IReadOnlyList<string> Read { get; } = [ClassNames, FoldIndices, TestImages, TestLabels, TrainImages, TrainLabels];
+
     /// <summary>Names of the classes of the official files, in label order.</summary>
     public static IReadOnlyList<string> OfficialClassNames { get; } =
         ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"];

@@ -54,6 +54,9 @@ public static class MessagingRegistration
     /// <summary>Name of the activity source of the bus.</summary>
     public const string BusSourceName = DiagnosticHeaders.DefaultListenerName;
 
+    /// <summary>Part of the name of the queue in which each host hears of runs that end.</summary>
+    internal const string RunEndedTag = "run-ended";
+
     /// <summary>Adds the bus with some consumers, and what every host needs to handle units.</summary>
     /// <param name="services">The host's services.</param>
     /// <param name="connectionString">An AMQP URI, or <c>in-memory</c>.</param>
@@ -156,7 +159,7 @@ public static class MessagingRegistration
         {
             // Each host's own, and gone with it.
             configurator.ReceiveEndpoint(
-                new TemporaryEndpointDefinition("run-ended"), KebabCaseEndpointNameFormatter.Instance, endpoint => endpoint.ConfigureConsumer<RunEndedConsumer>(context));
+                new TemporaryEndpointDefinition(RunEndedTag), KebabCaseEndpointNameFormatter.Instance, endpoint => endpoint.ConfigureConsumer<RunEndedConsumer>(context));
         }
 
         foreach (var (name, configure) in consumers.Endpoints)

@@ -12,9 +12,17 @@ public sealed partial class OutageRetry(TimeProvider time, ILogger<OutageRetry> 
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
 
     /// <summary>Runs an action until it ends in another way than by an outage.</summary>
-    public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> action, CancellationToken cancellationToken)
+    public Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> action, CancellationToken cancellationToken) =>
+        RunAsync(action, _ => Task.CompletedTask, cancellationToken);
+
+    /// <summary>Runs an action until it ends in another way than by an outage.</summary>
+    /// <param name="action">The action.</param>
+    /// <param name="onOutage">Told the cause before each wait.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> action, Func<string, Task> onOutage, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(action);
+        ArgumentNullException.ThrowIfNull(onOutage);
         for (var wait = TimeSpan.FromMilliseconds(200); ; wait = TimeSpan.FromTicks(Math.Min(LongestWait.Ticks, wait.Ticks * 2)))
         {
             try
@@ -26,6 +34,7 @@ public sealed partial class OutageRetry(TimeProvider time, ILogger<OutageRetry> 
                 // Cancelling breaks connections and reads off: then it is no outage.
                 cancellationToken.ThrowIfCancellationRequested();
                 LogOutage(exception, wait.TotalSeconds, exception.Message);
+                await onOutage(exception.Message);
             }
 
             await Task.Delay(wait, time, cancellationToken);

@@ -179,7 +179,9 @@ internal sealed partial class PutAsideReader(
     {
         var arguments = new Dictionary<string, object?>(StringComparer.Ordinal) { ["x-queue-type"] = "quorum", ["x-max-length"] = MostKept };
         await channel.QueueDeclareAsync(UnreadableQueue, durable: true, exclusive: false, autoDelete: false, arguments, cancellationToken: cancellationToken);
-        await channel.BasicPublishAsync("", UnreadableQueue, mandatory: true, new BasicProperties(message.BasicProperties) { Persistent = true }, message.Body, cancellationToken);
+        await channel.ExchangeDeclareAsync(UnreadableQueue, ExchangeType.Fanout, durable: true, autoDelete: false, cancellationToken: cancellationToken);
+        await channel.QueueBindAsync(UnreadableQueue, UnreadableQueue, routingKey: "", cancellationToken: cancellationToken);
+        await channel.BasicPublishAsync(UnreadableQueue, routingKey: "", mandatory: true, new BasicProperties(message.BasicProperties) { Persistent = true }, message.Body, cancellationToken);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The message of {Unit} was put aside: {Reason}. {Outcome}")]

@@ -1,3 +1,4 @@
+using Distributed.Contracts;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
@@ -7,11 +8,16 @@ namespace Distributed.Messaging;
 
 /// <summary>
 /// Declares every queue in every host, so that no message is ever sent where nothing keeps it, whichever host starts first.
+/// A host whose user may not declare another's queue waits until that is there (see <see cref="BrokerPermissions"/>).
 /// </summary>
 internal sealed partial class QueueTopology(RabbitConnections connections, BusGate gate, ILogger<QueueTopology> logger) : BackgroundService
 {
     /// <summary>A message given out this often without being acknowledged kills its consumers; it is put aside.</summary>
     public const int DeliveryLimit = 20;
+
+    /// <summary>The exchanges of the events that others may subscribe to.</summary>
+    public static IReadOnlyList<string> Events { get; } =
+        [.. new[] { typeof(RunEvaluated), typeof(RunFailed), typeof(RunCancelled) }.Select(type => $"{type.Namespace}:{type.Name}")];
 
     public static string DeadLetterExchange(string queue) => $"{queue}-dead-letter";
 
@@ -36,6 +42,10 @@ internal sealed partial class QueueTopology(RabbitConnections connections, BusGa
             {
                 LogWaiting(exception.InnerException?.Message ?? exception.Message);
             }
+            catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == Constants.NotFound)
+            {
+                LogNotDeclared(exception.ShutdownReason.ReplyText);
+            }
 
             await Task.Delay(TimeSpan.FromSeconds(1), stoppingToken);
         }
@@ -44,12 +54,27 @@ internal sealed partial class QueueTopology(RabbitConnections connections, BusGa
     private async Task DeclareAsync(CancellationToken cancellationToken)
     {
         await using var connection = await connections.OpenAsync("topology", cancellationToken);
-        await using var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
         foreach (var queue in UnitRoutes.All.SelectMany(route => route.Queues).Append(UnitRoutes.SubmitRunQueue))
         {
-            var deadLetter = DeadLetterExchange(queue);
-            await BindAsync(channel, deadLetter, new Dictionary<string, object?>(StringComparer.Ordinal) { ["x-queue-type"] = "quorum" }, cancellationToken);
-            await BindAsync(channel, queue, Arguments(queue), cancellationToken);
+            try
+            {
+                // A channel each, since a refusal closes it.
+                await using var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
+                var deadLetter = DeadLetterExchange(queue);
+                await BindAsync(channel, deadLetter, new Dictionary<string, object?>(StringComparer.Ordinal) { ["x-queue-type"] = "quorum" }, cancellationToken);
+                await BindAsync(channel, queue, Arguments(queue), cancellationToken);
+            }
+            catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == Constants.AccessRefused)
+            {
+                await using var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
+                await channel.QueueDeclarePassiveAsync(queue, cancellationToken);
+            }
+        }
+
+        await using var events = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
+        foreach (var exchange in Events)
+        {
+            await events.ExchangeDeclareAsync(exchange, ExchangeType.Fanout, durable: true, autoDelete: false, cancellationToken: cancellationToken);
         }
     }
 
@@ -62,4 +87,7 @@ internal sealed partial class QueueTopology(RabbitConnections connections, BusGa
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The broker cannot be reached: {Cause}; trying again")]
     private partial void LogWaiting(string cause);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A queue is not there yet, and this host's user may not declare it: {Cause}; waiting for AdminApi")]
+    private partial void LogNotDeclared(string cause);
 }

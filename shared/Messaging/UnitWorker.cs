@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Storage;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -41,6 +42,7 @@ public sealed partial class UnitWorker(
     CatalogMigration catalog,
     UnitOptions options,
     UnitErrors errors,
+    FileRecovery recovery,
     OutageRetry outages,
     Withdrawal withdrawal,
     UnitAlarm alarm,
@@ -112,7 +114,7 @@ public sealed partial class UnitWorker(
         var outcome = "lost";
         try
         {
-            var write = await outages.RunAsync(token => work.ExecuteAsync(lease, token), lost.Token);
+            var write = await outages.RunAsync(token => work.ExecuteAsync(lease, token), cause => NoteAsync(lease, cause), lost.Token);
             if (await outages.RunAsync(token => ledger.CommitAsync(lease, (context, inner) => write(context, inner), token), lost.Token))
             {
                 outcome = "done";
@@ -138,14 +140,15 @@ public sealed partial class UnitWorker(
             withdrawal.Begin(exception);
             await GiveBackAsync(lease);
         }
+        catch (StoredFileException exception) when (exception.Paths.Count > 0)
+        {
+            outcome = "suspended";
+            await RecoverAsync(lease, exception, stoppingToken);
+        }
         catch (Exception exception) when (errors.IsPermanent(exception))
         {
             outcome = "failed";
-            LogFailed(exception, lease.Unit);
-            if (await outages.RunAsync(token => ledger.GiveUpAsync(lease, exception.Message, token), stoppingToken))
-            {
-                await AnnounceAsync(stoppingToken);
-            }
+            await GiveUpAsync(lease, exception, stoppingToken);
         }
         catch (Exception exception)
         {
@@ -178,6 +181,42 @@ public sealed partial class UnitWorker(
         }
     }
 
+    private async Task RecoverAsync(UnitLease lease, StoredFileException exception, CancellationToken stoppingToken)
+    {
+        if (await outages.RunAsync(token => recovery.RecoverAsync(lease, exception, token), stoppingToken) is not { } subjects)
+        {
+            await GiveUpAsync(lease, exception, stoppingToken);
+            return;
+        }
+
+        LogMadeAgain(lease.Unit, exception.Message);
+        await SendAsync(subjects, again: false, stoppingToken);
+        // What the unit waits for may be done by now: it has committed, now it looks.
+        await SendAsync(await outages.RunAsync(runs.WakeAsync, stoppingToken), again: false, stoppingToken);
+    }
+
+    private async Task GiveUpAsync(UnitLease lease, Exception exception, CancellationToken stoppingToken)
+    {
+        LogFailed(exception, lease.Unit);
+        if (await outages.RunAsync(token => ledger.GiveUpAsync(lease, exception.Message, token), stoppingToken))
+        {
+            await AnnounceAsync(stoppingToken);
+        }
+    }
+
+    /// <summary>Tells people what a unit waits for, as long as the catalog can be told.</summary>
+    private async Task NoteAsync(UnitLease lease, string cause)
+    {
+        try
+        {
+            await ledger.NoteAsync(lease, $"waits: {cause}", CancellationToken.None);
+        }
+        catch (Exception exception) when (CatalogOutage.Is(exception))
+        {
+            LogNotNoted(exception, lease.Unit);
+        }
+    }
+
     private async Task FollowUpAsync(UnitKey unit, IUnitWork work, bool again, CancellationToken cancellationToken)
     {
         if (await LookAsync(unit, work, cancellationToken) is { } subjects)
@@ -198,7 +237,9 @@ public sealed partial class UnitWorker(
         {
             try
             {
-                return await outages.RunAsync(token => work.FollowUpAsync(unit, token), cancellationToken);
+                return await outages.RunAsync(
+                    async token => (IReadOnlyList<string>)[.. await work.FollowUpAsync(unit, token), .. await runs.WakeAsync(token)],
+                    cancellationToken);
             }
             catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
             {
@@ -306,6 +347,12 @@ public sealed partial class UnitWorker(
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Unit} failed for good")]
     private partial void LogFailed(Exception exception, UnitKey unit);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Unit} goes on when a file has been made again. {Reason}")]
+    private partial void LogMadeAgain(UnitKey unit, string reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Unit} waits, and the catalog cannot be told")]
+    private partial void LogNotNoted(Exception exception, UnitKey unit);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{Unit} failed unexpectedly and may be tried again")]
     private partial void LogAbandoned(Exception exception, UnitKey unit);

@@ -28,6 +28,9 @@ public static class ServiceDefaultsRegistration
     /// <summary>Tag of the health checks that readiness asks; liveness asks none.</summary>
     private const string ReadyTag = "ready";
 
+    /// <summary>Longer than any that is well takes, and shorter than those who probe wait.</summary>
+    private static readonly TimeSpan CheckTimeout = TimeSpan.FromSeconds(5);
+
     /// <summary>Adds the defaults to a host.</summary>
     /// <param name="builder">The host.</param>
     /// <param name="serviceName">Its name in telemetry, as in <c>training</c>.</param>
@@ -39,7 +42,8 @@ public static class ServiceDefaultsRegistration
         var configuration = builder.Configuration;
         builder.Services.AddSingleton(new Volume(configuration["Volume:Root"]
             ?? throw new ArgumentException("Volume:Root is not configured; give the directory that all hosts share.")));
-        builder.Services.AddCatalog(configuration.GetConnectionString("Catalog"));
+        builder.Services.AddSingleton(configuration.GetSection("Units").Get<UnitOptions>() ?? new UnitOptions());
+        builder.Services.AddCatalog(configuration.GetConnectionString("Catalog"), configuration.GetValue("Catalog:Migrate", defaultValue: true));
         builder.Services.AddMessaging(configuration.GetConnectionString("RabbitMq"), consumers);
         builder.Services.Configure<HostOptions>(options =>
         {
@@ -47,8 +51,10 @@ public static class ServiceDefaultsRegistration
             options.ServicesStartConcurrently = true;
             options.ShutdownTimeout = TimeSpan.FromSeconds(25);
         });
+        builder.Services.AddSingleton(provider => new VolumeHealthCheck(provider.GetRequiredService<Volume>()));
         builder.Services.AddHealthChecks()
-            .AddCheck<CatalogHealthCheck>("catalog", tags: [ReadyTag])
+            .AddCheck<CatalogHealthCheck>("catalog", tags: [ReadyTag], timeout: CheckTimeout)
+            .AddCheck<VolumeHealthCheck>("volume", tags: [ReadyTag])
             .AddCheck<WithdrawalHealthCheck>("worker", tags: [ReadyTag]);
         builder.Services.Configure<HealthCheckServiceOptions>(TagBusAsReadiness);
         AddTelemetry(builder, serviceName);
@@ -58,12 +64,14 @@ public static class ServiceDefaultsRegistration
     public static void MapServiceDefaults(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
-        app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false });
+        app.UseSecurityHeaders();
+        // Whoever watches over processes has no key. What these say is no secret; the figures of /metrics are where a host knows keys.
+        app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous().DisableRateLimiting();
         app.MapHealthChecks("/health/ready", new HealthCheckOptions
         {
             Predicate = check => check.Tags.Contains(ReadyTag),
             ResponseWriter = WriteHealthAsync,
-        });
+        }).AllowAnonymous();
         app.MapPrometheusScrapingEndpoint("/metrics");
     }
 

@@ -22,7 +22,8 @@ public static class ServiceHost
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = 1 << 20;
+            // The largest thing that is sent is a run specification.
+            kestrel.Limits.MaxRequestBodySize = 64 << 10;
         });
         return builder;
     }

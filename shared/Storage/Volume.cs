@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Security.Cryptography;
 
 namespace Distributed.Storage;
@@ -13,18 +14,34 @@ public sealed class Volume
     /// <summary>What the names of files in the making end with; nothing reads them, and a sweep may remove old ones.</summary>
     public const string TemporarySuffix = ".partial";
 
-    private readonly string _rootWithSeparator;
-    private readonly ConcurrentDictionary<StoredFile, DateTime> _verified = new();
+    /// <summary>
+    /// The file at the root by which a mounted volume is told from the bare directory that it is mounted on: without it nothing
+    /// is written, and no file counts as missing.
+    /// </summary>
+    public const string Marker = ".volume";
 
-    /// <summary>Opens the volume, creating its root where it is missing.</summary>
+    private const int ProbeBytes = 4096;
+
+    /// <summary>Units of one data set follow each other and read the same large files; what rots on the disk meanwhile keeps its time stamp.</summary>
+    private static readonly TimeSpan TrustedFor = TimeSpan.FromMinutes(10);
+    private readonly string _rootWithSeparator;
+    private readonly string _marker;
+    private readonly ConcurrentDictionary<StoredFile, (DateTime Written, long At)> _verified = new();
+
+    /// <summary>Opens the volume, creating its root and marking it where that was not done yet.</summary>
     /// <param name="root">The directory that every host mounts.</param>
-    /// <exception cref="IOException">The directory cannot be created.</exception>
+    /// <exception cref="IOException">The directory cannot be created or marked.</exception>
     public Volume(string root)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(root);
         Root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
         _rootWithSeparator = Root + Path.DirectorySeparatorChar;
+        _marker = Path.Combine(Root, Marker);
         Directory.CreateDirectory(Root);
+        if (!File.Exists(_marker))
+        {
+            File.WriteAllBytes(_marker, []);
+        }
     }
 
     /// <summary>The full path of the root, without a separator at its end.</summary>
@@ -58,6 +75,7 @@ public sealed class Volume
     {
         ArgumentNullException.ThrowIfNull(write);
         var target = FullPath(relativePath);
+        ThrowIfAway();
         Directory.CreateDirectory(Path.GetDirectoryName(target)!);
         var temporary = $"{target}.{Guid.NewGuid():N}{TemporarySuffix}";
         try
@@ -80,17 +98,43 @@ public sealed class Volume
         }
         finally
         {
-            File.Delete(temporary);
+            Delete(temporary);
         }
     }
 
-    /// <summary>Checks that a file is there and is what was written. A file found good once is not read again while its time stamp stays.</summary>
+    /// <summary>Writes a small file and removes it again: whether the volume is there and can be written, told by its own error where not.</summary>
+    /// <exception cref="IOException">The volume is full, read-only or gone.</exception>
+    /// <exception cref="UnauthorizedAccessException">This process may not write to it.</exception>
+    public void Probe()
+    {
+        ThrowIfAway();
+        var path = Path.Combine(Root, $".probe.{Guid.NewGuid():N}{TemporarySuffix}");
+        try
+        {
+            using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
+            file.Write(new byte[ProbeBytes]);
+            file.Flush(flushToDisk: true);
+        }
+        finally
+        {
+            Delete(path);
+        }
+    }
+
+    /// <summary>Checks that a file is there and is what was written. A file found good is not read again for ten minutes while its time stamp stays.</summary>
     /// <exception cref="StoredFileException">The file is missing, or its length or hash differs.</exception>
-    public async Task VerifyAsync(StoredFile file, CancellationToken cancellationToken = default)
+    public Task VerifyAsync(StoredFile file, CancellationToken cancellationToken = default) => VerifyAsync(file, TrustedFor, cancellationToken);
+
+    /// <summary>Checks that a file is there and is what was written.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="trustedFor">How long a file found good is not read again while its time stamp stays; zero to read it in any case.</param>
+    /// <param name="cancellationToken">Stops the reading.</param>
+    /// <exception cref="StoredFileException">The file is missing, or its length or hash differs.</exception>
+    public async Task VerifyAsync(StoredFile file, TimeSpan trustedFor, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(file);
         var written = Inspect(file).LastWriteTimeUtc;
-        if (_verified.TryGetValue(file, out var known) && known == written)
+        if (_verified.TryGetValue(file, out var known) && known.Written == written && Stopwatch.GetElapsedTime(known.At) < trustedFor)
         {
             return;
         }
@@ -98,7 +142,7 @@ public sealed class Volume
         await using var stream = new FileStream(FullPath(file.Path), FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 20, FileOptions.Asynchronous | FileOptions.SequentialScan);
         var sha256 = Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken));
         ThrowIfDifferent(file, sha256);
-        _verified[file] = written;
+        _verified[file] = (written, Stopwatch.GetTimestamp());
     }
 
     /// <summary>Reads a whole file that fits in memory, and checks it.</summary>
@@ -112,11 +156,28 @@ public sealed class Volume
         return bytes;
     }
 
+    /// <summary>Removes what was not finished; where the volume went away meanwhile, that is the error to tell, and the sweep removes it.</summary>
+    private static void Delete(string temporary)
+    {
+        if (File.Exists(temporary))
+        {
+            File.Delete(temporary);
+        }
+    }
+
     private static void ThrowIfDifferent(StoredFile file, string sha256)
     {
         if (!string.Equals(sha256, file.Sha256, StringComparison.Ordinal))
         {
-            throw new StoredFileException($"The file '{file.Path}' on the volume is damaged: its SHA-256 is {sha256}, and {file.Sha256} was written.");
+            throw new StoredFileException($"The file '{file.Path}' on the volume is damaged: its SHA-256 is {sha256}, and {file.Sha256} was written.", [file.Path]);
+        }
+    }
+
+    private void ThrowIfAway()
+    {
+        if (!File.Exists(_marker))
+        {
+            throw new IOException($"The volume {Root} is not mounted: its file {Marker} is not there. Mount it again.");
         }
     }
 
@@ -125,12 +186,13 @@ public sealed class Volume
         var info = new FileInfo(FullPath(file.Path));
         if (!info.Exists)
         {
-            throw new StoredFileException($"The file '{file.Path}' is missing from the volume {Root}.");
+            ThrowIfAway();
+            throw new StoredFileException($"The file '{file.Path}' is missing from the volume {Root}.", [file.Path]);
         }
 
         if (info.Length != file.Length)
         {
-            throw new StoredFileException($"The file '{file.Path}' on the volume is damaged: it has {info.Length} bytes, and {file.Length} were written.");
+            throw new StoredFileException($"The file '{file.Path}' on the volume is damaged: it has {info.Length} bytes, and {file.Length} were written.", [file.Path]);
         }
 
         return info;

@@ -33,14 +33,18 @@ internal sealed class AdminServer : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
+    /// <summary>Where its files are, the catalog among them.</summary>
+    public string Directory => _directory;
+
     /// <summary>The final events of runs that were published so far.</summary>
     public ConcurrentQueue<object> Events { get; } = new();
 
     /// <param name="catalog">Its database; a new SQLite file where null.</param>
-    public static async Task<AdminServer> StartAsync(string? catalog = null)
+    /// <param name="settings">Its other settings; without any, whoever comes from this machine needs no key.</param>
+    public static async Task<AdminServer> StartAsync(string? catalog = null, params (string Key, string Value)[] settings)
     {
         var directory = Path.Combine(Path.GetTempPath(), $"admin-{Guid.NewGuid():N}");
-        Directory.CreateDirectory(directory);
+        System.IO.Directory.CreateDirectory(directory);
         var builder = ServiceHost.CreateBuilder(["--urls", "http://127.0.0.1:0"], defaultPort: 0);
         builder.Logging.ClearProviders();
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
@@ -48,7 +52,9 @@ internal sealed class AdminServer : IAsyncDisposable
             ["Volume:Root"] = directory,
             ["ConnectionStrings:Catalog"] = catalog ?? $"Data Source={Path.Combine(directory, "catalog.db")};Pooling=False",
             ["ConnectionStrings:RabbitMq"] = "in-memory",
+            ["Api:Keys"] = "loopback",
         });
+        builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
         var consumers = new ConsumerSet();
         builder.AddAdminApi(consumers);
         builder.AddServiceDefaults("admin-api", consumers);
@@ -150,7 +156,7 @@ internal sealed class AdminServer : IAsyncDisposable
         Client.Dispose();
         await _app.StopAsync();
         await _app.DisposeAsync();
-        Directory.Delete(_directory, recursive: true);
+        System.IO.Directory.Delete(_directory, recursive: true);
     }
 
     private Task KeepAsync<T>(ConsumeContext<T> context)

@@ -16,12 +16,14 @@ public sealed class OperationTests
         Assert.Equal(
             [
                 "DELETE /api/v1/runs/{runId}",
+                "GET /api/v1/audit",
                 "GET /api/v1/datasets",
                 "GET /api/v1/datasets/{sha256}",
                 "GET /api/v1/runs",
                 "GET /api/v1/runs/{runId}",
                 "GET /api/v1/runs/{runId}/metrics",
                 "GET /api/v1/runs/{runId}/report",
+                "POST /api/v1/maintenance/collect",
                 "POST /api/v1/runs",
                 "POST /api/v1/runs/{runId}/cancel",
                 "POST /api/v1/runs/{runId}/retry",

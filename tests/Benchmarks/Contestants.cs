@@ -20,7 +20,8 @@ internal static class Contestants
             ["extract", var precision, var size] => Extract(precision, Parse(size)),
             ["extract-core", var precision, var size] => ExtractOnOneCore(precision, Parse(size)),
             ["onnx-core", var size] => OnnxOnOneCore(Parse(size)),
-            ["plain", var size] => Plain(Parse(size)),
+            ["plain", var size] => Plain(Parse(size), channelsLast: false),
+            ["plain-channels-last", var size] => Plain(Parse(size), channelsLast: true),
             ["plain-core", var size] => OneCore("TorchSharp module", Parse(size), backbone => backbone),
             ["operators-core", var size] => OneCore("LibTorch's operators, folded", Parse(size), backbone => new FoldedDenseNet(backbone.Architecture, backbone.Weights, Precision.Fp32, torch.CPU)),
             ["onnx", var size] => Onnx(Parse(size)),
@@ -121,16 +122,19 @@ internal static class Contestants
         return done / used.TotalSeconds;
     }
 
-    private static (string Name, Func<double> Measure) Plain(int size)
+    /// <summary>The network as it is written down from the paper, computed by LibTorch's operators one by one.</summary>
+    private static (string Name, Func<double> Measure) Plain(int size, bool channelsLast)
     {
-        // What is loaded computes layer by layer with LibTorch's operators; only what is converted is compiled.
-        var backbone = BackboneSource.Load(BackboneSource.Demo);
+        var backbone = (DenseNetBackbone)BackboneSource.Load(BackboneSource.Demo);
         var runs = new[] { 8, 32, 64 }.ToDictionary(batch => batch, batch =>
         {
             var images = torch.tensor(Pixels(batch * size * size * 3), [batch, size, size, 3]);
-            return (Action)(() => backbone.Features(images).Dispose());
+            var planes = torch.rand(batch, 3, size, size);
+            return channelsLast
+                ? (Action)(() => backbone.Features(images).Dispose())
+                : () => backbone.Network(planes).Dispose();
         });
-        return BestBatch("TorchSharp module", runs);
+        return BestBatch(channelsLast ? "TorchSharp module, channels last" : "TorchSharp module", runs);
     }
 
     private static (string Name, Func<double> Measure) Onnx(int size) =>

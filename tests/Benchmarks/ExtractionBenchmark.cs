@@ -44,8 +44,9 @@ internal sealed class PlainNetworkBenchmark : IBenchmark
     {
         using var ours = await Contestant.StartAsync(["extract", "best", "96"], cancellationToken);
         using var plain = await Contestant.StartAsync(["plain", "96"], cancellationToken);
-        var measured = await Contestant.CompeteAsync([ours, plain], Rounds, cancellationToken);
-        return [Figure.Of(Name, "images/s", measured[0], measured[1])];
+        using var channelsLast = await Contestant.StartAsync(["plain-channels-last", "96"], cancellationToken);
+        var measured = await Contestant.CompeteAsync([ours, plain, channelsLast], Rounds, cancellationToken);
+        return [.. measured[1..].Select(peer => Figure.Of(Name, "images/s", measured[0], peer))];
     }
 }
 

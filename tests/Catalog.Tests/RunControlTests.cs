@@ -32,11 +32,11 @@ public abstract class RunControlTests(TestCatalog catalog)
 
         await catalog.Runs.FailAsync(UnitKey.SubjectOf(run.Id), "broken", None);
 
-        Assert.Equal(RetryOutcome.Reopened, await Control.RetryAsync(run.Id, None));
+        Assert.Equal(RetryOutcome.Reopened, await Control.RetryAsync(run.Id, AuditActor.Loopback, None));
 
         var row = await catalog.ReadAsync(run);
         Assert.Equal((stage, null, null, null), (row.State, row.Failure, row.FinishedAt, row.AnnouncedAt));
-        Assert.Equal(RetryOutcome.Open, await Control.RetryAsync(run.Id, None));
+        Assert.Equal(RetryOutcome.Open, await Control.RetryAsync(run.Id, AuditActor.Loopback, None));
     }
 
     [Fact]
@@ -53,7 +53,7 @@ public abstract class RunControlTests(TestCatalog catalog)
 
         Assert.Equal(StartOutcome.Poisoned, (await catalog.Ledger.StartAsync(Shard(1), "worker", redelivered: true, None)).Outcome);
 
-        Assert.Equal(RetryOutcome.Reopened, await Control.RetryAsync(run.Id, None));
+        Assert.Equal(RetryOutcome.Reopened, await Control.RetryAsync(run.Id, AuditActor.Loopback, None));
 
         Assert.Equal(UnitState.Done, (await catalog.ReadAsync(Shard(0))).State);
         var failed = await catalog.ReadAsync(Shard(1));
@@ -71,9 +71,9 @@ public abstract class RunControlTests(TestCatalog catalog)
         var run = await catalog.SubmitAsync();
         var subject = UnitKey.SubjectOf(run.Id);
         Assert.Single(await catalog.Ledger.TakeToSendAsync(subject, again: false, None));
-        Assert.True(await catalog.Runs.CancelAsync(run.Id, None));
+        Assert.True(await catalog.Runs.CancelAsync(run.Id, AuditActor.Loopback, None));
 
-        Assert.Equal(RetryOutcome.Reopened, await Control.RetryAsync(run.Id, None));
+        Assert.Equal(RetryOutcome.Reopened, await Control.RetryAsync(run.Id, AuditActor.Loopback, None));
 
         Assert.Single(await catalog.Ledger.TakeToSendAsync(subject, again: false, None));
         Assert.Equal(RunState.Submitted, (await catalog.ReadAsync(run)).State);
@@ -85,11 +85,11 @@ public abstract class RunControlTests(TestCatalog catalog)
         var completed = await catalog.SubmitAsync(RunState.Completed);
         var refused = TestCatalog.NewRun();
         refused.State = RunState.Failed;
-        await catalog.Runs.SubmitAsync(refused, None);
+        await catalog.Runs.SubmitAsync(refused, AuditActor.Loopback, None);
 
-        Assert.Equal(RetryOutcome.Completed, await Control.RetryAsync(completed.Id, None));
-        Assert.Equal(RetryOutcome.Refused, await Control.RetryAsync(refused.Id, None));
-        Assert.Equal(RetryOutcome.Unknown, await Control.RetryAsync(Guid.NewGuid(), None));
+        Assert.Equal(RetryOutcome.Completed, await Control.RetryAsync(completed.Id, AuditActor.Loopback, None));
+        Assert.Equal(RetryOutcome.Refused, await Control.RetryAsync(refused.Id, AuditActor.Loopback, None));
+        Assert.Equal(RetryOutcome.Unknown, await Control.RetryAsync(Guid.NewGuid(), AuditActor.Loopback, None));
         Assert.Equal(RunState.Failed, (await catalog.ReadAsync(refused)).State);
     }
 
@@ -97,9 +97,9 @@ public abstract class RunControlTests(TestCatalog catalog)
     public async Task Of_many_that_retry_a_run_one_opens_it()
     {
         var run = await catalog.SubmitAsync();
-        await catalog.Runs.CancelAsync(run.Id, None);
+        await catalog.Runs.CancelAsync(run.Id, AuditActor.Loopback, None);
 
-        var outcomes = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => Control.RetryAsync(run.Id, None))));
+        var outcomes = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => Control.RetryAsync(run.Id, AuditActor.Loopback, None))));
 
         Assert.Single(outcomes, RetryOutcome.Reopened);
         Assert.Equal(7, outcomes.Count(outcome => outcome == RetryOutcome.Open));
@@ -110,15 +110,15 @@ public abstract class RunControlTests(TestCatalog catalog)
     {
         var (deleted, other) = (await catalog.SubmitAsync(RunState.Extracting), await catalog.SubmitAsync(RunState.Extracting));
         var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 1, deleted, other);
-        Assert.Equal(DeleteOutcome.Open, await Control.DeleteAsync(deleted.Id, None));
-        await catalog.Runs.CancelAsync(deleted.Id, None);
-        Assert.Equal(DeleteOutcome.Unannounced, await Control.DeleteAsync(deleted.Id, None));
+        Assert.Equal(DeleteOutcome.Open, await Control.DeleteAsync(deleted.Id, AuditActor.Loopback, None));
+        await catalog.Runs.CancelAsync(deleted.Id, AuditActor.Loopback, None);
+        Assert.Equal(DeleteOutcome.Unannounced, await Control.DeleteAsync(deleted.Id, AuditActor.Loopback, None));
         await using var context = await catalog.Contexts.CreateDbContextAsync();
         await context.Runs.Where(run => run.Id == deleted.Id).ExecuteUpdateAsync(run => run.SetProperty(r => r.AnnouncedAt, DateTime.UtcNow));
 
-        Assert.Equal(DeleteOutcome.Deleted, await Control.DeleteAsync(deleted.Id, None));
+        Assert.Equal(DeleteOutcome.Deleted, await Control.DeleteAsync(deleted.Id, AuditActor.Loopback, None));
 
-        Assert.Equal(DeleteOutcome.Unknown, await Control.DeleteAsync(deleted.Id, None));
+        Assert.Equal(DeleteOutcome.Unknown, await Control.DeleteAsync(deleted.Id, AuditActor.Loopback, None));
         Assert.False(await context.Runs.AnyAsync(run => run.Id == deleted.Id));
         Assert.False(await context.RunDependencies.AnyAsync(dependency => dependency.RunId == deleted.Id));
         Assert.Empty(await catalog.StepsAsync(UnitKind.IngestDataset, UnitKey.SubjectOf(deleted.Id)));
@@ -147,7 +147,7 @@ public abstract class RunControlTests(TestCatalog catalog)
         await Control.FailOverdueAsync(None);
         var tomorrow = new FakeTimeProvider(DateTimeOffset.UtcNow.AddDays(1));
 
-        Assert.Equal(RetryOutcome.Reopened, await new RunControl(catalog.Contexts, tomorrow).RetryAsync(run.Id, None));
+        Assert.Equal(RetryOutcome.Reopened, await new RunControl(catalog.Contexts, tomorrow).RetryAsync(run.Id, AuditActor.Loopback, None));
 
         Assert.Equal(60, ((await catalog.ReadAsync(run)).Deadline!.Value - tomorrow.GetUtcNow().UtcDateTime).TotalSeconds, 0.01);
         await Control.FailOverdueAsync(None);
@@ -184,7 +184,7 @@ public abstract class RunControlTests(TestCatalog catalog)
     private async Task<Run> SubmitAsync(string specification, DateTime? deadline, RunPriority priority = RunPriority.Interactive)
     {
         var run = new Run { Id = Guid.NewGuid(), Tags = [], Specification = specification, SubmittedAt = DateTime.UtcNow, Deadline = deadline, Priority = priority };
-        await catalog.Runs.SubmitAsync(run, None);
+        await catalog.Runs.SubmitAsync(run, AuditActor.Loopback, None);
         await using var context = await catalog.Contexts.CreateDbContextAsync();
         Assert.True(await catalog.Runs.MoveAsync(context, run.Id, RunState.Submitted, RunState.Training, None));
         return run;

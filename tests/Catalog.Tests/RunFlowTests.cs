@@ -17,7 +17,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
     {
         var run = TestCatalog.NewRun();
 
-        var (outcome, _) = await Runs.SubmitAsync(run, None);
+        var (outcome, _) = await Runs.SubmitAsync(run, AuditActor.Loopback, None);
 
         Assert.Equal(SubmitOutcome.Created, outcome);
         var unit = Assert.Single(await catalog.Ledger.TakeToSendAsync(UnitKey.SubjectOf(run.Id), again: false, None));
@@ -30,7 +30,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
         var run = TestCatalog.NewRun();
         run.State = RunState.Failed;
 
-        await Runs.SubmitAsync(run, None);
+        await Runs.SubmitAsync(run, AuditActor.Loopback, None);
 
         Assert.Equal(RunState.Failed, (await catalog.ReadAsync(run)).State);
         Assert.Empty(await catalog.StepsAsync(UnitKind.IngestDataset, UnitKey.SubjectOf(run.Id)));
@@ -42,13 +42,13 @@ public abstract class RunFlowTests(TestCatalog catalog)
     public async Task The_same_submission_gives_the_same_run_and_another_one_is_a_conflict(bool byKey)
     {
         var first = TestCatalog.NewRun(key: Guid.NewGuid().ToString());
-        await Runs.SubmitAsync(first, None);
+        await Runs.SubmitAsync(first, AuditActor.Loopback, None);
         Run Again(string specification) => byKey
             ? TestCatalog.NewRun(key: first.IdempotencyKey, specification: specification)
             : TestCatalog.NewRun(id: first.Id, specification: specification);
 
-        var (same, sameRun) = await Runs.SubmitAsync(Again("{}"), None);
-        var (other, otherRun) = await Runs.SubmitAsync(Again("""{"epochs":1}"""), None);
+        var (same, sameRun) = await Runs.SubmitAsync(Again("{}"), AuditActor.Loopback, None);
+        var (other, otherRun) = await Runs.SubmitAsync(Again("""{"epochs":1}"""), AuditActor.Loopback, None);
 
         Assert.Equal((SubmitOutcome.Repeated, first.Id), (same, sameRun.Id));
         Assert.Equal((SubmitOutcome.Conflict, first.Id), (other, otherRun.Id));
@@ -65,7 +65,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
             var (id, key) = (Guid.NewGuid(), Guid.NewGuid().ToString());
 
             var results = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(
-                () => Runs.SubmitAsync(byKey ? TestCatalog.NewRun(key: key) : TestCatalog.NewRun(id: id), None))));
+                () => Runs.SubmitAsync(byKey ? TestCatalog.NewRun(key: key) : TestCatalog.NewRun(id: id), AuditActor.Loopback, None))));
 
             Assert.Single(results, result => result.Outcome == SubmitOutcome.Created);
             Assert.Equal(7, results.Count(result => result.Outcome == SubmitOutcome.Repeated));
@@ -96,9 +96,9 @@ public abstract class RunFlowTests(TestCatalog catalog)
     {
         var run = await catalog.SubmitAsync(RunState.Training);
 
-        Assert.True(await Runs.CancelAsync(run.Id, None));
-        Assert.False(await Runs.CancelAsync(run.Id, None));
-        Assert.False(await Runs.CancelAsync(Guid.NewGuid(), None));
+        Assert.True(await Runs.CancelAsync(run.Id, AuditActor.Loopback, None));
+        Assert.False(await Runs.CancelAsync(run.Id, AuditActor.Message, None));
+        Assert.False(await Runs.CancelAsync(Guid.NewGuid(), AuditActor.Loopback, None));
 
         var cancelled = await catalog.ReadAsync(run);
         Assert.Equal(RunState.Cancelled, cancelled.State);
@@ -279,7 +279,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
         var waiting = await catalog.SubmitAsync(RunState.Ingesting);
         var cancelled = await catalog.SubmitAsync(RunState.Ingesting);
         var key = await catalog.PlanAsync(UnitKind.CompleteDataset, 1, waiting, cancelled);
-        await Runs.CancelAsync(cancelled.Id, None);
+        await Runs.CancelAsync(cancelled.Id, AuditActor.Loopback, None);
         await AddIngestionAsync(key, dataset: null);
 
         Assert.Empty(await Runs.DatasetIngestedAsync(key, None));
@@ -377,7 +377,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
         var first = await catalog.SubmitAsync(RunState.Extracting);
         var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2, first);
         Assert.Equal(2, (await catalog.Ledger.TakeToSendAsync(set, again: false, None)).Count);
-        await Runs.CancelAsync(first.Id, None);
+        await Runs.CancelAsync(first.Id, AuditActor.Loopback, None);
         var second = await catalog.SubmitAsync(RunState.Extracting);
 
         await DependAsync(second, set);

@@ -30,7 +30,7 @@ public abstract partial class SchemaTests(TestCatalog catalog)
         await using var context = await catalog.Contexts.CreateDbContextAsync();
         var tables = context.GetService<Microsoft.EntityFrameworkCore.Metadata.IDesignTimeModel>().Model.GetRelationalModel().Tables.ToList();
 
-        Assert.Equal(15, tables.Count);
+        Assert.Equal(17, tables.Count);
         Assert.All(tables, table => Assert.Matches(SnakeCase(), table.Name));
         Assert.All(tables.SelectMany(table => table.Columns), column => Assert.Matches(SnakeCase(), column.Name));
     }
@@ -71,7 +71,7 @@ public abstract partial class SchemaTests(TestCatalog catalog)
             SubmittedAt = submitted,
             Split = new StoredFile("runs/x/split.json", 12, new string('a', 64)),
         };
-        await catalog.Runs.SubmitAsync(run, CancellationToken.None);
+        await catalog.Runs.SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);
 
         var read = await catalog.ReadAsync(run);
 
@@ -100,7 +100,7 @@ public abstract partial class SchemaTests(TestCatalog catalog)
     private async Task<Guid> AddEvaluatedRunAsync(string name, double accuracy)
     {
         var run = new Run { Id = Guid.NewGuid(), Name = name, Tags = [], Specification = "{}", SubmittedAt = DateTime.UtcNow };
-        await catalog.Runs.SubmitAsync(run, CancellationToken.None);
+        await catalog.Runs.SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);
         await using var context = await catalog.Contexts.CreateDbContextAsync();
         context.Evaluations.Add(new Evaluation
         {

@@ -51,7 +51,7 @@ public abstract class TestCatalog : IAsyncLifetime
     public async Task<Run> SubmitAsync(RunState state = RunState.Submitted)
     {
         var run = NewRun();
-        await Runs.SubmitAsync(run, CancellationToken.None);
+        await Runs.SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);
         if (state != RunState.Submitted)
         {
             await using var context = await Contexts.CreateDbContextAsync();

@@ -246,7 +246,7 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
         var other = await catalog.SubmitAsync();
         var unit = new UnitKey(UnitKind.PackImages, await catalog.PlanAsync(UnitKind.PackImages, 1, needing, over), 0);
         var lease = await catalog.StartAsync(unit);
-        Assert.True(await catalog.Runs.CancelAsync(over.Id, None));
+        Assert.True(await catalog.Runs.CancelAsync(over.Id, AuditActor.Loopback, None));
 
         Assert.True(await Ledger.GiveUpAsync(lease, "The archive is damaged.", None));
 
@@ -282,7 +282,7 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
         var run = await catalog.SubmitAsync();
         var unit = await catalog.PlanTrainingAsync(run);
         var lease = isHeld ? await catalog.StartAsync(unit) : null;
-        Assert.True(await catalog.Runs.CancelAsync(run.Id, None));
+        Assert.True(await catalog.Runs.CancelAsync(run.Id, AuditActor.Loopback, None));
 
         if (lease is not null)
         {
@@ -303,12 +303,12 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
         var subject = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2, first, second);
         var held = await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, subject, 0));
 
-        Assert.True(await catalog.Runs.CancelAsync(first.Id, None));
+        Assert.True(await catalog.Runs.CancelAsync(first.Id, AuditActor.Loopback, None));
 
         Assert.True(await Ledger.ExtendAsync(held, None));
         Assert.True(await Ledger.CommitAsync(held, (_, _) => Task.CompletedTask, None));
         var next = await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, subject, 1));
-        Assert.True(await catalog.Runs.CancelAsync(second.Id, None));
+        Assert.True(await catalog.Runs.CancelAsync(second.Id, AuditActor.Loopback, None));
         Assert.False(await Ledger.ExtendAsync(next, None));
     }
 

@@ -85,7 +85,7 @@ public sealed class DownloadTests
         var other = await services.SubmitAsync(Specify("stl10"));
         await ServiceHarness.UntilAsync(async () => server.Requests == 1 && await CountWaitingAsync(services) == 2);
 
-        await services.Services.GetRequiredService<RunFlow>().CancelAsync(cancelled, CancellationToken.None);
+        await services.Services.GetRequiredService<RunFlow>().CancelAsync(cancelled, AuditActor.Loopback, CancellationToken.None);
         release.SetResult();
 
         await services.ReachAsync(other, RunState.Extracting);

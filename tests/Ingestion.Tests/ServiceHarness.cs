@@ -75,7 +75,7 @@ internal sealed class ServiceHarness : IAsyncDisposable
             Specification = ContractJson.Write(specification),
             SubmittedAt = DateTime.UtcNow,
         };
-        await Services.GetRequiredService<RunFlow>().SubmitAsync(run, CancellationToken.None);
+        await Services.GetRequiredService<RunFlow>().SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);
         await SendAsync(run.Id);
         return run.Id;
     }

@@ -21,7 +21,7 @@ public sealed class RunAnnouncerTests : IDisposable
         await host.PlanTrainingAsync();
         await CompleteAsync(host, completed);
         await host.Runs.FailAsync(unit.Subject, "The disk is full.", CancellationToken.None);
-        await host.Runs.CancelAsync(cancelled.Id, CancellationToken.None);
+        await host.Runs.CancelAsync(cancelled.Id, AuditActor.Loopback, CancellationToken.None);
 
         await host.Announcer.AnnounceAsync(CancellationToken.None);
         await host.Announcer.AnnounceAsync(CancellationToken.None);
@@ -37,7 +37,7 @@ public sealed class RunAnnouncerTests : IDisposable
     {
         await using var host = await TestHost.StartAsync(_catalog.ConnectionString);
         var (run, _) = await host.PlanTrainingAsync();
-        await host.Runs.CancelAsync(run.Id, CancellationToken.None);
+        await host.Runs.CancelAsync(run.Id, AuditActor.Loopback, CancellationToken.None);
         host.Messages.PublishError = new InvalidOperationException("The broker is away.");
         await Assert.ThrowsAsync<InvalidOperationException>(() => host.Announcer.AnnounceAsync(CancellationToken.None));
         Assert.Null((await host.ReadAsync(run)).AnnouncedAt);

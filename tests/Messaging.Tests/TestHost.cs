@@ -120,7 +120,7 @@ internal sealed class TestHost : IAsyncDisposable
     public async Task<(Run Run, UnitKey Unit)> PlanTrainingAsync(string? traceParent = null, RunPriority priority = RunPriority.Interactive)
     {
         var run = new Run { Id = Guid.NewGuid(), Name = "test", Tags = [], Specification = "{}", SubmittedAt = DateTime.UtcNow, TraceParent = traceParent, Priority = priority };
-        await Runs.SubmitAsync(run, CancellationToken.None);
+        await Runs.SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);
         var unit = new UnitKey(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id), 0);
         await using var context = await Contexts.CreateDbContextAsync();
         Assert.True(await Runs.MoveAsync(context, run.Id, RunState.Submitted, RunState.Training, CancellationToken.None));

@@ -195,7 +195,7 @@ public sealed class UnitWorkerTests : IDisposable
         await host.SendAsync(unit);
         await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
 
-        Assert.True(await host.Runs.CancelAsync(run.Id, CancellationToken.None));
+        Assert.True(await host.Runs.CancelAsync(run.Id, AuditActor.Loopback, CancellationToken.None));
 
         await stopped.Task.WaitAsync(Wait.Limit);
         host.Script.Execute = (_, _) => Task.FromResult(Script.Nothing);
@@ -226,7 +226,7 @@ public sealed class UnitWorkerTests : IDisposable
         await host.SendAsync(unit);
         await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
 
-        Assert.True(await host.Runs.CancelAsync(run.Id, CancellationToken.None));
+        Assert.True(await host.Runs.CancelAsync(run.Id, AuditActor.Loopback, CancellationToken.None));
         await host.Announcer.AnnounceAsync(CancellationToken.None);
 
         await stopped.Task.WaitAsync(TimeSpan.FromSeconds(2));

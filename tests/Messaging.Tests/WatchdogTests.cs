@@ -82,11 +82,11 @@ public sealed class WatchdogTests : IDisposable
     {
         await using var host = await StartAsync();
         var (over, unsent) = await host.PlanTrainingAsync();
-        await host.Runs.CancelAsync(over.Id, CancellationToken.None);
+        await host.Runs.CancelAsync(over.Id, AuditActor.Loopback, CancellationToken.None);
         var (alsoOver, held) = await host.PlanTrainingAsync();
         await host.Ledger.TakeToSendAsync(held.Subject, again: false, CancellationToken.None);
         await host.Ledger.StartAsync(held, "worker", redelivered: false, CancellationToken.None);
-        await host.Runs.CancelAsync(alsoOver.Id, CancellationToken.None);
+        await host.Runs.CancelAsync(alsoOver.Id, AuditActor.Loopback, CancellationToken.None);
         var (_, done) = await host.PlanTrainingAsync();
         await host.Ledger.TakeToSendAsync(done.Subject, again: false, CancellationToken.None);
         var start = await host.Ledger.StartAsync(done, "worker", redelivered: false, CancellationToken.None);

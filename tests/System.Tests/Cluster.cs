@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Distributed.TestServers;
@@ -16,21 +17,24 @@ internal sealed class Cluster : IAsyncDisposable
     private readonly Dictionary<string, string?> _environment;
     private readonly PostgresDatabase _database;
     private readonly NpgsqlDataSource _catalog;
-    private readonly DirectoryInfo _volume;
+    private readonly DirectoryInfo? _ownVolume;
+    private readonly Dictionary<string, Uri> _addresses = [];
     private readonly HttpClient _api = new();
+    private readonly Dictionary<string, IReadOnlyDictionary<string, string?>> _ofService = [];
 
-    private Cluster(PostgresDatabase database, RabbitMqVirtualHost broker, IReadOnlyDictionary<string, string?> settings)
+    private Cluster(PostgresDatabase database, RabbitMqVirtualHost broker, IReadOnlyDictionary<string, string?> settings, string? volume)
     {
         (_database, Broker) = (database, broker);
         _catalog = NpgsqlDataSource.Create(database.ConnectionString);
-        _volume = Directory.CreateTempSubdirectory("distributed-system-");
+        _ownVolume = volume is null ? Directory.CreateTempSubdirectory("distributed-system-") : null;
         _environment = new Dictionary<string, string?>(settings)
         {
             ["ConnectionStrings__Catalog"] = database.ConnectionString,
             ["ConnectionStrings__RabbitMq"] = broker.Uri.ToString(),
-            ["Volume__Root"] = _volume.FullName,
+            ["Volume__Root"] = volume ?? _ownVolume!.FullName,
             ["Data__Roots__0"] = TestEnvironment.TestDataDirectory,
         };
+        _environment.TryAdd("Api__Keys", "loopback");
     }
 
     public RabbitMqVirtualHost Broker { get; }
@@ -39,11 +43,26 @@ internal sealed class Cluster : IAsyncDisposable
 
     public NpgsqlDataSource Catalog => _catalog;
 
-    public static async Task<Cluster> StartAsync(IReadOnlyDictionary<string, string?>? settings = null)
+    public PostgresDatabase Database => _database;
+
+    public string Volume => _environment["Volume__Root"]!;
+
+    /// <summary>What the hosts wrote so far.</summary>
+    public IEnumerable<string> Lines => _hosts.Values.SelectMany(host => host.Lines);
+
+    /// <param name="settings">Settings of all hosts.</param>
+    /// <param name="prepare">Works on the new database, broker and volume before any host starts.</param>
+    /// <param name="volume">The volume's root; a directory of its own where null.</param>
+    public static async Task<Cluster> StartAsync(IReadOnlyDictionary<string, string?>? settings = null, Func<Cluster, Task>? prepare = null, string? volume = null)
     {
-        var cluster = new Cluster(await PostgresDatabase.CreateAsync(), await RabbitMqVirtualHost.CreateAsync(), settings ?? new Dictionary<string, string?>());
+        var cluster = new Cluster(await PostgresDatabase.CreateAsync(), await RabbitMqVirtualHost.CreateAsync(), settings ?? new Dictionary<string, string?>(), volume);
         try
         {
+            if (prepare is not null)
+            {
+                await prepare(cluster);
+            }
+
             foreach (var service in Services)
             {
                 cluster.Start(service);
@@ -59,14 +78,28 @@ internal sealed class Cluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts a host of a service; the one before it must have ended.</summary>
-    public HostProcess Start(string service)
+    /// <summary>Gives one service settings of its own.</summary>
+    public void Configure(string service, IReadOnlyDictionary<string, string?> settings) => _ofService[service] = settings;
+
+    /// <summary>Sends a key with every request to the API.</summary>
+    public void UseKey(string key) => _api.DefaultRequestHeaders.Authorization = new("Bearer", key);
+
+    /// <summary>Starts a host of a service; the one before it of the same name must have ended.</summary>
+    /// <param name="service">The service.</param>
+    /// <param name="name">What the host is called here; as its service where null.</param>
+    public HostProcess Start(string service, string? name = null)
     {
+        name ??= service;
         var port = FreePort.Next();
-        var host = HostProcess.StartService(
-            TestEnvironment.ServiceDll(service),
-            environment: new Dictionary<string, string?>(_environment) { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}" });
-        _hosts[service] = host;
+        var environment = new Dictionary<string, string?>(_environment) { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}" };
+        foreach (var (key, value) in _ofService.GetValueOrDefault(service) ?? new Dictionary<string, string?>())
+        {
+            environment[key] = value;
+        }
+
+        var host = HostProcess.StartService(TestEnvironment.ServiceDll(service), environment: environment);
+        _hosts[name] = host;
+        _addresses[name] = new Uri($"http://127.0.0.1:{port}");
         if (service == "AdminApi")
         {
             _api.BaseAddress = new Uri($"http://127.0.0.1:{port}");
@@ -102,6 +135,15 @@ internal sealed class Cluster : IAsyncDisposable
     }
 
     public Task<JsonElement> GetAsync(string path) => _api.GetFromJsonAsync<JsonElement>(path);
+
+    /// <summary>What a host says of its health; <paramref name="probe"/> is live or ready.</summary>
+    public async Task<(HttpStatusCode Status, string Body)> HealthAsync(string service, string probe)
+    {
+        using var response = await _api.GetAsync(new Uri(_addresses[service], $"/health/{probe}"));
+        return (response.StatusCode, await response.Content.ReadAsStringAsync());
+    }
+
+    public HostProcess Host(string service) => _hosts[service];
 
     public Task<string> GetTextAsync(string path) => _api.GetStringAsync(path);
 
@@ -158,7 +200,7 @@ internal sealed class Cluster : IAsyncDisposable
         await _catalog.DisposeAsync();
         await _database.DisposeAsync();
         await Broker.DisposeAsync();
-        _volume.Delete(recursive: true);
+        _ownVolume?.Delete(recursive: true);
     }
 
     private async Task WaitForReadyAsync()

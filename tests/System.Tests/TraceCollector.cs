@@ -22,6 +22,9 @@ internal sealed class TraceCollector : IAsyncDisposable
 
     public Uri Endpoint { get; }
 
+    /// <summary>What came: spans, metrics and logs, as they were sent.</summary>
+    public ConcurrentQueue<byte[]> Received { get; } = new();
+
     public static Task<TraceCollector> StartAsync() => Task.FromResult(new TraceCollector(new Uri($"http://127.0.0.1:{FreePort.Next()}/")));
 
     public IEnumerable<string> ServicesOf(string trace) =>
@@ -50,6 +53,7 @@ internal sealed class TraceCollector : IAsyncDisposable
 
             using var body = new MemoryStream();
             await context.Request.InputStream.CopyToAsync(body);
+            Received.Enqueue(body.ToArray());
             if (context.Request.Url!.AbsolutePath == "/v1/traces")
             {
                 Read(body.ToArray());

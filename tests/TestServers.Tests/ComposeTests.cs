@@ -5,6 +5,7 @@ public sealed class ComposeTests
     [Theory]
     [InlineData(null)]
     [InlineData("gpu")]
+    [InlineData("tools")]
     public async Task The_compose_file_is_valid(string? profile)
     {
         var compose = await FindComposeAsync();
@@ -12,11 +13,85 @@ public sealed class ComposeTests
 
         var file = Path.Combine(TestEnvironment.RepositoryRoot, "docker-compose.yml");
         string[] profiles = profile is null ? [] : ["--profile", profile];
-        await using var process = HostProcess.Start(compose[0], [.. compose.Skip(1), "-f", file, .. profiles, "config", "-q"]);
+        await using var secrets = await Secrets.CreateAsync();
+        await using var process = HostProcess.Start(compose[0], [.. compose.Skip(1), "--env-file", secrets.Path, "-f", file, .. profiles, "config", "-q"]);
 
         var status = await process.WaitForExitAsync();
 
         Assert.True(status == 0, string.Join('\n', process.Lines));
+    }
+
+    [Fact]
+    public async Task Without_secrets_nothing_starts_and_it_says_how_to_make_them()
+    {
+        var compose = await FindComposeAsync();
+        Assert.SkipWhen(compose is null, "neither docker-compose nor the compose plugin of docker is installed");
+
+        var file = Path.Combine(TestEnvironment.RepositoryRoot, "docker-compose.yml");
+        await using var secrets = await Secrets.CreateAsync();
+        await File.WriteAllTextAsync(secrets.Path, "");
+        await using var process = HostProcess.Start(compose[0], [.. compose.Skip(1), "--env-file", secrets.Path, "-f", file, "config", "-q"]);
+
+        Assert.NotEqual(0, await process.WaitForExitAsync());
+        Assert.Contains(process.Lines, line => line.Contains("infra/scripts/secrets.sh", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Secrets_are_random_each_of_its_own_and_never_overwritten()
+    {
+        await using var first = await Secrets.CreateAsync();
+        await using var second = await Secrets.CreateAsync();
+
+        Assert.Equal(10, first.Passwords.Count);
+        Assert.All(first.Passwords, password => Assert.Matches("^[0-9a-f]{48}$", password));
+        Assert.Equal(20, first.Passwords.Concat(second.Passwords).Distinct(StringComparer.Ordinal).Count());
+        Assert.True(OperatingSystem.IsWindows() || File.GetUnixFileMode(first.Path) == (UnixFileMode.UserRead | UnixFileMode.UserWrite));
+        Assert.NotEqual(0, await Secrets.WriteAsync(first.Path));
+    }
+
+    [Fact]
+    public async Task Every_container_is_hardened_and_every_service_has_users_of_its_own()
+    {
+        var compose = await FindComposeAsync();
+        Assert.SkipWhen(compose is null, "neither docker-compose nor the compose plugin of docker is installed");
+        await using var secrets = await Secrets.CreateAsync();
+        await using var process = HostProcess.Start(
+            compose[0],
+            [.. compose.Skip(1), "--env-file", secrets.Path, "-f", Path.Combine(TestEnvironment.RepositoryRoot, "docker-compose.yml"), "--profile", "gpu", "--profile", "tools", "config"]);
+        Assert.Equal(0, await process.WaitForExitAsync());
+
+        // Of each service the lines below its name, anchors and merges resolved.
+        var services = new Dictionary<string, List<string>>();
+        foreach (var line in process.Lines.SkipWhile(line => line != "services:").Skip(1).TakeWhile(line => line.StartsWith(' ')))
+        {
+            if (line.StartsWith("  ", StringComparison.Ordinal) && line[2] is not (' ' or '-'))
+            {
+                services[line.Trim().TrimEnd(':')] = [];
+            }
+            else
+            {
+                services.Last().Value.Add(line.Trim());
+            }
+        }
+
+        string[] hosts = ["admin-api", "evaluation", "ingestion", "training", "training-gpu"];
+        Assert.Equal(["admin-api", "backup", "broker-users", "evaluation", "ingestion", "migrate", "postgres", "rabbitmq", "training", "training-gpu"], services.Keys.Order(StringComparer.Ordinal));
+        Assert.All(services, service =>
+        {
+            Assert.Contains("read_only: true", service.Value);
+            Assert.Contains(service.Value, line => line.Contains("no-new-privileges:true", StringComparison.Ordinal));
+            Assert.Equal("- ALL", service.Value[service.Value.IndexOf("cap_drop:") + 1]);
+            // The two servers drop from root to their own users themselves.
+            Assert.True(service.Key is "rabbitmq" or "postgres" || service.Value.Contains("user: 1654:1654"), service.Key);
+            Assert.True(service.Key is "rabbitmq" or "postgres" || !service.Value.Contains("cap_add:"), service.Key);
+        });
+        foreach (var host in hosts)
+        {
+            var user = host.Replace("-gpu", "", StringComparison.Ordinal);
+            Assert.Contains(services[host], line => line.Contains($"amqp://{user}:", StringComparison.Ordinal));
+            Assert.Contains(services[host], line => line.Contains(user == "admin-api" ? "Username=distributed_api;" : "Username=distributed_worker;", StringComparison.Ordinal));
+            Assert.DoesNotContain(services[host], line => line.Contains("administrator", StringComparison.Ordinal) || line.Contains("distributed_owner", StringComparison.Ordinal));
+        }
     }
 
     [Fact]
@@ -27,8 +102,39 @@ public sealed class ComposeTests
 
         foreach (var server in new[] { "rabbitmq", "postgres" })
         {
-            var image = Assert.Single(compose, line => line.Contains($"image: {server}:", StringComparison.Ordinal)).Split("image: ")[1];
+            // The tools of the same version too.
+            var image = Assert.Single(compose.Where(line => line.Contains($"image: {server}:", StringComparison.Ordinal)).Select(line => line.Split("image: ")[1]).Distinct());
             Assert.Contains($"{server}_image={image}", script);
+        }
+    }
+
+    /// <summary>A file of secrets, as a person makes it.</summary>
+    private sealed class Secrets : IAsyncDisposable
+    {
+        private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("distributed-secrets-");
+
+        public string Path => global::System.IO.Path.Combine(_folder.FullName, ".env");
+
+        public IReadOnlyList<string> Passwords =>
+            [.. File.ReadLines(Path).Where(line => line.Contains("_PASSWORD=", StringComparison.Ordinal)).Select(line => line.Split('=')[1])];
+
+        public static async Task<Secrets> CreateAsync()
+        {
+            var secrets = new Secrets();
+            Assert.Equal(0, await WriteAsync(secrets.Path));
+            return secrets;
+        }
+
+        public static async Task<int> WriteAsync(string path)
+        {
+            await using var script = HostProcess.Start(global::System.IO.Path.Combine(TestEnvironment.RepositoryRoot, "infra", "scripts", "secrets.sh"), [path]);
+            return await script.WaitForExitAsync();
+        }
+
+        public ValueTask DisposeAsync()
+        {
+            _folder.Delete(recursive: true);
+            return ValueTask.CompletedTask;
         }
     }
 

@@ -128,34 +128,6 @@ public sealed class FeatureTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_damaged_shard_fails_the_run_and_is_named()
-    {
-        var specification = Specify(_services) with { InputSize = 32 };
-        await _services.TrainAsync(specification);
-        var shard = Assert.Single(await _services.ShardsAsync()).File;
-        var path = _services.Volume.FullPath(shard.Path);
-        var bytes = await File.ReadAllBytesAsync(path);
-        bytes[^5] ^= 1;
-        await File.WriteAllBytesAsync(path, bytes);
-
-        var reason = await _services.FailAsync(specification with { TopK = 2 });
-
-        Assert.Contains($"'{shard.Path}' on the volume is damaged", reason);
-        Assert.Contains(shard.Sha256, reason);
-    }
-
-    [Fact]
-    public async Task A_missing_shard_fails_the_run_and_is_named()
-    {
-        var specification = Specify(_services) with { InputSize = 32 };
-        await _services.TrainAsync(specification);
-        var shard = Assert.Single(await _services.ShardsAsync()).File;
-        File.Delete(_services.Volume.FullPath(shard.Path));
-
-        Assert.Contains($"'{shard.Path}' is missing", await _services.FailAsync(specification with { TopK = 2 }));
-    }
-
-    [Fact]
     public void The_failure_of_a_GPU_is_its_workers_and_not_the_runs()
     {
         var errors = _services.Services.GetRequiredService<UnitErrors>();

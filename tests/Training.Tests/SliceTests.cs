@@ -81,7 +81,7 @@ public sealed class SliceTests
         var run = await services.SubmitAsync(specification);
         await ServiceHarness.UntilAsync(async () => await services.CountStartsAsync(UnitKind.TrainHead) >= 3);
 
-        await services.Services.GetRequiredService<RunFlow>().CancelAsync(run, CancellationToken.None);
+        await services.Services.GetRequiredService<RunFlow>().CancelAsync(run, AuditActor.Loopback, CancellationToken.None);
 
         // One worker takes the messages of slices one after the other: when another run is through, none of the first one is left.
         await services.TrainAsync(specification with { Training = new TrainingSpecification { Epochs = 1 } });

@@ -127,14 +127,15 @@ public sealed class BackboneTests
     }
 
     [Fact]
-    public void The_precision_trial_measures_both()
+    public void The_trial_measures_every_precision_of_the_device()
     {
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
         var choice = PrecisionTrial.Choose(backbone, 32, torch.CPU, [4, 2]);
 
         Assert.Contains(choice.BatchSize, new[] { 2, 4 });
-        Assert.True(choice.Fp32ImagesPerSecond > 0 && choice.Bf16ImagesPerSecond > 0);
-        Assert.Equal(choice.Bf16ImagesPerSecond > 1.1 * choice.Fp32ImagesPerSecond, choice.Precision == Precision.Bf16);
+        Assert.Equal([Precision.Fp32, Precision.Bf16], choice.ImagesPerSecond.Keys);
+        Assert.All(choice.ImagesPerSecond.Values, speed => Assert.True(speed > 0));
+        Assert.Equal(choice.ImagesPerSecond[Precision.Bf16] > 1.1 * choice.ImagesPerSecond[Precision.Fp32], choice.Precision == Precision.Bf16);
     }
 
     [Theory]

@@ -97,12 +97,13 @@ public sealed class EngineTests
     [Theory]
     [InlineData("demo")]
     [InlineData("random:3")]
-    public void LibTorchs_operators_in_bfloat16_are_near_the_plain_network(string source)
+    public void LibTorchs_operators_in_half_precisions_are_near_the_plain_network(string source)
     {
         using var backbone = (DenseNetBackbone)BackboneSource.Load(source);
 
         Assert.InRange(FoldedError(backbone, Precision.Fp32, 4, 96), 0, 1e-5);
         Assert.InRange(FoldedError(backbone, Precision.Bf16, 4, 96), 0, 5e-3);
+        Assert.InRange(FoldedError(backbone, Precision.Fp16, 4, 96), 0, 1e-3);
     }
 
     [Fact]

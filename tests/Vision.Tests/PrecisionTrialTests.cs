@@ -19,6 +19,14 @@ public sealed class PrecisionTrialTests
     public void A_batch_size_that_does_not_fit_into_memory_is_not_taken() =>
         Assert.Equal(32, PrecisionTrial.ChooseBatchSize([Samples(64, 0, 0, 0), Samples(32, 90, 91, 92), Samples(128, 0, 0, 0)]));
 
+    [Fact]
+    public void A_half_precision_has_to_be_clearly_faster()
+    {
+        Assert.Equal(0, PrecisionTrial.ChoosePrecision([Samples(16, 90, 100), Samples(16, 109, 95)]));
+        Assert.Equal(1, PrecisionTrial.ChoosePrecision([Samples(16, 90, 100), Samples(16, 111, 95)]));
+        Assert.Equal(2, PrecisionTrial.ChoosePrecision([Samples(16, 100), Samples(16, 200), Samples(16, 210)]));
+    }
+
     private static BatchSamples Samples(int batchSize, params double[] imagesPerSecond)
     {
         var samples = new BatchSamples(batchSize);

@@ -33,7 +33,7 @@ internal sealed partial class SubmitRunConsumer(
         }
 
         var (outcome, _) = await outages.RunAsync(
-            token => submission.SubmitAsync(message.RunId, specification, idempotencyKey: null, token),
+            token => submission.SubmitAsync(message.RunId, specification, idempotencyKey: null, AuditActor.Message, token),
             context.CancellationToken);
         if (outcome == SubmitOutcome.Conflict)
         {

@@ -1,4 +1,6 @@
+using System.Security.Claims;
 using System.Text.Json;
+using Distributed.AdminApi.Access;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Messaging;
@@ -50,6 +52,7 @@ internal static class RunEndpoints
         [FromHeader(Name = "Idempotency-Key")] string? idempotencyKey,
         RunSubmission submission,
         RunQueries queries,
+        ClaimsPrincipal user,
         CancellationToken cancellationToken)
     {
         if (ContractJson.ReadSpecification(body, out var errors) is not { } specification)
@@ -62,7 +65,7 @@ internal static class RunEndpoints
             return TypedResults.ValidationProblem(new Dictionary<string, string[]> { ["Idempotency-Key"] = [$"has {idempotencyKey.Length} characters; 1 to {LongestKey} are allowed"] });
         }
 
-        var (outcome, run) = await submission.SubmitAsync(Guid.CreateVersion7(), specification, idempotencyKey, cancellationToken);
+        var (outcome, run) = await submission.SubmitAsync(Guid.CreateVersion7(), specification, idempotencyKey, user.Actor(), cancellationToken);
         return outcome == SubmitOutcome.Conflict
             ? Conflict(
                 "The Idempotency-Key stands for another specification.",
@@ -111,9 +114,9 @@ internal static class RunEndpoints
         await queries.FindAsync(runId, cancellationToken) is { } run ? TypedResults.Ok(run) : Unknown(runId);
 
     private static async Task<Results<Accepted<RunDetail>, ProblemHttpResult>> CancelAsync(
-        Guid runId, RunOperations operations, RunQueries queries, CancellationToken cancellationToken)
+        Guid runId, RunOperations operations, RunQueries queries, ClaimsPrincipal user, CancellationToken cancellationToken)
     {
-        var cancelled = await operations.CancelAsync(runId, cancellationToken);
+        var cancelled = await operations.CancelAsync(runId, user.Actor(), cancellationToken);
         if (await queries.FindAsync(runId, cancellationToken) is not { } run)
         {
             return Unknown(runId);
@@ -125,9 +128,9 @@ internal static class RunEndpoints
     }
 
     private static async Task<Results<Accepted<RunDetail>, ProblemHttpResult>> RetryAsync(
-        Guid runId, RunOperations operations, RunQueries queries, CancellationToken cancellationToken)
+        Guid runId, RunOperations operations, RunQueries queries, ClaimsPrincipal user, CancellationToken cancellationToken)
     {
-        var outcome = await operations.RetryAsync(runId, cancellationToken);
+        var outcome = await operations.RetryAsync(runId, user.Actor(), cancellationToken);
         if (outcome == RetryOutcome.Unknown || await queries.FindAsync(runId, cancellationToken) is not { } run)
         {
             return Unknown(runId);
@@ -141,8 +144,8 @@ internal static class RunEndpoints
         };
     }
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(Guid runId, RunOperations operations, CancellationToken cancellationToken) =>
-        await operations.DeleteAsync(runId, cancellationToken) switch
+    private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(Guid runId, RunOperations operations, ClaimsPrincipal user, CancellationToken cancellationToken) =>
+        await operations.DeleteAsync(runId, user.Actor(), cancellationToken) switch
         {
             DeleteOutcome.Deleted => TypedResults.NoContent(),
             DeleteOutcome.Unknown => Unknown(runId),
@@ -168,8 +171,18 @@ internal static class RunEndpoints
                 : Unknown(runId);
         }
 
-        http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
-        return TypedResults.File(await volume.ReadAllBytesAsync(evaluation.Report, cancellationToken), "text/html; charset=utf-8");
+        http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox";
+        try
+        {
+            return TypedResults.File(await volume.ReadAllBytesAsync(evaluation.Report, cancellationToken), "text/html; charset=utf-8");
+        }
+        catch (StoredFileException exception)
+        {
+            return TypedResults.Problem(
+                title: "The report is damaged or missing.",
+                detail: $"{exception.Message} Submit the run's specification again: its features are there, so it takes seconds, and writes the report again.",
+                statusCode: StatusCodes.Status410Gone);
+        }
     }
 
     private static ProblemHttpResult Conflict(string title, string detail) =>

@@ -81,6 +81,7 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts)
             Summary = summary,
             Specification = Parse(run.Specification),
             Progress = await MeasureAsync(context, run, cancellationToken),
+            Waiting = run.State.IsFinal() ? null : await FindCauseAsync(context, runId, cancellationToken),
             DatasetSha256 = run.DatasetSha256,
             FeatureSetKey = run.FeatureSetKey,
             FeatureCacheHit = run.FeatureCacheHit,
@@ -176,6 +177,17 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts)
             default:
                 return null;
         }
+    }
+
+    /// <summary>What units that the run needs wait for: what their attempts say while they last, or the damage that is being mended.</summary>
+    private static async Task<string?> FindCauseAsync(CatalogContext context, Guid runId, CancellationToken cancellationToken)
+    {
+        var units = context.WorkUnits.Where(unit => context.RunDependencies.Any(d => d.RunId == runId && d.Subject == unit.Subject));
+        return await units
+                .Where(unit => unit.State == UnitState.Running)
+                .Join(context.Attempts.Where(attempt => attempt.EndedAt == null && attempt.Outcome != null), unit => unit.Attempt, attempt => attempt.Token, (_, attempt) => attempt.Outcome)
+                .FirstOrDefaultAsync(cancellationToken)
+            ?? await units.Where(unit => unit.State == UnitState.Waiting).Select(unit => unit.LastError).FirstOrDefaultAsync(cancellationToken);
     }
 
     private static async Task<StageProgress> CountAsync(CatalogContext context, string stage, UnitKind kind, string subject, CancellationToken cancellationToken)

@@ -76,6 +76,9 @@ public sealed record RunDetail
     /// <summary>Progress of the current stage.</summary>
     public StageProgress? Progress { get; init; }
 
+    /// <summary>What it waits for, where it does: a volume that is full or away, or a damaged file that is being made again.</summary>
+    public string? Waiting { get; init; }
+
     /// <summary>Its data set.</summary>
     public string? DatasetSha256 { get; init; }
 

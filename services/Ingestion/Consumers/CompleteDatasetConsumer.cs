@@ -30,6 +30,13 @@ internal sealed class CompleteDatasetConsumer(
         }
 
         var manifest = DatasetManifest.Create(listing, packed);
+        if (ingestion.DatasetSha256 is { } before && before != manifest.Sha256)
+        {
+            throw new DatasetException($"The manifest of the data set {before} is damaged, and cannot be made again: its images in {ingestion.Source} have changed since. Submit the run again.");
+        }
+
+        var known = await catalog.Datasets.AsNoTracking().SingleOrDefaultAsync(dataset => dataset.Sha256 == manifest.Sha256, cancellationToken);
+        var damaged = known is not null && !await artifacts.IsWholeAsync(known.Manifest, cancellationToken) ? known.Manifest : null;
         var file = await artifacts.WriteJsonAsync($"datasets/{manifest.Sha256}/manifest.{lease.TokenText}.json", manifest, cancellationToken);
         return async (context, token) =>
         {
@@ -47,6 +54,12 @@ internal sealed class CompleteDatasetConsumer(
                     Manifest = file,
                     CreatedAt = now,
                 });
+            }
+            else if (damaged is not null)
+            {
+                await context.Datasets.Where(dataset => dataset.Sha256 == manifest.Sha256 && dataset.Manifest.Path == damaged.Path).ExecuteUpdateAsync(
+                    dataset => dataset.SetProperty(d => d.Manifest, file),
+                    token);
             }
 
             await context.Ingestions.Where(row => row.Key == key).ExecuteUpdateAsync(

@@ -97,7 +97,8 @@ internal sealed class IngestDatasetConsumer(
         var fit = specification.Fit.ToString().ToLowerInvariant();
         var key = ContentKey.Of("ingestion", PackerVersion, listing.Root, listing.Fingerprint, $"{specification.InputSize}", fit, ImageFitting.Filter);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        if (await context.Ingestions.AnyAsync(ingestion => ingestion.Key == key, cancellationToken))
+        var known = await context.Ingestions.AsNoTracking().SingleOrDefaultAsync(row => row.Key == key, cancellationToken);
+        if (known is not null && await artifacts.IsWholeAsync(known.Listing, cancellationToken))
         {
             return (inner, token) => JoinAsync(inner, run, key, token);
         }
@@ -117,17 +118,33 @@ internal sealed class IngestDatasetConsumer(
         };
         return async (inner, token) =>
         {
-            if (!await inner.Ingestions.AnyAsync(row => row.Key == key, token))
+            if (!await inner.LockIngestionAsync(key, token))
             {
                 inner.Ingestions.Add(ingestion);
                 inner.PlanUnits(UnitKind.PackImages, key, Enumerable.Range(0, ingestion.PartCount), run.TraceParent, Now());
             }
+            else if (known is not null)
+            {
+                await inner.Ingestions.Where(row => row.Key == key && row.Listing.Path == known.Listing.Path).ExecuteUpdateAsync(
+                    row => row.SetProperty(i => i.Listing, ingestion.Listing),
+                    token);
+            }
 
-            await JoinAsync(inner, run, key, token);
+            await EnterAsync(inner, run, key, token);
         };
     }
 
     private static async Task JoinAsync(CatalogContext context, Run run, string key, CancellationToken cancellationToken)
+    {
+        if (!await context.LockIngestionAsync(key, cancellationToken))
+        {
+            throw new InvalidOperationException($"The ingestion {key} was collected while the run joined it; the next attempt packs it again.");
+        }
+
+        await EnterAsync(context, run, key, cancellationToken);
+    }
+
+    private static async Task EnterAsync(CatalogContext context, Run run, string key, CancellationToken cancellationToken)
     {
         await context.Runs.Where(row => row.Id == run.Id).ExecuteUpdateAsync(row => row.SetProperty(r => r.IngestionKey, key), cancellationToken);
         await context.DependAsync(run.Id, key, cancellationToken);

@@ -38,8 +38,15 @@ internal sealed partial class PackImagesConsumer(
             LogQuarantined(listing.Entries[image.Entry].Name, image.Quarantined!);
         }
 
-        return (context, _) =>
+        return async (context, token) =>
         {
+            var known = context.PackedParts.Where(row => row.IngestionKey == key && row.Part == part);
+            if (await known.AsNoTracking().SingleOrDefaultAsync(token) is { } damaged)
+            {
+                ThrowIfChanged(ingestion, damaged, pixels);
+                await known.ExecuteDeleteAsync(token);
+            }
+
             context.PackedParts.Add(new PackedPartRecord
             {
                 IngestionKey = key,
@@ -48,7 +55,6 @@ internal sealed partial class PackImagesConsumer(
                 Pixels = pixels,
                 Records = records,
             });
-            return Task.CompletedTask;
         };
     }
 
@@ -56,6 +62,15 @@ internal sealed partial class PackImagesConsumer(
     {
         ArgumentNullException.ThrowIfNull(unit);
         return runs.PartPackedAsync(unit.Subject, cancellationToken);
+    }
+
+    /// <summary>A part is packed again where its file was damaged; features and splits are of the images that it held.</summary>
+    private static void ThrowIfChanged(Catalog.Ingestion ingestion, PackedPartRecord damaged, StoredFile pixels)
+    {
+        if (damaged.Pixels.Sha256 != pixels.Sha256)
+        {
+            throw new DatasetException($"The packed images '{damaged.Pixels.Path}' are damaged, and cannot be packed again: the images in {ingestion.Source} have changed since. Submit the run again.");
+        }
     }
 
     private async Task<Catalog.Ingestion> ReadAsync(string key, CancellationToken cancellationToken)

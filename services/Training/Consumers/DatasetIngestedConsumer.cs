@@ -3,6 +3,8 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Messaging;
+using Distributed.Storage;
+using Distributed.Vision;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Training.Consumers;
@@ -24,19 +26,21 @@ internal sealed class DatasetIngestedConsumer(
         var manifest = await artifacts.ReadManifestAsync(run.DatasetSha256!, cancellationToken);
         var split = DatasetSplit.Draw(manifest, specification.SplitSeed, specification.ValidationFraction, specification.TestFraction, specification.Fold);
         using var weights = backbones.Load(specification);
-        var backbone = await backbones.DescribeAsync(specification, weights, lease, cancellationToken);
-        var planned = await planner.PlanAsync(run, specification, manifest, weights, cancellationToken);
+        var (backbone, damaged) = await backbones.DescribeAsync(specification, weights, lease, cancellationToken);
+        // What was planned before stays: the run is here again since its splits or its backbone's copy were damaged.
+        var planned = await FindPlannedAsync(run, cancellationToken) ?? await planner.PlanAsync(run, specification, manifest, weights, cancellationToken);
+        ThrowIfChanged(specification, backbone, planned);
         var splitFile = await artifacts.WriteJsonAsync($"runs/{run.Id:D}/split.{lease.TokenText}.json", split, cancellationToken);
         return async (context, token) =>
         {
-            await AddMissingAsync(context, backbone, planned, run.TraceParent, token);
+            await AddMissingAsync(context, backbone, damaged, planned, run, token);
             var isCached = !await context.WorkUnits.AnyAsync(
                     unit => unit.Kind == UnitKind.ExtractFeatures && unit.Subject == planned.Key && unit.State != UnitState.Done,
                     token)
                 && await context.FeatureSets.AnyAsync(set => set.Key == planned.Key, token);
             var row = await context.Runs.SingleAsync(r => r.Id == run.Id, token);
             row.FeatureSetKey = planned.Key;
-            row.FeatureCacheHit = isCached;
+            row.FeatureCacheHit ??= isCached;
             row.Split = splitFile;
             row.TrainImages = split.Train.Length;
             row.ValidationImages = split.Validation.Length;
@@ -54,17 +58,45 @@ internal sealed class DatasetIngestedConsumer(
         return await runs.ShardExtractedAsync(key!, cancellationToken);
     }
 
-    private async Task AddMissingAsync(CatalogContext context, Backbone backbone, FeatureSet planned, string? traceParent, CancellationToken cancellationToken)
+    private static void ThrowIfChanged(RunSpecification specification, Backbone backbone, FeatureSet planned)
+    {
+        if (planned.BackboneSha256 != backbone.Sha256)
+        {
+            throw new WeightsException($"The weights '{specification.Backbone}' have changed since the run's features were planned: their SHA-256 is {backbone.Sha256}, and it was {planned.BackboneSha256}. Submit the run again.");
+        }
+    }
+
+    private async Task<FeatureSet?> FindPlannedAsync(Run run, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        return await context.FeatureSets.AsNoTracking().SingleOrDefaultAsync(set => set.Key == run.FeatureSetKey, cancellationToken);
+    }
+
+    private async Task AddMissingAsync(CatalogContext context, Backbone backbone, StoredFile? damaged, FeatureSet planned, Run run, CancellationToken cancellationToken)
     {
         if (!await context.Backbones.AnyAsync(row => row.Sha256 == backbone.Sha256, cancellationToken))
         {
             context.Backbones.Add(backbone);
         }
+        else if (damaged is not null)
+        {
+            await context.Backbones.Where(row => row.Sha256 == backbone.Sha256 && row.File!.Path == damaged.Path).ExecuteUpdateAsync(
+                row => row.SetProperty(b => b.File, backbone.File),
+                cancellationToken);
+        }
 
-        if (!await context.FeatureSets.AnyAsync(row => row.Key == planned.Key, cancellationToken))
+        if (await context.LockFeatureSetAsync(planned.Key, cancellationToken))
+        {
+            // Its images may have been packed from another source, and collected since; ours are the same.
+            await context.LockIngestionAsync(planned.IngestionKey, cancellationToken);
+            await context.FeatureSets
+                .Where(set => set.Key == planned.Key && !context.PackedParts.Any(part => part.IngestionKey == set.IngestionKey))
+                .ExecuteUpdateAsync(set => set.SetProperty(s => s.IngestionKey, run.IngestionKey!), cancellationToken);
+        }
+        else
         {
             context.FeatureSets.Add(planned);
-            context.PlanUnits(UnitKind.ExtractFeatures, planned.Key, Enumerable.Range(0, planned.ShardCount), traceParent, time.GetUtcNow().UtcDateTime);
+            context.PlanUnits(UnitKind.ExtractFeatures, planned.Key, Enumerable.Range(0, planned.ShardCount), run.TraceParent, time.GetUtcNow().UtcDateTime);
         }
     }
 }

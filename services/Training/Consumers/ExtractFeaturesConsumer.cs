@@ -27,8 +27,10 @@ internal sealed class ExtractFeaturesConsumer(
             $"features/{key}/shard-{shard:D5}.{lease.TokenText}.safetensors",
             (stream, token) => FeatureShardFile.WriteAsync(stream, extracted.Features, token),
             cancellationToken);
-        return (context, _) =>
+        return async (context, token) =>
         {
+            // There is a row already where its file was damaged.
+            await context.FeatureShards.Where(row => row.FeatureSetKey == key && row.Shard == shard).ExecuteDeleteAsync(token);
             context.FeatureShards.Add(new FeatureShard
             {
                 FeatureSetKey = key,
@@ -38,7 +40,6 @@ internal sealed class ExtractFeaturesConsumer(
                 Seconds = extracted.Seconds,
                 Worker = UnitWorker.Name,
             });
-            return Task.CompletedTask;
         };
     }
 

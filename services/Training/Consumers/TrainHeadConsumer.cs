@@ -33,7 +33,7 @@ internal sealed class TrainHeadConsumer(
         var slice = lease.Unit.Step;
         var (run, specification) = await contexts.ReadRunAsync(lease.Unit.RunId, cancellationToken);
         var (data, classes) = await heads.LoadAsync(run, cancellationToken);
-        var saved = slice == 0 ? null : await ReadStateAsync(run.Id, slice - 1, cancellationToken);
+        var saved = await ReadStateAsync(run.Id, cancellationToken);
         var started = Stopwatch.GetTimestamp();
         var outcome = await tensors.RunAsync(
             token =>
@@ -113,12 +113,15 @@ internal sealed class TrainHeadConsumer(
             (stream, token) => stream.WriteAsync(bytes, token).AsTask(),
             cancellationToken);
 
-    private async Task<IHeadTrainingState> ReadStateAsync(Guid runId, int slice, CancellationToken cancellationToken)
+    /// <summary>The state to go on from: the slice before left it, or an earlier one where that one's file was damaged. Null to begin.</summary>
+    private async Task<IHeadTrainingState?> ReadStateAsync(Guid runId, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var checkpoint = await context.Checkpoints.AsNoTracking()
-            .SingleAsync(row => row.RunId == runId && row.Slice == slice && row.Kind == CheckpointKind.Last, cancellationToken);
-        return HeadTraining.Resume(await volume.ReadAllBytesAsync(checkpoint.File, cancellationToken), checkpoint.File.Path);
+            .Where(row => row.RunId == runId && row.Kind == CheckpointKind.Last)
+            .OrderByDescending(row => row.Slice)
+            .FirstOrDefaultAsync(cancellationToken);
+        return checkpoint is null ? null : HeadTraining.Resume(await volume.ReadAllBytesAsync(checkpoint.File, cancellationToken), checkpoint.File.Path);
     }
 
     private DateTime Now() => time.GetUtcNow().UtcDateTime;

@@ -20,6 +20,25 @@ public static class CatalogUnits
         }));
     }
 
+    /// <summary>
+    /// Takes the row lock of an ingestion to the end of the transaction. Whoever joins or collects one begins with it, so that
+    /// none is collected while a run joins it.
+    /// </summary>
+    /// <returns>False when there is no such ingestion.</returns>
+    public static async Task<bool> LockIngestionAsync(this CatalogContext context, string key, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        return await context.Ingestions.Where(row => row.Key == key).ExecuteUpdateAsync(row => row.SetProperty(i => i.PartCount, i => i.PartCount), cancellationToken) == 1;
+    }
+
+    /// <summary>The same for a feature set.</summary>
+    /// <returns>False when there is no such feature set.</returns>
+    public static async Task<bool> LockFeatureSetAsync(this CatalogContext context, string key, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        return await context.FeatureSets.Where(row => row.Key == key).ExecuteUpdateAsync(row => row.SetProperty(s => s.ShardCount, s => s.ShardCount), cancellationToken) == 1;
+    }
+
     /// <summary>Makes a run need the units of a subject.</summary>
     public static async Task DependAsync(this CatalogContext context, Guid runId, string subject, CancellationToken cancellationToken)
     {

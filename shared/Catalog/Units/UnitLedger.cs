@@ -180,6 +180,48 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
     public Task<bool> GiveUpAsync(UnitLease lease, string error, CancellationToken cancellationToken) =>
         EndAsync(lease, error, UnitState.Failed, startsBack: 0, error, cancellationToken);
 
+    /// <summary>Tells, for people, what a unit waits for while its attempt holds it.</summary>
+    public async Task NoteAsync(UnitLease lease, string cause, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(lease);
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await context.Attempts.Where(attempt => attempt.Token == lease.Token && attempt.EndedAt == null).ExecuteUpdateAsync(
+            attempt => attempt.SetProperty(a => a.Outcome, cause),
+            cancellationToken);
+    }
+
+    /// <summary>Gives a unit back together with what must be done before it can go on, both or neither.</summary>
+    /// <param name="lease">The right to do so.</param>
+    /// <param name="outcome">What the attempt's record says.</param>
+    /// <param name="arrange">Changes the catalog in the transaction, and says how the unit is left; null to change nothing and keep the unit.</param>
+    /// <param name="cancellationToken">Stops waiting for the database.</param>
+    /// <returns>How it was left; null when it was lost or kept.</returns>
+    internal async Task<UnitState?> SuspendAsync(UnitLease lease, string outcome, Func<CatalogContext, Task<UnitState?>> arrange, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
+        // The guard comes first and takes the row's lock; what the unit is left as is known only after.
+        if (await Held(context, lease).ExecuteUpdateAsync(row => row.SetProperty(r => r.LastError, outcome), cancellationToken) == 0
+            || await arrange(context) is not { } state)
+        {
+            return null;
+        }
+
+        // Who waits is none the worse for it; who tries again at once must not do so for ever.
+        var startsBack = state == UnitState.Waiting ? 1 : 0;
+        await context.SaveChangesAsync(cancellationToken);
+        await Held(context, lease).ExecuteUpdateAsync(
+            row => row
+                .SetProperty(r => r.State, state)
+                .SetProperty(r => r.LeaseUntil, (DateTime?)null)
+                .SetProperty(r => r.SentAt, (DateTime?)null)
+                .SetProperty(r => r.Starts, r => r.Starts - startsBack),
+            cancellationToken);
+        await CloseAttemptAsync(context, lease, outcome, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return state;
+    }
+
     /// <summary>
     /// Chooses the units of a subject whose messages are to be sent now, at most as many as may be outstanding, and marks
     /// them sent.
@@ -310,7 +352,7 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
 
         await write(context, cancellationToken);
         await context.SaveChangesAsync(cancellationToken);
-        await CloseAttemptAsync(context, lease, "done", cancellationToken);
+        await CloseAttemptAsync(context, lease, Attempt.Done, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return true;
     }

@@ -44,6 +44,9 @@ public enum UnitState
 
     /// <summary>Given up; the runs that needed it have failed.</summary>
     Failed,
+
+    /// <summary>A file that it reads is damaged and is being made again by an earlier unit; see <see cref="FileRecovery"/>.</summary>
+    Waiting,
 }
 
 /// <summary>Names a unit.</summary>
@@ -111,6 +114,9 @@ public sealed class WorkUnit
 /// <summary>One try at a unit, kept for people. Table <c>attempts</c>.</summary>
 public sealed class Attempt
 {
+    /// <summary>The outcome of an attempt that committed its unit.</summary>
+    public const string Done = "done";
+
     /// <summary>The token.</summary>
     public required Guid Token { get; init; }
 
@@ -126,6 +132,6 @@ public sealed class Attempt
     /// <summary>When it ended (UTC); null while it runs, and for ever when its process was killed.</summary>
     public DateTime? EndedAt { get; set; }
 
-    /// <summary>How it ended: done, released, lost or failed with the reason.</summary>
+    /// <summary>How it ended: done, released, lost or failed with the reason. While it runs, what it waits for, where it does.</summary>
     public string? Outcome { get; set; }
 }

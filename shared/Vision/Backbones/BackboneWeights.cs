@@ -76,13 +76,11 @@ internal sealed partial class BackboneWeights
     /// <summary>Draws weights: convolutions as torchvision does (He et al., 2015: normal, by fan-in), normalisations that change nothing.</summary>
     public static BackboneWeights Random(DenseNetArchitecture architecture, int seed)
     {
-        using var network = new DenseNet(architecture);
         var tensors = new Dictionary<string, TensorData>();
         var index = 0;
-        foreach (var (name, target) in Targets(network))
+        foreach (var (name, shape) in architecture.TensorShapes.OrderBy(pair => pair.Key, StringComparer.Ordinal))
         {
-            var shape = target.shape;
-            var values = new float[target.numel()];
+            var values = new float[shape.Aggregate(1L, (product, length) => product * length)];
             if (shape is [_, var inputs, var height, var width])
             {
                 var random = new SeededRandom(SeededRandom.Hash(seed, index++));
@@ -114,15 +112,15 @@ internal sealed partial class BackboneWeights
             ?? throw new WeightsException($"{Source} holds no DenseNet: its 'features.norm5.weight' {(width is null ? "is missing" : $"has {width} elements")}, where {string.Join(", ", DenseNetArchitecture.All.Select(known => $"{known.FeatureSize} make a {known.Name}"))}.");
     }
 
-    /// <summary>Copies the weights into a network, every one of them or none.</summary>
+    /// <summary>Checks that these are the weights of an architecture, all of them and no others.</summary>
     /// <exception cref="WeightsException">Tensors are missing, left over, or of another shape or type; the message lists them.</exception>
-    public void CopyTo(DenseNet network, DenseNetArchitecture architecture)
+    public void ThrowIfNotOf(DenseNetArchitecture architecture)
     {
-        var targets = Targets(network).ToDictionary();
+        var wanted = architecture.TensorShapes;
         var problems = new List<string>();
-        Report(problems, "missing", targets.Keys.Where(name => !_tensors.ContainsKey(name)));
-        Report(problems, "not part of it", _tensors.Keys.Where(name => !targets.ContainsKey(name)));
-        var shared = targets.Where(pair => _tensors.ContainsKey(pair.Key)).Select(pair => (Name: pair.Key, Wanted: pair.Value.shape, Found: _tensors[pair.Key])).ToList();
+        Report(problems, "missing", wanted.Keys.Where(name => !_tensors.ContainsKey(name)));
+        Report(problems, "not part of it", _tensors.Keys.Where(name => !wanted.ContainsKey(name)));
+        var shared = wanted.Where(pair => _tensors.ContainsKey(pair.Key)).Select(pair => (Name: pair.Key, Wanted: pair.Value, Found: _tensors[pair.Key])).ToList();
         Report(problems, "of another shape", shared.Where(pair => !pair.Wanted.AsSpan().SequenceEqual(pair.Found.Shape))
             .Select(pair => $"{pair.Name} [{string.Join(", ", pair.Found.Shape)}] instead of [{string.Join(", ", pair.Wanted)}]"));
         Report(problems, "no floating-point numbers", shared.Where(pair => !torch.is_floating_point(pair.Found.Type)).Select(pair => $"{pair.Name} ({pair.Found.Type})"));
@@ -130,16 +128,20 @@ internal sealed partial class BackboneWeights
         {
             throw new WeightsException($"{Source} does not hold the weights of {architecture.Name}: {string.Join("; ", problems)}.");
         }
+    }
 
+    /// <summary>Copies the weights into the network of their architecture.</summary>
+    public void CopyTo(DenseNet network)
+    {
         using var withoutGradients = torch.no_grad();
-        foreach (var (name, target) in targets)
+        foreach (var (name, target) in network.state_dict().Where(pair => CanonicalName(pair.Key) is not null))
         {
             using var values = TensorData.FromValues(_tensors[name].ToSingles(), target.shape).ToTensor();
             target.copy_(values);
         }
     }
 
-    /// <summary>The elements of one tensor, row-major. The caller knows that it is there: see <see cref="CopyTo"/>.</summary>
+    /// <summary>The elements of one tensor, row-major. The caller knows that it is there: see <see cref="ThrowIfNotOf"/>.</summary>
     public float[] Values(string name) => _tensors[name].ToSingles();
 
     /// <summary>A normalisation with its fixed statistics: value × scale + shift, by channel.</summary>
@@ -164,9 +166,6 @@ internal sealed partial class BackboneWeights
 
         return (folded, Array.ConvertAll(shift, value => (float)value));
     }
-
-    private static IEnumerable<KeyValuePair<string, torch.Tensor>> Targets(DenseNet network) =>
-        network.state_dict().Where(pair => CanonicalName(pair.Key) is not null).OrderBy(pair => pair.Key, StringComparer.Ordinal);
 
     private static void Report(List<string> problems, string what, IEnumerable<string> names)
     {

@@ -44,6 +44,49 @@ public sealed record DenseNetArchitecture(string Name, string Title, int GrowthR
         }
     }
 
+    /// <summary>Shapes of all tensors of the convolutional base, under torchvision's names without the prefix <c>features.</c>.</summary>
+    internal IReadOnlyDictionary<string, long[]> TensorShapes
+    {
+        get
+        {
+            var shapes = new Dictionary<string, long[]>();
+            var channels = InitialFeatures;
+            AddConvolution("conv0", channels, 3, 7);
+            AddNormalization("norm0", channels);
+            for (var block = 1; block <= Blocks.Length; block++)
+            {
+                for (var layer = 1; layer <= Blocks[block - 1]; layer++, channels += GrowthRate)
+                {
+                    var name = $"denseblock{block}.denselayer{layer}";
+                    AddNormalization($"{name}.norm1", channels);
+                    AddConvolution($"{name}.conv1", BottleneckFactor * GrowthRate, channels, 1);
+                    AddNormalization($"{name}.norm2", BottleneckFactor * GrowthRate);
+                    AddConvolution($"{name}.conv2", GrowthRate, BottleneckFactor * GrowthRate, 3);
+                }
+
+                if (block < Blocks.Length)
+                {
+                    AddNormalization($"transition{block}.norm", channels);
+                    AddConvolution($"transition{block}.conv", channels / 2, channels, 1);
+                    channels /= 2;
+                }
+            }
+
+            AddNormalization("norm5", channels);
+            return shapes;
+
+            void AddConvolution(string name, int outputs, int inputs, int size) => shapes.Add($"{name}.weight", [outputs, inputs, size, size]);
+
+            void AddNormalization(string name, int width)
+            {
+                foreach (var part in new[] { "weight", "bias", "running_mean", "running_var" })
+                {
+                    shapes.Add($"{name}.{part}", [width]);
+                }
+            }
+        }
+    }
+
     /// <summary>Finds an architecture by its name.</summary>
     /// <exception cref="ArgumentException">The name is unknown; the message lists those known.</exception>
     public static DenseNetArchitecture ByName(string name) =>

@@ -7,9 +7,8 @@ namespace Distributed.Vision;
 /// <summary>A DenseNet as a backbone, computed layer by layer as it is written: what extraction is measured against.</summary>
 internal sealed class DenseNetBackbone : IDenseNetBackbone
 {
-    private readonly DenseNet _network;
-    private readonly Tensor _mean;
-    private readonly Tensor _std;
+    // Most of those who load weights only look at them, or convert them to what computes faster.
+    private readonly Lazy<Parts> _parts;
 
     public DenseNetBackbone(DenseNetArchitecture architecture, BackboneWeights weights, Precision precision, Device device)
     {
@@ -17,29 +16,8 @@ internal sealed class DenseNetBackbone : IDenseNetBackbone
         Weights = weights;
         Precision = precision;
         Device = device;
-        _network = new DenseNet(architecture);
-        try
-        {
-            weights.CopyTo(_network, architecture);
-            if (precision == Precision.Bf16)
-            {
-                // Normalisation stays in float32, on bfloat16 activations: that halves the error and costs no time.
-                foreach (var convolution in _network.modules().OfType<Conv2d>())
-                {
-                    convolution.to(ScalarType.BFloat16);
-                }
-            }
-
-            _network.to(device);
-        }
-        catch
-        {
-            _network.Dispose();
-            throw;
-        }
-
-        _mean = PerChannel(weights.Preprocessing.Mean);
-        _std = PerChannel(weights.Preprocessing.Std);
+        weights.ThrowIfNotOf(architecture);
+        _parts = new Lazy<Parts>(Build);
     }
 
     public DenseNetArchitecture Architecture { get; }
@@ -65,22 +43,51 @@ internal sealed class DenseNetBackbone : IDenseNetBackbone
         Check(images, this);
         using var withoutGradients = no_grad();
         using var scope = NewDisposeScope();
-        var pixels = images.to(Device).to(ScalarType.Float32).div_(255).sub_(_mean).div_(_std);
+        var (network, mean, std) = _parts.Value;
+        var pixels = images.to(Device).to(ScalarType.Float32).div_(255).sub_(mean).div_(std);
         if (Precision == Precision.Bf16)
         {
             pixels = pixels.to(ScalarType.BFloat16);
         }
 
         // The view keeps the channels last in memory, for which LibTorch has the faster kernels.
-        var features = _network.forward(pixels.permute(0, 3, 1, 2));
+        var features = network.forward(pixels.permute(0, 3, 1, 2));
         return features.to(ScalarType.Float32).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The network alone: normalised images, float32 [n, 3, height, width] however they lie in memory, to features.</summary>
+    internal Tensor Network(Tensor images)
+    {
+        using var withoutGradients = no_grad();
+        return _parts.Value.Network.forward(images);
     }
 
     public void Dispose()
     {
-        _network.Dispose();
-        _mean.Dispose();
-        _std.Dispose();
+        if (_parts.IsValueCreated)
+        {
+            var (network, mean, std) = _parts.Value;
+            network.Dispose();
+            mean.Dispose();
+            std.Dispose();
+        }
+    }
+
+    private Parts Build()
+    {
+        var network = new DenseNet(Architecture);
+        Weights.CopyTo(network);
+        if (Precision == Precision.Bf16)
+        {
+            // Normalisation stays in float32, on bfloat16 activations: that halves the error and costs no time.
+            foreach (var convolution in network.modules().OfType<Conv2d>())
+            {
+                convolution.to(ScalarType.BFloat16);
+            }
+        }
+
+        network.to(Device);
+        return new Parts(network, PerChannel(Weights.Preprocessing.Mean), PerChannel(Weights.Preprocessing.Std));
     }
 
     private Tensor PerChannel(float[] values)
@@ -88,4 +95,6 @@ internal sealed class DenseNetBackbone : IDenseNetBackbone
         using var plain = TensorData.FromValues(values, 3).ToTensor();
         return plain.to(Device, copy: true).DetachFromDisposeScope();
     }
+
+    private sealed record Parts(DenseNet Network, Tensor Mean, Tensor Std);
 }

@@ -10,6 +10,9 @@ public enum Precision
 
     /// <summary>Convolutions and activations in bfloat16: faster only on processors that compute in it.</summary>
     Bf16,
+
+    /// <summary>Convolutions and activations in float16, with sums in float32: for GPUs, older ones among them.</summary>
+    Fp16,
 }
 
 /// <summary>A frozen network that turns images into features.</summary>

@@ -6,14 +6,13 @@ namespace Distributed.Vision;
 /// <summary>What a trial of the precisions and batch sizes found.</summary>
 /// <param name="Precision">The one to use.</param>
 /// <param name="BatchSize">The fastest number of images to compute together in that precision.</param>
-/// <param name="Fp32ImagesPerSecond">Speed of the fastest batch in float32.</param>
-/// <param name="Bf16ImagesPerSecond">Speed of the fastest batch in bfloat16.</param>
-public sealed record PrecisionChoice(Precision Precision, int BatchSize, double Fp32ImagesPerSecond, double Bf16ImagesPerSecond);
+/// <param name="ImagesPerSecond">Speed of every precision at the usual batch size.</param>
+public sealed record PrecisionChoice(Precision Precision, int BatchSize, IReadOnlyDictionary<Precision, double> ImagesPerSecond);
 
 /// <summary>Chooses arithmetic and batch size by a short measurement: whether bfloat16 is faster cannot be told from a processor's name.</summary>
 public static class PrecisionTrial
 {
-    /// <summary>bfloat16 costs accuracy, so it has to win by this factor.</summary>
+    /// <summary>A half precision costs accuracy, so it has to win by this factor.</summary>
     public const double NeededSpeedup = 1.1;
 
     /// <summary>Another batch size than the usual one has to win by this factor, so that chance does not choose it.</summary>
@@ -22,14 +21,14 @@ public static class PrecisionTrial
     /// <summary>Where repetitions of one measurement differ by this part, batch sizes cannot be told apart.</summary>
     private const double LargestSpread = 0.2;
 
-    /// <summary>A precision that is slower by this factor at first sight is not looked at further.</summary>
-    private const double HopelessFactor = 2;
+    private const int LeastRounds = 3;
 
-    private const int GlanceImages = 4, LeastRounds = 3;
+    /// <summary>Images of a first look, at 96 px.</summary>
+    private const int GlanceImages = 16;
 
-    private static readonly TimeSpan Duration = TimeSpan.FromSeconds(2.5);
+    private static readonly TimeSpan Duration = TimeSpan.FromSeconds(0.5);
 
-    /// <summary>Measures both precisions at some batch sizes each, about three seconds in all.</summary>
+    /// <summary>Measures the precisions, then some batch sizes of the fastest: one to two seconds in all.</summary>
     /// <param name="backbone">Its weights are copied.</param>
     /// <param name="size">Height and width of the images to come, pixels.</param>
     /// <param name="device">Where to compute.</param>
@@ -39,22 +38,29 @@ public static class PrecisionTrial
         IBackbone backbone, int size, torch.Device device, IReadOnlyList<int>? batchSizes = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(backbone);
+        ArgumentNullException.ThrowIfNull(device);
         var usual = FeatureExtractor.DefaultBatchSizeFor(size);
         batchSizes ??= [usual, usual / 2, usual * 2];
-        using var fp32 = backbone.ConvertTo(Precision.Fp32, device);
-        using var bf16 = backbone.ConvertTo(Precision.Bf16, device);
-        var (fp32Glance, bf16Glance) = (Glance(fp32, size), Glance(bf16, size));
-        var fp32Samples = NewSamples(fp32Glance, bf16Glance);
-        var bf16Samples = NewSamples(bf16Glance, fp32Glance);
-        Compete(size, [.. fp32Samples.Select(samples => (fp32, samples)), .. bf16Samples.Select(samples => (bf16, samples))], cancellationToken);
-        var fp32Speed = fp32Samples.Select(samples => samples.Fastest).DefaultIfEmpty(fp32Glance).Max();
-        var bf16Speed = bf16Samples.Select(samples => samples.Fastest).DefaultIfEmpty(bf16Glance).Max();
-        return bf16Samples.Length > 0 && (fp32Samples.Length == 0 || bf16Speed > NeededSpeedup * fp32Speed)
-            ? new PrecisionChoice(Precision.Bf16, ChooseBatchSize(bf16Samples), fp32Speed, bf16Speed)
-            : new PrecisionChoice(Precision.Fp32, ChooseBatchSize(fp32Samples), fp32Speed, bf16Speed);
+        var sides = Candidates(device).Select(precision => (Precision: precision, Backbone: backbone.ConvertTo(precision, device))).ToList();
+        try
+        {
+            var glance = Math.Max(1, batchSizes[0] * GlanceImages / FeatureExtractor.DefaultBatchSizeFor(96));
+            var speeds = Compete(size, [.. sides.Select(side => (side.Backbone, new BatchSamples(glance)))], cancellationToken);
+            var chosen = sides[ChoosePrecision(speeds)];
+            var batches = Compete(size, [.. batchSizes.Select(batchSize => (chosen.Backbone, new BatchSamples(batchSize)))], cancellationToken);
+            return new PrecisionChoice(chosen.Precision, ChooseBatchSize(batches), sides.Zip(speeds).ToDictionary(pair => pair.First.Precision, pair => pair.Second.Fastest));
+        }
+        finally
+        {
+            sides.ForEach(side => side.Backbone.Dispose());
+        }
+    }
 
-        BatchSamples[] NewSamples(double glance, double other) =>
-            glance * HopelessFactor < other ? [] : [.. batchSizes.Select(batchSize => new BatchSamples(batchSize))];
+    /// <summary>float32, which comes first, unless another precision is faster beyond doubt.</summary>
+    internal static int ChoosePrecision(IReadOnlyList<BatchSamples> speeds)
+    {
+        var best = speeds.Index().MaxBy(side => side.Item.Fastest);
+        return best.Item.Fastest > NeededSpeedup * speeds[0].Fastest ? best.Index : 0;
     }
 
     /// <summary>The first size, which is the usual one, unless another is faster beyond doubt.</summary>
@@ -65,13 +71,18 @@ public static class PrecisionTrial
         return certain && best.Fastest > NeededBatchSpeedup * usual.Fastest ? best.BatchSize : usual.BatchSize;
     }
 
-    /// <summary>Images a second of a few images: enough to see which precision is hopeless. The first batch also does what is done once.</summary>
-    private static double Glance(IBackbone backbone, int size) =>
-        Enumerable.Range(0, 1 + LeastRounds).Max(_ => Measure(backbone, size, GlanceImages));
+    /// <summary>No processor computes convolutions in float16 that does not in bfloat16; GPUs before Ampere do.</summary>
+    private static IEnumerable<Precision> Candidates(torch.Device device) =>
+        device.type == DeviceType.CUDA ? [Precision.Fp32, Precision.Bf16, Precision.Fp16] : [Precision.Fp32, Precision.Bf16];
 
-    /// <summary>All take turns, so that what disturbs the machine for a while disturbs all of them.</summary>
-    private static void Compete(int size, (IBackbone Backbone, BatchSamples Samples)[] sides, CancellationToken cancellationToken)
+    /// <summary>All take turns, so that what disturbs the machine for a while disturbs all of them. The first batch, which also does what is done once, does not count.</summary>
+    private static BatchSamples[] Compete(int size, (IBackbone Backbone, BatchSamples Samples)[] sides, CancellationToken cancellationToken)
     {
+        foreach (var (backbone, _) in sides.DistinctBy(side => side.Backbone))
+        {
+            Measure(backbone, size, 1);
+        }
+
         var begin = Stopwatch.GetTimestamp();
         for (var round = 0; round < LeastRounds || Stopwatch.GetElapsedTime(begin) < Duration; round++)
         {
@@ -81,6 +92,8 @@ public static class PrecisionTrial
                 samples.Add(Measure(backbone, size, samples.BatchSize));
             }
         }
+
+        return [.. sides.Select(side => side.Samples)];
     }
 
     /// <summary>Images a second of one batch; none where the device has not the memory.</summary>

@@ -5,7 +5,8 @@ using TorchSharp;
 namespace Distributed.Vision;
 
 /// <summary>
-/// Multinomial logistic regression with an L2 penalty on all but the biases, solved by Newton's method in double precision.
+/// Multinomial logistic regression with an L2 penalty on all but the biases, solved by Newton's method with objective and
+/// gradient in double precision.
 /// Steps come from conjugate gradients (Nocedal and Wright: Numerical Optimization, 2006, algorithm 7.1) that are
 /// preconditioned by the Kronecker product of the features' mean squares and the mean covariance of the predicted classes: in
 /// rotated features that is nearly the curvature itself.
@@ -22,7 +23,10 @@ internal sealed class LogisticRegression
     /// <summary>Share of the possible decrease that a step may leave undone.</summary>
     private const double Forcing = 0.01;
 
-    private readonly RowProducts _rows;
+    private readonly RowProducts<double> _exact;
+    private readonly RowProducts<float> _quick;
+    private readonly RowShape _shape;
+    private readonly int _count;
     private readonly int[] _labels;
     private readonly int _classes;
     private readonly double[] _meanSquares;
@@ -38,15 +42,18 @@ internal sealed class LogisticRegression
     /// <param name="tolerance">How far the objective may be from its smallest value, relative to it.</param>
     public LogisticRegression(RotatedFeatures features, int first, int count, int classes, int threads, double tolerance = DefaultTolerance)
     {
-        _rows = new RowProducts(features.Values, first, count, features.Coordinates + 1, classes, threads);
+        _shape = features.ShapeFor(classes);
+        _count = count;
+        _exact = new RowProducts<double>(features.Values, first, count, _shape, threads);
+        _quick = new RowProducts<float>(features.Values, first, count, _shape, threads);
         _labels = features.Labels[first..(first + count)];
         _classes = classes;
         _bias = features.Coordinates;
         _tolerance = tolerance;
-        _meanSquares = new double[_rows.Stride];
+        _meanSquares = new double[_shape.Stride];
         for (var row = first; row < first + count; row++)
         {
-            var values = features.Values.AsSpan(row * _rows.Stride, _rows.Stride);
+            var values = features.Values.AsSpan(row * _shape.Stride, _shape.Stride);
             for (var i = 0; i < values.Length; i++)
             {
                 _meanSquares[i] += (double)values[i] * values[i] / count;
@@ -55,29 +62,29 @@ internal sealed class LogisticRegression
     }
 
     /// <summary>Rows of the weights.</summary>
-    public int PaddedClasses => _rows.PaddedClasses;
+    public int PaddedClasses => _shape.PaddedClasses;
 
-    private int Length => _rows.PaddedClasses * _rows.Stride;
+    private int Length => _shape.Length;
 
     /// <summary>Computes loss and gradient at some weights, which it keeps.</summary>
-    /// <param name="weights">[<see cref="RowProducts.PaddedClasses"/>, <see cref="RowProducts.Stride"/>]; every row ends with the bias.</param>
+    /// <param name="weights">[<see cref="RowShape.PaddedClasses"/>, <see cref="RowShape.Stride"/>]; every row ends with the bias.</param>
     public Point Evaluate(double[] weights)
     {
-        var probabilities = new double[_rows.Count * _rows.PaddedClasses];
-        var losses = new double[RowProducts.Parts];
-        var right = new int[RowProducts.Parts];
+        var probabilities = new double[_count * _shape.PaddedClasses];
+        var losses = new double[RowShape.Parts];
+        var right = new int[RowShape.Parts];
         var gradient = new double[Length];
-        _rows.Run(weights, Score, gradient);
-        Scale(gradient, 1.0 / _rows.Count);
-        return new Point(weights, losses.Sum() / _rows.Count, (double)right.Sum() / _rows.Count, gradient, probabilities);
+        _exact.Run(weights, Score, gradient);
+        Scale(gradient, 1.0 / _count);
+        return new Point(weights, losses.Sum() / _count, (double)right.Sum() / _count, gradient, probabilities);
 
         // Turns logits into residuals.
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         void Score(int part, int first, Span<double> products)
         {
-            for (var start = 0; start < products.Length; start += _rows.PaddedClasses)
+            for (var start = 0; start < products.Length; start += _shape.PaddedClasses)
             {
-                var row = first + (start / _rows.PaddedClasses);
+                var row = first + (start / _shape.PaddedClasses);
                 var logits = products.Slice(start, _classes);
                 var (best, sum) = (0, 0.0);
                 for (var label = 1; label < _classes; label++)
@@ -99,7 +106,7 @@ internal sealed class LogisticRegression
                     logits[label] /= sum;
                 }
 
-                logits.CopyTo(probabilities.AsSpan(row * _rows.PaddedClasses));
+                logits.CopyTo(probabilities.AsSpan(row * _shape.PaddedClasses));
                 logits[_labels[row]] -= 1;
             }
         }
@@ -109,7 +116,7 @@ internal sealed class LogisticRegression
     public double Objective(Point point, double penalty)
     {
         var squares = 0.0;
-        for (var start = 0; start < Length; start += _rows.Stride)
+        for (var start = 0; start < Length; start += _shape.Stride)
         {
             squares += Dot(point.Weights.AsSpan(start, _bias), point.Weights.AsSpan(start, _bias));
         }
@@ -154,7 +161,7 @@ internal sealed class LogisticRegression
         for (var halving = 0; halving < MostHalvings; halving++, length /= 2)
         {
             var weights = (double[])from.Weights.Clone();
-            RowProducts.Axpy(length, direction, weights);
+            Vectors.Axpy(length, direction, weights);
             var point = Evaluate(weights);
             if (Objective(point, penalty) < objective - (sufficient * length * decrease))
             {
@@ -171,7 +178,7 @@ internal sealed class LogisticRegression
     {
         var precondition = Preconditioner(point, penalty);
         var (direction, residual, curved, scaled) = (new double[Length], new double[Length], new double[Length], new double[Length]);
-        RowProducts.Axpy(-1, point.Gradient, residual);
+        Vectors.Axpy(-1, point.Gradient, residual);
         AddPenalty(-penalty, point.Weights, residual);
         precondition(residual, scaled);
         var search = (double[])scaled.Clone();
@@ -188,8 +195,8 @@ internal sealed class LogisticRegression
             Curve(point, search, curved);
             AddPenalty(penalty, search, curved);
             var length = power / Dot(search, curved);
-            RowProducts.Axpy(length, search, direction);
-            RowProducts.Axpy(-length, curved, residual);
+            Vectors.Axpy(length, search, direction);
+            Vectors.Axpy(-length, curved, residual);
             decrease += 0.5 * length * power;
             precondition(residual, scaled);
             var next = Dot(residual, scaled);
@@ -199,26 +206,29 @@ internal sealed class LogisticRegression
             }
 
             Scale(search, next / power);
-            RowProducts.Axpy(1, scaled, search);
+            Vectors.Axpy(1, scaled, search);
             power = next;
         }
 
         return (direction, decrease, false);
     }
 
-    /// <summary>The curvature of the loss times a direction.</summary>
+    /// <summary>
+    /// The curvature of the loss times a direction, in single precision: a step need not be exact, since objective and gradient,
+    /// which are in double precision, judge it and say when to stop.
+    /// </summary>
     private void Curve(Point point, double[] direction, double[] result)
     {
-        _rows.Run(direction, Weigh, result);
-        Scale(result, 1.0 / _rows.Count);
+        _quick.Run(direction, Weigh, result);
+        Scale(result, 1.0 / _count);
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        void Weigh(int part, int first, Span<double> products)
+        void Weigh(int part, int first, Span<float> products)
         {
-            for (var start = 0; start < products.Length; start += _rows.PaddedClasses)
+            for (var start = 0; start < products.Length; start += _shape.PaddedClasses)
             {
-                var changes = products.Slice(start, _rows.PaddedClasses);
-                var shares = point.Probabilities.AsSpan((first * _rows.PaddedClasses) + start, _rows.PaddedClasses);
+                var changes = products.Slice(start, _shape.PaddedClasses);
+                var shares = point.Probabilities.AsSpan((first * _shape.PaddedClasses) + start, _shape.PaddedClasses);
                 var mean = 0.0;
                 for (var label = 0; label < changes.Length; label++)
                 {
@@ -227,7 +237,7 @@ internal sealed class LogisticRegression
 
                 for (var label = 0; label < changes.Length; label++)
                 {
-                    changes[label] = shares[label] * (changes[label] - mean);
+                    changes[label] = (float)(shares[label] * (changes[label] - mean));
                 }
             }
         }
@@ -239,7 +249,7 @@ internal sealed class LogisticRegression
         var (spreads, axes) = ClassCovariance(point);
         // Adding the same to all classes changes nothing but the penalty, so that one axis has no spread.
         var least = (smallest * spreads.Max()) + double.Epsilon;
-        var stride = _rows.Stride;
+        var stride = _shape.Stride;
         var rotated = new double[stride];
         return Apply;
 
@@ -252,17 +262,20 @@ internal sealed class LogisticRegression
                 Array.Clear(rotated);
                 for (var label = 0; label < _classes; label++)
                 {
-                    RowProducts.Axpy(axes[(label * _classes) + axis], residual.AsSpan(label * stride, stride), rotated);
+                    Vectors.Axpy(axes[(label * _classes) + axis], residual.AsSpan(label * stride, stride), rotated);
                 }
 
-                for (var i = 0; i <= _bias; i++)
+                for (var i = 0; i < _bias; i++)
                 {
-                    rotated[i] /= (_meanSquares[i] * Math.Max(spreads[axis], least)) + (i < _bias ? penalty : 0);
+                    rotated[i] /= (_meanSquares[i] * Math.Max(spreads[axis], least)) + penalty;
                 }
+
+                // The same added to all biases changes nothing at all: rounding must not drive them that way.
+                rotated[_bias] = spreads[axis] > least ? rotated[_bias] / (_meanSquares[_bias] * spreads[axis]) : 0;
 
                 for (var label = 0; label < _classes; label++)
                 {
-                    RowProducts.Axpy(axes[(label * _classes) + axis], rotated, result.AsSpan(label * stride, stride));
+                    Vectors.Axpy(axes[(label * _classes) + axis], rotated, result.AsSpan(label * stride, stride));
                 }
             }
         }
@@ -272,19 +285,19 @@ internal sealed class LogisticRegression
     private (double[] Spreads, double[] Axes) ClassCovariance(Point point)
     {
         using var scope = torch.NewDisposeScope();
-        var probabilities = TensorData.FromValues(point.Probabilities, _rows.Count, _rows.PaddedClasses).ToTensor().narrow(1, 0, _classes);
-        var covariance = probabilities.mean([0]).diag().sub_(probabilities.t().mm(probabilities).div_(_rows.Count));
+        var probabilities = TensorData.FromValues(point.Probabilities, _count, _shape.PaddedClasses).ToTensor().narrow(1, 0, _classes);
+        var covariance = probabilities.mean([0]).diag().sub_(probabilities.t().mm(probabilities).div_(_count));
         var (spreads, axes) = torch.linalg.eigh(covariance);
         return (spreads.data<double>().ToArray(), axes.contiguous().data<double>().ToArray());
     }
 
     private void AddPenalty(double penalty, double[] weights, double[] target)
     {
-        for (var start = 0; start < Length; start += _rows.Stride)
+        for (var start = 0; start < Length; start += _shape.Stride)
         {
             // The biases are not penalised.
             var bias = target[start + _bias];
-            RowProducts.Axpy(penalty, weights.AsSpan(start, _rows.Stride), target.AsSpan(start, _rows.Stride));
+            Vectors.Axpy(penalty, weights.AsSpan(start, _shape.Stride), target.AsSpan(start, _shape.Stride));
             target[start + _bias] = bias;
         }
     }

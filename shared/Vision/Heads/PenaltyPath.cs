@@ -83,18 +83,19 @@ public static class PenaltyPath
         }
 
         using var withoutGradients = torch.no_grad();
-        var features = RotatedFeatures.Create(data, state.Mean, state.Std);
+        using var features = RotatedFeatures.Create(data, state.Mean, state.Std);
         var threads = torch.get_num_threads();
         // LibTorch's threads go on spinning after every operator, and would take the cores from the solver's own.
         using var alone = TorchEnvironment.WithThreads(1);
         var images = new LogisticRegression(features, 0, data.Train.Length, state.Classes, threads, tolerance);
+        var rotated = new RotatedPath(features, images.PaddedClasses);
         var validation = data.Validation.Length == 0 ? null : new LogisticRegression(features, data.Train.Length, data.Validation.Length, state.Classes, threads, tolerance);
         do
         {
             cancellationToken.ThrowIfCancellationRequested();
             if (state.Epoch < state.Options.Penalties.Count)
             {
-                (state, var metrics) = Advance(state, features, images, validation, cancellationToken);
+                (state, var metrics) = Advance(state, rotated, images, validation, cancellationToken);
                 epochs.Add(metrics);
             }
             else
@@ -107,11 +108,11 @@ public static class PenaltyPath
     }
 
     private static (PenaltyPathState State, EpochMetrics Metrics) Advance(
-        PenaltyPathState state, RotatedFeatures features, LogisticRegression images, LogisticRegression? validation, CancellationToken cancellationToken)
+        PenaltyPathState state, RotatedPath rotated, LogisticRegression images, LogisticRegression? validation, CancellationToken cancellationToken)
     {
         var penalty = state.Options.Penalties[state.Epoch];
-        var solution = images.Solve(Begin(state, features, images, penalty), penalty, cancellationToken);
-        var weights = features.RotateBack(solution.Weights, state.Classes);
+        var solution = images.Solve(Begin(state, rotated, images, penalty), penalty, cancellationToken);
+        var weights = rotated.Features.RotateBack(solution.Weights, state.Classes);
         var metrics = new EpochMetrics(state.Epoch, solution.Loss, solution.Accuracy, null, null, Penalty: penalty);
         state = state with { Epoch = state.Epoch + 1, Previous = state.Latest, Latest = weights };
         if (validation is null)
@@ -138,9 +139,9 @@ public static class PenaltyPath
     }
 
     /// <summary>Where the solutions over the logarithm of the penalty point to, or the latest one where that is better.</summary>
-    private static LogisticRegression.Point Begin(PenaltyPathState state, RotatedFeatures features, LogisticRegression images, double penalty)
+    private static LogisticRegression.Point Begin(PenaltyPathState state, RotatedPath rotated, LogisticRegression images, double penalty)
     {
-        var weights = features.Rotate(state.Latest, images.PaddedClasses);
+        var weights = rotated.Of(state.Latest);
         var latest = images.Evaluate(weights);
         if (state.Epoch < 2)
         {
@@ -150,9 +151,24 @@ public static class PenaltyPath
         var penalties = state.Options.Penalties;
         var ahead = Math.Log(penalty / penalties[state.Epoch - 1]) / Math.Log(penalties[state.Epoch - 1] / penalties[state.Epoch - 2]);
         var further = new double[weights.Length];
-        RowProducts.Axpy(1 + ahead, weights, further);
-        RowProducts.Axpy(-ahead, features.Rotate(state.Previous, images.PaddedClasses), further);
+        Vectors.Axpy(1 + ahead, weights, further);
+        Vectors.Axpy(-ahead, rotated.Of(state.Previous), further);
         var extrapolated = images.Evaluate(further);
         return images.Objective(extrapolated, penalty) < images.Objective(latest, penalty) ? extrapolated : latest;
+    }
+
+    /// <summary>The two latest solutions in the coordinates of the solver: each is needed at two penalties, and rotated once.</summary>
+    private sealed class RotatedPath(RotatedFeatures features, int paddedClasses)
+    {
+        private (double[] Weights, double[] Rotated)[] _known = [];
+
+        public RotatedFeatures Features => features;
+
+        public double[] Of(double[] weights)
+        {
+            var found = _known.FirstOrDefault(pair => ReferenceEquals(pair.Weights, weights)).Rotated ?? features.Rotate(weights, paddedClasses);
+            _known = [(weights, found), .. _known.Where(pair => !ReferenceEquals(pair.Weights, weights)).Take(1)];
+            return found;
+        }
     }
 }

@@ -8,13 +8,13 @@ namespace Distributed.Vision;
 /// last column of ones for the biases. A rotation changes neither a linear model nor the norm of its weights; but in these
 /// coordinates the features are uncorrelated, so that one number a coordinate tells a solver how far to go.
 /// </summary>
-internal sealed class RotatedFeatures
+internal sealed class RotatedFeatures : IDisposable
 {
     private const int RowsAtOnce = 1024;
 
-    private readonly double[] _basis;
+    private readonly Tensor _basis;
 
-    private RotatedFeatures(double[] basis, int size, int coordinates, float[] values, int[] labels)
+    private RotatedFeatures(Tensor basis, int size, int coordinates, float[] values, int[] labels)
     {
         _basis = basis;
         Size = size;
@@ -29,13 +29,16 @@ internal sealed class RotatedFeatures
     /// <summary>Features an image after it: fewer where there are fewer images.</summary>
     public int Coordinates { get; }
 
-    /// <summary>[n, <see cref="RowProducts.PaddedSize"/> of the coordinates and the one]: first the training images, then the validation images.</summary>
+    /// <summary>[n, <see cref="RowShape.Stride"/> of the coordinates and the one], <see cref="RowShape.LengthOf"/> numbers: first the training images, then the validation images.</summary>
     public float[] Values { get; }
 
     /// <summary>Classes of the images.</summary>
     public int[] Labels { get; }
 
-    private int Stride => RowProducts.PaddedSize(Coordinates + 1);
+    private int Stride => ShapeFor(0).Stride;
+
+    /// <summary>How these features and the weights of some classes lie in memory.</summary>
+    public RowShape ShapeFor(int classes) => new(Coordinates + 1, classes);
 
     /// <summary>Rotates the features of data.</summary>
     public static RotatedFeatures Create(FeatureData data, float[] mean, float[] std)
@@ -53,8 +56,9 @@ internal sealed class RotatedFeatures
         // Further directions than there are images hold nothing.
         var coordinates = Math.Min(order.Length, data.FeatureSize);
         var basis = linalg.eigh(covariance.div_(order.Length)).Item2.narrow(1, data.FeatureSize - coordinates, coordinates).contiguous();
-        var stride = RowProducts.PaddedSize(coordinates + 1);
-        var values = new float[checked(order.Length * stride)];
+        var shape = new RowShape(coordinates + 1, Classes: 0);
+        var stride = shape.Stride;
+        var values = new float[shape.LengthOf(order.Length)];
         ForEachPart((first, count) =>
         {
             var part = zeros([count, stride], ScalarType.Float32);
@@ -63,7 +67,7 @@ internal sealed class RotatedFeatures
             MemoryMarshal.Cast<byte, float>(part.bytes).CopyTo(values.AsSpan(first * stride));
         });
         var labels = data.Labels.index_select(0, AdamTrainer.Rows(order, device)).cpu().data<long>().ToArray();
-        return new RotatedFeatures(basis.cpu().data<double>().ToArray(), data.FeatureSize, coordinates, values, Array.ConvertAll(labels, label => (int)label));
+        return new RotatedFeatures(basis.cpu().DetachFromDisposeScope(), data.FeatureSize, coordinates, values, Array.ConvertAll(labels, label => (int)label));
 
         Tensor Standardised(int first, int count) =>
             data.Features.index_select(0, AdamTrainer.Rows(order.AsSpan(first, count), device)).to(ScalarType.Float64).sub_(shift).div_(scale);
@@ -87,7 +91,7 @@ internal sealed class RotatedFeatures
         var classes = weights.Length / (Size + 1);
         var rotated = new double[paddedClasses * Stride];
         using var scope = NewDisposeScope();
-        var product = Matrix(weights.AsSpan(0, classes * Size), classes).mm(Matrix(_basis, Size)).data<double>().ToArray();
+        var product = Matrix(weights.AsSpan(0, classes * Size), classes).mm(_basis).data<double>().ToArray();
         for (var label = 0; label < classes; label++)
         {
             product.AsSpan(label * Coordinates, Coordinates).CopyTo(rotated.AsSpan(label * Stride));
@@ -103,7 +107,7 @@ internal sealed class RotatedFeatures
         var weights = new double[classes * (Size + 1)];
         using var scope = NewDisposeScope();
         var rows = Matrix(rotated, rotated.Length / Stride).narrow(0, 0, classes).narrow(1, 0, Coordinates);
-        rows.mm(Matrix(_basis, Size).t()).data<double>().CopyTo(weights.AsSpan(0, classes * Size));
+        rows.mm(_basis.t()).data<double>().CopyTo(weights.AsSpan(0, classes * Size));
         for (var label = 0; label < classes; label++)
         {
             weights[(classes * Size) + label] = rotated[(label * Stride) + Coordinates];
@@ -111,6 +115,9 @@ internal sealed class RotatedFeatures
 
         return weights;
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _basis.Dispose();
 
     private static Tensor Matrix(ReadOnlySpan<double> values, int rows) => TensorData.FromValues(values, rows, values.Length / rows).ToTensor();
 }

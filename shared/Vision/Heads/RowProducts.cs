@@ -1,3 +1,5 @@
+using System.Numerics;
+using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
@@ -7,74 +9,96 @@ namespace Distributed.Vision;
 /// <summary>Changes the products of some rows in place.</summary>
 /// <param name="part">Which part of the rows they are from; each part is visited by one thread at a time.</param>
 /// <param name="first">First row.</param>
-/// <param name="products">[rows, <see cref="RowProducts.PaddedClasses"/>].</param>
-internal delegate void RowFunction(int part, int first, Span<double> products);
+/// <param name="products">[rows, <see cref="RowShape.PaddedClasses"/>].</param>
+internal delegate void RowFunction<T>(int part, int first, Span<T> products);
 
-/// <summary>
-/// Both products that a linear model needs of its features X: Z = X Wᵀ, and Zᵀ X once a function has changed Z. A block of rows
-/// goes through all three steps while it is in the second-level cache, so that X is read once, as float32; arithmetic is in
-/// double precision. Rows are always cut into the same parts and sums added in the same order: the number of threads does not
-/// change a bit.
-/// </summary>
-internal sealed unsafe class RowProducts
+/// <summary>How features and weights lie in memory for <see cref="RowProducts{T}"/>: padded, so that no loop has a rest.</summary>
+/// <param name="Size">Features a row.</param>
+/// <param name="Classes">Rows of the weights.</param>
+internal sealed record RowShape(int Size, int Classes)
 {
+    /// <summary>Rows that are multiplied together.</summary>
+    public const int RowsTogether = 4;
+
     /// <summary>Parts that the rows are cut into.</summary>
     public const int Parts = 16;
 
+    private const int Lanes = 8;
+
+    /// <summary>Numbers from one row of features, or of weights, to the next.</summary>
+    public int Stride => (Size + Lanes - 1) / Lanes * Lanes;
+
+    /// <summary>Classes, made even; the last row of the weights is zero where that adds one.</summary>
+    public int PaddedClasses => (Classes + 1) / 2 * 2;
+
+    /// <summary>Numbers of all weights.</summary>
+    public int Length => PaddedClasses * Stride;
+
+    /// <summary>Numbers of some rows of features, with the rows of zeros behind them that the last ones are multiplied together with.</summary>
+    public int LengthOf(int rows) => checked((rows + RowsTogether - 1) * Stride);
+}
+
+/// <summary>
+/// Both products that a linear model needs of its features X: Z = X Wᵀ, and Zᵀ X once a function has changed Z. A block of rows
+/// goes through all three steps while it is in the second-level cache, so that X is read once, as float32. Rows are always cut
+/// into the same parts and sums added in the same order: the number of threads does not change a bit.
+/// </summary>
+/// <typeparam name="T">Arithmetic: double, or float, which is twice to three times as fast.</typeparam>
+internal sealed unsafe class RowProducts<T>
+    where T : unmanaged, INumber<T>
+{
     // What is called most is compiled in full at once: a path takes about as long as the run time needs to see that it is worth it.
-    private const int BlockRows = 16, Lanes = 4;
+    private const int BlockRows = 16;
+
+    /// <summary>Features that are gone through together: those of 4 rows and of all classes' weights stay in the first-level cache.</summary>
+    private static readonly int FeaturesTogether = 1536 / sizeof(T);
 
     private readonly float[] _rows;
-    private readonly int _threads;
-    private readonly double[][] _sums;
-    private readonly double[][] _blocks;
-    private readonly double[][] _products;
+    private readonly int _first;
+    private readonly int _count;
+    private readonly RowShape _shape;
+    private readonly ParallelOptions _threads;
+    private readonly T[] _weights;
+    private readonly T[][] _sums;
+    private readonly T[][] _blocks;
+    private readonly T[][] _products;
 
     /// <summary>Prepares products.</summary>
-    /// <param name="rows">[n, <see cref="PaddedSize"/> of the features]; what pads a row is zero.</param>
+    /// <param name="rows">[n, <see cref="RowShape.Stride"/>], of at least <see cref="RowShape.LengthOf"/> numbers; what pads a row is zero.</param>
     /// <param name="first">First row to use.</param>
     /// <param name="count">Rows to use.</param>
-    /// <param name="size">Features a row.</param>
-    /// <param name="classes">Rows of W.</param>
+    /// <param name="shape">Features and classes.</param>
     /// <param name="threads">Threads to use.</param>
-    public RowProducts(float[] rows, int first, int count, int size, int classes, int threads)
+    public RowProducts(float[] rows, int first, int count, RowShape shape, int threads)
     {
+        ArgumentOutOfRangeException.ThrowIfLessThan(rows.Length, shape.LengthOf(first + count));
         _rows = rows;
-        _threads = threads;
-        First = first;
-        Count = count;
-        Stride = PaddedSize(size);
-        PaddedClasses = (classes + 1) / 2 * 2;
-        _sums = [.. Enumerable.Range(0, Parts).Select(_ => new double[PaddedClasses * Stride])];
-        _blocks = [.. Enumerable.Range(0, Parts).Select(_ => new double[BlockRows * Stride])];
-        _products = [.. Enumerable.Range(0, Parts).Select(_ => new double[BlockRows * PaddedClasses])];
+        _first = first;
+        _count = count;
+        _shape = shape;
+        _threads = new ParallelOptions { MaxDegreeOfParallelism = threads };
+        _weights = new T[shape.Length];
+        _sums = ForEachPart(shape.Length);
+        _blocks = typeof(T) == typeof(float) ? [] : ForEachPart(BlockRows * shape.Stride);
+        _products = ForEachPart(BlockRows * shape.PaddedClasses);
+
+        static T[][] ForEachPart(int length) => [.. Enumerable.Range(0, RowShape.Parts).Select(_ => new T[length])];
     }
 
-    public int First { get; }
-
-    public int Count { get; }
-
-    /// <summary>Numbers from one row of features, or of W, to the next.</summary>
-    public int Stride { get; }
-
-    /// <summary>Classes, made even; the last row of W is zero where that adds one.</summary>
-    public int PaddedClasses { get; }
-
-    public static int PaddedSize(int size) => (size + Lanes - 1) / Lanes * Lanes;
-
     /// <summary>Computes both products, or the first alone.</summary>
-    /// <param name="weights">W, [<see cref="PaddedClasses"/>, <see cref="Stride"/>].</param>
+    /// <param name="weights">W, [<see cref="RowShape.PaddedClasses"/>, <see cref="RowShape.Stride"/>].</param>
     /// <param name="function">Is given Z block by block.</param>
     /// <param name="sums">Receives Zᵀ X like the weights, if it is wanted.</param>
-    public void Run(double[] weights, RowFunction function, double[]? sums)
+    public void Run(double[] weights, RowFunction<T> function, double[]? sums)
     {
-        Parallel.For(0, Parts, new ParallelOptions { MaxDegreeOfParallelism = _threads }, part =>
+        TensorPrimitives.ConvertTruncating<double, T>(weights, _weights);
+        Parallel.For(0, RowShape.Parts, _threads, part =>
         {
             Array.Clear(_sums[part]);
-            var (begin, end) = ((int)((long)Count * part / Parts), (int)((long)Count * (part + 1) / Parts));
+            var (begin, end) = ((int)((long)_count * part / RowShape.Parts), (int)((long)_count * (part + 1) / RowShape.Parts));
             for (var row = begin; row < end; row += BlockRows)
             {
-                Run(part, row, Math.Min(BlockRows, end - row), weights, function, sums is not null);
+                Run(part, row, Math.Min(BlockRows, end - row), function, sums is not null);
             }
         });
         if (sums is not null)
@@ -82,125 +106,122 @@ internal sealed unsafe class RowProducts
             Array.Clear(sums);
             foreach (var part in _sums)
             {
-                Axpy(1, part, sums);
+                Vectors.Add<T>(part, sums);
             }
         }
     }
 
-    /// <summary>target += factor × source. Lengths are multiples of 4.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Axpy(double factor, ReadOnlySpan<double> source, Span<double> target)
+    private void Run(int part, int first, int count, RowFunction<T> function, bool summed)
     {
-        var by = Vector256.Create(factor);
-        var from = MemoryMarshal.Cast<double, Vector256<double>>(source);
-        var to = MemoryMarshal.Cast<double, Vector256<double>>(target);
-        for (var i = 0; i < to.Length; i++)
+        var (stride, classes) = (_shape.Stride, _shape.PaddedClasses);
+        var products = _products[part];
+        var padded = (count + RowShape.RowsTogether - 1) / RowShape.RowsTogether * RowShape.RowsTogether;
+        var rows = _rows.AsSpan((_first + first) * stride, padded * stride);
+        Span<T> block;
+        if (typeof(T) == typeof(float))
         {
-            to[i] = Vector256.FusedMultiplyAdd(by, from[i], to[i]);
+            block = MemoryMarshal.Cast<float, T>(rows);
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Run(int part, int first, int count, double[] weights, RowFunction function, bool summed)
-    {
-        var (block, products) = (_blocks[part], _products[part]);
-        var padded = (count + 3) / 4 * 4;
-        Widen(_rows.AsSpan((First + first) * Stride, count * Stride), block);
-        block.AsSpan(count * Stride, (padded - count) * Stride).Clear();
-        fixed (double* x = block, w = weights, z = products, s = _sums[part])
+        else
         {
-            for (var row = 0; row < padded; row += 4)
+            block = _blocks[part].AsSpan(0, rows.Length);
+            Vectors.Widen(rows, MemoryMarshal.Cast<T, double>(block));
+        }
+
+        fixed (T* x = block, w = _weights, z = products, s = _sums[part])
+        {
+            products.AsSpan(0, padded * classes).Clear();
+            for (var feature = 0; feature < stride; feature += FeaturesTogether)
             {
-                for (var label = 0; label < PaddedClasses; label += 2)
+                var length = Math.Min(FeaturesTogether, stride - feature);
+                for (var row = 0; row < padded; row += RowShape.RowsTogether)
                 {
-                    Multiply(x + (row * Stride), w + (label * Stride), z + (row * PaddedClasses) + label);
+                    for (var label = 0; label < classes; label += 2)
+                    {
+                        Multiply(x + (row * stride) + feature, w + (label * stride) + feature, z + (row * classes) + label, length, stride, classes);
+                    }
                 }
             }
 
-            function(part, first, products.AsSpan(0, count * PaddedClasses));
+            function(part, first, products.AsSpan(0, count * classes));
             if (!summed)
             {
                 return;
             }
 
-            products.AsSpan(count * PaddedClasses, (padded - count) * PaddedClasses).Clear();
-            for (var label = 0; label < PaddedClasses; label += 2)
+            // What stands behind the last row belongs to others.
+            products.AsSpan(count * classes, (padded - count) * classes).Clear();
+            for (var feature = 0; feature < stride; feature += FeaturesTogether)
             {
-                for (var row = 0; row < padded; row += 4)
+                var length = Math.Min(FeaturesTogether, stride - feature);
+                for (var row = 0; row < padded; row += RowShape.RowsTogether)
                 {
-                    Accumulate(x + (row * Stride), z + (row * PaddedClasses) + label, s + (label * Stride));
+                    for (var label = 0; label < classes; label += 2)
+                    {
+                        Accumulate(x + (row * stride) + feature, z + (row * classes) + label, s + (label * stride) + feature, length, stride, classes);
+                    }
                 }
             }
         }
     }
 
+    /// <summary>Adds the products of 4 rows with 2 rows of W.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Widen(ReadOnlySpan<float> source, Span<double> target)
+    private static void Multiply(T* x, T* w, T* z, int length, int stride, int classes)
     {
-        var from = MemoryMarshal.Cast<float, Vector256<float>>(source);
-        var to = MemoryMarshal.Cast<double, Vector256<double>>(target);
-        for (var i = 0; i < from.Length; i++)
-        {
-            (to[2 * i], to[(2 * i) + 1]) = Vector256.Widen(from[i]);
-        }
-
-        for (var i = from.Length * Vector256<float>.Count; i < source.Length; i++)
-        {
-            target[i] = source[i];
-        }
-    }
-
-    /// <summary>Products of 4 rows with 2 rows of W.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Multiply(double* x, double* w, double* z)
-    {
-        double* x1 = x + Stride, x2 = x1 + Stride, x3 = x2 + Stride, w1 = w + Stride;
-        Vector256<double> z00 = default, z01 = default, z10 = default, z11 = default, z20 = default, z21 = default, z30 = default, z31 = default;
-        for (var i = 0; i < Stride; i += Lanes)
+        T* x1 = x + stride, x2 = x1 + stride, x3 = x2 + stride, w1 = w + stride;
+        Vector256<T> z00 = default, z01 = default, z10 = default, z11 = default, z20 = default, z21 = default, z30 = default, z31 = default;
+        for (nint i = 0; i < length; i += Vector256<T>.Count)
         {
             var (left, right) = (Vector256.Load(w + i), Vector256.Load(w1 + i));
             var row = Vector256.Load(x + i);
-            z00 = Vector256.FusedMultiplyAdd(row, left, z00);
-            z01 = Vector256.FusedMultiplyAdd(row, right, z01);
+            z00 = Vectors.MultiplyAdd(row, left, z00);
+            z01 = Vectors.MultiplyAdd(row, right, z01);
             row = Vector256.Load(x1 + i);
-            z10 = Vector256.FusedMultiplyAdd(row, left, z10);
-            z11 = Vector256.FusedMultiplyAdd(row, right, z11);
+            z10 = Vectors.MultiplyAdd(row, left, z10);
+            z11 = Vectors.MultiplyAdd(row, right, z11);
             row = Vector256.Load(x2 + i);
-            z20 = Vector256.FusedMultiplyAdd(row, left, z20);
-            z21 = Vector256.FusedMultiplyAdd(row, right, z21);
+            z20 = Vectors.MultiplyAdd(row, left, z20);
+            z21 = Vectors.MultiplyAdd(row, right, z21);
             row = Vector256.Load(x3 + i);
-            z30 = Vector256.FusedMultiplyAdd(row, left, z30);
-            z31 = Vector256.FusedMultiplyAdd(row, right, z31);
+            z30 = Vectors.MultiplyAdd(row, left, z30);
+            z31 = Vectors.MultiplyAdd(row, right, z31);
         }
 
-        var next = PaddedClasses;
-        (z[0], z[1]) = (Vector256.Sum(z00), Vector256.Sum(z01));
-        (z[next], z[next + 1]) = (Vector256.Sum(z10), Vector256.Sum(z11));
-        (z[2 * next], z[(2 * next) + 1]) = (Vector256.Sum(z20), Vector256.Sum(z21));
-        (z[3 * next], z[(3 * next) + 1]) = (Vector256.Sum(z30), Vector256.Sum(z31));
+        z[0] += Vector256.Sum(z00);
+        z[1] += Vector256.Sum(z01);
+        z += classes;
+        z[0] += Vector256.Sum(z10);
+        z[1] += Vector256.Sum(z11);
+        z += classes;
+        z[0] += Vector256.Sum(z20);
+        z[1] += Vector256.Sum(z21);
+        z += classes;
+        z[0] += Vector256.Sum(z30);
+        z[1] += Vector256.Sum(z31);
     }
 
     /// <summary>Adds 4 rows, each times its 2 numbers of Z, to 2 rows of sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Accumulate(double* x, double* z, double* s)
+    private static void Accumulate(T* x, T* z, T* s, int length, int stride, int classes)
     {
-        double* x1 = x + Stride, x2 = x1 + Stride, x3 = x2 + Stride, s1 = s + Stride;
-        var next = PaddedClasses;
+        T* x1 = x + stride, x2 = x1 + stride, x3 = x2 + stride, s1 = s + stride;
         var (z00, z01) = (Vector256.Create(z[0]), Vector256.Create(z[1]));
-        var (z10, z11) = (Vector256.Create(z[next]), Vector256.Create(z[next + 1]));
-        var (z20, z21) = (Vector256.Create(z[2 * next]), Vector256.Create(z[(2 * next) + 1]));
-        var (z30, z31) = (Vector256.Create(z[3 * next]), Vector256.Create(z[(3 * next) + 1]));
-        for (var i = 0; i < Stride; i += Lanes)
+        var (z10, z11) = (Vector256.Create(z[classes]), Vector256.Create(z[classes + 1]));
+        var (z20, z21) = (Vector256.Create(z[2 * classes]), Vector256.Create(z[(2 * classes) + 1]));
+        var (z30, z31) = (Vector256.Create(z[3 * classes]), Vector256.Create(z[(3 * classes) + 1]));
+        for (nint i = 0; i < length; i += Vector256<T>.Count)
         {
             var (row0, row1, row2, row3) = (Vector256.Load(x + i), Vector256.Load(x1 + i), Vector256.Load(x2 + i), Vector256.Load(x3 + i));
-            var left = Vector256.FusedMultiplyAdd(z00, row0, Vector256.Load(s + i));
-            var right = Vector256.FusedMultiplyAdd(z01, row0, Vector256.Load(s1 + i));
-            left = Vector256.FusedMultiplyAdd(z10, row1, left);
-            right = Vector256.FusedMultiplyAdd(z11, row1, right);
-            left = Vector256.FusedMultiplyAdd(z20, row2, left);
-            right = Vector256.FusedMultiplyAdd(z21, row2, right);
-            Vector256.FusedMultiplyAdd(z30, row3, left).Store(s + i);
-            Vector256.FusedMultiplyAdd(z31, row3, right).Store(s1 + i);
+            var left = Vectors.MultiplyAdd(z00, row0, Vector256.Load(s + i));
+            var right = Vectors.MultiplyAdd(z01, row0, Vector256.Load(s1 + i));
+            left = Vectors.MultiplyAdd(z10, row1, left);
+            right = Vectors.MultiplyAdd(z11, row1, right);
+            left = Vectors.MultiplyAdd(z20, row2, left);
+            right = Vectors.MultiplyAdd(z21, row2, right);
+            Vectors.MultiplyAdd(z30, row3, left).Store(s + i);
+            Vectors.MultiplyAdd(z31, row3, right).Store(s1 + i);
         }
     }
 }

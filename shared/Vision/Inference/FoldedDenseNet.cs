@@ -24,7 +24,12 @@ internal sealed class FoldedDenseNet : IDenseNetBackbone
         Weights = weights;
         Precision = precision;
         Device = device;
-        _type = precision == Precision.Bf16 ? ScalarType.BFloat16 : ScalarType.Float32;
+        _type = precision switch
+        {
+            Precision.Bf16 => ScalarType.BFloat16,
+            Precision.Fp16 => ScalarType.Float16,
+            _ => ScalarType.Float32,
+        };
         var (mean, deviation) = (weights.Preprocessing.Mean, weights.Preprocessing.Std);
         _pixels = new Normalization(
             Keep(Array.ConvertAll(deviation, value => 1 / (255.0 * value)), ScalarType.Float32, 3),

@@ -54,7 +54,7 @@ internal sealed class InstructionSet
     public KernelAssembler CreateAssembler() => _createAssembler();
 
     private static bool HasAvx512(Precision precision) =>
-        Avx512F.X64.IsSupported && Avx512BW.IsSupported && (precision == Precision.Fp32 || HasBfloat16);
+        Avx512F.X64.IsSupported && Avx512BW.IsSupported && (precision == Precision.Fp32 || (precision == Precision.Bf16 && HasBfloat16));
 
     private static bool HasAvx2(Precision precision) => precision == Precision.Fp32 && System.Runtime.Intrinsics.X86.Avx2.X64.IsSupported && Fma.X64.IsSupported;
 

@@ -1,0 +1,66 @@
+using System.Security.Claims;
+using System.Text.Encodings.Web;
+using Distributed.Catalog;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Options;
+
+namespace Distributed.AdminApi.Access;
+
+/// <summary>Knows who asks by the key of the request, and says what to do where there is none that opens.</summary>
+internal sealed class ApiKeyHandler(
+    IOptionsMonitor<AuthenticationSchemeOptions> options,
+    ILoggerFactory loggers,
+    UrlEncoder encoder,
+    ApiKeyStore keys,
+    IOptions<ApiOptions> api,
+    IProblemDetailsService problems) : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
+{
+    public const string SchemeName = "ApiKey";
+    public const string HeaderName = "X-Api-Key";
+    private const string Bearer = "Bearer ";
+
+    protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
+    {
+        if (Presented() is not { } text)
+        {
+            return api.Value.Keys == KeyPolicy.Loopback && LocalRequest.Is(Context)
+                ? Succeed(AuditActor.Loopback, ApiRole.Operator)
+                : AuthenticateResult.NoResult();
+        }
+
+        // One message for all three, so that nobody learns which part was right.
+        return ApiKeyText.TryParse(text, out var presented) && await keys.FindAsync(presented, Context.RequestAborted) is { } key
+            ? Succeed(new AuditActor(AuditActorKind.Key, key.Name), key.Role)
+            : AuthenticateResult.Fail("The key is unknown, misspelt or revoked.");
+    }
+
+    protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
+    {
+        Response.Headers.WWWAuthenticate = "Bearer realm=\"distributed\"";
+        await WriteAsync(StatusCodes.Status401Unauthorized, (await HandleAuthenticateOnceSafeAsync()).Failure is { } failure
+            ? ("The key opens nothing.", $"{failure.Message} Ask whoever runs this service for another; AdminApi's command 'keys list' shows what there is.")
+            : ("A key is needed.", "Send it as 'Authorization: Bearer KEY'. Whoever runs this service creates one with AdminApi's command 'keys create NAME --role reader|operator'."));
+    }
+
+    protected override Task HandleForbiddenAsync(AuthenticationProperties properties) => WriteAsync(
+        StatusCodes.Status403Forbidden,
+        ("The key does not open this.", $"The key '{Context.User.Identity?.Name}' is a reader's, and this takes an operator's: AdminApi's command 'keys create NAME --role operator' makes one."));
+
+    private static AuthenticateResult Succeed(AuditActor actor, ApiRole role) =>
+        AuthenticateResult.Success(new AuthenticationTicket(ApiAccess.Principal(actor, role), SchemeName));
+
+    private string? Presented() => Request.Headers.Authorization is [{ } authorization]
+        ? authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? authorization[Bearer.Length..].Trim() : authorization
+        : Request.Headers.TryGetValue(HeaderName, out var header) ? header.ToString() : null;
+
+    private async Task WriteAsync(int status, (string Title, string Detail) problem)
+    {
+        Response.StatusCode = status;
+        await problems.WriteAsync(new ProblemDetailsContext
+        {
+            HttpContext = Context,
+            ProblemDetails = new ProblemDetails { Status = status, Title = problem.Title, Detail = problem.Detail },
+        });
+    }
+}

@@ -1,0 +1,42 @@
+using System.CommandLine;
+using System.Data.Common;
+using Distributed.Catalog;
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.AdminApi.Commands;
+
+/// <summary>A command that works on a catalog, and tells errors that a person can mend in one line.</summary>
+internal abstract class CatalogCommand : Command
+{
+    private readonly Func<ParseResult, string?> _connectionString;
+
+    /// <param name="name">Its name.</param>
+    /// <param name="description">What it does.</param>
+    /// <param name="connectionString">Where the catalog is.</param>
+    protected CatalogCommand(string name, string description, Func<ParseResult, string?> connectionString)
+        : base(name, description) => _connectionString = connectionString;
+
+    /// <summary>Makes a subcommand do something with the catalog's services.</summary>
+    protected void SetAction(Command command, Func<IServiceProvider, ParseResult, CancellationToken, Task<int>> action) =>
+        command.SetAction(async (result, cancellationToken) =>
+        {
+            try
+            {
+                await using var services = new ServiceCollection().AddLogging().AddCatalog(_connectionString(result)).BuildServiceProvider();
+                return await action(services, result, cancellationToken);
+            }
+            catch (Exception exception) when (exception is ArgumentException or DbException or IOException || CatalogOutage.Is(exception))
+            {
+                return await FailAsync(exception.GetBaseException().Message);
+            }
+        });
+
+    protected static async Task<int> FailAsync(string message)
+    {
+        await Console.Error.WriteLineAsync($"error: {message}");
+        return 1;
+    }
+
+    protected static async Task<CatalogContext> OpenAsync(IServiceProvider services, CancellationToken cancellationToken) =>
+        await services.GetRequiredService<IDbContextFactory<CatalogContext>>().CreateDbContextAsync(cancellationToken);
+}

@@ -1,0 +1,64 @@
+using System.Text.RegularExpressions;
+using Distributed.Catalog;
+using Distributed.Contracts;
+
+namespace Distributed.Messaging;
+
+/// <summary>
+/// What each service's own user of the broker needs, and no more. A worker reads its own queues alone; it sends to all, since
+/// whoever completes a unit sends what follows. The broker demands <c>configure</c> of whoever makes sure that what it sends to is there.
+/// </summary>
+/// <param name="Configure">Regular expression of what may be declared and deleted.</param>
+/// <param name="Write">Regular expression of what may be published to, and of queues that may be bound.</param>
+/// <param name="Read">Regular expression of what may be consumed, and of exchanges that may be bound to.</param>
+public sealed record BrokerPermissions(string Configure, string Write, string Read)
+{
+    /// <summary>The name of the user of programs outside the system: it may submit runs, and subscribe to final events with queues of its own.</summary>
+    public const string Client = "client";
+
+    private static readonly Dictionary<string, UnitKind[]> Consumed = new(StringComparer.Ordinal)
+    {
+        ["ingestion"] = [UnitKind.IngestDataset, UnitKind.DownloadFile, UnitKind.PackImages, UnitKind.CompleteDataset],
+        ["training"] = [UnitKind.PlanFeatures, UnitKind.ExtractFeatures, UnitKind.TrainHead],
+        ["evaluation"] = [UnitKind.EvaluateHead],
+    };
+
+    // Faults and errors of the bus itself.
+    private const string Bus = "MassTransit:.*";
+    private const string OwnEndings = $@".*_{MessagingRegistration.RunEndedTag}_\w+";
+    private const string Contracts = @"Distributed\.Contracts:.*";
+
+    /// <summary>All users, by name.</summary>
+    public static IReadOnlyDictionary<string, BrokerPermissions> All { get; } = Consumed
+        .Select(service => KeyValuePair.Create(service.Key, ForWorker(service.Value.SelectMany(kind => UnitRoutes.For(kind).Queues))))
+        .Append(KeyValuePair.Create("admin-api", ForAdmin()))
+        .Append(KeyValuePair.Create(Client, ForClient()))
+        .ToDictionary(StringComparer.Ordinal);
+
+    private static IEnumerable<string> Queues => UnitRoutes.All.SelectMany(route => route.Queues).Append(UnitRoutes.SubmitRunQueue);
+
+    private static BrokerPermissions ForWorker(IEnumerable<string> queues)
+    {
+        var own = OneOf(queues);
+        var sends = Whole($"{OneOf(Queues)}|{own}(-dead-letter|_error|_skipped)|{OwnEndings}|{Contracts}|{Bus}");
+        return new BrokerPermissions(sends, sends, Whole($"{own}(-dead-letter|_error|_skipped)?|{OwnEndings}|{OneOf(QueueTopology.Events)}|{Bus}"));
+    }
+
+    // It declares everything, watches all queues, reads what is put aside, and consumes submissions.
+    private static BrokerPermissions ForAdmin()
+    {
+        var everything = Whole($"{OneOf(Queues)}(-dead-letter|_error|_skipped)?|{PutAsideReader.UnreadableQueue}|{Contracts}|{Bus}");
+        return new BrokerPermissions(everything, everything, everything);
+    }
+
+    private static BrokerPermissions ForClient()
+    {
+        const string own = @"amq\.gen.*|client-.*";
+        var events = OneOf(QueueTopology.Events);
+        return new BrokerPermissions(Whole(own), Whole($"{UnitRoutes.SubmitRunQueue}|{own}"), Whole($"{events}|{own}"));
+    }
+
+    private static string OneOf(IEnumerable<string> names) => $"({string.Join('|', names.Select(Regex.Escape))})";
+
+    private static string Whole(string pattern) => $"^({pattern})$";
+}

@@ -1,0 +1,62 @@
+namespace Distributed.System.Tests;
+
+public sealed class PausedTrainerTests
+{
+    [Theory]
+    [InlineData("ExtractFeatures")]
+    [InlineData("TrainHead")]
+    public async Task A_trainer_frozen_until_its_unit_has_gone_elsewhere_has_its_late_writes_refused(string kind)
+    {
+        await using var cluster = await Cluster.StartAsync(new Dictionary<string, string?>(SampleRun.Settings)
+        {
+            ["Units__Lease"] = "00:00:03",
+            ["Units__Heartbeat"] = "00:00:00.500",
+        });
+        var frozen = cluster.Host("Training");
+        var runId = await cluster.SubmitAsync(SampleRun.Specification);
+        var attempt = await FreezeInAsync();
+        cluster.Start("Training", "second trainer");
+        await cluster.WaitAsync(
+            "the unit to be done by the other trainer",
+            () => cluster.QueryAsync<long>($"select count(*) from work_units u join attempts a on a.unit_id = u.id where u.attempt <> '{attempt}' and u.state = 'Done' and a.token = '{attempt}'"),
+            count => count == 1);
+
+        frozen.Continue();
+
+        var run = await cluster.WaitForCompletionAsync(runId);
+        await cluster.WaitAsync(
+            "the late trainer to learn that its unit is lost",
+            () => cluster.QueryAsync<string>($"select coalesce((select outcome from attempts where token = '{attempt}'), '')"),
+            outcome => outcome == "lost");
+        Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from work_units where state <> 'Done'"));
+        Assert.Equal(0, await cluster.QueryAsync<long>($"select count(*) from feature_shards where file_path like '%{attempt:N}%'"));
+        Assert.Equal(0, await cluster.QueryAsync<long>($"select count(*) from checkpoints where file_path like '%{attempt:N}%'"));
+        Assert.Equal(600, await cluster.QueryAsync<long>("select sum(image_count) from feature_shards"));
+
+        await using var undisturbed = await Cluster.StartAsync(SampleRun.Settings);
+        var twin = await undisturbed.WaitForCompletionAsync(await undisturbed.SubmitAsync(SampleRun.Specification));
+        Assert.Equal(twin.GetProperty("headSha256").GetString(), run.GetProperty("headSha256").GetString());
+        Assert.Equal(
+            twin.GetProperty("summary").GetProperty("testAccuracy").GetDouble(),
+            run.GetProperty("summary").GetProperty("testAccuracy").GetDouble());
+
+        async Task<Guid> FreezeInAsync()
+        {
+            while (true)
+            {
+                var token = await cluster.WaitAsync(
+                    $"a unit of {kind} to run",
+                    () => cluster.QueryAsync<Guid>($"select coalesce((select attempt from work_units where kind = '{kind}' and state = 'Running' and step > 0 limit 1), '{Guid.Empty}')"),
+                    token => token != Guid.Empty);
+                frozen.Pause();
+                if (await cluster.QueryAsync<long>($"select count(*) from work_units where attempt = '{token}' and state = 'Running'") == 1)
+                {
+                    return token;
+                }
+
+                // It was committed in the moment before: it goes on, and the next one is tried.
+                frozen.Continue();
+            }
+        }
+    }
+}
