@@ -4,6 +4,8 @@
 #   ./test.sh                              all test projects
 #   ./test.sh Catalog.Tests System.Tests   only these
 #   ./test.sh Catalog.Tests -- OPTIONS     OPTIONS go to the test runner, e.g. --filter-class '*Runs*'
+#   ./test.sh fuzz                         a million generated or mutated inputs for every parser of outside data;
+#                                          [PARSER…] [--inputs N] [--seconds N] [--seed N] [--input INDEX] [--save FILE]
 #
 # It needs the .NET SDK 10. RabbitMQ and PostgreSQL are started for the run and stopped after it, see
 # infra/local/servers.sh; as root on Debian or Ubuntu what is missing is installed.
@@ -23,6 +25,14 @@ fail() {
   printf 'error: %s\n' "$*" >&2
   exit 1
 }
+
+# ---- fuzzing: needs no servers, and ends with a table --------------------------------------------
+
+if [[ ${1:-} == fuzz ]]; then
+  command -v dotnet >/dev/null || fail "the .NET SDK 10 is needed, and there is no dotnet on the PATH"
+  dotnet build --configuration Release --verbosity quiet tests/Fuzzing/Fuzzing.csproj
+  exec dotnet tests/Fuzzing/bin/Release/net10.0/Distributed.Fuzzing.dll "${@:2}"
+fi
 
 # ---- what to run -------------------------------------------------------------------------------
 

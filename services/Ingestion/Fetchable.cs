@@ -22,16 +22,20 @@ internal sealed class Fetchables(IOptions<IngestionOptions> options)
 {
     public Fetchable Stl10 { get; init; } = new(
         "STL-10",
-        options.Value.Stl10Url ?? Stl10Files.ArchiveUrl,
+        Mirror(options.Value.Stl10Url) ?? Stl10Files.ArchiveUrl,
         "sources/stl10_binary.tar.gz",
         new DownloadExpectation(Md5: Stl10Files.ArchiveMd5));
 
     public Fetchable ImagenetWeights { get; init; } = new(
         "the ImageNet weights of DenseNet-121",
-        options.Value.ImagenetWeightsUrl ?? Artifacts.ImagenetWeights.Url,
+        Mirror(options.Value.ImagenetWeightsUrl) ?? Artifacts.ImagenetWeights.Url,
         Artifacts.ImagenetWeights.VolumePath,
         new DownloadExpectation(Sha256: Artifacts.ImagenetWeights.Sha256));
 
     public Fetchable Find(string key) => new[] { Stl10, ImagenetWeights }.FirstOrDefault(fetchable => fetchable.Key == key)
         ?? throw new DatasetException($"The download {key} is none that this host's settings know. Give all Ingestion hosts the same settings.");
+
+    /// <summary>A setting without a scheme is a path.</summary>
+    private static Uri? Mirror(Uri? setting) =>
+        setting is { IsAbsoluteUri: false } ? new Uri(Path.GetFullPath(setting.OriginalString)) : setting;
 }

@@ -4,6 +4,7 @@ using Distributed.Datasets;
 using Distributed.Ingestion.Consumers;
 using Distributed.Messaging;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 
 namespace Distributed.Ingestion;
 
@@ -16,10 +17,12 @@ public static class IngestionModule
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(consumers);
         builder.Services.AddOptions<IngestionOptions>().BindConfiguration(IngestionOptions.Section).ValidateDataAnnotations().ValidateOnStart();
-        builder.Services.AddHttpClient(DownloadFileConsumer.ClientName, client => client.Timeout = Timeout.InfiniteTimeSpan);
+        builder.Services.AddHttpClient(DownloadFileConsumer.ClientName, client => client.Timeout = Timeout.InfiniteTimeSpan)
+            .ConfigurePrimaryHttpMessageHandler(services => new GuardedHttpHandler(services.GetRequiredService<IOptions<IngestionOptions>>().Value.AllowPrivateAddresses));
         builder.Services.AddSingleton<Fetchables>();
         builder.Services.AddSingleton<SourceLocator>();
         builder.Services.TryAddSingleton<DatasetArtifacts>();
+        builder.Services.TryAddSingleton(ImageDecodings.Default);
         builder.Services.TryAddSingleton(_ => new DataRoots(builder.Configuration.GetSection("Data:Roots").Get<string[]>() ?? []));
         builder.Services.AddSingleton(new PermanentError(typeof(DatasetException)));
         consumers

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Distributed.Datasets;
 
 namespace Distributed.Ingestion;
 
@@ -19,10 +20,21 @@ internal sealed class IngestionOptions
     [Range(typeof(TimeSpan), "00:00:01", "00:10:00")]
     public TimeSpan DownloadSlice { get; set; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>Where STL-10's archive comes from, where a mirror is nearer.</summary>
+    /// <summary>The longest that a download may take, all slices together.</summary>
+    [Range(typeof(TimeSpan), "00:01:00", "30.00:00:00")]
+    public TimeSpan DownloadTime { get; set; } = DownloadLimits.Default.Time;
+
+    /// <summary>The most bytes of a download.</summary>
+    [Range(1L, 1L << 50)]
+    public long DownloadBytes { get; set; } = DownloadLimits.Default.Bytes;
+
+    /// <summary>Whether downloads may come from addresses of this machine or its network: loopback, link-local, private.</summary>
+    public bool AllowPrivateAddresses { get; set; }
+
+    /// <summary>Where STL-10's archive comes from, where a mirror is nearer: an address, or the path of a file.</summary>
     public Uri? Stl10Url { get; set; }
 
-    /// <summary>Where the ImageNet weights come from, where a mirror is nearer.</summary>
+    /// <summary>Where the ImageNet weights come from, where a mirror is nearer: an address, or the path of a file.</summary>
     public Uri? ImagenetWeightsUrl { get; set; }
 
     /// <summary>Images of the sample set.</summary>

@@ -6,6 +6,8 @@ namespace Distributed.Contracts;
 /// <summary>How contracts are written as JSON: camel case, enumerations by name, and no unknown fields in what people send.</summary>
 public static class ContractJson
 {
+    private const int LongestDetails = 300;
+
     /// <summary>Reads and writes specifications; an unknown field is an error, so that a misspelt one is not ignored.</summary>
     public static JsonSerializerOptions Strict { get; } = Create();
 
@@ -17,19 +19,12 @@ public static class ContractJson
     {
         try
         {
-            var specification = json.Deserialize<RunSpecification>(Strict)
-                ?? throw new JsonException("The specification is null; give a JSON object, {} for the sample run.");
-            errors = RunSpecificationRules.Validate(specification);
-            return errors.Count == 0 ? specification : null;
-        }
-        catch (JsonException exception)
-        {
-            errors = [Describe(json, exception)];
-            return null;
+            return Read(json, out errors);
         }
         catch (InvalidOperationException exception)
         {
-            errors = [new SpecificationError("specification", exception.Message)];
+            // Text that is not in UTF-8, or half of a surrogate pair: found when it is read, and when it is shown.
+            errors = [new SpecificationError("specification", RunSpecificationRules.Shown(exception.Message, LongestDetails))];
             return null;
         }
     }
@@ -46,6 +41,22 @@ public static class ContractJson
         options.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false));
     }
 
+    private static RunSpecification? Read(JsonElement json, out IReadOnlyList<SpecificationError> errors)
+    {
+        try
+        {
+            var specification = json.Deserialize<RunSpecification>(Strict)
+                ?? throw new JsonException("The specification is null; give a JSON object, {} for the sample run.");
+            errors = RunSpecificationRules.Validate(specification);
+            return errors.Count == 0 ? specification : null;
+        }
+        catch (JsonException exception)
+        {
+            errors = [Describe(json, exception)];
+            return null;
+        }
+    }
+
     private static SpecificationError Describe(JsonElement json, JsonException exception)
     {
         var field = exception.Path?.TrimStart('$', '.') ?? "";
@@ -56,14 +67,17 @@ public static class ContractJson
         }
 
         var details = exception.Message.Split(" Path: ", StringSplitOptions.None)[0];
+        field = RunSpecificationRules.Shown(field);
         if (details.Contains("could not be mapped", StringComparison.Ordinal))
         {
-            return new SpecificationError(field, "is no field of a run specification; check its spelling");
+            return field.Length == 0
+                ? new SpecificationError("specification", "has a field without a name")
+                : new SpecificationError(field, "is no field of a run specification; check its spelling");
         }
 
         return field.Length == 0
-            ? new SpecificationError("specification", details)
-            : new SpecificationError(field, found is null ? details : $"is {found.Value.GetRawText()}. {details}");
+            ? new SpecificationError("specification", RunSpecificationRules.Shown(details, LongestDetails))
+            : new SpecificationError(field, found is null ? RunSpecificationRules.Shown(details, LongestDetails) : $"is {RunSpecificationRules.Shown(found.Value.GetRawText())}. {RunSpecificationRules.Shown(details, LongestDetails)}");
     }
 
     private static JsonSerializerOptions Create()

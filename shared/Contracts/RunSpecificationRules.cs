@@ -24,6 +24,13 @@ public static class RunSpecificationRules
     private static bool HasAdamSettings(TrainingSpecification training) =>
         training != new TrainingSpecification { Optimizer = training.Optimizer, Penalties = training.Penalties };
 
+    /// <summary>A text that somebody sent, as it may stand in an answer: cut, and without control characters.</summary>
+    internal static string Shown(string? value, int longest = 100)
+    {
+        var shown = value?.Length > longest ? value[..longest] + "…" : value ?? "null";
+        return string.Concat(shown.Select(character => char.IsControl(character) || char.IsSurrogate(character) ? '?' : character));
+    }
+
     /// <summary>Finds everything that is wrong at once, so that a person mends it in one go.</summary>
     /// <returns>Empty when the specification can be run.</returns>
     public static IReadOnlyList<SpecificationError> Validate(RunSpecification specification)
@@ -31,16 +38,16 @@ public static class RunSpecificationRules
         ArgumentNullException.ThrowIfNull(specification);
         var errors = new List<SpecificationError>();
 
-        MaximumLength("name", specification.Name, 200);
-        MaximumLength("submitter", specification.Submitter, 200);
-        MaximumLength("dataset", specification.Dataset, 4096);
-        MaximumLength("backbone", specification.Backbone, 4096);
+        Text("name", specification.Name, 200);
+        Text("submitter", specification.Submitter, 200);
+        Text("dataset", specification.Dataset, 4096);
+        Text("backbone", specification.Backbone, 4096);
         Require(!string.IsNullOrWhiteSpace(specification.Dataset), "dataset", "is empty; give sample, stl10 or a path");
         Require(!string.IsNullOrWhiteSpace(specification.Backbone), "backbone", "is empty; give demo, imagenet, random or a path");
         Require(
             Architectures.Contains(specification.Architecture, StringComparer.Ordinal),
             "architecture",
-            $"is '{specification.Architecture}'; known are {string.Join(", ", Architectures)}");
+            $"is '{Shown(specification.Architecture)}'; known are {string.Join(", ", Architectures)}");
         Range("inputSize", specification.InputSize, 32, 1024);
         Require(Enum.IsDefined(specification.Fit), "fit", "must be crop, pad or stretch");
         Require(Enum.IsDefined(specification.Precision), "precision", "must be auto, fp32 or bf16");
@@ -58,9 +65,9 @@ public static class RunSpecificationRules
         else
         {
             Require(specification.Tags.Count <= 20, "tags", $"has {specification.Tags.Count} entries; at most 20 are allowed");
-            foreach (var tag in specification.Tags)
+            foreach (var tag in specification.Tags.Take(20))
             {
-                Require(!string.IsNullOrWhiteSpace(tag) && tag.Length <= 100, "tags", $"has the entry '{tag}'; a tag has 1 to 100 characters");
+                Require(!string.IsNullOrWhiteSpace(tag) && tag.Length <= 100 && !tag.Any(char.IsControl), "tags", $"has the entry '{Shown(tag)}'; a tag has 1 to 100 characters, none of them a control character");
             }
         }
 
@@ -121,7 +128,11 @@ public static class RunSpecificationRules
         void Range(string field, double value, double least, double most) =>
             Require(value >= least && value <= most, field, $"is {value}; it must be from {least} to {most}");
 
-        void MaximumLength(string field, string? value, int most) =>
+        void Text(string field, string? value, int most)
+        {
             Require(value is null || value.Length <= most, field, $"has {value?.Length} characters; at most {most} are allowed");
+            // Databases and pages refuse some of them.
+            Require(value is null || !value.Any(char.IsControl), field, "has a control character, such as a line break; leave it out");
+        }
     }
 }

@@ -6,7 +6,7 @@ namespace Distributed.Datasets;
 /// <summary>Unpacks archives of data sets: tar, gzip-compressed tar, zip. What an archive is, is read from its first bytes, not from its name.</summary>
 public static class DatasetArchive
 {
-    /// <summary>The most files an archive may hold.</summary>
+    /// <summary>The most files and directories an archive may hold.</summary>
     public const int MaximalFiles = 5_000_000;
 
     /// <summary>How many times an archive may expand, beyond <see cref="FreeBytes"/>. Images hardly compress, so honest archives stay far below.</summary>
@@ -44,12 +44,8 @@ public static class DatasetArchive
         try
         {
             await using var archive = new FileStream(archivePath, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 20, FileOptions.Asynchronous | FileOptions.SequentialScan);
-            await ExtractAsync(archive, new ArchiveTarget(archivePath, temporary, FreeBytes + (archive.Length * MaximalExpansion)), cancellationToken);
+            await ExtractAsync(archive, archivePath, temporary, cancellationToken);
             MoveIntoPlace(temporary, target);
-        }
-        catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException or FormatException or OverflowException)
-        {
-            throw new DatasetException($"The archive '{archivePath}' is damaged or cut short ({exception.Message}). Copy or download it again.", exception);
         }
         catch (UnauthorizedAccessException exception)
         {
@@ -64,7 +60,20 @@ public static class DatasetArchive
         }
     }
 
-    private static async Task ExtractAsync(FileStream archive, ArchiveTarget target, CancellationToken cancellationToken)
+    /// <summary>Extracts into a directory that is there; what it holds after an error is worth nothing.</summary>
+    internal static async Task ExtractAsync(Stream archive, string archivePath, string directory, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await ExtractAsync(archive, new ArchiveTarget(archivePath, directory, FreeBytes + (archive.Length * MaximalExpansion)), cancellationToken);
+        }
+        catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException or FormatException or OverflowException)
+        {
+            throw new DatasetException($"The archive '{archivePath}' is damaged or cut short ({exception.Message}). Copy or download it again.", exception);
+        }
+    }
+
+    private static async Task ExtractAsync(Stream archive, ArchiveTarget target, CancellationToken cancellationToken)
     {
         var head = new byte[4];
         var length = await archive.ReadAtLeastAsync(head, head.Length, throwOnEndOfStream: false, cancellationToken);
@@ -91,19 +100,19 @@ public static class DatasetArchive
 
     private static async Task ExtractTarAsync(Stream stream, ArchiveTarget target, CancellationToken cancellationToken)
     {
-        await using var reader = new TarReader(stream);
-        while (await reader.GetNextEntryAsync(copyData: false, cancellationToken) is { } entry)
+        var reader = new TarReader(stream);
+        while (await reader.NextAsync(cancellationToken) is { } entry)
         {
-            switch (entry.EntryType)
+            switch (entry.Type)
             {
-                case TarEntryType.Directory or TarEntryType.GlobalExtendedAttributes:
-                    target.ThrowIfOutside(entry.Name);
+                case TarEntryType.Directory:
+                    target.PassDirectory(entry.Name);
                     break;
                 case TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.ContiguousFile:
-                    await target.WriteAsync(entry.Name, entry.DataStream ?? Stream.Null, cancellationToken);
+                    await target.WriteAsync(entry.Name, reader.ReadAsync, cancellationToken);
                     break;
                 default:
-                    throw target.Refusal(entry.Name, $"is a {entry.EntryType}, and only plain files and directories are extracted");
+                    throw target.Refusal(entry.Name, $"is a {entry.Type}, and only plain files and directories are extracted");
             }
         }
     }
@@ -122,7 +131,7 @@ public static class DatasetArchive
 
             if (entry.FullName.EndsWith('/') || entry.FullName.EndsWith('\\'))
             {
-                target.ThrowIfOutside(entry.FullName);
+                target.PassDirectory(entry.FullName);
                 continue;
             }
 
@@ -132,7 +141,7 @@ public static class DatasetArchive
             }
 
             await using var content = await entry.OpenAsync(cancellationToken);
-            await target.WriteAsync(entry.FullName, content, cancellationToken);
+            await target.WriteAsync(entry.FullName, content.ReadAsync, cancellationToken);
         }
     }
 

@@ -7,6 +7,9 @@ namespace Distributed.Datasets;
 /// <summary>Lists what a local directory holds: STL-10's binary files, or image files in class folders.</summary>
 public static class DatasetSource
 {
+    /// <summary>The most images of a data set: as many files as an archive may hold. It bounds the memory that a listing takes.</summary>
+    public const int MaximalImages = DatasetArchive.MaximalFiles;
+
     /// <summary>
     /// Lists a source. A directory with <c>train_X.bin</c> (or with the folder <c>stl10_binary</c> that has it) is read as STL-10's
     /// binary layout. Anything else is a folder of images: <c>train/</c>, <c>val/</c> (or <c>valid/</c>, <c>validation/</c>) and

@@ -13,6 +13,18 @@ public static class ImageDecoder
     /// <summary>The most pixels an image may have. It bounds the memory one image costs: 7 bytes a pixel while decoding.</summary>
     public const long MaximalPixels = 50_000_000;
 
+    /// <summary>The longest side, in pixels: that of the largest JPEG. It bounds what a long and narrow image costs when it is stretched.</summary>
+    public const int MaximalSide = 65_535;
+
+    /// <summary>
+    /// The most pixels that a byte of a file may stand for, beyond <see cref="FreePixels"/>. Photographs have about 10, empty pages a few hundred;
+    /// a file of some bytes could claim all of <see cref="MaximalPixels"/>, and cost their memory.
+    /// </summary>
+    public const int MaximalPixelsPerByte = 1000;
+
+    /// <summary>What every image may have, however short its file is.</summary>
+    public const long FreePixels = 1 << 20;
+
     /// <summary>The fewest pixels a side may have; less shows nothing to learn from.</summary>
     public const int MinimalSide = 8;
 
@@ -40,12 +52,12 @@ public static class ImageDecoder
                     throw new ImageRejectedException(CutShort);
                 }
 
-                return Decode(codec);
+                return Decode(codec, encoded.Length);
             }
         }
     }
 
-    private static RgbImage Decode(SKCodec codec)
+    private static RgbImage Decode(SKCodec codec, long length)
     {
         var (width, height) = (codec.Info.Width, codec.Info.Height);
         if (width < MinimalSide || height < MinimalSide)
@@ -53,9 +65,15 @@ public static class ImageDecoder
             throw new ImageRejectedException($"the image is {width}×{height} pixels; each side needs at least {MinimalSide}");
         }
 
-        if ((long)width * height > MaximalPixels)
+        var count = (long)width * height;
+        if (count > MaximalPixels || Math.Max(width, height) > MaximalSide)
         {
-            throw new ImageRejectedException($"the image is {width}×{height} pixels; the most is {MaximalPixels / 1_000_000} million in all");
+            throw new ImageRejectedException($"the image is {width}×{height} pixels; the most is {MaximalPixels / 1_000_000} million in all, and {MaximalSide} a side");
+        }
+
+        if (count > FreePixels + (length * MaximalPixelsPerByte))
+        {
+            throw new ImageRejectedException($"the image is {width}×{height} pixels, and its file has {length} bytes; the most is {MaximalPixelsPerByte} pixels a byte");
         }
 
         // Without a colour space in the target nothing is converted. Unpremultiplied: dark colours keep their bits under transparency.

@@ -153,7 +153,12 @@ internal static class ImageFolderLayout
             while (pending.TryPop(out var directory))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                found.AddRange(ImageFolderLayout.Files(directory).Where(StaysInside));
+                found.AddRange(ImageFolderLayout.Files(directory).Where(StaysInside).Take(DatasetSource.MaximalImages + 1 - Entries.Count - found.Count));
+                if (Entries.Count + found.Count > DatasetSource.MaximalImages)
+                {
+                    throw new DatasetException($"'{root}' holds more than {DatasetSource.MaximalImages} images, the most of a data set. Divide it.");
+                }
+
                 foreach (var inner in Folders(directory))
                 {
                     pending.Push(inner);

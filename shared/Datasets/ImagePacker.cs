@@ -24,15 +24,17 @@ public static class ImagePacker
     /// <param name="size">Side of the packed images, in pixels.</param>
     /// <param name="fit">How images become square.</param>
     /// <param name="destination">Receives the good images in order of their entries: each size × size × 3 bytes, RGB, row by row.</param>
+    /// <param name="decoding">Where image files are decoded.</param>
     /// <param name="cancellationToken">Stops the packing.</param>
     /// <returns>One record an entry, in order.</returns>
     /// <exception cref="IOException">A file vanished or the disk fails.</exception>
     /// <exception cref="DatasetException">A file may not be read, or a binary file is shorter than when it was listed.</exception>
     public static async Task<IReadOnlyList<PackedImage>> PackAsync(
-        DatasetListing listing, int first, int count, int size, FitMode fit, Stream destination, CancellationToken cancellationToken = default)
+        DatasetListing listing, int first, int count, int size, FitMode fit, Stream destination, IImageDecoding decoding, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(listing);
         ArgumentNullException.ThrowIfNull(destination);
+        ArgumentNullException.ThrowIfNull(decoding);
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(size);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
@@ -50,7 +52,7 @@ public static class ImagePacker
                 while (next < first + count && window.Count < 4 * Environment.ProcessorCount)
                 {
                     var entry = next++;
-                    window.Enqueue(Task.Run(() => PackOneAsync(source, entry, size, fit, cores, stop.Token), stop.Token));
+                    window.Enqueue(Task.Run(() => PackOneAsync(source, entry, size, fit, decoding, cores, stop.Token), stop.Token));
                 }
 
                 var (image, pixels) = await window.Dequeue();
@@ -72,8 +74,14 @@ public static class ImagePacker
         }
     }
 
+    /// <summary>Packs with <see cref="LocalImageDecoding.Default"/>.</summary>
+    /// <inheritdoc cref="PackAsync(DatasetListing, int, int, int, FitMode, Stream, IImageDecoding, CancellationToken)"/>
+    public static Task<IReadOnlyList<PackedImage>> PackAsync(
+        DatasetListing listing, int first, int count, int size, FitMode fit, Stream destination, CancellationToken cancellationToken = default) =>
+        PackAsync(listing, first, count, size, fit, destination, LocalImageDecoding.Default, cancellationToken);
+
     private static async Task<(PackedImage Image, byte[]? Pixels)> PackOneAsync(
-        ImageSource source, int entry, int size, FitMode fit, SemaphoreSlim cores, CancellationToken cancellationToken)
+        ImageSource source, int entry, int size, FitMode fit, IImageDecoding decoding, SemaphoreSlim cores, CancellationToken cancellationToken)
     {
         await cores.WaitAsync(cancellationToken);
         try
@@ -86,8 +94,8 @@ public static class ImagePacker
 
             try
             {
-                var image = source.Decode(content);
-                return (new PackedImage(entry, sha256, image.Width, image.Height, null), ImageFitting.Fit(image, size, fit));
+                var image = await source.DecodeAsync(content, size, fit, decoding, cancellationToken);
+                return (new PackedImage(entry, sha256, image.Width, image.Height, null), image.Pixels);
             }
             catch (ImageRejectedException rejected)
             {

@@ -13,6 +13,8 @@ internal readonly record struct SourceBytes(string Sha256, byte[]? Content, stri
 /// <summary>Reads the images that a listing names.</summary>
 internal sealed class ImageSource(DatasetListing listing) : IDisposable
 {
+    private static readonly LocalImageDecoding Binary = new(Stl10Layout.ToImage);
+
     private readonly ConcurrentDictionary<string, Lazy<SafeFileHandle>> _binaryFiles = new();
 
     public async Task<SourceBytes> ReadAsync(int entry, CancellationToken cancellationToken)
@@ -30,8 +32,9 @@ internal sealed class ImageSource(DatasetListing listing) : IDisposable
         }
     }
 
-    public RgbImage Decode(byte[] content) =>
-        listing.Format == SourceFormat.Stl10Binary ? Stl10Layout.ToImage(content) : ImageDecoder.Decode(content);
+    // A binary file's images need no codec.
+    public ValueTask<SquareImage> DecodeAsync(byte[] content, int size, FitMode fit, IImageDecoding decoding, CancellationToken cancellationToken) =>
+        (listing.Format == SourceFormat.Stl10Binary ? Binary : decoding).DecodeAsync(content, size, fit, cancellationToken);
 
     public void Dispose()
     {

@@ -11,6 +11,15 @@ namespace Distributed.Datasets;
 /// <param name="Length">Length in bytes.</param>
 public sealed record DownloadExpectation(string? Md5 = null, string? Sha256 = null, long? Length = null);
 
+/// <summary>What a download may cost.</summary>
+/// <param name="Bytes">The most bytes of a file.</param>
+/// <param name="Time">The longest that it may take, all slices together.</param>
+public sealed record DownloadLimits(long Bytes, TimeSpan Time)
+{
+    /// <summary>16 GiB and a day: STL-10 has 2.5 GiB.</summary>
+    public static DownloadLimits Default { get; } = new(16L << 30, TimeSpan.FromDays(1));
+}
+
 /// <summary>How far a download is.</summary>
 /// <param name="BytesSoFar">Bytes on the disk.</param>
 /// <param name="Total">Bytes in all; null where the server does not say.</param>
@@ -37,21 +46,23 @@ public static class ResumableDownload
     /// Only one caller at a time may work on one target.
     /// </summary>
     /// <param name="http">The client. Automatic decompression must be off, since positions count the bytes as they are sent.</param>
-    /// <param name="source">An http or https address.</param>
+    /// <param name="source">An http or https address, or a file: that of a mirror on a disk.</param>
     /// <param name="targetPath">Where the finished file goes. A file that is there already is taken as finished.</param>
     /// <param name="expectation">What the file must be; null for anything.</param>
-    /// <param name="slice">How long to go on for. The final check of the hash is not cut.</param>
+    /// <param name="limits">What it may cost.</param>
+    /// <param name="slice">How long to go on for; one that brings nothing is an error. The final check of the hash is not cut.</param>
     /// <param name="progress">Told about bytes; may be null.</param>
     /// <param name="cancellationToken">Stops the download; what has come stays.</param>
     /// <returns>Whether it is finished, and how far it is.</returns>
-    /// <exception cref="DatasetException">The server refuses for good (4xx), or the file is not the one expected.</exception>
-    /// <exception cref="HttpRequestException">The server cannot be reached, fails (5xx, 408, 429) or breaks off without sending anything.</exception>
-    /// <exception cref="IOException">The disk fails.</exception>
+    /// <exception cref="DatasetException">The server refuses for good (4xx), the file is not the one expected, or a limit is reached.</exception>
+    /// <exception cref="HttpRequestException">The server cannot be reached, fails (5xx, 408, 429), breaks off or goes silent without sending anything.</exception>
+    /// <exception cref="IOException">The disk fails, or has too little space.</exception>
     public static async Task<DownloadOutcome> FetchAsync(
         HttpClient http,
         Uri source,
         string targetPath,
         DownloadExpectation? expectation,
+        DownloadLimits limits,
         TimeSpan slice,
         IProgress<DownloadProgress>? progress = null,
         CancellationToken cancellationToken = default)
@@ -60,9 +71,10 @@ public static class ResumableDownload
         ArgumentNullException.ThrowIfNull(source);
         ArgumentException.ThrowIfNullOrWhiteSpace(targetPath);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(slice, TimeSpan.Zero);
-        if (!source.IsAbsoluteUri || (source.Scheme != Uri.UriSchemeHttp && source.Scheme != Uri.UriSchemeHttps))
+        ArgumentNullException.ThrowIfNull(limits);
+        if (!source.IsAbsoluteUri || (source.Scheme != Uri.UriSchemeHttp && source.Scheme != Uri.UriSchemeHttps && !source.IsFile))
         {
-            throw new DatasetException($"'{source}' is no http or https address.");
+            throw new DatasetException($"'{source}' is no http or https address, and no file.");
         }
 
         if (File.Exists(targetPath))
@@ -73,17 +85,26 @@ public static class ResumableDownload
 
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(targetPath))!);
         var partial = new PartialDownload(targetPath + PartialSuffix);
+        ThrowIfTooSlow(source, partial, limits);
+        var (started, before) = (Stopwatch.GetTimestamp(), partial.Length);
         using var clock = new CancellationTokenSource(slice);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, clock.Token);
         try
         {
-            while (!await ReceiveAsync(http, source, partial, expectation, progress, stop.Token))
+            while (!await ReceiveAsync(http, source, partial, expectation, limits, progress, stop.Token))
             {
             }
         }
-        catch (OperationCanceledException) when (clock.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException exception) when (clock.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            return new DownloadOutcome(Finished: false, partial.Length, partial.Validators?.Total);
+            // A file that starts over is shorter than before, and comes along all the same.
+            return partial.Length != before
+                ? new DownloadOutcome(Finished: false, partial.Length, partial.Notes?.Total)
+                : throw new HttpRequestException($"'{source}' sent nothing for {slice.TotalSeconds:F0} s.", exception);
+        }
+        finally
+        {
+            await partial.SpendAsync(Stopwatch.GetElapsedTime(started));
         }
 
         await VerifyAsync(source, partial, expectation, cancellationToken);
@@ -93,12 +114,27 @@ public static class ResumableDownload
         return new DownloadOutcome(Finished: true, total, total);
     }
 
+    private static void ThrowIfTooSlow(Uri source, PartialDownload partial, DownloadLimits limits)
+    {
+        if (partial.Spent > limits.Time)
+        {
+            var length = partial.Length;
+            partial.Delete();
+            throw new DatasetException($"'{source}' gave {length >> 20} MiB in {partial.Spent.TotalHours:F1} hours, and downloads may take {limits.Time.TotalHours:F1}. Use a nearer mirror, or raise Ingestion:DownloadTime.");
+        }
+    }
+
     /// <summary>One request. True when the file is complete; false to go on with another request.</summary>
     private static async Task<bool> ReceiveAsync(
-        HttpClient http, Uri source, PartialDownload partial, DownloadExpectation? expectation, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
+        HttpClient http, Uri source, PartialDownload partial, DownloadExpectation? expectation, DownloadLimits limits, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
+        if (source.IsFile)
+        {
+            return await CopyFileAsync(source, partial, expectation, limits, progress, cancellationToken);
+        }
+
         var start = partial.ResumeAt(expectation);
-        if (start > 0 && start == partial.Validators?.Total)
+        if (start > 0 && start == partial.Notes?.Total)
         {
             return true;
         }
@@ -108,7 +144,7 @@ public static class ResumableDownload
         if (start > 0)
         {
             request.Headers.Range = new RangeHeaderValue(start, null);
-            request.Headers.IfRange = partial.Validators!.Condition;
+            request.Headers.IfRange = partial.Notes!.Condition;
         }
 
         using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
@@ -117,8 +153,33 @@ public static class ResumableDownload
             return false;
         }
 
-        ThrowIfLengthDiffers(source, partial, expectation);
-        return await CopyAsync(source, response, partial, expectation, progress, cancellationToken);
+        ThrowIfUnfit(source, partial, expectation, limits);
+        await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
+        return await CopyAsync(source, body, partial, expectation, limits, progress, cancellationToken);
+    }
+
+    /// <summary>A mirror on a disk: the same slices, checks and limits.</summary>
+    private static async Task<bool> CopyFileAsync(
+        Uri source, PartialDownload partial, DownloadExpectation? expectation, DownloadLimits limits, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
+    {
+        var info = new FileInfo(source.LocalPath);
+        if (!info.Exists)
+        {
+            throw new DatasetException($"The file '{source.LocalPath}', which the settings name as a mirror, does not exist on this machine.");
+        }
+
+        var notes = new DownloadNotes(ETag: null, new DateTimeOffset(info.LastWriteTimeUtc), info.Length);
+        var start = partial.ResumeAt(expectation);
+        if (start == 0 || partial.Notes!.LastModified != notes.LastModified || partial.Notes.Total != notes.Total)
+        {
+            await partial.RestartAsync(notes, cancellationToken);
+            start = 0;
+        }
+
+        ThrowIfUnfit(source, partial, expectation, limits);
+        await using var file = new FileStream(info.FullName, FileMode.Open, FileAccess.Read, FileShare.Read, 0, FileOptions.Asynchronous | FileOptions.SequentialScan);
+        file.Position = start;
+        return await CopyAsync(source, file, partial, expectation, limits, progress, cancellationToken);
     }
 
     /// <summary>Looks at the answer and prepares the partial file for its body. False to ask again from the start.</summary>
@@ -143,12 +204,11 @@ public static class ResumableDownload
     }
 
     private static async Task<bool> CopyAsync(
-        Uri source, HttpResponseMessage response, PartialDownload partial, DownloadExpectation? expectation, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
+        Uri source, Stream body, PartialDownload partial, DownloadExpectation? expectation, DownloadLimits limits, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
     {
-        var total = partial.Validators?.Total;
+        var total = partial.Notes?.Total;
         var reported = 0L;
         var received = 0L;
-        await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
         await using var file = partial.OpenForAppending();
         var buffer = new byte[BufferBytes];
         while (true)
@@ -176,6 +236,12 @@ public static class ResumableDownload
             // Bytes that have come are kept even when the slice ends here.
             await file.WriteAsync(buffer.AsMemory(0, read), CancellationToken.None);
             received += read;
+            if (file.Length > limits.Bytes)
+            {
+                partial.Delete();
+                throw TooLong(source, limits);
+            }
+
             if (received - reported >= ReportEveryBytes)
             {
                 reported = received;
@@ -193,14 +259,36 @@ public static class ResumableDownload
         return received > 0 && partial.CanResume(expectation) ? false : throw new HttpRequestException($"'{source}' ended after {file.Length} of {total} bytes.");
     }
 
-    private static void ThrowIfLengthDiffers(Uri source, PartialDownload partial, DownloadExpectation? expectation)
+    /// <summary>What can be known before the bytes come.</summary>
+    private static void ThrowIfUnfit(Uri source, PartialDownload partial, DownloadExpectation? expectation, DownloadLimits limits)
     {
-        if (expectation?.Length is { } expected && partial.Validators?.Total is { } total && total != expected)
+        if (partial.Notes?.Total is not { } total)
+        {
+            return;
+        }
+
+        if (expectation?.Length is { } expected && total != expected)
         {
             partial.Delete();
             throw new DatasetException($"'{source}' has {total} bytes, and {expected} were expected. Check the address and the expected length.");
         }
+
+        if (total > limits.Bytes)
+        {
+            partial.Delete();
+            throw TooLong(source, limits);
+        }
+
+        // Waited for, as a full volume is: somebody will make room.
+        var (missing, free) = (total - partial.Length, partial.FreeSpace);
+        if (missing > free)
+        {
+            throw new IOException($"'{source}' needs {missing >> 20} MiB more, and the volume has {free >> 20} MiB free. Make room.");
+        }
     }
+
+    private static DatasetException TooLong(Uri source, DownloadLimits limits) =>
+        new($"'{source}' has more than {limits.Bytes} bytes, the most of a download. Check the address, or raise Ingestion:DownloadBytes.");
 
     private static async Task VerifyAsync(Uri source, PartialDownload partial, DownloadExpectation? expectation, CancellationToken cancellationToken)
     {

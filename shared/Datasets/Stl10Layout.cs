@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
+using Distributed.Storage;
 
 namespace Distributed.Datasets;
 
@@ -8,8 +9,17 @@ internal static class Stl10Layout
 {
     private const int Plane = Stl10Files.Side * Stl10Files.Side;
 
+    // The official files have 70 bytes, 50 kB and 8 kB; a label says up to 255.
+    private const int LongestClassNames = 1 << 20;
+    private const int LongestFolds = 64 << 20;
+    private const int LongestClassName = 200;
+
+    private static readonly string[] Files =
+        [Stl10Files.ClassNames, Stl10Files.FoldIndices, Stl10Files.TestImages, Stl10Files.TestLabels, Stl10Files.TrainImages, Stl10Files.TrainLabels];
+
     public static async Task<DatasetListing> ListAsync(string root, IProgress<ListingProgress>? progress, CancellationToken cancellationToken)
     {
+        ThrowIfLinkLeadsOut(root);
         var classNames = await ReadClassNamesAsync(root, cancellationToken);
         var entries = new List<ListedImage>();
         await AddSplitAsync(root, Stl10Files.TrainImages, Stl10Files.TrainLabels, SplitName.Train, classNames.Count, entries, cancellationToken);
@@ -19,7 +29,7 @@ internal static class Stl10Layout
 
         var official = classNames.SequenceEqual(Stl10Files.OfficialClassNames, StringComparer.Ordinal)
             && await AreOfficialAsync(root, progress, cancellationToken);
-        var files = new[] { Stl10Files.ClassNames, Stl10Files.FoldIndices, Stl10Files.TestImages, Stl10Files.TestLabels, Stl10Files.TrainImages, Stl10Files.TrainLabels }
+        var files = Files
             .Select(name => new FileInfo(Path.Combine(root, name)))
             .Where(file => file.Exists);
         return new DatasetListing(
@@ -72,6 +82,19 @@ internal static class Stl10Layout
             : throw new DatasetException($"'{name}' is not the name of an image in a binary file (FILE#INDEX).");
     }
 
+    /// <summary>Text of these files is shown to people, so a link must not reach what the directory's owner could not.</summary>
+    private static void ThrowIfLinkLeadsOut(string root)
+    {
+        var inside = RealPath.Resolve(root) + Path.DirectorySeparatorChar;
+        foreach (var path in Files.Select(name => Path.Combine(root, name)).Where(path => new FileInfo(path).LinkTarget is not null))
+        {
+            if (!RealPath.Resolve(path).StartsWith(inside, StringComparison.Ordinal))
+            {
+                throw new DatasetException($"'{path}' is a link that leads out of '{root}'. Copy the file there.");
+            }
+        }
+    }
+
     private static async Task<List<string>> ReadClassNamesAsync(string root, CancellationToken cancellationToken)
     {
         var path = Path.Combine(root, Stl10Files.ClassNames);
@@ -80,10 +103,15 @@ internal static class Stl10Layout
             throw new DatasetException($"'{path}' is missing. It names the classes, one a line, in the order of the labels 1, 2, …: put it beside {Stl10Files.TrainImages}.");
         }
 
-        var names = (await File.ReadAllLinesAsync(path, cancellationToken)).Select(line => line.Trim()).Where(line => line.Length > 0).ToList();
+        var names = (await ReadLinesAsync(path, LongestClassNames, cancellationToken)).Select(line => line.Trim()).Where(line => line.Length > 0).ToList();
         if (names.Count == 0)
         {
             throw new DatasetException($"'{path}' is empty; it must name the classes, one a line.");
+        }
+
+        if (names.Find(name => name.Length > LongestClassName || !SafeText.IsPlain(name)) is { } unusable)
+        {
+            throw new DatasetException($"'{path}' names the class '{SafeText.Shorten(unusable, 40)}'; a name has up to {LongestClassName} characters, in UTF-8, without control characters.");
         }
 
         var repeated = names.GroupBy(name => name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1);
@@ -118,6 +146,11 @@ internal static class Stl10Layout
             throw new DatasetException($"'{imagesPath}' holds {count} images and '{labelsPath}' holds {labelsLength} labels; the numbers must be equal. Copy both files from the same source.");
         }
 
+        if (count + entries.Count > DatasetSource.MaximalImages)
+        {
+            throw new DatasetException($"'{root}' holds more than {DatasetSource.MaximalImages} images, the most of a data set. Divide it.");
+        }
+
         var labels = await File.ReadAllBytesAsync(labelsPath, cancellationToken);
         for (var index = 0; index < labels.Length; index++)
         {
@@ -139,7 +172,7 @@ internal static class Stl10Layout
         }
 
         var folds = new List<int[]>();
-        foreach (var line in await File.ReadAllLinesAsync(path, cancellationToken))
+        foreach (var line in await ReadLinesAsync(path, LongestFolds, cancellationToken))
         {
             var words = line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
             if (words.Length == 0)
@@ -169,7 +202,16 @@ internal static class Stl10Layout
             : folds;
     }
 
-    private static string Shorten(string word) => word.Length <= 20 ? word : word[..20] + "…";
+    /// <summary>The lines of a text file of bounded length. A pipe has none: opening one would wait for a writer.</summary>
+    private static async Task<string[]> ReadLinesAsync(string path, int longest, CancellationToken cancellationToken)
+    {
+        var length = new FileInfo(path).Length;
+        return length == 0 ? []
+            : length <= longest ? await File.ReadAllLinesAsync(path, cancellationToken)
+            : throw new DatasetException($"'{path}' has {length} bytes; the most is {longest}. It is not the file that its name says: copy it again.");
+    }
+
+    private static string Shorten(string word) => SafeText.Shorten(word, 20);
 
     private static async Task<bool> AreOfficialAsync(string root, IProgress<ListingProgress>? progress, CancellationToken cancellationToken)
     {

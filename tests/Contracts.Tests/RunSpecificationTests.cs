@@ -37,6 +37,29 @@ public sealed class RunSpecificationTests
     }
 
     [Fact]
+    public void Text_that_is_not_in_UTF8_is_a_wrong_specification_and_no_failure()
+    {
+        foreach (var before in new[] { "{\"name\":\"", "{\"inputSize\":\"", "{\"" })
+        {
+            byte[] json = [.. System.Text.Encoding.UTF8.GetBytes(before), 0xFF, .. before.Length > 2 ? "\"}"u8 : "\":1}"u8];
+            using var document = JsonDocument.Parse(json);
+
+            Assert.Null(ContractJson.ReadSpecification(document.RootElement, out var errors));
+            Assert.NotEmpty(Assert.Single(errors).Message);
+        }
+    }
+
+    [Fact]
+    public void What_a_refusal_quotes_is_cut()
+    {
+        Assert.Null(Read($$"""{"inputSize":"{{new string('x', 100_000)}}"}""", out var errors));
+        Assert.InRange(Assert.Single(errors).Message.Length, 1, 1000);
+
+        Assert.Null(Read($$"""{"tags":[{{string.Join(',', Enumerable.Repeat("\"\"", 10_000))}}]}""", out errors));
+        Assert.InRange(errors.Count, 1, 30);
+    }
+
+    [Fact]
     public void An_empty_specification_is_the_sample_run()
     {
         var specification = Read("{}", out var errors);
@@ -59,6 +82,11 @@ public sealed class RunSpecificationTests
     [InlineData("""{"tags":null}""", "tags", "list")]
     [InlineData("""{"learning_rate":1}""", "learning_rate", "spelling")]
     [InlineData("""{"precision":1}""", "precision", "precision")]
+    [InlineData("""{"name":"a\u0000b"}""", "name", "control character")]
+    [InlineData("""{"dataset":"a\nb"}""", "dataset", "control character")]
+    [InlineData("""{"tags":["\u0007"]}""", "tags", "control character")]
+    [InlineData("""{"name":"\ud800"}""", "specification", "")]
+    [InlineData("""{"":1}""", "specification", "without a name")]
     [InlineData("[]", "specification", "JSON")]
     public void A_wrong_field_is_named_with_what_is_allowed(string json, string field, string hint)
     {

@@ -112,6 +112,76 @@ public sealed class DatasetArchiveTests : IDisposable
         await AssertRefusedAsync(_directory.Write("empty", []), "holds no files");
     }
 
+    [Theory]
+    [InlineData('x')]
+    [InlineData('L')]
+    [InlineData('g')]
+    public async Task A_header_that_claims_gigabytes_takes_no_memory(char type)
+    {
+        using var archive = new MemoryStream(TarHeader(type, "17777777000"));
+        Directory.CreateDirectory(_directory.At("claims"));
+        var before = GC.GetTotalAllocatedBytes(precise: true);
+
+        await Assert.ThrowsAsync<DatasetException>(() => DatasetArchive.ExtractAsync(archive, "archive", _directory.At("claims"), TestContext.Current.CancellationToken));
+
+        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 16 << 20);
+    }
+
+    [Fact]
+    public async Task A_number_out_of_range_in_a_header_is_damage() =>
+        await AssertRefusedAsync(_directory.Write("archive", TarHeader('x', "77777777777")), "extended header");
+
+    [Theory]
+    [InlineData(TarEntryFormat.V7)]
+    [InlineData(TarEntryFormat.Ustar)]
+    [InlineData(TarEntryFormat.Pax)]
+    [InlineData(TarEntryFormat.Gnu)]
+    public async Task Every_format_of_tar_is_read_with_its_long_names(TarEntryFormat format)
+    {
+        var longest = format switch { TarEntryFormat.V7 => 90, TarEntryFormat.Ustar => 200, _ => 600 };
+        var name = string.Join('/', Enumerable.Repeat(new string('d', 40), longest / 41)) + "/é.png";
+        using var bytes = new MemoryStream();
+        await using (var writer = new TarWriter(bytes, format, leaveOpen: true))
+        {
+            var content = new MemoryStream(new byte[700]);
+            TarEntry entry = format switch
+            {
+                TarEntryFormat.V7 => new V7TarEntry(TarEntryType.V7RegularFile, name) { DataStream = content },
+                TarEntryFormat.Ustar => new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = content },
+                TarEntryFormat.Pax => new PaxTarEntry(TarEntryType.RegularFile, name) { DataStream = content },
+                _ => new GnuTarEntry(TarEntryType.RegularFile, name) { DataStream = content },
+            };
+            await writer.WriteEntryAsync(entry, TestContext.Current.CancellationToken);
+        }
+
+        await DatasetArchive.ExtractAsync(_directory.Write("archive", bytes.ToArray()), _directory.At("out"), TestContext.Current.CancellationToken);
+
+        Assert.Equal(700, new FileInfo(_directory.At(["out", .. name.Split('/')])).Length);
+    }
+
+    [Theory]
+    [InlineData("tar")]
+    [InlineData("zip")]
+    public async Task A_path_that_no_file_system_takes_is_refused_and_not_waited_for(string kind)
+    {
+        await AssertRefusedAsync(_directory.Write("archive", Archive(kind, (string.Join('/', Enumerable.Repeat("a", 40)), [1]))), "32 folders");
+        await AssertRefusedAsync(_directory.Write("archive", Archive(kind, (string.Join('/', Enumerable.Repeat(new string('a', 250), 20)), [1]))), "1024 bytes");
+    }
+
+    [Fact]
+    public async Task What_an_error_quotes_of_an_archive_is_plain_text()
+    {
+        var archive = _directory.Write("archive", Archive("zip", ("a\0b\nc", [1])));
+
+        var refused = await Assert.ThrowsAsync<DatasetException>(() => DatasetArchive.ExtractAsync(archive, _directory.At("out"), TestContext.Current.CancellationToken));
+
+        Assert.DoesNotContain(refused.Message, char.IsControl);
+    }
+
+    [Fact]
+    public async Task What_is_left_out_counts_as_expansion() =>
+        await AssertRefusedAsync(_directory.Write("archive", Archive("tar.gz", ("unlabeled_X.bin", new byte[DatasetArchive.FreeBytes + (32 << 20)]))), "expands to more than");
+
     [Fact]
     public async Task Damaged_archives_are_extracted_or_refused_and_nothing_else()
     {
@@ -138,6 +208,19 @@ public sealed class DatasetArchiveTests : IDisposable
                 Assert.Empty(Directory.GetDirectories(directory.Root, "*.partial"));
             },
             iter: 1500);
+    }
+
+    private static byte[] TarHeader(char type, string size)
+    {
+        var header = new byte[512];
+        Put(0, "name");
+        Put(124, size);
+        Put(148, "        ");
+        header[156] = (byte)type;
+        Put(148, Convert.ToString(header.Sum(value => value), 8).PadLeft(6, '0') + "\0");
+        return header;
+
+        void Put(int at, string text) => System.Text.Encoding.ASCII.GetBytes(text).CopyTo(header, at);
     }
 
     private static byte[] Archive(string kind, params (string Name, byte[] Content)[] files)

@@ -35,6 +35,11 @@ internal sealed class DownloadServer : IAsyncDisposable
 
     public bool IgnoresRanges { get; set; }
 
+    public bool HidesLength { get; set; }
+
+    /// <summary>Where every request is sent on to; null for nowhere.</summary>
+    public string? RedirectTo { get; set; }
+
     public bool IgnoresConditions { get; set; }
 
     public List<string> Requests { get; } = [];
@@ -58,6 +63,12 @@ internal sealed class DownloadServer : IAsyncDisposable
     {
         var request = context.Request.GetTypedHeaders();
         Requests.Add(context.Request.Headers.Range.ToString());
+        if (RedirectTo is not null)
+        {
+            context.Response.Redirect(RedirectTo);
+            return;
+        }
+
         if (Status != 0)
         {
             context.Response.StatusCode = Status;
@@ -85,7 +96,7 @@ internal sealed class DownloadServer : IAsyncDisposable
         }
 
         var rest = Content.AsMemory(start);
-        context.Response.ContentLength = rest.Length;
+        context.Response.ContentLength = HidesLength ? null : rest.Length;
         if ((BreakAfter ?? StallAfter) is { } limit && limit < rest.Length)
         {
             await context.Response.Body.WriteAsync(rest[..limit]);

@@ -66,6 +66,19 @@ public sealed class ImageDecoderTests
         Assert.Contains("60000×60000", Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode(png)).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(7000, 7000, "pixels a byte")]
+    [InlineData(8, 70_000, "65535 a side")]
+    public void A_short_file_that_claims_many_pixels_is_rejected_before_memory_is_taken(int width, int height, string reason)
+    {
+        var png = PngEncoder.Encode(new byte[16 * 16 * 3], 16, 16);
+        BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(16), width);
+        BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(20), height);
+        BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(29), Crc32(png[12..29]));
+
+        Assert.Contains(reason, Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode(png)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_written_PNG_reads_back_the_same()
     {

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text.Json;
 
 namespace Distributed.Datasets.Tests;
 
@@ -12,6 +13,8 @@ public sealed class ResumableDownloadTests : IDisposable
     private readonly byte[] _content = new byte[3_000_000];
 
     public ResumableDownloadTests() => new Random(1).NextBytes(_content);
+
+    private DownloadLimits Limits { get; set; } = DownloadLimits.Default;
 
     private string Target => _directory.At("deep", "file.bin");
 
@@ -205,14 +208,99 @@ public sealed class ResumableDownloadTests : IDisposable
         using var cancel = new CancellationTokenSource(Short);
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
-            ResumableDownload.FetchAsync(_http, server.Address, Target, Expected, Long, progress: null, cancel.Token));
+            ResumableDownload.FetchAsync(_http, server.Address, Target, Expected, DownloadLimits.Default, Long, progress: null, cancel.Token));
 
         Assert.Equal(1_000_000, new FileInfo(Target + ResumableDownload.PartialSuffix).Length);
     }
 
     [Fact]
+    public async Task A_server_that_goes_silent_is_an_outage_and_not_a_slice_without_end()
+    {
+        await using var server = await DownloadServer.StartAsync(_content);
+        server.StallAfter = 0;
+
+        Assert.Contains("sent nothing", (await Assert.ThrowsAsync<HttpRequestException>(() => FetchAsync(server, Expected, Short))).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task More_bytes_than_the_limit_are_refused_and_not_kept(bool withoutLength)
+    {
+        await using var server = await DownloadServer.StartAsync(_content);
+        server.HidesLength = withoutLength;
+        Limits = new DownloadLimits(_content.Length - 1, Long);
+
+        var refused = await Assert.ThrowsAsync<DatasetException>(() => FetchAsync(server, expectation: null, Long));
+
+        Assert.Contains("more than 2999999 bytes", refused.Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(Path.GetDirectoryName(Target)!));
+    }
+
+    [Fact]
+    public async Task The_time_of_all_slices_together_is_bounded()
+    {
+        await using var server = await DownloadServer.StartAsync(_content);
+        Limits = new DownloadLimits(long.MaxValue, Short / 2);
+        server.StallAfter = 1_000_000;
+        Assert.False((await FetchAsync(server, Expected, Short)).Finished);
+
+        var refused = await Assert.ThrowsAsync<DatasetException>(() => FetchAsync(server, Expected, Short));
+
+        Assert.Contains("Ingestion:DownloadTime", refused.Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(Path.GetDirectoryName(Target)!));
+    }
+
+    [Fact]
+    public async Task A_file_larger_than_the_space_left_is_waited_with_and_says_so()
+    {
+        var mirror = _directory.Write("mirror", []);
+        using (var file = new FileStream(mirror, FileMode.Open))
+        {
+            // Of holes.
+            file.SetLength(new DriveInfo(mirror).AvailableFreeSpace + (1L << 40));
+        }
+
+        var full = await Assert.ThrowsAsync<IOException>(() => FetchAsync(new Uri(mirror), expectation: null, new DownloadLimits(long.MaxValue, Long)));
+
+        Assert.Contains("Make room", full.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_mirror_on_a_disk_is_resumed_checked_and_noticed_when_it_changes()
+    {
+        var mirror = _directory.Write("mirror", _content);
+        _directory.Write("deep/file.bin.partial", _content[..1000]);
+        _directory.Write("deep/file.bin.partial.json", JsonSerializer.SerializeToUtf8Bytes(new DownloadNotes(null, new DateTimeOffset(File.GetLastWriteTimeUtc(mirror)), _content.Length), DatasetJson.Options));
+
+        Assert.True((await FetchAsync(new Uri(mirror), Expected, Limits)).Finished);
+        Assert.Equal(_content, await File.ReadAllBytesAsync(Target));
+
+        File.Delete(Target);
+        _directory.Write("deep/file.bin.partial", [9, 9, 9]);
+        _directory.Write("deep/file.bin.partial.json", JsonSerializer.SerializeToUtf8Bytes(new DownloadNotes(null, DateTimeOffset.UnixEpoch, _content.Length), DatasetJson.Options));
+        Assert.True((await FetchAsync(new Uri(mirror), Expected, Limits)).Finished);
+
+        File.Delete(Target);
+        await Assert.ThrowsAsync<DatasetException>(() => FetchAsync(new Uri(mirror), new DownloadExpectation(Sha256: Sha256([])), Limits));
+        await Assert.ThrowsAsync<DatasetException>(() => FetchAsync(new Uri(_directory.At("none")), Expected, Limits));
+    }
+
+    [Fact]
+    public async Task Notes_with_a_damaged_tag_start_the_download_over_or_are_vouched_for_by_the_hash()
+    {
+        await using var server = await DownloadServer.StartAsync(_content);
+        _directory.Write("deep/file.bin.partial", [1, 2, 3]);
+        _directory.Write("deep/file.bin.partial.json", JsonSerializer.SerializeToUtf8Bytes(new DownloadNotes("\"half", null, _content.Length), DatasetJson.Options));
+
+        Assert.True((await FetchAsync(server, expectation: null, Long)).Finished);
+
+        Assert.Equal(_content, await File.ReadAllBytesAsync(Target));
+    }
+
+    [Fact]
     public async Task Other_schemes_are_refused() =>
-        await Assert.ThrowsAsync<DatasetException>(() => ResumableDownload.FetchAsync(_http, new Uri("file:///etc/passwd"), Target, null, Long));
+        await Assert.ThrowsAsync<DatasetException>(() => ResumableDownload.FetchAsync(_http, new Uri("ftp://example.org/file"), Target, null, DownloadLimits.Default, Long));
 
     private static string Sha256(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
 
@@ -221,7 +309,10 @@ public sealed class ResumableDownloadTests : IDisposable
 #pragma warning restore CA5351
 
     private Task<DownloadOutcome> FetchAsync(DownloadServer server, DownloadExpectation? expectation, TimeSpan slice, IProgress<DownloadProgress>? progress = null) =>
-        ResumableDownload.FetchAsync(_http, server.Address, Target, expectation, slice, progress, TestContext.Current.CancellationToken);
+        ResumableDownload.FetchAsync(_http, server.Address, Target, expectation, Limits, slice, progress, TestContext.Current.CancellationToken);
+
+    private Task<DownloadOutcome> FetchAsync(Uri mirror, DownloadExpectation? expectation, DownloadLimits limits) =>
+        ResumableDownload.FetchAsync(_http, mirror, Target, expectation, limits, Long, progress: null, TestContext.Current.CancellationToken);
 
     private sealed class Reporter(List<DownloadProgress> reports) : IProgress<DownloadProgress>
     {

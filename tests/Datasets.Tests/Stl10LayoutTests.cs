@@ -132,6 +132,59 @@ public sealed class Stl10LayoutTests : IDisposable
         await AssertRefusedAsync(reasons);
     }
 
+    [Theory]
+    [InlineData("class_names.txt", 2 << 20)]
+    [InlineData("fold_indices.txt", 65 << 20)]
+    public async Task Text_files_that_are_far_too_long_are_refused_unread(string name, long length)
+    {
+        Write("", [1, 2, 3], [1], "0");
+        using (var file = new FileStream(_directory.At(name), FileMode.Open))
+        {
+            file.SetLength(length);
+        }
+
+        var before = GC.GetTotalAllocatedBytes(precise: true);
+        await AssertRefusedAsync(name, $"{length} bytes");
+        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 1 << 20);
+    }
+
+    [Fact]
+    public async Task More_images_than_a_data_set_may_have_are_refused_before_their_labels_are_read()
+    {
+        Write("", [1, 2, 3], [1], folds: null);
+        foreach (var (name, length) in new[] { ("train_X.bin", 27_648L), ("train_y.bin", 1L) })
+        {
+            using var file = new FileStream(_directory.At(name), FileMode.Open);
+            file.SetLength(length * (DatasetSource.MaximalImages + 1));
+        }
+
+        await AssertRefusedAsync("more than 5000000 images");
+    }
+
+    [Fact]
+    public async Task A_link_that_leads_out_of_the_directory_is_refused()
+    {
+        Write("set/", [1, 2, 3], [1], folds: null);
+        File.Move(_directory.At("set", "class_names.txt"), _directory.At("private.txt"));
+        File.CreateSymbolicLink(_directory.At("set", "class_names.txt"), _directory.At("private.txt"));
+
+        var refused = await Assert.ThrowsAsync<DatasetException>(() => DatasetSource.ListAsync(_directory.At("set")));
+
+        Assert.Contains("leads out", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_class_name_that_no_database_takes_is_refused_in_plain_text()
+    {
+        Write("", [1, 2, 3], [1], folds: null);
+        await File.WriteAllTextAsync(_directory.At("class_names.txt"), "x\ny\nz\0\u0007\n");
+
+        var refused = await Assert.ThrowsAsync<DatasetException>(() => DatasetSource.ListAsync(_directory.Root));
+
+        Assert.Contains("control characters", refused.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(refused.Message, char.IsControl);
+    }
+
     [Fact]
     public async Task Any_bytes_in_the_small_files_are_listed_or_refused_and_nothing_else()
     {

@@ -15,6 +15,52 @@ namespace Distributed.Ingestion.Tests;
 
 public sealed class DownloadTests
 {
+    /// <summary>The servers of these tests are on the loopback address.</summary>
+    private static readonly (string Name, string Value) Nearby = ("Ingestion:AllowPrivateAddresses", "true");
+
+    [Fact]
+    public async Task A_server_on_this_machine_is_asked_only_where_the_settings_allow_it()
+    {
+        await using var server = await FileServer.StartAsync([1, 2, 3]);
+        await using var services = await ServiceHarness.StartAsync((builder, consumers) => builder.AddIngestion(consumers), ("Ingestion:Stl10Url", server.Url.ToString()));
+
+        var reason = await services.FailAsync(Specify("stl10"));
+
+        Assert.Contains(server.Url.ToString(), reason);
+        Assert.Contains("Ingestion:AllowPrivateAddresses=true", reason);
+        Assert.Equal(0, server.Requests);
+    }
+
+    [Fact]
+    public async Task A_mirror_may_be_a_file_that_is_checked_like_a_download()
+    {
+        var archive = await PackStl10Async();
+        var mirror = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllBytesAsync(mirror, archive);
+            await using var services = await StartAsync(new Uri(mirror), archive);
+            await services.RunAsync(Specify("stl10"), RunState.Extracting);
+
+            await File.WriteAllBytesAsync(mirror, archive[..^1]);
+            await using var damaged = await StartAsync(("Ingestion:Stl10Url", mirror));
+            Assert.Contains(Stl10Files.ArchiveMd5, await damaged.FailAsync(Specify("stl10")));
+        }
+        finally
+        {
+            File.Delete(mirror);
+        }
+    }
+
+    [Fact]
+    public async Task A_file_beyond_the_limit_is_refused_before_it_comes()
+    {
+        await using var server = await FileServer.StartAsync(new byte[1000]);
+        await using var services = await StartAsync(("Ingestion:Stl10Url", server.Url.ToString()), ("Ingestion:DownloadBytes", "999"));
+
+        Assert.Contains("more than 999 bytes", await services.FailAsync(Specify("stl10")));
+    }
+
     [Theory]
     [InlineData("stl10", "demo", "Ingestion:Stl10Url", "5289df737df57326fcdd22597afb1fac", Stl10Files.ArchiveMd5)]
     [InlineData("sample", "imagenet", "Ingestion:ImagenetWeightsUrl", "039058c6f2c0cb492c533b0a4d14ef77cc0f78abccced5287d84a1a2011cfb81", ImagenetWeights.Sha256)]
@@ -139,7 +185,7 @@ public sealed class DownloadTests
         services.QueryAsync(context => context.RunDependencies.CountAsync(dependency => context.Downloads.Any(download => download.Key == dependency.Subject)));
 
     private static Task<ServiceHarness> StartAsync(params (string Name, string Value)[] settings) =>
-        ServiceHarness.StartAsync((builder, consumers) => builder.AddIngestion(consumers), settings);
+        ServiceHarness.StartAsync((builder, consumers) => builder.AddIngestion(consumers), [Nearby, .. settings]);
 
     /// <summary>Takes an archive of ours for the published one.</summary>
     private static Task<ServiceHarness> StartAsync(Uri url, byte[] archive) => ServiceHarness.StartAsync((builder, consumers) =>
@@ -149,7 +195,7 @@ public sealed class DownloadTests
         {
             Stl10 = new Fetchable("STL-10", url, "sources/stl10_binary.tar.gz", new DownloadExpectation(Sha256: Convert.ToHexStringLower(SHA256.HashData(archive)))),
         });
-    });
+    }, Nearby);
 
     private static async Task<byte[]> PackStl10Async()
     {

@@ -87,7 +87,10 @@ internal sealed class Cluster : IAsyncDisposable
     /// <summary>Starts a host of a service; the one before it of the same name must have ended.</summary>
     /// <param name="service">The service.</param>
     /// <param name="name">What the host is called here; as its service where null.</param>
-    public HostProcess Start(string service, string? name = null)
+    public HostProcess Start(string service, string? name = null) => StartProgram(service, name, TestEnvironment.ServiceDll(service));
+
+    /// <summary>Starts another program in the place of a service.</summary>
+    public HostProcess StartProgram(string service, string? name, string dll, params string[] arguments)
     {
         name ??= service;
         var port = FreePort.Next();
@@ -97,7 +100,7 @@ internal sealed class Cluster : IAsyncDisposable
             environment[key] = value;
         }
 
-        var host = HostProcess.StartService(TestEnvironment.ServiceDll(service), environment: environment);
+        var host = HostProcess.StartService(dll, arguments, environment: environment);
         _hosts[name] = host;
         _addresses[name] = new Uri($"http://127.0.0.1:{port}");
         if (service == "AdminApi")

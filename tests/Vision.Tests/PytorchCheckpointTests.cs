@@ -154,6 +154,36 @@ public sealed class PytorchCheckpointTests
     }
 
     [Fact]
+    public void Storages_that_lie_over_each_other_take_no_more_memory_than_the_file_has()
+    {
+        var host = new PytorchPickleHost("X", 1000);
+        object Storage(string key) => host.Storage(new PickleTuple(["storage", new PickleGlobal("torch.FloatStorage"), key, "cpu", 100L]));
+
+        Storage("0");
+        Storage("1");
+        Storage("1");
+        Assert.Contains("longer together than the file", Assert.Throws<WeightsException>(() => Storage("2")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Numbers_that_fall_into_one_bucket_cost_no_more_than_others()
+    {
+        // Their halves are equal, so that their hashes are: in a table each would be compared with all before it.
+        const int Count = 100_000;
+        using var pickle = new MemoryStream();
+        pickle.Write("}("u8);
+        for (var i = 1; i <= Count; i++)
+        {
+            pickle.Write([0x8A, 8, .. BitConverter.GetBytes(((long)i << 32) | (uint)i), (byte)'N']);
+        }
+
+        pickle.Write("u."u8);
+        var started = System.Diagnostics.Stopwatch.GetTimestamp();
+        Run(pickle.ToArray());
+        Assert.InRange(System.Diagnostics.Stopwatch.GetElapsedTime(started).TotalSeconds, 0, 5);
+    }
+
+    [Fact]
     public void A_compressed_archive_is_refused_unread()
     {
         using var stream = new MemoryStream();

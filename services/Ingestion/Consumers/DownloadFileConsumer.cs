@@ -60,12 +60,13 @@ internal sealed partial class DownloadFileConsumer(
     {
         var target = volume.FullPath(fetchable.Path);
         Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+        var limits = new DownloadLimits(options.Value.DownloadBytes, options.Value.DownloadTime);
         for (var attempt = 1; ; attempt++)
         {
             try
             {
                 return await ResumableDownload.FetchAsync(
-                    clients.CreateClient(ClientName), fetchable.Url, target, fetchable.Expectation, options.Value.DownloadSlice, progress: null, cancellationToken);
+                    clients.CreateClient(ClientName), fetchable.Url, target, fetchable.Expectation, limits, options.Value.DownloadSlice, progress: null, cancellationToken);
             }
             catch (HttpRequestException exception) when (attempt < MostTries)
             {

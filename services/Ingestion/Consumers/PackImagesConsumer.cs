@@ -15,6 +15,7 @@ internal sealed partial class PackImagesConsumer(
     RunFlow runs,
     DatasetArtifacts artifacts,
     Volume volume,
+    ImageDecodings decodings,
     ILogger<PackImagesConsumer> logger) : UnitConsumer<PackImages>(worker)
 {
     public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
@@ -27,10 +28,17 @@ internal sealed partial class PackImagesConsumer(
         var count = Math.Min(ingestion.PartSize, ingestion.EntryCount - first);
         var fit = Enum.Parse<FitMode>(ingestion.Fit, ignoreCase: true);
 
+        await using var isolated = await HasEndedAWorkerAsync(lease, cancellationToken) ? decodings.Isolate() : null;
+        if (isolated is not null)
+        {
+            LogIsolated(lease.Unit);
+        }
+
+        var decoding = isolated ?? decodings.Local;
         IReadOnlyList<PackedImage> images = [];
         var pixels = await volume.WriteAsync(
             $"ingestions/{key}/part-{part:D5}.{lease.TokenText}.u8",
-            async (stream, token) => images = await ImagePacker.PackAsync(listing, first, count, ingestion.InputSize, fit, stream, token),
+            async (stream, token) => images = await ImagePacker.PackAsync(listing, first, count, ingestion.InputSize, fit, stream, decoding, token),
             cancellationToken);
         var records = await artifacts.WriteJsonAsync($"ingestions/{key}/part-{part:D5}.{lease.TokenText}.json", images, cancellationToken);
         foreach (var image in images.Where(image => image.Quarantined is not null))
@@ -73,11 +81,21 @@ internal sealed partial class PackImagesConsumer(
         }
     }
 
+    /// <summary>Whether an earlier attempt at this part never told how it ended. It may have been ended by an image, or by somebody: to decode apart from the host is right after both.</summary>
+    private async Task<bool> HasEndedAWorkerAsync(UnitLease lease, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        return await context.Attempts.AnyAsync(attempt => attempt.UnitId == lease.Id && attempt.Token != lease.Token && attempt.Outcome == null, cancellationToken);
+    }
+
     private async Task<Catalog.Ingestion> ReadAsync(string key, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         return await context.Ingestions.AsNoTracking().SingleAsync(row => row.Key == key, cancellationToken);
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A worker was lost over {Unit}; its images are decoded apart from the host, and one that ends a process is left out")]
+    private partial void LogIsolated(UnitKey unit);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Name} is left out: {Reason}")]
     private partial void LogQuarantined(string name, string reason);

@@ -194,13 +194,17 @@ internal sealed class PickleReader(Stream stream, long limit, string source, IPi
 
     private void Set(PickleDictionary dictionary, object? key, object? value)
     {
-        // Only these have a value of their own as keys; of the others a state dict has none.
-        if (key is not (string or long or bool or double))
+        switch (key)
         {
-            throw Error($"has a dictionary key of the type {key?.GetType().Name ?? "None"}");
+            case string name:
+                dictionary[name] = value;
+                break;
+            case long or bool or double:
+                // Optimizers number their states. Nobody looks these up, and numbers that fall into one bucket would make a small file take hours.
+                break;
+            default:
+                throw Error($"has a dictionary key of the type {key?.GetType().Name ?? "None"}");
         }
-
-        dictionary[key] = value;
     }
 
     private object? Peek() => _stack.Count > 0 ? _stack[^1] : throw Error("takes from an empty stack");
@@ -333,5 +337,5 @@ internal sealed class PickleTuple(object?[] items)
     public object?[] Items => items;
 }
 
-/// <summary>A dict or OrderedDict.</summary>
-internal sealed class PickleDictionary : Dictionary<object, object?>;
+/// <summary>The named items of a dict or OrderedDict.</summary>
+internal sealed class PickleDictionary() : Dictionary<string, object?>(StringComparer.Ordinal);

@@ -167,10 +167,10 @@ public static class PytorchCheckpoint
 
         var storages = new Dictionary<string, byte[]>();
         var tensors = new Dictionary<string, TensorData>();
-        var copied = 0L;
-        foreach (var (key, value) in dictionary)
+        var (stored, copied) = (0L, 0L);
+        foreach (var (name, value) in dictionary)
         {
-            if (key is not string name || value is not PytorchTensor tensor)
+            if (value is not PytorchTensor tensor)
             {
                 continue;
             }
@@ -178,9 +178,10 @@ public static class PytorchCheckpoint
             if (!storages.TryGetValue(tensor.Storage.Key, out var content))
             {
                 storages.Add(tensor.Storage.Key, content = read(tensor.Storage));
+                stored += content.Length;
             }
 
-            tensors.Add(name, View(tensor, content, ref copied));
+            tensors.Add(name, View(tensor, content));
         }
 
         // Tensors that share a storage are slices of it; only those that are not in row-major order take memory of their own.
@@ -188,7 +189,7 @@ public static class PytorchCheckpoint
             ? tensors
             : throw new WeightsException($"{source} holds no tensors by name; save model.state_dict(), or that under 'state_dict' or 'model'.");
 
-        TensorData View(PytorchTensor tensor, byte[] content, ref long copied)
+        TensorData View(PytorchTensor tensor, byte[] content)
         {
             var size = TensorTypes.ElementSize(tensor.Storage.Type);
             var length = (int)TensorTypes.ByteLength(tensor.Storage.Type, tensor.Shape);
@@ -199,7 +200,7 @@ public static class PytorchCheckpoint
             }
 
             copied += length;
-            if (copied > storages.Values.Sum(storage => (long)storage.Length))
+            if (copied > stored)
             {
                 throw new WeightsException($"The tensors of {source} overlap more than those of a network do.");
             }

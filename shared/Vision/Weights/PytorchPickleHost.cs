@@ -41,6 +41,7 @@ internal sealed class PytorchPickleHost(string source, long fileLength) : IPickl
 
     private readonly Dictionary<string, PytorchStorage> _storages = [];
     private long _copied;
+    private long _stored;
 
     /// <summary>The storages that were named, by key.</summary>
     public IReadOnlyDictionary<string, PytorchStorage> Named => _storages;
@@ -79,12 +80,14 @@ internal sealed class PytorchPickleHost(string source, long fileLength) : IPickl
             throw Error($"has a storage '{key}' of {count} elements of {type}: longer than the file, or than the {Array.MaxLength} bytes that can be read");
         }
 
-        if (!_storages.TryAdd(key, storage) && _storages[key] != storage)
+        if (!_storages.TryAdd(key, storage))
         {
-            throw Error($"describes the storage '{key}' in two ways");
+            return _storages[key] == storage ? storage : throw Error($"describes the storage '{key}' in two ways");
         }
 
-        return storage;
+        // Entries of an archive may lie over each other: each no longer than the file, and all together without bound.
+        _stored += storage.Length;
+        return _stored <= fileLength ? storage : throw Error("describes storages that are longer together than the file");
     }
 
     private PickleDictionary ToDictionary(object?[] arguments)

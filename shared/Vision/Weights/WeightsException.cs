@@ -1,3 +1,5 @@
+using Distributed.Storage;
+
 namespace Distributed.Vision;
 
 /// <summary>A weight, feature or checkpoint file is not what it has to be. The message names the file, the key and the value.</summary>
@@ -6,13 +8,13 @@ public sealed class WeightsException : Exception
 {
     /// <summary>Creates the error with a message that names file, key, value and remedy.</summary>
     public WeightsException(string message)
-        : base(message)
+        : base(SafeText.Shorten(message, SafeText.LongestMessage))
     {
     }
 
     /// <summary>Creates the error with a message that names file, key, value and remedy, and what caused it.</summary>
     public WeightsException(string message, Exception innerException)
-        : base(message, innerException)
+        : base(SafeText.Shorten(message, SafeText.LongestMessage), innerException)
     {
     }
 

@@ -1,0 +1,55 @@
+using System.Text;
+
+namespace Distributed.Datasets;
+
+/// <summary>The other end of <see cref="IsolatedImageDecoding"/>: decodes what comes in, one image at a time, until the input ends.</summary>
+public static class DecodingServer
+{
+    /// <summary>What it says first: from here on, whatever ends the process is the doing of an image.</summary>
+    internal const byte Ready = 0xA5;
+
+    internal const byte Decoded = 0;
+    internal const byte Rejected = 1;
+
+    /// <summary>Answers requests: length, size and fit as 32-bit integers, then the file.</summary>
+    /// <param name="input">Where requests come from.</param>
+    /// <param name="output">Where answers go.</param>
+    /// <param name="decode">The decoder.</param>
+    public static void Run(Stream input, Stream output, DecodeImage decode)
+    {
+        using var reader = new BinaryReader(input, Encoding.UTF8);
+        using var writer = new BinaryWriter(output, Encoding.UTF8);
+        var decoding = new LocalImageDecoding(decode);
+        writer.Write(Ready);
+        writer.Flush();
+        var length = new byte[sizeof(int)];
+        while (input.ReadAtLeast(length, length.Length, throwOnEndOfStream: false) == length.Length)
+        {
+            var (size, fit) = (reader.ReadInt32(), (FitMode)reader.ReadInt32());
+            var encoded = new byte[BitConverter.ToInt32(length)];
+            input.ReadExactly(encoded);
+            Answer(decoding, encoded, size, fit, writer);
+            writer.Flush();
+        }
+    }
+
+    private static void Answer(LocalImageDecoding decoding, byte[] encoded, int size, FitMode fit, BinaryWriter writer)
+    {
+        try
+        {
+            var image = decoding.Decode(encoded, size, fit);
+            writer.Write(Decoded);
+            writer.Write(image.Width);
+            writer.Write(image.Height);
+            writer.Write(image.Pixels);
+        }
+        catch (ImageRejectedException rejected)
+        {
+            var reason = Encoding.UTF8.GetBytes(rejected.Message);
+            writer.Write(Rejected);
+            writer.Write(reason.Length);
+            writer.Write(0);
+            writer.Write(reason);
+        }
+    }
+}
