@@ -1,3 +1,4 @@
+using Distributed.Contracts;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Catalog;
@@ -57,6 +58,26 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
 
             return Compare(run, winner);
         }
+    }
+
+    /// <summary>Enters a run that was not accepted, where its sender has no other answer to read: as failed, with the reason.</summary>
+    public async Task<SubmitOutcome> RefuseAsync(Guid runId, string reason, CancellationToken cancellationToken)
+    {
+        var now = Now();
+        var (outcome, _) = await SubmitAsync(
+            new Run
+            {
+                Id = runId,
+                Tags = [],
+                Specification = ContractJson.Write(new RunSpecification()),
+                State = RunState.Failed,
+                Failure = reason,
+                SubmittedAt = now,
+                FinishedAt = now,
+            },
+            AuditActor.Message,
+            cancellationToken);
+        return outcome;
     }
 
     /// <summary>Moves a run on, inside a transaction.</summary>

@@ -25,28 +25,29 @@ public sealed record BrokerPermissions(string Configure, string Write, string Re
 
     // Faults and errors of the bus itself.
     private const string Bus = "MassTransit:.*";
+    private const string OwnEndings = $@".*_{MessagingRegistration.RunEndedTag}_\w+";
     private const string Contracts = @"Distributed\.Contracts:.*";
 
     /// <summary>All users, by name.</summary>
     public static IReadOnlyDictionary<string, BrokerPermissions> All { get; } = Consumed
-        .Select(service => KeyValuePair.Create(service.Key, ForWorker(service.Value.Select(kind => UnitRoutes.For(kind).Queue))))
+        .Select(service => KeyValuePair.Create(service.Key, ForWorker(service.Value.SelectMany(kind => UnitRoutes.For(kind).Queues))))
         .Append(KeyValuePair.Create("admin-api", ForAdmin()))
         .Append(KeyValuePair.Create(Client, ForClient()))
         .ToDictionary(StringComparer.Ordinal);
 
-    private static IEnumerable<string> Queues => UnitRoutes.All.Select(route => route.Queue).Append(UnitRoutes.SubmitRunQueue);
+    private static IEnumerable<string> Queues => UnitRoutes.All.SelectMany(route => route.Queues).Append(UnitRoutes.SubmitRunQueue);
 
     private static BrokerPermissions ForWorker(IEnumerable<string> queues)
     {
         var own = OneOf(queues);
-        var sends = Whole($"{OneOf(Queues)}|{own}(-dead-letter|_error|_skipped)|{Contracts}|{Bus}");
-        return new BrokerPermissions(sends, sends, Whole($"{own}(-dead-letter|_error|_skipped)?|{Bus}"));
+        var sends = Whole($"{OneOf(Queues)}|{own}(-dead-letter|_error|_skipped)|{OwnEndings}|{Contracts}|{Bus}");
+        return new BrokerPermissions(sends, sends, Whole($"{own}(-dead-letter|_error|_skipped)?|{OwnEndings}|{OneOf(QueueTopology.Events)}|{Bus}"));
     }
 
-    // It declares everything, watches all queues, and consumes submissions.
+    // It declares everything, watches all queues, reads what is put aside, and consumes submissions.
     private static BrokerPermissions ForAdmin()
     {
-        var everything = Whole($"{OneOf(Queues)}(-dead-letter|_error|_skipped)?|{Contracts}|{Bus}");
+        var everything = Whole($"{OneOf(Queues)}(-dead-letter|_error|_skipped)?|{PutAsideReader.UnreadableQueue}|{Contracts}|{Bus}");
         return new BrokerPermissions(everything, everything, everything);
     }
 

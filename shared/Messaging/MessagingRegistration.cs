@@ -15,11 +15,14 @@ public sealed class ConsumerSet
 
     internal List<(string Queue, Action<IReceiveEndpointConfigurator, IBusRegistrationContext> Configure)> Endpoints { get; } = [];
 
+    internal bool HasUnits { get; private set; }
+
     /// <summary>Adds the consumer of a kind of unit, on that kind's queues.</summary>
     public ConsumerSet AddUnits<TConsumer, TMessage>()
         where TConsumer : UnitConsumer<TMessage>
         where TMessage : class, IUnitMessage
     {
+        HasUnits = true;
         Registrations.Add(bus => bus.AddConsumer<TConsumer>());
         Endpoints.AddRange(UnitRoutes.For<TMessage>().Queues.Select(queue =>
             (queue, (Action<IReceiveEndpointConfigurator, IBusRegistrationContext>)((endpoint, context) =>
@@ -50,6 +53,9 @@ public static class MessagingRegistration
 {
     /// <summary>Name of the activity source of the bus.</summary>
     public const string BusSourceName = DiagnosticHeaders.DefaultListenerName;
+
+    /// <summary>Part of the name of the queue in which each host hears of runs that end.</summary>
+    internal const string RunEndedTag = "run-ended";
 
     /// <summary>Adds the bus with some consumers, and what every host needs to handle units.</summary>
     /// <param name="services">The host's services.</param>
@@ -104,8 +110,12 @@ public static class MessagingRegistration
         return services;
     }
 
-    /// <summary>Adds the watchdog; one host of a system needs it, more do no harm.</summary>
-    public static IServiceCollection AddWatchdog(this IServiceCollection services) => services.AddHostedService<Watchdog>();
+    /// <summary>Adds the watchdog, and the reader of what the broker puts aside; one host of a system needs them, more do no harm.</summary>
+    public static IServiceCollection AddWatchdog(this IServiceCollection services, string? connectionString)
+    {
+        services.AddHostedService<Watchdog>();
+        return BrokerAddress.Parse(connectionString).IsInMemory ? services : services.AddHostedService<PutAsideReader>();
+    }
 
     private static void ConfigureHost(IRabbitMqBusFactoryConfigurator configurator, BrokerAddress address)
     {
@@ -145,8 +155,13 @@ public static class MessagingRegistration
         Action<TEndpoint, string>? queue)
         where TEndpoint : IReceiveEndpointConfigurator
     {
-        // Each host's own, and gone with it.
-        configurator.ReceiveEndpoint(new TemporaryEndpointDefinition("run-ended"), KebabCaseEndpointNameFormatter.Instance, endpoint => endpoint.ConfigureConsumer<RunEndedConsumer>(context));
+        if (consumers.HasUnits)
+        {
+            // Each host's own, and gone with it.
+            configurator.ReceiveEndpoint(
+                new TemporaryEndpointDefinition(RunEndedTag), KebabCaseEndpointNameFormatter.Instance, endpoint => endpoint.ConfigureConsumer<RunEndedConsumer>(context));
+        }
+
         foreach (var (name, configure) in consumers.Endpoints)
         {
             configurator.ReceiveEndpoint(name, endpoint =>

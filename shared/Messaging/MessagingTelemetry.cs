@@ -14,6 +14,8 @@ public static class MessagingTelemetry
     private static readonly Histogram<double> Duration = Meter.CreateHistogram<double>("distributed.unit.duration", "s", "Time a unit of work was held, by kind and outcome");
     private static readonly Histogram<double> Wait = Meter.CreateHistogram<double>("distributed.unit.queue_wait", "s", "Time from sending a unit's message to starting it, by kind");
 
+    private static readonly Counter<long> PutAside = Meter.CreateCounter<long>("distributed.messages.put_aside", "{message}", "Messages that were put aside by the broker, by queue and what became of them");
+
     internal static ActivitySource Source { get; } = new(SourceName);
 
     internal static void RecordUnit(UnitKind kind, string outcome, TimeSpan duration) =>
@@ -21,6 +23,8 @@ public static class MessagingTelemetry
 
     internal static void RecordWait(UnitKind kind, TimeSpan wait) =>
         Wait.Record(Math.Max(0, wait.TotalSeconds), new KeyValuePair<string, object?>("kind", kind.ToString()));
+
+    internal static void RecordPutAside(string queue, string outcome) => PutAside.Add(1, new("queue", queue), new("outcome", outcome));
 
     /// <summary>Continues the trace of a run, wherever the process that sends for it got its own cause from.</summary>
     internal static Activity? ContinueTrace(string name, string? traceParent)

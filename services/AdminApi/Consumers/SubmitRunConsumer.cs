@@ -12,7 +12,6 @@ internal sealed partial class SubmitRunConsumer(
     RunAnnouncer announcer,
     CatalogMigration catalog,
     OutageRetry outages,
-    TimeProvider time,
     ILogger<SubmitRunConsumer> logger) : IConsumer<SubmitRun>
 {
     public async Task Consume(ConsumeContext<SubmitRun> context)
@@ -47,20 +46,7 @@ internal sealed partial class SubmitRunConsumer(
         // The sender has no answer to read, so the refusal stands where the run would, and is published as an event.
         var reason = "The specification is not valid: " + string.Join("; ", errors.Select(error => $"{error.Field} {error.Message}"));
         LogRefused(runId, reason);
-        var now = time.GetUtcNow().UtcDateTime;
-        await runs.SubmitAsync(
-            new Run
-            {
-                Id = runId,
-                Tags = [],
-                Specification = ContractJson.Write(new RunSpecification()),
-                State = RunState.Failed,
-                Failure = reason,
-                SubmittedAt = now,
-                FinishedAt = now,
-            },
-            AuditActor.Message,
-            cancellationToken);
+        await runs.RefuseAsync(runId, reason, cancellationToken);
         await announcer.AnnounceAsync(cancellationToken);
     }
 

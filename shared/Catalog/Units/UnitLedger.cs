@@ -50,6 +50,19 @@ public enum StartOutcome
     Unknown,
 }
 
+/// <summary>What came of charging a unit with a start.</summary>
+public enum ChargeOutcome
+{
+    /// <summary>It is charged, and may be sent anew.</summary>
+    Charged,
+
+    /// <summary>It was given up, and its runs with it: it has been charged too often.</summary>
+    GivenUp,
+
+    /// <summary>It does not wait to be started, nobody needs it, or there is none.</summary>
+    NotWaiting,
+}
+
 /// <summary>What came of the attempt to start a unit.</summary>
 /// <param name="Outcome">What came of it.</param>
 /// <param name="Lease">The right to work, when started.</param>
@@ -104,8 +117,7 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
             await RunFlow.FailDependentsAsync(
                 context,
                 unit.Subject,
-                $"{unit.Kind} of step {unit.Step} was started {mostStarts} times without progress and is given up. "
-                + (found?.LastError is { } error ? $"The last error was: {error}" : "Each time the worker died: look at its log and its memory limit."),
+                GivenUp(unit, found?.LastError),
                 Now(),
                 cancellationToken);
             await transaction.CommitAsync(cancellationToken);
@@ -244,6 +256,38 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         return taken;
     }
 
+    /// <summary>Charges a unit whose message never came to a start with one all the same: it is sent anew, or is given up when that has happened too often.</summary>
+    /// <param name="unit">The unit.</param>
+    /// <param name="reason">What its message met with.</param>
+    /// <param name="cancellationToken">Stops waiting for the database.</param>
+    public async Task<ChargeOutcome> ChargeAsync(UnitKey unit, string reason, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(unit);
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
+        var mostStarts = options.MostStarts;
+        var charged = await NeededByAnOpenRun(context, Row(context, unit).Where(row => row.State == UnitState.Pending)).ExecuteUpdateAsync(
+            row => row
+                .SetProperty(r => r.Starts, r => r.Starts + 1)
+                .SetProperty(r => r.LastError, reason)
+                .SetProperty(r => r.SentAt, (DateTime?)null)
+                .SetProperty(r => r.State, r => r.Starts + 1 >= mostStarts ? UnitState.Failed : UnitState.Pending),
+            cancellationToken);
+        if (charged == 0)
+        {
+            return ChargeOutcome.NotWaiting;
+        }
+
+        var state = await Row(context, unit).Select(row => row.State).SingleAsync(cancellationToken);
+        if (state == UnitState.Failed)
+        {
+            await RunFlow.FailDependentsAsync(context, unit.Subject, GivenUp(unit, reason), Now(), cancellationToken);
+        }
+
+        await transaction.CommitAsync(cancellationToken);
+        return state == UnitState.Failed ? ChargeOutcome.GivenUp : ChargeOutcome.Charged;
+    }
+
     /// <summary>Marks a unit that waits to be started as sent now.</summary>
     /// <returns>The unit, with the priority that it has now; null when it does not wait, or nobody needs it.</returns>
     public async Task<WorkUnit?> TakeAgainAsync(UnitKey unit, CancellationToken cancellationToken)
@@ -343,6 +387,10 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
             attempt => attempt.SetProperty(a => a.EndedAt, now).SetProperty(a => a.Outcome, outcome),
             cancellationToken);
     }
+
+    private string GivenUp(UnitKey unit, string? error) =>
+        $"{unit.Kind} of step {unit.Step} was started {options.MostStarts} times without progress and is given up. "
+        + (error is null ? "Each time the worker died: look at its log and its memory limit." : $"The last error was: {error}");
 
     private DateTime Now() => time.GetUtcNow().UtcDateTime;
 }

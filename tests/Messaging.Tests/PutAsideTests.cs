@@ -1,0 +1,163 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using System.Text;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.TestServers;
+using Microsoft.Extensions.DependencyInjection;
+using RabbitMQ.Client;
+
+namespace Distributed.Messaging.Tests;
+
+/// <summary>What a real broker has put aside.</summary>
+public sealed class PutAsideTests : IAsyncLifetime
+{
+    private readonly CatalogFile _catalog = new();
+    private RabbitMqVirtualHost? _broker;
+    private IConnection? _connection;
+    private IChannel? _channel;
+
+    public async ValueTask InitializeAsync()
+    {
+        _broker = await RabbitMqVirtualHost.CreateAsync();
+        _connection = await new ConnectionFactory { Uri = _broker.Uri }.CreateConnectionAsync();
+        _channel = await _connection.CreateChannelAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _channel!.DisposeAsync();
+        await _connection!.DisposeAsync();
+        await _broker!.DisposeAsync();
+        _catalog.Dispose();
+    }
+
+    [Theory]
+    [InlineData("train-head_error", "could not be handled: System.InvalidOperationException: no luck")]
+    [InlineData("train-head_skipped", "no consumer knew")]
+    [InlineData("train-head-dead-letter", "given out 20 times")]
+    [InlineData("train-head-bulk-dead-letter", "given out 20 times")]
+    public async Task A_unit_whose_message_was_put_aside_is_sent_anew_and_fails_its_run_in_the_end(string queue, string reason)
+    {
+        await using var host = await StartAsync();
+        var (run, unit) = await host.PlanTrainingAsync();
+        await host.Ledger.TakeToSendAsync(unit.Subject, again: false, CancellationToken.None);
+        for (var time = 1; time < 5; time++)
+        {
+            await PutAsideAsync(queue, $$$"""{"messageType":["urn:message:x"],"message":{"subject":"{{{unit.Subject}}}","step":0}}""");
+            await LookAsync(host);
+            Assert.Equal((UnitState.Pending, time), ((await host.ReadAsync(unit)).State, (await host.ReadAsync(unit)).Starts));
+            Assert.Equal(time, host.Messages.Sent.Count);
+        }
+
+        await PutAsideAsync(queue, $$$"""{"subject":"{{{unit.Subject}}}","step":0}""");
+        await LookAsync(host);
+
+        var failed = await host.ReadAsync(run);
+        Assert.Equal(RunState.Failed, failed.State);
+        Assert.Contains(reason, failed.Failure, StringComparison.Ordinal);
+        Assert.Contains(host.Messages.Published, message => message is RunFailed told && told.RunId == run.Id);
+        Assert.Equal(0u, await _channel!.MessageCountAsync(queue));
+    }
+
+    [Fact]
+    public async Task What_is_put_aside_of_units_that_do_not_wait_is_dropped()
+    {
+        await using var host = await StartAsync();
+        var (run, unit) = await host.PlanTrainingAsync();
+        var start = await host.Ledger.StartAsync(unit, "worker", redelivered: false, CancellationToken.None);
+        await PutAsideAsync("train-head-dead-letter", $$$"""{"subject":"{{{unit.Subject}}}","step":0}""");
+        await LookAsync(host);
+        await host.Ledger.CommitAsync(start.Lease!, (_, _) => Task.CompletedTask, CancellationToken.None);
+        await PutAsideAsync("train-head-dead-letter", $$$"""{"subject":"{{{unit.Subject}}}","step":0}""");
+        await PutAsideAsync("train-head-dead-letter", """{"subject":"nobody's","step":7}""");
+
+        await LookAsync(host);
+
+        Assert.Equal((UnitState.Done, 1), ((await host.ReadAsync(unit)).State, (await host.ReadAsync(unit)).Starts));
+        Assert.Equal(RunState.Training, (await host.ReadAsync(run)).State);
+        Assert.Empty(host.Messages.Sent);
+        Assert.Equal(0u, await _channel!.MessageCountAsync("train-head-dead-letter"));
+    }
+
+    [Fact]
+    public async Task A_submission_that_could_not_be_handled_is_a_failed_run_that_says_so()
+    {
+        await using var host = await StartAsync();
+        var id = Guid.NewGuid();
+        await PutAsideAsync("submit-run_error", $$$"""{"runId":"{{{id}}}","specification":{}}""");
+
+        await LookAsync(host);
+
+        var run = await host.ReadAsync(new Run { Id = id, Tags = [], Specification = "", SubmittedAt = default });
+        Assert.Equal(RunState.Failed, run.State);
+        Assert.Contains("no luck", run.Failure, StringComparison.Ordinal);
+        Assert.Contains(host.Messages.Published, message => message is RunFailed told && told.RunId == id);
+    }
+
+    [Theory]
+    [InlineData("not json")]
+    [InlineData("[1]")]
+    [InlineData("""{"subject":7,"step":0}""")]
+    [InlineData("""{"subject":"a","step":1e99}""")]
+    public async Task What_names_neither_unit_nor_run_is_counted_and_kept_for_people(string body)
+    {
+        var counted = new ConcurrentQueue<string?>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, self) =>
+            {
+                if (instrument.Name == "distributed.messages.put_aside")
+                {
+                    self.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<long>((_, _, tags, _) => counted.Enqueue(string.Join(' ', tags.ToArray().Select(tag => tag.Value))));
+        listener.Start();
+        await using var host = await StartAsync();
+        await PutAsideAsync("extract-features_error", body);
+
+        await LookAsync(host);
+        await LookAsync(host);
+
+        Assert.Contains("extract-features_error unreadable", counted);
+        Assert.Equal(0u, await _channel!.MessageCountAsync("extract-features_error"));
+        var kept = await _channel.BasicGetAsync("unreadable", autoAck: true);
+        Assert.Equal(body, Encoding.UTF8.GetString(kept!.Body.Span));
+        Assert.Equal(0u, kept.MessageCount);
+    }
+
+    [Fact]
+    public async Task A_newer_field_in_a_units_message_is_ignored()
+    {
+        await using var host = await StartAsync(set => TestHost.Training(set));
+        var (_, unit) = await host.PlanTrainingAsync();
+        await host.Ledger.TakeToSendAsync(unit.Subject, again: false, CancellationToken.None);
+        var properties = new BasicProperties { ContentType = "application/vnd.masstransit+json" };
+        var body = $$$$"""{"messageType":["urn:message:Distributed.Contracts:TrainHead"],"message":{"subject":"{{{{unit.Subject}}}}","step":0,"newer":{"a":1}},"alsoNewer":true}""";
+
+        await _channel!.BasicPublishAsync("train-head", routingKey: "", mandatory: true, properties, Encoding.UTF8.GetBytes(body));
+
+        await host.UntilAsync(unit, UnitState.Done);
+    }
+
+    private Task<TestHost> StartAsync(Action<ConsumerSet>? consumers = null) => TestHost.StartAsync(_catalog.ConnectionString, _broker!.Uri.ToString(), consumers);
+
+    private static Task LookAsync(TestHost host) => ActivatorUtilities.CreateInstance<PutAsideReader>(host.Services).LookAsync(CancellationToken.None);
+
+    private async Task PutAsideAsync(string queue, string body)
+    {
+        await _channel!.QueueDeclareAsync(queue, durable: true, exclusive: false, autoDelete: false, queue.EndsWith("-dead-letter", StringComparison.Ordinal)
+            ? new Dictionary<string, object?> { ["x-queue-type"] = "quorum" }
+            : null);
+        var properties = new BasicProperties
+        {
+            Persistent = true,
+            Headers = new Dictionary<string, object?> { ["MT-Fault-ExceptionType"] = "System.InvalidOperationException", ["MT-Fault-Message"] = "no luck" },
+        };
+        var before = await _channel.MessageCountAsync(queue);
+        await _channel.BasicPublishAsync("", queue, mandatory: true, properties, Encoding.UTF8.GetBytes(body));
+        await Wait.UntilAsync(async () => await _channel.MessageCountAsync(queue) == before + 1, "the message is put aside");
+    }
+}
