@@ -61,7 +61,8 @@ public sealed class UnitWorkerTests : IDisposable
     {
         await using var host = await StartAsync();
         var (run, unit) = await host.PlanTrainingAsync();
-        var volume = new Volume(Path.GetTempPath());
+        var directory = Directory.CreateTempSubdirectory("messaging-");
+        var volume = new Volume(directory.FullName);
         host.Script.Execute = async (_, token) =>
         {
             await volume.VerifyAsync(new StoredFile("missing-file", 1, new string('a', 64)), token);
@@ -74,6 +75,7 @@ public sealed class UnitWorkerTests : IDisposable
         await host.UntilAsync(run, RunState.Failed);
         Assert.Equal(new UnitOptions().MostStarts, host.Script.Executions.Count);
         Assert.Contains("'missing-file' is missing", (await host.ReadAsync(run)).Failure);
+        directory.Delete(recursive: true);
     }
 
     [Fact]
