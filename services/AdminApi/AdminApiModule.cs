@@ -21,15 +21,11 @@ public static class AdminApiModule
         builder.Services.AddSingleton<RunOperations>();
         builder.Services.AddSingleton<RunQueries>();
         builder.Services.AddHostedService<RunStateMetrics>();
-<<<<<<< HEAD
         builder.Services.AddWatchdog(builder.Configuration.GetConnectionString("RabbitMq"));
-=======
-        builder.Services.AddWatchdog();
         builder.Services.AddOptions<RetentionOptions>().BindConfiguration(RetentionOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton<OrphanSweep>();
         builder.Services.AddSingleton<Collector>();
         builder.Services.AddHostedService<CollectionTimer>();
->>>>>>> main
         builder.Services.AddProblems();
         builder.Services.AddApiAccess();
         builder.Services.AddOpenApi("v1", options =>
