@@ -85,7 +85,7 @@ public sealed class RunSpecificationTests
     [InlineData("""{"name":"a\u0000b"}""", "name", "control character")]
     [InlineData("""{"dataset":"a\nb"}""", "dataset", "control character")]
     [InlineData("""{"tags":["\u0007"]}""", "tags", "control character")]
-    [InlineData("""{"name":"\ud800"}""", "specification", "")]
+    [InlineData("""{"name":"\ud800"}""", "name", "could not be converted")]
     [InlineData("""{"":1}""", "specification", "without a name")]
     [InlineData("[]", "specification", "JSON")]
     public void A_wrong_field_is_named_with_what_is_allowed(string json, string field, string hint)
