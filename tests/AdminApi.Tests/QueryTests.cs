@@ -171,14 +171,16 @@ public sealed class QueryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_damaged_report_is_a_problem_too()
+    public async Task A_damaged_report_is_gone_by_name_and_the_answer_tells_how_to_get_it_again()
     {
         var run = NewRun(RunState.Completed);
         var evaluation = await EvaluateAsync(run, "<p>fine</p>");
         await _server.AddAsync(run, evaluation);
         await File.WriteAllTextAsync(_server.Services.GetRequiredService<Volume>().FullPath(evaluation.Report.Path), "<p>evil</p>");
 
-        await _server.GetProblemAsync($"/api/v1/runs/{run.Id}/report", HttpStatusCode.InternalServerError);
+        var detail = (await _server.GetProblemAsync($"/api/v1/runs/{run.Id}/report", HttpStatusCode.Gone)).GetProperty("detail").GetString();
+        Assert.Contains($"'{evaluation.Report.Path}' on the volume is damaged", detail);
+        Assert.Contains("Submit the run's specification again", detail);
     }
 
     private static Guid Id(JsonElement run) => run.GetProperty("runId").GetGuid();

@@ -45,6 +45,16 @@ public sealed partial class ConventionTests
     }
 
     [Fact]
+    public void At_the_broker_every_worker_may_read_the_queues_that_it_consumes_and_no_others() =>
+        Assert.All(UnitRoutes.All, route =>
+        {
+            var consumer = Consumers.Single(type => type.IsAssignableTo(typeof(UnitConsumer<>).MakeGenericType(route.MessageType)));
+            var service = consumer.Assembly.GetName().Name!.Split('.')[^1].ToLowerInvariant();
+            var readers = BrokerPermissions.All.Where(user => user.Key != "admin-api" && Regex.IsMatch(route.Queue, user.Value.Read, RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)));
+            Assert.Equal(service, Assert.Single(readers).Key);
+        });
+
+    [Fact]
     public void Contracts_are_sealed_and_have_a_namespace() =>
         Assert.All(typeof(SubmitRun).Assembly.GetExportedTypes().Where(type => type.IsClass), type =>
         {

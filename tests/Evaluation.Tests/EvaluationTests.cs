@@ -143,31 +143,6 @@ public sealed class EvaluationTests(CompletedRun completed) : IClassFixture<Comp
         Assert.DoesNotContain("Keep in mind", await ReadReportAsync(await FindAsync(run.Id)));
     }
 
-    [Fact]
-    public async Task A_damaged_head_fails_the_run_and_is_named()
-    {
-        // A run that waits for its evaluation, whose head is damaged meanwhile.
-        var source = await Services.RunAsync(completed.Specification with { Seed = 5 }, RunState.Completed);
-        var head = await Services.QueryAsync(context => context.Checkpoints.AsNoTracking().FirstAsync(row => row.RunId == source.Id && row.Kind == CheckpointKind.Best));
-        await File.AppendAllTextAsync(Services.Volume.FullPath(head.File.Path), "x");
-        await Services.QueryAsync(async context =>
-        {
-            await context.Evaluations.Where(row => row.RunId == source.Id).ExecuteDeleteAsync();
-            await context.ClassMetrics.Where(row => row.RunId == source.Id).ExecuteDeleteAsync();
-            await context.Runs.Where(row => row.Id == source.Id).ExecuteUpdateAsync(row => row
-                .SetProperty(r => r.State, RunState.Evaluating)
-                .SetProperty(r => r.FinishedAt, (DateTime?)null)
-                .SetProperty(r => r.AnnouncedAt, (DateTime?)null));
-            return await context.WorkUnits.Where(unit => unit.Kind == UnitKind.EvaluateHead && unit.Subject == source.Id.ToString())
-                .ExecuteUpdateAsync(unit => unit.SetProperty(u => u.State, UnitState.Pending).SetProperty(u => u.SentAt, (DateTime?)null));
-        });
-        await Services.SendAsync(source.Id);
-
-        var run = await Services.ReachAsync(source.Id, RunState.Failed);
-
-        Assert.Contains($"'{head.File.Path}' on the volume is damaged", run.Failure);
-    }
-
     [Theory]
     [InlineData("stl10", SourceFormat.Stl10Binary, Artifacts.ImagenetWeights.Sha256, "the ImageNet weights of the backbone may have seen")]
     [InlineData("/data/stl10", SourceFormat.Stl10Binary, Artifacts.ImagenetWeights.Sha256, "the ImageNet weights of the backbone may have seen")]

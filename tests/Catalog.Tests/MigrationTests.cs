@@ -1,0 +1,74 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Distributed.Catalog.Tests;
+
+public sealed class MigrationTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    [Fact]
+    public async Task A_host_that_may_not_migrate_waits_until_somebody_else_has()
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"catalog-{Guid.NewGuid():N}.db");
+        var log = new WaitingLog();
+        await using var services = new ServiceCollection()
+            .AddLogging(logging => logging.AddProvider(log))
+            .AddCatalog($"Data Source={path};Pooling=False", migrate: false)
+            .BuildServiceProvider();
+        var migration = services.GetRequiredService<CatalogMigration>();
+        try
+        {
+            await migration.StartAsync(CancellationToken.None);
+            // It looked, and said what it waits for.
+            Assert.Contains("command migrate", await log.Said.WaitAsync(Patience), StringComparison.Ordinal);
+            Assert.False(migration.Ready.IsCompleted);
+            await using (var context = await services.GetRequiredService<IDbContextFactory<CatalogContext>>().CreateDbContextAsync())
+            {
+                Assert.False(await CatalogMigration.IsCurrentAsync(context, CancellationToken.None));
+                await CatalogMigration.MigrateAsync(context, CancellationToken.None);
+            }
+
+            await migration.Ready.WaitAsync(Patience);
+        }
+        finally
+        {
+            await migration.StopAsync(CancellationToken.None);
+            File.Delete(path);
+        }
+    }
+
+    [Theory]
+    [InlineData("api; DROP TABLE runs")]
+    [InlineData("\"api\"")]
+    [InlineData("")]
+    public async Task Grants_go_to_names_of_roles_alone(string role)
+    {
+        await using var context = new SqliteCatalogContext(new DbContextOptionsBuilder<SqliteCatalogContext>().UseSqlite("Data Source=:memory:").Options);
+
+        await Assert.ThrowsAsync<ArgumentException>(() => CatalogGrants.ApplyAsync(context, role, "worker", CancellationToken.None));
+        await Assert.ThrowsAsync<ArgumentException>(() => CatalogGrants.ApplyAsync(context, "api", role, CancellationToken.None));
+    }
+
+    private sealed class WaitingLog : ILoggerProvider, ILogger
+    {
+        private readonly TaskCompletionSource<string> _said = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task<string> Said => _said.Task;
+
+        public ILogger CreateLogger(string categoryName) => categoryName == typeof(CatalogMigration).FullName ? this : Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            _said.TrySetResult(formatter(state, exception));
+
+        public void Dispose()
+        {
+        }
+    }
+}
