@@ -90,7 +90,7 @@ public sealed class RaceTests(PostgresCatalog catalog) : IClassFixture<PostgresC
         var lease = await catalog.StartAsync(await catalog.PlanTrainingAsync(run));
 
         var outcomes = await TogetherAsync(2, racer => racer == 0
-            ? catalog.Runs.CancelAsync(run.Id, None)
+            ? catalog.Runs.CancelAsync(run.Id, AuditActor.Loopback, None)
             : catalog.Ledger.CommitAsync(
                 lease,
                 async (context, token) =>
@@ -113,14 +113,14 @@ public sealed class RaceTests(PostgresCatalog catalog) : IClassFixture<PostgresC
     {
         // The API died between accepting and publishing; two watchdogs find the run, as does its sender's repetition.
         var run = TestCatalog.NewRun(key: Guid.NewGuid().ToString());
-        Assert.Equal(SubmitOutcome.Created, (await catalog.Runs.SubmitAsync(run, None)).Outcome);
+        Assert.Equal(SubmitOutcome.Created, (await catalog.Runs.SubmitAsync(run, AuditActor.Loopback, None)).Outcome);
         var subject = UnitKey.SubjectOf(run.Id);
 
         var taken = await TogetherAsync(3, async racer =>
         {
             if (racer == 2)
             {
-                var (outcome, known) = await catalog.Runs.SubmitAsync(TestCatalog.NewRun(key: run.IdempotencyKey), None);
+                var (outcome, known) = await catalog.Runs.SubmitAsync(TestCatalog.NewRun(key: run.IdempotencyKey), AuditActor.Loopback, None);
                 Assert.Equal((SubmitOutcome.Repeated, run.Id), (outcome, known.Id));
             }
 
