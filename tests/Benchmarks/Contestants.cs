@@ -28,6 +28,7 @@ internal static class Contestants
             ["memory", var images] => Memory(Parse(images)),
             ["onnx-memory", var images] => OnnxMemory(Parse(images)),
             ["penalty-path", var folder] => PenaltyPathBenchmark.Path(folder),
+            [ShardOverheadBenchmark.Worker, var catalog, var broker] => ShardOverheadBenchmark.Work250(catalog, broker),
             ["decode", var folder] => DecodeBenchmark.Decode(folder),
             _ => throw new ArgumentException($"There is no contestant '{string.Join(' ', arguments)}'."),
         };

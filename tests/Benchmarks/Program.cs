@@ -15,6 +15,7 @@ IBenchmark[] benchmarks =
     new MemoryBenchmark(),
     new DecodeBenchmark(),
     new PenaltyPathBenchmark(),
+    new ShardOverheadBenchmark(),
 ];
 
 if (args is [Contestant.Verb, ..])
