@@ -28,7 +28,7 @@ public static class PrecisionTrial
 
     private static readonly TimeSpan Duration = TimeSpan.FromSeconds(0.5);
 
-    /// <summary>Measures the precisions, then some batch sizes of the fastest: one to two seconds in all.</summary>
+    /// <summary>Measures the precisions, then some batch sizes of the fastest: some seconds at most.</summary>
     /// <param name="backbone">Its weights are copied.</param>
     /// <param name="size">Height and width of the images to come, pixels.</param>
     /// <param name="device">Where to compute.</param>
