@@ -51,6 +51,7 @@ public static class ResumableDownload
     /// <param name="expectation">What the file must be; null for anything.</param>
     /// <param name="limits">What it may cost.</param>
     /// <param name="slice">How long to go on for; one that brings nothing is an error. The final check of the hash is not cut.</param>
+    /// <param name="time">What slices are timed by.</param>
     /// <param name="progress">Told about bytes; may be null.</param>
     /// <param name="cancellationToken">Stops the download; what has come stays.</param>
     /// <returns>Whether it is finished, and how far it is.</returns>
@@ -64,11 +65,13 @@ public static class ResumableDownload
         DownloadExpectation? expectation,
         DownloadLimits limits,
         TimeSpan slice,
+        TimeProvider time,
         IProgress<DownloadProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(http);
         ArgumentNullException.ThrowIfNull(source);
+        ArgumentNullException.ThrowIfNull(time);
         ArgumentException.ThrowIfNullOrWhiteSpace(targetPath);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(slice, TimeSpan.Zero);
         ArgumentNullException.ThrowIfNull(limits);
@@ -86,8 +89,8 @@ public static class ResumableDownload
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(targetPath))!);
         var partial = new PartialDownload(targetPath + PartialSuffix);
         ThrowIfTooSlow(source, partial, limits);
-        var (started, before) = (Stopwatch.GetTimestamp(), partial.Length);
-        using var clock = new CancellationTokenSource(slice);
+        var (started, before) = (time.GetTimestamp(), partial.Length);
+        using var clock = new CancellationTokenSource(slice, time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, clock.Token);
         try
         {
@@ -104,7 +107,7 @@ public static class ResumableDownload
         }
         finally
         {
-            await partial.SpendAsync(Stopwatch.GetElapsedTime(started));
+            await partial.SpendAsync(time.GetElapsedTime(started));
         }
 
         await VerifyAsync(source, partial, expectation, cancellationToken);

@@ -1,12 +1,12 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Distributed.Datasets.Tests;
 
 public sealed class ResumableDownloadTests : IDisposable
 {
     private static readonly TimeSpan Long = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan Short = TimeSpan.FromMilliseconds(300);
 
     private readonly TemporaryDirectory _directory = new();
     private readonly HttpClient _http = new();
@@ -61,7 +61,7 @@ public sealed class ResumableDownloadTests : IDisposable
         await using var server = await DownloadServer.StartAsync(_content);
         server.StallAfter = 1_000_000;
 
-        var first = await FetchAsync(server, Expected, Short);
+        var first = await FetchUntilSilentAsync(server, Expected);
         server.StallAfter = null;
         var second = await FetchAsync(server, Expected, Long);
 
@@ -79,7 +79,7 @@ public sealed class ResumableDownloadTests : IDisposable
     {
         await using var server = await DownloadServer.StartAsync(_content);
         server.StallAfter = 1_000_000;
-        await FetchAsync(server, expectation: null, Short);
+        await FetchUntilSilentAsync(server, expectation: null);
         byte[] changed = becomesShorter ? [9, 9, 9] : [.. _content.Select(value => (byte)~value)];
         (server.Content, server.ETag, server.StallAfter, server.IgnoresConditions) = (changed, "\"two\"", null, ignoresConditions);
 
@@ -93,7 +93,7 @@ public sealed class ResumableDownloadTests : IDisposable
     {
         await using var server = await DownloadServer.StartAsync(_content);
         server.StallAfter = 1_000_000;
-        await FetchAsync(server, expectation: null, Short);
+        await FetchUntilSilentAsync(server, expectation: null);
         (server.Content, server.ETag, server.StallAfter, server.IgnoresConditions) = ([7, 7], "\"two\"", null, true);
 
         Assert.True((await FetchAsync(server, expectation: null, Long)).Finished);
@@ -106,7 +106,7 @@ public sealed class ResumableDownloadTests : IDisposable
     {
         await using var server = await DownloadServer.StartAsync(_content);
         server.StallAfter = 1_000_000;
-        await FetchAsync(server, Expected, Short);
+        await FetchUntilSilentAsync(server, Expected);
         (server.StallAfter, server.IgnoresRanges) = (null, true);
 
         Assert.True((await FetchAsync(server, Expected, Long)).Finished);
@@ -205,10 +205,13 @@ public sealed class ResumableDownloadTests : IDisposable
     {
         await using var server = await DownloadServer.StartAsync(_content);
         server.StallAfter = 1_000_000;
-        using var cancel = new CancellationTokenSource(Short);
+        using var cancel = new CancellationTokenSource();
+        var fetching = ResumableDownload.FetchAsync(_http, server.Address, Target, Expected, DownloadLimits.Default, Long, TimeProvider.System, progress: null, cancel.Token);
+        await WaitUntilSilentAsync(server, fetching);
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
-            ResumableDownload.FetchAsync(_http, server.Address, Target, Expected, DownloadLimits.Default, Long, progress: null, cancel.Token));
+        await cancel.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => fetching);
 
         Assert.Equal(1_000_000, new FileInfo(Target + ResumableDownload.PartialSuffix).Length);
     }
@@ -219,7 +222,7 @@ public sealed class ResumableDownloadTests : IDisposable
         await using var server = await DownloadServer.StartAsync(_content);
         server.StallAfter = 0;
 
-        Assert.Contains("sent nothing", (await Assert.ThrowsAsync<HttpRequestException>(() => FetchAsync(server, Expected, Short))).Message, StringComparison.Ordinal);
+        Assert.Contains("sent nothing", (await Assert.ThrowsAsync<HttpRequestException>(() => FetchUntilSilentAsync(server, Expected))).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -241,11 +244,11 @@ public sealed class ResumableDownloadTests : IDisposable
     public async Task The_time_of_all_slices_together_is_bounded()
     {
         await using var server = await DownloadServer.StartAsync(_content);
-        Limits = new DownloadLimits(long.MaxValue, Short / 2);
+        Limits = new DownloadLimits(long.MaxValue, Long / 2);
         server.StallAfter = 1_000_000;
-        Assert.False((await FetchAsync(server, Expected, Short)).Finished);
+        Assert.False((await FetchUntilSilentAsync(server, Expected)).Finished);
 
-        var refused = await Assert.ThrowsAsync<DatasetException>(() => FetchAsync(server, Expected, Short));
+        var refused = await Assert.ThrowsAsync<DatasetException>(() => FetchAsync(server, Expected, Long));
 
         Assert.Contains("Ingestion:DownloadTime", refused.Message, StringComparison.Ordinal);
         Assert.Empty(Directory.GetFiles(Path.GetDirectoryName(Target)!));
@@ -300,7 +303,7 @@ public sealed class ResumableDownloadTests : IDisposable
 
     [Fact]
     public async Task Other_schemes_are_refused() =>
-        await Assert.ThrowsAsync<DatasetException>(() => ResumableDownload.FetchAsync(_http, new Uri("ftp://example.org/file"), Target, null, DownloadLimits.Default, Long));
+        await Assert.ThrowsAsync<DatasetException>(() => ResumableDownload.FetchAsync(_http, new Uri("ftp://example.org/file"), Target, null, DownloadLimits.Default, Long, TimeProvider.System));
 
     private static string Sha256(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
 
@@ -309,10 +312,32 @@ public sealed class ResumableDownloadTests : IDisposable
 #pragma warning restore CA5351
 
     private Task<DownloadOutcome> FetchAsync(DownloadServer server, DownloadExpectation? expectation, TimeSpan slice, IProgress<DownloadProgress>? progress = null) =>
-        ResumableDownload.FetchAsync(_http, server.Address, Target, expectation, Limits, slice, progress, TestContext.Current.CancellationToken);
+        ResumableDownload.FetchAsync(_http, server.Address, Target, expectation, Limits, slice, TimeProvider.System, progress, TestContext.Current.CancellationToken);
+
+    /// <summary>A slice whose time is over when the server has gone silent, and not before, however slow the machine is.</summary>
+    private async Task<DownloadOutcome> FetchUntilSilentAsync(DownloadServer server, DownloadExpectation? expectation)
+    {
+        var time = new FakeTimeProvider();
+        var fetching = ResumableDownload.FetchAsync(_http, server.Address, Target, expectation, Limits, Long, time, progress: null, TestContext.Current.CancellationToken);
+        await WaitUntilSilentAsync(server, fetching);
+        time.Advance(Long);
+        return await fetching;
+    }
+
+    /// <summary>Waits until all that a stalling server sends is in the partial file, or fetching has ended.</summary>
+    private async Task WaitUntilSilentAsync(DownloadServer server, Task fetching)
+    {
+        var partial = new FileInfo(Target + ResumableDownload.PartialSuffix);
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
+        while (!fetching.IsCompleted && (server.Requests.Count == 0 || (partial.Exists ? partial.Length : 0) < server.StallAfter))
+        {
+            await timer.WaitForNextTickAsync(TestContext.Current.CancellationToken);
+            partial.Refresh();
+        }
+    }
 
     private Task<DownloadOutcome> FetchAsync(Uri mirror, DownloadExpectation? expectation, DownloadLimits limits) =>
-        ResumableDownload.FetchAsync(_http, mirror, Target, expectation, limits, Long, progress: null, TestContext.Current.CancellationToken);
+        ResumableDownload.FetchAsync(_http, mirror, Target, expectation, limits, Long, TimeProvider.System, progress: null, TestContext.Current.CancellationToken);
 
     private sealed class Reporter(List<DownloadProgress> reports) : IProgress<DownloadProgress>
     {

@@ -66,7 +66,7 @@ internal sealed partial class DownloadFileConsumer(
             try
             {
                 return await ResumableDownload.FetchAsync(
-                    clients.CreateClient(ClientName), fetchable.Url, target, fetchable.Expectation, limits, options.Value.DownloadSlice, progress: null, cancellationToken);
+                    clients.CreateClient(ClientName), fetchable.Url, target, fetchable.Expectation, limits, options.Value.DownloadSlice, time, progress: null, cancellationToken);
             }
             catch (HttpRequestException exception) when (attempt < MostTries)
             {
