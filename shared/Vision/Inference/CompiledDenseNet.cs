@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 
 namespace Distributed.Vision;
 
@@ -380,6 +381,7 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
         }
 
         /// <summary>Normalises an image, convolves it and takes maxima, into a block's first channels.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Enter(byte* image, byte* target)
         {
             var input = workspace.Input.Pointer;
@@ -421,6 +423,7 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
         }
 
         /// <summary>A transition: averaging and a 1×1 convolution commute, and this way round there is a quarter of the work.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Pass(int block, byte* source, byte* target)
         {
             var (before, after) = (plan.Blocks[block - 1], plan.Blocks[block]);
@@ -459,6 +462,7 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
         /// One dense layer. The 3×3 convolution follows the 1×1 convolution by one band of tiles, so that what it reads was
         /// written a moment ago.
         /// </summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Grow(Layer layer, BlockPlan block, byte* image, byte* padded)
         {
             var bands = block.Grid.Bands;
@@ -476,6 +480,7 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Narrow(Layer layer, BlockPlan block, Tile[] band, byte* image, byte* padded)
         {
             var pixelBytes = block.Channels * _bytes;
@@ -505,6 +510,7 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
             }
         }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Widen(Layer layer, BlockPlan block, Tile[] band, byte* image, byte* padded)
         {
             var pixelBytes = block.Channels * _bytes;

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Distributed.Vision;
 
 /// <summary>What one kernel is made for. Offsets and strides are bytes.</summary>
@@ -38,6 +40,7 @@ internal sealed unsafe class ConvolutionKernel : IDisposable
     /// <param name="output">First output of the tile.</param>
     /// <param name="bias">Of the panel's channels; not read without <see cref="KernelShape.BiasAndRelu"/>.</param>
     /// <param name="iterations">Of a segment, at least 1.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Run(byte* input, byte* weights, byte* output, float* bias, int iterations) => _function(input, weights, output, bias, iterations);
 
     public void Dispose() => _code.Dispose();

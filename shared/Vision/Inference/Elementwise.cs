@@ -10,6 +10,8 @@ namespace Distributed.Vision;
 /// </summary>
 internal static unsafe class Elementwise
 {
+    // What is called for every pixel is compiled in full at once: while all cores compute, the run time's second look at it waits
+    // behind everything that a host compiled to start.
     private const int Lanes = 16;
 
     /// <summary>Rounds to nearest, ties to even.</summary>
@@ -20,7 +22,7 @@ internal static unsafe class Elementwise
     }
 
     /// <summary>max(0, value × scale + shift) of one pixel.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void NormalizeRelu(bool bf16, byte* source, byte* target, float* scale, float* shift, int channels)
     {
         if (bf16)
@@ -47,6 +49,7 @@ internal static unsafe class Elementwise
     /// <param name="scale">By channel.</param>
     /// <param name="shift">By channel.</param>
     /// <param name="channels">All of the source's: pixels lie next to each other.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void NormalizeReluPool(bool bf16, byte* source, int rowBytes, byte* target, float* scale, float* shift, int channels)
     {
         var quarter = Vector512.Create(0.25f);
@@ -75,6 +78,7 @@ internal static unsafe class Elementwise
     }
 
     /// <summary>The mean over all pixels of max(0, value × scale + shift), float32.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void NormalizeReluMean(bool bf16, byte* source, int pixels, float* target, float* scale, float* shift, int channels)
     {
         for (var i = 0; i < channels; i += Lanes)
@@ -91,6 +95,7 @@ internal static unsafe class Elementwise
     }
 
     /// <summary>The largest of 3×3 pixels. None is negative, and non-negative floats are in the order of their bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void MaxPool(bool bf16, byte* source, int rowBytes, byte* target, int channels)
     {
         var pixelBytes = channels * (bf16 ? sizeof(ushort) : sizeof(float));
@@ -113,6 +118,7 @@ internal static unsafe class Elementwise
     }
 
     /// <summary>Looks up the normalised value of every byte of a row of pixels, red, green, blue.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Lookup(bool bf16, byte* source, byte* target, byte* table, int pixels)
     {
         if (bf16)
