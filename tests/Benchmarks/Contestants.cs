@@ -29,6 +29,9 @@ internal static class Contestants
             ["onnx-memory", var images] => OnnxMemory(Parse(images)),
             ["penalty-path", var folder] => PenaltyPathBenchmark.Path(folder),
             [ShardOverheadBenchmark.Worker, var catalog, var broker] => ShardOverheadBenchmark.Work250(catalog, broker),
+            ["bare-run", var folder] => FirstRunBenchmark.Bare(folder),
+            ["first-run", var folder] => WholeRuns.First(folder),
+            ["second-run", var folder, var volume] => WholeRuns.Second(folder, volume),
             ["decode", var folder] => DecodeBenchmark.Decode(folder),
             _ => throw new ArgumentException($"There is no contestant '{string.Join(' ', arguments)}'."),
         };

@@ -15,6 +15,8 @@ IBenchmark[] benchmarks =
     new MemoryBenchmark(),
     new DecodeBenchmark(),
     new PenaltyPathBenchmark(),
+    new FirstRunBenchmark(),
+    new SecondRunBenchmark(),
     new ShardOverheadBenchmark(),
 ];
 

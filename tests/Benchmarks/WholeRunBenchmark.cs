@@ -1,0 +1,139 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Distributed.Datasets;
+using Distributed.TestServers;
+using Distributed.Vision;
+using TorchSharp;
+
+namespace Distributed.Benchmarks;
+
+/// <summary>
+/// A whole run of the one-process host on a new volume, from submission to evaluation, against the sum of its bare computations
+/// in a process that has done them before: packing, extraction, all heads and the last one's test, without catalog, messages,
+/// files or report. The data set has as many images as STL-10.
+/// </summary>
+internal sealed class FirstRunBenchmark : IBenchmark
+{
+    private const int TrainImages = 5000, TestImages = 8000, Size = 96, Rounds = 3;
+    private const double ValidationFraction = 0.1;
+
+    public string Name => "first-run";
+
+    /// <summary>The peer.</summary>
+    public static (string Name, Func<double> Measure) Bare(string folder)
+    {
+        using var backbone = BackboneSource.Load(BackboneSource.Demo);
+        var choice = PrecisionTrial.Choose(backbone, Size, torch.CPU);
+        var weights = BackboneSource.Load(BackboneSource.Demo);
+        return ($"bare computations, {choice.Precision}", () =>
+        {
+            var started = Stopwatch.GetTimestamp();
+            ComputeAsync(folder, weights, choice).GetAwaiter().GetResult();
+            return Stopwatch.GetElapsedTime(started).TotalSeconds;
+        });
+    }
+
+    public async Task<IReadOnlyList<Figure>> RunAsync(CancellationToken cancellationToken)
+    {
+        using var source = new TemporaryFolder();
+        await SampleDataset.WriteAsync(source.Path, seed: 0, TrainImages, TestImages, cancellationToken);
+        using var bare = await Contestant.StartAsync(["bare-run", source.Path], cancellationToken);
+        using var ours = await Contestant.StartAsync(["first-run", source.Path], cancellationToken);
+        var measured = await Contestant.CompeteAsync([ours, bare], Rounds, cancellationToken);
+        return [Figure.Of(Name, "s", measured[0], measured[1], lessIsBetter: true)];
+    }
+
+    private static async Task ComputeAsync(string folder, IBackbone backbone, PrecisionChoice choice)
+    {
+        var listing = await DatasetSource.ListAsync(folder);
+        var images = new byte[(long)listing.Entries.Count * Size * Size * 3];
+        using var packed = new MemoryStream(images);
+        await ImagePacker.PackAsync(listing, 0, listing.Entries.Count, Size, FitMode.Crop, packed);
+
+        using var extractor = new FeatureExtractor(backbone, choice.Precision, torch.CPU, choice.BatchSize);
+        var features = extractor.Extract(images, listing.Entries.Count, Size);
+
+        int[] labels = [.. listing.Entries.Select(entry => entry.Label)];
+        int[] learnt = [.. Enumerable.Range(0, TrainImages)];
+        var validation = (int)(TrainImages * ValidationFraction);
+        using var data = FeatureData.Create(features.Select(learnt), labels.AsSpan(0, TrainImages), learnt[validation..], learnt[..validation], torch.CPU);
+        var state = PenaltyPath.Start(HeadDefinition.Linear, new PenaltyPathOptions(PenaltyPathOptions.DefaultPenalties), data, listing.ClassNames.Count);
+        var head = TrainedHead.Load(PenaltyPath.Train(state, data, () => false).State.ExportBest());
+
+        int[] test = [.. Enumerable.Range(TrainImages, TestImages)];
+        ClassificationMetrics.Compute(head.Logits(features.Select(test)), labels.AsSpan(TrainImages), head.Classes, topK: 5);
+    }
+}
+
+/// <summary>
+/// The same run again in a fresh process, on a volume that knows images and features: seconds from submission to evaluation,
+/// against the first one's. The data set has as many images as the default sample.
+/// </summary>
+internal sealed class SecondRunBenchmark : IBenchmark
+{
+    private const int TrainImages = 1000, TestImages = 500, Rounds = 7;
+
+    public string Name => "second-run";
+
+    public async Task<IReadOnlyList<Figure>> RunAsync(CancellationToken cancellationToken)
+    {
+        using var source = new TemporaryFolder();
+        using var volume = new TemporaryFolder();
+        await SampleDataset.WriteAsync(source.Path, seed: 0, TrainImages, TestImages, cancellationToken);
+        using var first = await Contestant.StartAsync(["first-run", source.Path], cancellationToken);
+        using var second = await Contestant.StartAsync(["second-run", source.Path, volume.Path], cancellationToken);
+        var measured = await Contestant.CompeteAsync([second, first], Rounds, cancellationToken);
+        return [Figure.Of(Name, "s", measured[0], measured[1] with { Name = "the first run" }, lessIsBetter: true)];
+    }
+}
+
+/// <summary>The one-process host as a contestant.</summary>
+internal static class WholeRuns
+{
+    /// <summary>Runs on a volume of its own each time.</summary>
+    public static (string Name, Func<double> Measure) First(string folder) => ("a run on a new volume", () =>
+    {
+        using var volume = new TemporaryFolder();
+        return Run(folder, volume.Path);
+    });
+
+    /// <summary>Runs on a volume that has seen the same run.</summary>
+    public static (string Name, Func<double> Measure) Second(string folder, string volume)
+    {
+        Run(folder, volume);
+        return ("a run on a known volume", () => Run(folder, volume));
+    }
+
+    /// <summary>One command.</summary>
+    /// <returns>Seconds from submission to evaluation, as the catalog has them.</returns>
+    private static double Run(string folder, string volume)
+    {
+        var start = new ProcessStartInfo(Path.ChangeExtension(TestEnvironment.ServiceDll("Standalone"), null), ["run", "--dataset", folder, "--volume", volume, "--json"])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using var process = Process.Start(start)!;
+        var errors = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        if (process.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"The run ended with {process.ExitCode}: {errors.GetAwaiter().GetResult()}");
+        }
+
+        using var result = JsonDocument.Parse(output.AsMemory());
+        return result.RootElement.GetProperty("seconds").GetProperty("total").GetDouble();
+    }
+}
+
+/// <summary>A new folder, which goes with all that is in it.</summary>
+internal sealed class TemporaryFolder : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("distributed-benchmark-");
+
+    public string Path => _folder.FullName;
+
+    public void Dispose() => _folder.Delete(recursive: true);
+}
