@@ -97,7 +97,7 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts)
                 Seconds(run.EvaluatingAt, run.FinishedAt),
                 Seconds(run.SubmittedAt, run.FinishedAt)),
             Environment = run.Environment is { } environment ? Parse(environment) : null,
-            ReportUrl = run.State == RunState.Completed ? $"/api/v1/runs/{runId:D}/report" : null,
+            ReportUrl = run.State == RunState.Completed && await context.Evaluations.AnyAsync(row => row.RunId == runId && row.Report != null, cancellationToken) ? $"/api/v1/runs/{runId:D}/report" : null,
         };
     }
 

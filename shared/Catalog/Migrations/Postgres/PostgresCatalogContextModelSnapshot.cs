@@ -470,8 +470,6 @@ namespace Distributed.Catalog.Migrations.Postgres
 
                     b.ComplexProperty(typeof(Dictionary<string, object>), "Report", "Distributed.Catalog.Evaluation.Report#StoredFile", b1 =>
                         {
-                            b1.IsRequired();
-
                             b1.Property<long>("Length")
                                 .HasColumnType("bigint")
                                 .HasColumnName("report_length");

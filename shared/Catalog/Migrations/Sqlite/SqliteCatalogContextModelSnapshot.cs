@@ -465,8 +465,6 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
                     b.ComplexProperty(typeof(Dictionary<string, object>), "Report", "Distributed.Catalog.Evaluation.Report#StoredFile", b1 =>
                         {
-                            b1.IsRequired();
-
                             b1.Property<long>("Length")
                                 .HasColumnType("INTEGER")
                                 .HasColumnName("report_length");
