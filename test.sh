@@ -7,7 +7,7 @@
 #   ./test.sh fuzz                         a million generated or mutated inputs for every parser of outside data;
 #                                          [PARSER…] [--inputs N] [--seconds N] [--seed N] [--input INDEX] [--save FILE]
 #   ./test.sh faults                       real services, broker and database are killed, restarted, frozen and starved under runs;
-#                                          [ROW…] [--minutes N] [--seed N] [--logs FOLDER]
+#                                          [ROW…] [--minutes N] [--runs N] [--seed N] [--logs FOLDER]
 #
 # It needs the .NET SDK 10. RabbitMQ and PostgreSQL are started for the run and stopped after it, see
 # infra/local/servers.sh; as root on Debian or Ubuntu what is missing is installed.

@@ -4,7 +4,7 @@ using Distributed.TestServers;
 namespace Distributed.Faults;
 
 /// <summary>What a row has to work with, and where it counts what came of it.</summary>
-internal sealed class FaultLab(string row, RestartableServers servers, int seed, TimeSpan length, string? logs)
+internal sealed class FaultLab(string row, RestartableServers servers, int seed, TimeSpan length, int queued, string? logs)
 {
     private readonly Lock _lock = new();
     private readonly long _started = Stopwatch.GetTimestamp();
@@ -15,6 +15,9 @@ internal sealed class FaultLab(string row, RestartableServers servers, int seed,
 
     /// <summary>How long faults go on where a row is bounded by time.</summary>
     public TimeSpan Length => length;
+
+    /// <summary>How many runs are queued where a row is about their number.</summary>
+    public int Queued => queued;
 
     /// <summary>Since the row began.</summary>
     public TimeSpan Elapsed => Stopwatch.GetElapsedTime(_started);

@@ -4,14 +4,15 @@ using Distributed.TestServers;
 
 namespace Distributed.Faults;
 
-/// <summary>The command line: <c>faults [ROW…] [--minutes N] [--seed N] [--logs FOLDER]</c>.</summary>
+/// <summary>The command line: <c>faults [ROW…] [--minutes N] [--runs N] [--seed N] [--logs FOLDER]</c>.</summary>
 internal static class Program
 {
-    private static readonly string[] Known = ["--minutes", "--seed", "--logs"];
+    private static readonly string[] Known = ["--minutes", "--runs", "--seed", "--logs"];
 
     private static readonly IReadOnlyList<IFaultRow> Rows =
     [
         new PoisonRow(),
+        new QueueRow(),
     ];
 
     /// <summary>Injects faults row by row, prints a table, and returns 0 where nothing was lost, doubled or wrong.</summary>
@@ -38,10 +39,11 @@ internal static class Program
 
         var seed = options.TryGetValue("--seed", out var given) ? int.Parse(given, CultureInfo.InvariantCulture) : Random.Shared.Next(1_000_000);
         var length = TimeSpan.FromMinutes(double.Parse(options.GetValueOrDefault("--minutes", "10"), CultureInfo.InvariantCulture));
-        return await RunAsync([.. Rows.Where(row => names.Count == 0 || names.Contains(row.Name, StringComparer.Ordinal))], seed, length, options.GetValueOrDefault("--logs"));
+        var queued = int.Parse(options.GetValueOrDefault("--runs", "10000"), CultureInfo.InvariantCulture);
+        return await RunAsync([.. Rows.Where(row => names.Count == 0 || names.Contains(row.Name, StringComparer.Ordinal))], seed, length, queued, options.GetValueOrDefault("--logs"));
     }
 
-    private static async Task<int> RunAsync(IReadOnlyList<IFaultRow> rows, int seed, TimeSpan length, string? logs)
+    private static async Task<int> RunAsync(IReadOnlyList<IFaultRow> rows, int seed, TimeSpan length, int queued, string? logs)
     {
         Console.WriteLine($"seed {seed}");
         var results = new List<(IFaultRow Row, FaultLab Lab, TimeSpan Elapsed, bool IsComplete)>();
@@ -49,7 +51,7 @@ internal static class Program
         {
             foreach (var row in rows)
             {
-                var lab = new FaultLab(row.Name, servers, seed, length, logs);
+                var lab = new FaultLab(row.Name, servers, seed, length, queued, logs);
                 var isComplete = true;
                 try
                 {

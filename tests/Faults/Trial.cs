@@ -24,7 +24,7 @@ internal static class Trial
         union all select split_path, split_sha256 from runs where split_path is not null
         union all select file_path, file_sha256 from feature_shards
         union all select file_path, file_sha256 from checkpoints
-        union all select report_path, report_sha256 from evaluations
+        union all select report_path, report_sha256 from evaluations where report_path is not null
         """;
 
     /// <summary>Of all that complete runs needed: what was counted more than once, and what is left to do.</summary>
@@ -179,7 +179,7 @@ internal static class Trial
             }
         }
 
-        foreach (var doubled in await cluster.ReadAsync(Doubles, row => row.GetString(0)))
+        foreach (var doubled in await DoublesAsync(cluster))
         {
             // A file that is made again is made by the unit that made it first.
             if (!repairs || !doubled.Contains("was done", StringComparison.Ordinal))
@@ -190,6 +190,9 @@ internal static class Trial
 
         await CheckFilesAsync(lab, cluster);
     }
+
+    /// <summary>Of all that complete runs needed: what was counted more than once, and what is left to do.</summary>
+    public static Task<IReadOnlyList<string>> DoublesAsync(Cluster cluster) => cluster.ReadAsync(Doubles, row => row.GetString(0));
 
     /// <summary>Checks that every file that the catalog names is what it says.</summary>
     private static async Task CheckFilesAsync(FaultLab lab, Cluster cluster)
