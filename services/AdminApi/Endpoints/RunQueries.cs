@@ -46,7 +46,8 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts)
         if (filter.After is { } after)
         {
             var last = await context.Runs.Where(run => run.Id == after).Select(run => run.SubmittedAt).SingleOrDefaultAsync(cancellationToken);
-            runs = runs.Where(run => run.SubmittedAt < last || (run.SubmittedAt == last && run.Id.CompareTo(after) < 0));
+            // The first half alone is a range of the index; without it all later runs would be read.
+            runs = runs.Where(run => run.SubmittedAt <= last && (run.SubmittedAt < last || run.Id.CompareTo(after) < 0));
         }
 
         var page = await Summarize(context, runs.OrderByDescending(run => run.SubmittedAt).ThenByDescending(run => run.Id).Take(filter.Limit + 1)).ToListAsync(cancellationToken);
