@@ -6,6 +6,8 @@
 #   ./test.sh Catalog.Tests -- OPTIONS     OPTIONS go to the test runner, e.g. --filter-class '*Runs*'
 #   ./test.sh fuzz                         a million generated or mutated inputs for every parser of outside data;
 #                                          [PARSER…] [--inputs N] [--seconds N] [--seed N] [--input INDEX] [--save FILE]
+#   ./test.sh faults                       real services, broker and database are killed, restarted, frozen and starved under runs;
+#                                          [ROW…] [--minutes N] [--runs N] [--seed N] [--logs FOLDER]
 #
 # It needs the .NET SDK 10. RabbitMQ and PostgreSQL are started for the run and stopped after it, see
 # infra/local/servers.sh; as root on Debian or Ubuntu what is missing is installed.
@@ -32,6 +34,14 @@ if [[ ${1:-} == fuzz ]]; then
   command -v dotnet >/dev/null || fail "the .NET SDK 10 is needed, and there is no dotnet on the PATH"
   dotnet build --configuration Release --verbosity quiet tests/Fuzzing/Fuzzing.csproj
   exec dotnet tests/Fuzzing/bin/Release/net10.0/Distributed.Fuzzing.dll "${@:2}"
+fi
+
+# ---- faults: starts servers of its own, which it restarts, and ends with a table ------------------
+
+if [[ ${1:-} == faults ]]; then
+  command -v dotnet >/dev/null || fail "the .NET SDK 10 is needed, and there is no dotnet on the PATH"
+  MSBUILDDISABLENODEREUSE=1 dotnet build --configuration Release --verbosity quiet -p:SharedCompilationId="distributed-$$" tests/Faults/Faults.csproj
+  exec dotnet tests/Faults/bin/Release/net10.0/Distributed.Faults.dll "${@:2}"
 fi
 
 # ---- what to run -------------------------------------------------------------------------------

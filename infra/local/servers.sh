@@ -5,13 +5,16 @@
 #   infra/local/servers.sh stop DIR               stops exactly what was started there
 #
 #   start DIR --owner PID                         also stops them when process PID is gone
+#   start DIR --restartable                       from the packages, whatever else there is, so that they can be restarted
+#   restart DIR rabbitmq|postgres [--kill]        ends one of those, orderly or as a power cut would, and starts it again
+#                                                 with the same ports and data
 #
 # Where they come from, in this order:
 #   1. servers that DISTRIBUTED_TEST_RABBITMQ and DISTRIBUTED_TEST_POSTGRES name already: used as they are;
 #   2. containers, if a Docker engine answers;
 #   3. the distribution's packages, installed when missing if this runs as root on Debian or Ubuntu.
 #
-# The data is thrown away: stopping is quick rather than orderly.
+# The data is thrown away: stopping is quick rather than orderly; what is restarted keeps it, also where it is killed.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -29,6 +32,8 @@ postgres_password=
 amqp_port=
 management_port=
 postgres_port=
+restartable=
+kill=
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -38,7 +43,7 @@ fail() {
 }
 
 usage() {
-  say "usage: servers.sh start DIR [--owner PID] | stop DIR"
+  say "usage: servers.sh start DIR [--owner PID] [--restartable] | restart DIR rabbitmq|postgres [--kill] | stop DIR"
   exit 2
 }
 
@@ -272,7 +277,8 @@ own_folder() {
 launch() {
   local name=$1 folder=$2
   shift 2
-  (cd "$folder" && exec setsid "$@") </dev/null >"$folder/$name.log" 2>&1 &
+  printf '%q ' "$@" >"$dir/$name.command"
+  (cd "$folder" && exec setsid "$@") </dev/null >>"$folder/$name.log" 2>&1 &
   record "$name" "$!"
   # The shell reports no end of what it does not own.
   disown "$!"
@@ -399,13 +405,79 @@ stop_one() {
   done < <(tac "$dir/processes")
 }
 
+# end_for_restart NAME: orderly, or at once and with all that it has started.
+end_for_restart() {
+  local name pid started deadline child children=()
+  while read -r name pid started; do
+    [[ $name == "$1" ]] && alive "$pid" "$started" || continue
+    children=("$pid $started")
+    if [[ -z $kill ]]; then
+      # INT is PostgreSQL's order to stop without waiting for its clients.
+      if [[ $name == postgres ]]; then kill -INT "$pid"; else kill -TERM "$pid"; fi
+    else
+      # What PostgreSQL has started leads groups of its own, and would use the data a little longer.
+      while read -r child; do
+        children+=("$child $(start_time "$child" || echo 0)")
+      done < <(ps -o pid= --ppid "$pid")
+      kill -KILL -- "-$pid" 2>/dev/null || true
+      for child in "${children[@]}"; do kill -KILL "${child% *}" 2>/dev/null || true; done
+    fi
+    deadline=$((SECONDS + start_seconds))
+    for child in "${children[@]}"; do
+      while alive "${child% *}" "${child#* }"; do
+        ((SECONDS < deadline)) || fail "$name (process ${child% *}) does not end"
+        sleep 0.05
+      done
+    done
+  done < <(tac "$dir/processes")
+  # It names a process that looks alive to the next server as long as nobody has waited for it.
+  [[ $1 != postgres || -z $kill ]] || rm -f "$dir/postgres/data/postmaster.pid"
+}
+
+restart() {
+  local name pid started signal=TERM deadline children=()
+  while read -r name pid started; do
+    if [[ $name == "$1" ]] && alive "$pid" "$started"; then
+      if [[ -n $kill ]]; then
+        # What PostgreSQL has started leads groups of its own, and would hold the old shared memory for a while.
+        mapfile -t children < <(ps -o pid= --ppid "$pid")
+        kill -KILL -- "-$pid" 2>/dev/null || true
+        ((${#children[@]} == 0)) || kill -KILL "${children[@]}" 2>/dev/null || true
+      else
+        # PostgreSQL's order to stop without waiting for its clients.
+        [[ $name != postgres ]] || signal=INT
+        kill "-$signal" "$pid"
+      fi
+      deadline=$((SECONDS + start_seconds))
+      while alive "$pid" "$started"; do
+        ((SECONDS < deadline)) || fail "$name (process $pid) does not end"
+        sleep 0.05
+      done
+    fi
+  done < <(tac "$dir/processes")
+}
+
+restart() {
+  local name=$1 command
+  [[ -s $dir/ports && -s $dir/$name.command ]] || fail "no $name that could be restarted was started in $dir"
+  # shellcheck disable=SC1091
+  source "$dir/ports"
+  find_programs
+  end_for_restart "$name"
+  eval "command=($(<"$dir/$name.command"))"
+  launch "$name" "$dir/$name" "${command[@]}"
+  await "$name" || fail "$name could not be started again on its ports"
+}
+
 # ---- commands ----------------------------------------------------------------------------------
 
 start() {
   local mode
   want_rabbitmq=1 want_postgres=1
-  [[ -z ${DISTRIBUTED_TEST_RABBITMQ:-} ]] || want_rabbitmq=
-  [[ -z ${DISTRIBUTED_TEST_POSTGRES:-} ]] || want_postgres=
+  if [[ -z $restartable ]]; then
+    [[ -z ${DISTRIBUTED_TEST_RABBITMQ:-} ]] || want_rabbitmq=
+    [[ -z ${DISTRIBUTED_TEST_POSTGRES:-} ]] || want_postgres=
+  fi
 
   mkdir -p "$dir"
   dir=$(cd "$dir" && pwd -P)
@@ -424,7 +496,7 @@ start() {
 
     postgres_password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
     mode=packages
-    if docker_works; then
+    if [[ -z $restartable ]] && docker_works; then
       if start_containers; then
         mode=containers
       else
@@ -442,6 +514,7 @@ start() {
       [[ -z $want_postgres ]] || start_postgres
       [[ -z $want_rabbitmq ]] || await_or_again rabbitmq
       [[ -z $want_postgres ]] || await_or_again postgres
+      printf '%s=%s\n' amqp_port "$amqp_port" management_port "$management_port" postgres_port "$postgres_port" >"$dir/ports"
     fi
     still_wanted
     trap - EXIT
@@ -464,12 +537,33 @@ dir=${2:-}
 [[ -n $dir ]] || usage
 case $command in
   start)
-    if (($# == 4)) && [[ $3 == --owner && $4 =~ ^[0-9]+$ ]]; then
-      owner=$4
-    elif (($# != 2)); then
+    shift 2
+    while (($# > 0)); do
+      case $1 in
+        --owner)
+          [[ ${2:-} =~ ^[0-9]+$ ]] || usage
+          owner=$2
+          shift 2
+          ;;
+        --restartable)
+          restartable=1
+          shift
+          ;;
+        *) usage ;;
+      esac
+    done
+    start
+    ;;
+  restart)
+    [[ ${3:-} == rabbitmq || ${3:-} == postgres ]] || usage
+    if (($# == 4)) && [[ $4 == --kill ]]; then
+      kill=1
+    elif (($# != 3)); then
       usage
     fi
-    start
+    [[ -d $dir ]] || fail "no servers were started in $dir"
+    dir=$(cd "$dir" && pwd -P)
+    restart "$3"
     ;;
   stop)
     (($# == 2)) || usage

@@ -164,7 +164,11 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
         console.Write(stages);
 
         // Not in a grid: paths must stay whole on narrow terminals, to be copied.
-        console.Profile.Out.Writer.WriteLine($"Report  {outcome.ReportPath}");
+        if (outcome.ReportPath is { } report)
+        {
+            console.Profile.Out.Writer.WriteLine($"Report  {report}");
+        }
+
         console.Profile.Out.Writer.WriteLine($"Head    {outcome.HeadPath}");
         console.Profile.Out.Writer.WriteLine($"Volume  {outcome.VolumePath}");
 

@@ -23,7 +23,8 @@ internal sealed record RunOutcome
 
     public required string Precision { get; init; }
 
-    public required string ReportPath { get; init; }
+    /// <summary>The report; null where none was asked for.</summary>
+    public required string? ReportPath { get; init; }
 
     public required string HeadPath { get; init; }
 
@@ -55,7 +56,7 @@ internal sealed class RunOutcomeReader(IDbContextFactory<CatalogContext> context
             Images = dataset.ImageCount,
             WasIngested = ingestedAt >= run.Summary.SubmittedAt,
             Precision = set.Precision,
-            ReportPath = volume.FullPath(evaluation.Report.Path),
+            ReportPath = evaluation.Report is { } report ? volume.FullPath(report.Path) : null,
             HeadPath = volume.FullPath(head.File.Path),
             VolumePath = volume.Root,
         };

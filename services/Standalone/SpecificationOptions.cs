@@ -33,6 +33,7 @@ internal sealed class SpecificationOptions
     private readonly Option<int> _topK;
     private readonly Option<string> _priority;
     private readonly Option<int?> _timeLimit;
+    private readonly Option<bool> _report;
     private readonly Option<string?> _name;
     private readonly Option<string[]> _tags;
     private readonly Option<string?> _submitter;
@@ -63,6 +64,7 @@ internal sealed class SpecificationOptions
         _topK = Add("--top-k", Defaults.TopK, "Guesses that count for the top-k accuracy", "N");
         _priority = Choice("--priority", Defaults.Priority, "Whose work is done first where several runs are under way on the volume");
         _timeLimit = Add("--time-limit", Defaults.TimeLimit, "Fail the run unless it is complete after so many seconds", "SECONDS");
+        _report = Add("--report", Defaults.Report, "Whether a report is written; the figures are shown in any case", "true|false");
         _name = Add<string?>("--name", null, "A name for the run", "TEXT");
         _tags = new Option<string[]>("--tag") { Description = "A label for the run; may be repeated", HelpName = "TEXT", DefaultValueFactory = _ => [] };
         command.Add(_tags);
@@ -129,6 +131,7 @@ internal sealed class SpecificationOptions
             TopK = result.GetValue(_topK),
             Priority = Parse<RunPriority>(result.GetValue(_priority)!),
             TimeLimit = result.GetValue(_timeLimit),
+            Report = result.GetValue(_report),
         };
         var errors = RunSpecificationRules.Validate(specification);
         return errors.Count == 0

@@ -77,7 +77,12 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
             run.HasIndex(r => r.IdempotencyKey).IsUnique();
             run.HasIndex(r => new { r.State, r.SubmittedAt });
             run.HasIndex(r => r.SubmittedAt);
-            run.HasIndex(r => r.FeatureSetKey);
+            // Who waits for a shared subject is asked after every unit of it.
+            run.HasIndex(r => new { r.FeatureSetKey, r.State });
+            run.HasIndex(r => new { r.IngestionKey, r.State });
+            // Of the few runs among many that their questions are about: each is asked after every run, or every few seconds.
+            run.HasIndex(r => r.FinishedAt).HasFilter("finished_at IS NOT NULL AND announced_at IS NULL");
+            run.HasIndex(r => r.Deadline).HasFilter("finished_at IS NULL AND deadline IS NOT NULL");
             run.Property(r => r.Priority).HasDefaultValue(RunPriority.Interactive);
             run.ComplexProperty(r => r.Split);
         });

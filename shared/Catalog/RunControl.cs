@@ -135,7 +135,7 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var overdue = await context.Runs.AsNoTracking()
-            .Where(run => RunStates.Open.Contains(run.State) && run.Deadline < DateTime.UtcNow)
+            .Where(run => RunStates.Open.Contains(run.State) && run.FinishedAt == null && run.Deadline < DateTime.UtcNow)
             .OrderBy(run => run.Deadline)
             .Take(MostAtOnce)
             .ToListAsync(cancellationToken);

@@ -1,3 +1,4 @@
+using System.Linq.Expressions;
 using Distributed.Contracts;
 using Microsoft.EntityFrameworkCore;
 
@@ -22,6 +23,8 @@ public enum SubmitOutcome
 /// </summary>
 public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProvider time)
 {
+    private const int MostAtOnce = 100;
+
     /// <summary>Enters a run and plans its first unit.</summary>
     /// <returns>The run as it stands in the catalog, which is the earlier one when it was submitted before.</returns>
     public async Task<(SubmitOutcome Outcome, Run Run)> SubmitAsync(Run run, AuditActor actor, CancellationToken cancellationToken)
@@ -107,7 +110,10 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
             return [];
         }
 
-        return await ForEachDependentAsync(downloadKey, async (inner, run) =>
+        // Those that know their images by now need no look again.
+        Expression<Func<Run, bool>> waits = run => run.State == RunState.Ingesting && run.IngestionKey == null
+            && context.RunDependencies.Any(dependency => dependency.RunId == run.Id && dependency.Subject == downloadKey);
+        return await ForEachWaitingAsync(context, downloadKey, waits, UnitKind.IngestDataset, async (inner, run) =>
         {
             // Leaving and entering the same state takes the row's lock, so that two downloads that end together plan one unit.
             if (!await MoveAsync(inner, run.Id, RunState.Ingesting, RunState.Ingesting, cancellationToken))
@@ -118,7 +124,7 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
             var subject = UnitKey.SubjectOf(run.Id);
             var steps = inner.WorkUnits.Where(unit => unit.Kind == UnitKind.IngestDataset && unit.Subject == subject);
             if (await steps.AnyAsync(unit => unit.State != UnitState.Done, cancellationToken)
-                || run.IngestionKey is not null)
+                || await inner.Runs.AnyAsync(row => row.Id == run.Id && row.IngestionKey != null, cancellationToken))
             {
                 return false;
             }
@@ -174,7 +180,7 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
             return [];
         }
 
-        return await ForEachDependentAsync(ingestionKey, async (inner, run) =>
+        return await ForEachWaitingAsync(context, ingestionKey, run => run.IngestionKey == ingestionKey && run.State == RunState.Ingesting, UnitKind.PlanFeatures, async (inner, run) =>
         {
             if (!await MoveAsync(inner, run.Id, RunState.Ingesting, RunState.Extracting, cancellationToken))
             {
@@ -204,7 +210,7 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
             .Where(set => set.Key == featureSetKey && set.CompletedAt == null)
             .ExecuteUpdateAsync(set => set.SetProperty(s => s.CompletedAt, now), cancellationToken);
 
-        return await ForEachDependentAsync(featureSetKey, async (inner, run) =>
+        return await ForEachWaitingAsync(context, featureSetKey, run => run.FeatureSetKey == featureSetKey && run.State == RunState.Extracting, UnitKind.TrainHead, async (inner, run) =>
         {
             if (!await MoveAsync(inner, run.Id, RunState.Extracting, RunState.Training, cancellationToken))
             {
@@ -337,24 +343,29 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
                 .SetProperty(r => r.FinishedAt, now),
             cancellationToken);
 
-    private async Task<IReadOnlyList<string>> ForEachDependentAsync(string subject, Func<CatalogContext, Run, Task<bool>> move, CancellationToken cancellationToken)
+    /// <summary>
+    /// Moves on the runs that wait for a shared subject. Only those are looked at: thousands of others may need the subject and
+    /// have gone on long ago, or not come to it yet, and this is asked after every unit.
+    /// </summary>
+    /// <param name="context">Reads.</param>
+    /// <param name="subject">The subject.</param>
+    /// <param name="waits">Which runs wait for it.</param>
+    /// <param name="next">The kind of unit that comes next for them.</param>
+    /// <param name="move">Moves one on in a transaction; false where somebody else has.</param>
+    /// <param name="cancellationToken">Stops waiting for the database.</param>
+    /// <returns>Subjects that may have units to send.</returns>
+    private async Task<IReadOnlyList<string>> ForEachWaitingAsync(
+        CatalogContext context, string subject, Expression<Func<Run, bool>> waits, UnitKind next, Func<CatalogContext, WaitingRun, Task<bool>> move, CancellationToken cancellationToken)
     {
-        List<Run> dependents;
-        await using (var context = await contexts.CreateDbContextAsync(cancellationToken))
-        {
-            dependents = await context.Runs.AsNoTracking()
-                .Where(run => RunStates.Open.Contains(run.State) && context.RunDependencies.Any(dependency => dependency.RunId == run.Id && dependency.Subject == subject))
-                .ToListAsync(cancellationToken);
-        }
-
+        var waiting = await context.Runs.Where(waits).Select(run => new WaitingRun(run.Id, run.TraceParent)).ToListAsync(cancellationToken);
         var subjects = new List<string> { subject };
-        foreach (var run in dependents)
+        foreach (var run in waiting)
         {
-            await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-            await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
-            if (await move(context, run))
+            await using var inner = await contexts.CreateDbContextAsync(cancellationToken);
+            await using var transaction = await inner.Database.BeginTransactionAsync(cancellationToken);
+            if (await move(inner, run))
             {
-                await context.SaveChangesAsync(cancellationToken);
+                await inner.SaveChangesAsync(cancellationToken);
                 await transaction.CommitAsync(cancellationToken);
             }
 
@@ -362,8 +373,18 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
             subjects.Add(UnitKey.SubjectOf(run.Id));
         }
 
+        // Whoever moved others may have died before sending their messages, too.
+        subjects.AddRange(await context.WorkUnits
+            .Where(unit => unit.State == UnitState.Pending && unit.SentAt == null && unit.Kind == next && context.RunDependencies.Any(own =>
+                own.Subject == unit.Subject && context.RunDependencies.Any(dependency => dependency.RunId == own.RunId && dependency.Subject == subject)))
+            .OrderBy(unit => unit.Id)
+            .Select(unit => unit.Subject)
+            .Take(MostAtOnce)
+            .ToListAsync(cancellationToken));
         return subjects;
     }
 
     private DateTime Now() => time.GetUtcNow().UtcDateTime;
+
+    private sealed record WaitingRun(Guid Id, string? TraceParent);
 }

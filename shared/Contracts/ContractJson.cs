@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 
 namespace Distributed.Contracts;
 
@@ -82,9 +83,22 @@ public static class ContractJson
 
     private static JsonSerializerOptions Create()
     {
-        var options = new JsonSerializerOptions(JsonSerializerDefaults.General);
+        var options = new JsonSerializerOptions(JsonSerializerDefaults.General)
+        {
+            TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { LeaveOutReport } },
+        };
         Configure(options);
-        options.MakeReadOnly(populateMissingResolver: true);
+        options.MakeReadOnly();
         return options;
+    }
+
+    /// <summary>As all members that came later, the report is left out where it is at its default; for a default of true no attribute says so.</summary>
+    private static void LeaveOutReport(JsonTypeInfo type)
+    {
+        if (type.Type == typeof(RunSpecification))
+        {
+            var name = JsonNamingPolicy.CamelCase.ConvertName(nameof(RunSpecification.Report));
+            type.Properties.Single(property => property.Name == name).ShouldSerialize = (_, value) => value is false;
+        }
     }
 }

@@ -7,7 +7,7 @@ namespace Distributed.Contracts;
 /// <param name="TestAccuracyLow">Lower end of its 95 % interval.</param>
 /// <param name="TestAccuracyHigh">Upper end of its 95 % interval.</param>
 /// <param name="TestImages">Number of test images.</param>
-/// <param name="ReportPath">The report, below the volume's root.</param>
+/// <param name="ReportPath">The report, below the volume's root; absent where none was asked for.</param>
 public sealed record RunEvaluated(
     Guid RunId,
     string? Name,
@@ -15,7 +15,7 @@ public sealed record RunEvaluated(
     double TestAccuracyLow,
     double TestAccuracyHigh,
     int TestImages,
-    string ReportPath);
+    string? ReportPath);
 
 /// <summary>A run has failed for good. Published once or more a run.</summary>
 /// <param name="RunId">The run.</param>

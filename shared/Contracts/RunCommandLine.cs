@@ -36,6 +36,7 @@ public static class RunCommandLine
         Add("--seed", specification.Seed, defaults.Seed);
         Add("--split-seed", specification.SplitSeed, defaults.SplitSeed);
         Add("--top-k", specification.TopK, defaults.TopK);
+        Add("--report", specification.Report ? "true" : "false", "true");
         return arguments;
 
         void Add<T>(string name, T value, T usual)

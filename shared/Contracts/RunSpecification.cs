@@ -73,6 +73,10 @@ public sealed record RunSpecification
     /// <summary>Seconds after its submission, or after it was retried, in which the run must be complete, waiting in queues included; 1 to 2,592,000. None where absent.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int? TimeLimit { get; init; }
+
+    /// <summary>Whether a report is written when the run is evaluated; its figures are there in any case.</summary>
+    /// <remarks>Left out where it is true, by <see cref="ContractJson.Strict"/>.</remarks>
+    public bool Report { get; init; } = true;
 }
 
 /// <summary>Whose work is done first where workers are short.</summary>

@@ -43,7 +43,7 @@ public sealed class RunAnnouncer(IDbContextFactory<CatalogContext> contexts, IBu
                         evaluation.TestAccuracyLow,
                         evaluation.TestAccuracyHigh,
                         evaluation.TestImages,
-                        evaluation.Report.Path),
+                        evaluation.Report?.Path),
                     cancellationToken);
                 break;
             case RunState.Failed:

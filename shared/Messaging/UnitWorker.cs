@@ -221,7 +221,8 @@ public sealed partial class UnitWorker(
     {
         if (await LookAsync(unit, work, cancellationToken) is { } subjects)
         {
-            await SendAsync(subjects, again, cancellationToken);
+            // A run that was moved on before waits for nothing any more, and its message may have been lost all the same.
+            await SendAsync(again ? [.. subjects, unit.Subject] : subjects, again, cancellationToken);
         }
 
         if (unit.Kind == UnitKind.EvaluateHead)

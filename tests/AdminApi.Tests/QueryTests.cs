@@ -176,11 +176,24 @@ public sealed class QueryTests : IAsyncLifetime
         var run = NewRun(RunState.Completed);
         var evaluation = await EvaluateAsync(run, "<p>fine</p>");
         await _server.AddAsync(run, evaluation);
-        await File.WriteAllTextAsync(_server.Services.GetRequiredService<Volume>().FullPath(evaluation.Report.Path), "<p>evil</p>");
+        await File.WriteAllTextAsync(_server.Services.GetRequiredService<Volume>().FullPath(evaluation.Report!.Path), "<p>evil</p>");
 
         var detail = (await _server.GetProblemAsync($"/api/v1/runs/{run.Id}/report", HttpStatusCode.Gone)).GetProperty("detail").GetString();
         Assert.Contains($"'{evaluation.Report.Path}' on the volume is damaged", detail);
         Assert.Contains("Submit the run's specification again", detail);
+    }
+
+    [Fact]
+    public async Task A_run_that_asked_for_no_report_has_no_address_of_one_and_says_where_its_figures_are()
+    {
+        var run = NewRun(RunState.Completed);
+        var evaluation = await EvaluateAsync(run, report: null);
+        await _server.AddAsync(run, evaluation);
+
+        Assert.Equal(JsonValueKind.Null, (await _server.GetAsync($"/api/v1/runs/{run.Id}")).GetProperty("reportUrl").ValueKind);
+        var detail = (await _server.GetProblemAsync($"/api/v1/runs/{run.Id}/report", HttpStatusCode.NotFound)).GetProperty("detail").GetString();
+        Assert.Contains($"/api/v1/runs/{run.Id}/metrics", detail);
+        Assert.Equal(evaluation.TestAccuracy, (await _server.GetAsync($"/api/v1/runs/{run.Id}/metrics")).GetProperty("evaluation").GetProperty("testAccuracy").GetDouble());
     }
 
     private static Guid Id(JsonElement run) => run.GetProperty("runId").GetGuid();
@@ -214,7 +227,7 @@ public sealed class QueryTests : IAsyncLifetime
         CreatedAt = createdAt,
     };
 
-    private async Task<Evaluation> EvaluateAsync(Run run, string report) => new()
+    private async Task<Evaluation> EvaluateAsync(Run run, string? report) => new()
     {
         RunId = run.Id,
         TestImages = 4,
@@ -227,7 +240,7 @@ public sealed class QueryTests : IAsyncLifetime
         MacroF1 = 0.7,
         ConfusionMatrix = "[[2,0],[1,1]]",
         HeadSha256 = "00",
-        Report = await _server.Services.GetRequiredService<Volume>().WriteAsync(
+        Report = report is null ? null : await _server.Services.GetRequiredService<Volume>().WriteAsync(
             $"runs/{run.Id}/report.html", (stream, token) => stream.WriteAsync(Encoding.UTF8.GetBytes(report), token).AsTask()),
         CreatedAt = Noon,
     };

@@ -35,8 +35,8 @@ internal sealed class ShardOverheadBenchmark : IBenchmark
 
     public async Task<IReadOnlyList<Figure>> RunAsync(CancellationToken cancellationToken)
     {
-        await using var database = await PostgresDatabase.CreateAsync(cancellationToken);
-        await using var broker = await RabbitMqVirtualHost.CreateAsync(cancellationToken);
+        await using var database = await PostgresDatabase.CreateAsync(cancellationToken: cancellationToken);
+        await using var broker = await RabbitMqVirtualHost.CreateAsync(cancellationToken: cancellationToken);
         using var host = BuildHost(database.ConnectionString, broker.Uri.ToString(), new ConsumerSet());
         await host.StartAsync(cancellationToken);
         var workers = new List<Contestant>();

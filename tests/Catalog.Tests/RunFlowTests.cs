@@ -153,7 +153,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
                 }),
                 Task.Run(async () =>
                 {
-                    Assert.True(await catalog.Ledger.CommitAsync(planning, (context, token) => context.DependAsync(joining.Id, set, token), None));
+                    Assert.True(await catalog.Ledger.CommitAsync(planning, (context, token) => TestCatalog.JoinAsync(context, joining, set, token), None));
                     await Runs.ShardExtractedAsync(set, None);
                 }));
 
@@ -223,11 +223,6 @@ public abstract class RunFlowTests(TestCatalog catalog)
     {
         var run = await catalog.SubmitAsync(RunState.Extracting);
         var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2, run);
-        await using (var context = await catalog.Contexts.CreateDbContextAsync())
-        {
-            await context.Runs.Where(row => row.Id == run.Id).ExecuteUpdateAsync(row => row.SetProperty(r => r.FeatureSetKey, set));
-        }
-
         await catalog.FinishAsync(new UnitKey(UnitKind.ExtractFeatures, set, 0));
         await Runs.CatchUpAsync(None);
         Assert.Equal(RunState.Extracting, (await catalog.ReadAsync(run)).State);
@@ -360,7 +355,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
                         context.PlanUnits(UnitKind.ExtractFeatures, key, Enumerable.Range(0, 3), traceParent: null, DateTime.UtcNow);
                     }
 
-                    await context.DependAsync(planner.Run.Id, key, token);
+                    await TestCatalog.JoinAsync(context, planner.Run, key, token);
                 },
                 None))));
 
@@ -388,7 +383,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
     private async Task DependAsync(Run run, string subject)
     {
         await using var context = await catalog.Contexts.CreateDbContextAsync();
-        await context.DependAsync(run.Id, subject, None);
+        await TestCatalog.JoinAsync(context, run, subject, None);
         await context.SaveChangesAsync();
     }
 

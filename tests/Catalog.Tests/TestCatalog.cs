@@ -79,7 +79,33 @@ public abstract class TestCatalog : IAsyncLifetime
         context.PlanUnits(kind, subject, Enumerable.Range(0, count), runs.FirstOrDefault()?.TraceParent, DateTime.UtcNow);
         context.RunDependencies.AddRange(runs.Select(run => new RunDependency { RunId = run.Id, Subject = subject }));
         await context.SaveChangesAsync();
+        foreach (var run in runs)
+        {
+            await NameAsync(context, run.Id, kind, subject, CancellationToken.None);
+        }
+
         return subject;
+    }
+
+    /// <summary>Makes a run need a feature set as its planner does, in the transaction of the context.</summary>
+    public static async Task JoinAsync(CatalogContext context, Run run, string featureSet, CancellationToken cancellationToken)
+    {
+        await context.DependAsync(run.Id, featureSet, cancellationToken);
+        await NameAsync(context, run.Id, UnitKind.ExtractFeatures, featureSet, cancellationToken);
+    }
+
+    /// <summary>Notes in a run's row which images or features are its own.</summary>
+    private static async Task NameAsync(CatalogContext context, Guid runId, UnitKind kind, string subject, CancellationToken cancellationToken)
+    {
+        var row = context.Runs.Where(run => run.Id == runId);
+        if (kind == UnitKind.ExtractFeatures)
+        {
+            await row.ExecuteUpdateAsync(run => run.SetProperty(r => r.FeatureSetKey, subject), cancellationToken);
+        }
+        else if (kind is UnitKind.PackImages or UnitKind.CompleteDataset)
+        {
+            await row.ExecuteUpdateAsync(run => run.SetProperty(r => r.IngestionKey, subject), cancellationToken);
+        }
     }
 
     /// <summary>A unit of a run's own.</summary>

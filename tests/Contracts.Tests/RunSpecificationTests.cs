@@ -80,6 +80,7 @@ public sealed class RunSpecificationTests
     [InlineData("""{"dataset":" "}""", "dataset", "stl10")]
     [InlineData("""{"validationFraction":-0.1}""", "validationFraction", "-0.1")]
     [InlineData("""{"tags":null}""", "tags", "list")]
+    [InlineData("""{"report":"no"}""", "report", "no")]
     [InlineData("""{"learning_rate":1}""", "learning_rate", "spelling")]
     [InlineData("""{"precision":1}""", "precision", "precision")]
     [InlineData("""{"name":"a\u0000b"}""", "name", "control character")]
@@ -115,12 +116,14 @@ public sealed class RunSpecificationTests
             from rate in Gen.Double[1e-6, 10]
             from fold in Gen.Int[0, 9].Nullable()
             from kind in Gen.Enum<HeadType>()
+            from report in Gen.Bool
             from layers in Gen.Int[1, 8192].Array[1, 4]
             select new RunSpecification
             {
                 InputSize = size,
                 Seed = seed,
                 Fold = fold,
+                Report = report,
                 Head = new HeadSpecification { Kind = kind, HiddenSizes = layers },
                 Training = new TrainingSpecification { LearningRate = rate },
             };

@@ -80,7 +80,7 @@ public sealed class EvaluationTests(CompletedRun completed) : IClassFixture<Comp
     public async Task The_report_is_the_file_that_the_catalog_names_and_tells_the_result()
     {
         var evaluation = await FindAsync();
-        var path = Services.Volume.FullPath(evaluation.Report.Path);
+        var path = Services.Volume.FullPath(evaluation.Report!.Path);
 
         Assert.Equal(evaluation.Report.Sha256, Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(path))));
         var text = WebUtility.HtmlDecode(await File.ReadAllTextAsync(path));
@@ -117,8 +117,23 @@ public sealed class EvaluationTests(CompletedRun completed) : IClassFixture<Comp
                 evaluation.TestAccuracyLow,
                 evaluation.TestAccuracyHigh,
                 120,
-                evaluation.Report.Path),
+                evaluation.Report!.Path),
             Services.Events.OfType<RunEvaluated>().First(evaluated => evaluated.RunId == completed.Run.Id));
+    }
+
+    [Fact]
+    public async Task A_run_that_asks_for_no_report_has_the_same_figures_and_none_is_written()
+    {
+        var first = await FindAsync();
+
+        var run = await Services.RunAsync(completed.Specification with { Report = false }, RunState.Completed);
+
+        var second = await FindAsync(run.Id);
+        Assert.Equal((first.HeadSha256, first.TestAccuracy, first.ConfusionMatrix), (second.HeadSha256, second.TestAccuracy, second.ConfusionMatrix));
+        Assert.Null(second.Report);
+        Assert.DoesNotContain(Directory.EnumerateFiles(Services.Volume.FullPath($"runs/{run.Id:D}")), path => path.EndsWith(".html", StringComparison.Ordinal));
+        await ServiceHarness.UntilAsync(() => Task.FromResult(Services.Events.OfType<RunEvaluated>().Any(evaluated => evaluated.RunId == run.Id)));
+        Assert.Null(Services.Events.OfType<RunEvaluated>().First(evaluated => evaluated.RunId == run.Id).ReportPath);
     }
 
     [Fact]
@@ -132,7 +147,7 @@ public sealed class EvaluationTests(CompletedRun completed) : IClassFixture<Comp
         Assert.Equal(
             (first.HeadSha256, first.TestAccuracy, first.TestLoss, first.ConfusionMatrix),
             (second.HeadSha256, second.TestAccuracy, second.TestLoss, second.ConfusionMatrix));
-        Assert.NotEqual(first.Report.Path, second.Report.Path);
+        Assert.NotEqual(first.Report!.Path, second.Report!.Path);
     }
 
     [Fact]
@@ -185,5 +200,5 @@ public sealed class EvaluationTests(CompletedRun completed) : IClassFixture<Comp
     }
 
     private async Task<string> ReadReportAsync(Catalog.Evaluation evaluation) =>
-        WebUtility.HtmlDecode(await File.ReadAllTextAsync(Services.Volume.FullPath(evaluation.Report.Path)));
+        WebUtility.HtmlDecode(await File.ReadAllTextAsync(Services.Volume.FullPath(evaluation.Report!.Path)));
 }

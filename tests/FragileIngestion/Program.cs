@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Distributed.Datasets;
 using Distributed.Ingestion;
 using Distributed.ServiceDefaults;
@@ -15,18 +16,22 @@ public static class Program
     /// <summary>What a file that takes for ever holds.</summary>
     public static ReadOnlySpan<byte> Endless => "this file is never decoded"u8;
 
+    /// <summary>What a file holds that kills the host, wherever it is decoded.</summary>
+    public static ReadOnlySpan<byte> Fatal => "this file ends the host that has it decoded"u8;
+
     public static async Task Main(string[] arguments)
     {
         ArgumentNullException.ThrowIfNull(arguments);
         if (arguments.Length == 0)
         {
-            DecodingServer.Run(Console.OpenStandardInput(), Console.OpenStandardOutput(), Decode);
+            var host = ParentId();
+            DecodingServer.Run(Console.OpenStandardInput(), Console.OpenStandardOutput(), encoded => Decode(encoded, host));
             return;
         }
 
         await ServiceHost.RunAsync(arguments, "ingestion", defaultPort: 8081, (builder, consumers) =>
         {
-            builder.Services.AddSingleton(new ImageDecodings(new LocalImageDecoding(Decode), () => Isolate(TimeSpan.FromMinutes(1))));
+            builder.Services.AddSingleton(new ImageDecodings(new LocalImageDecoding(encoded => Decode(encoded, Environment.ProcessId)), () => Isolate(TimeSpan.FromMinutes(1))));
             builder.AddIngestion(consumers);
         });
     }
@@ -34,8 +39,15 @@ public static class Program
     /// <summary>Decodes in processes of this program.</summary>
     public static IsolatedImageDecoding Isolate(TimeSpan patience) => new(typeof(Program).Assembly.Location, patience);
 
-    private static RgbImage Decode(ReadOnlySpan<byte> encoded)
+    /// <param name="encoded">The file.</param>
+    /// <param name="host">The process id of the host, where it is decoded apart from it, too.</param>
+    private static RgbImage Decode(ReadOnlySpan<byte> encoded, int host)
     {
+        if (encoded.IndexOf(Fatal) >= 0)
+        {
+            Process.GetProcessById(host).Kill();
+        }
+
         if (encoded.IndexOf(Killing) >= 0)
         {
             // As a codec does that writes where it must not, or takes all memory: without a word.
@@ -48,5 +60,12 @@ public static class Program
         }
 
         return ImageDecoder.Decode(encoded);
+    }
+
+    /// <summary>The process that started this one: the fourth field of its status, after a name in brackets.</summary>
+    private static int ParentId()
+    {
+        var status = File.ReadAllText("/proc/self/stat");
+        return int.Parse(status[(status.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
     }
 }

@@ -22,6 +22,7 @@ public sealed class SpecificationOptionsTests
         from fold in Gen.Int[0, 1000].Nullable()
         from seeds in Gen.Select(Gen.Int, Gen.Int)
         from topK in Gen.Int[1, 100]
+        from report in Gen.Bool
         select new RunSpecification
         {
             Dataset = dataset,
@@ -45,6 +46,7 @@ public sealed class SpecificationOptionsTests
             Seed = seeds.Item1,
             SplitSeed = seeds.Item2,
             TopK = topK,
+            Report = report,
         };
 
     [Fact]

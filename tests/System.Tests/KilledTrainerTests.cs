@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Distributed.TestServers;
 
 namespace Distributed.System.Tests;
 

@@ -1,8 +1,9 @@
-using System.Text;
 using System.Text.Json;
+using System.Text;
+using Distributed.TestServers;
 using Npgsql;
-using RabbitMQ.Client;
 using RabbitMQ.Client.Exceptions;
+using RabbitMQ.Client;
 
 namespace Distributed.System.Tests;
 

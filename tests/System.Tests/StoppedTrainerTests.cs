@@ -1,3 +1,5 @@
+using Distributed.TestServers;
+
 namespace Distributed.System.Tests;
 
 public sealed class StoppedTrainerTests

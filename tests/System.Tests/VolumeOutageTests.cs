@@ -1,6 +1,6 @@
-using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
+using Distributed.TestServers;
 
 namespace Distributed.System.Tests;
 
@@ -16,7 +16,8 @@ public sealed class VolumeOutageTests
     [InlineData("unmounted", "TrainHead", "is not mounted")]
     public async Task A_run_waits_with_the_cause_by_name_and_then_completes_as_if_nothing_had_been(string outage, string kind, string cause)
     {
-        using var mount = await TemporaryMount.CreateAsync();
+        using var mount = await TemporaryMount.TryCreateAsync();
+        Assert.SkipUnless(mount is not null, "This user may not mount a file system: run the tests as root, with the right to mount, to see what a full volume does.");
         var disturbed = await RunAsync(mount, async (cluster, runId) =>
         {
             await cluster.WaitAsync(
@@ -60,105 +61,5 @@ public sealed class VolumeOutageTests
             run.GetProperty("summary").GetProperty("testAccuracy").GetDouble(),
             run.GetProperty("headSha256").GetString()!,
             await cluster.QueryAsync<long>("select (select count(*) from feature_shards) + 1000 * (select count(*) from evaluations) + 10000 * (select count(*) from epoch_metrics)"));
-    }
-
-    /// <summary>A file system in memory, with a file of ballast that leaves it as full as a test wants.</summary>
-    private sealed class TemporaryMount : IDisposable
-    {
-        private readonly string _elsewhere;
-
-        private TemporaryMount(DirectoryInfo directory)
-        {
-            Path = directory.FullName;
-            _elsewhere = Path + "-elsewhere";
-        }
-
-        public string Path { get; }
-
-        public static async Task<TemporaryMount> CreateAsync()
-        {
-            var directory = Directory.CreateTempSubdirectory("distributed-mount-");
-            Assert.SkipUnless(
-                await TryAsync("mount", "-t", "tmpfs", "-o", "size=256m", "none", directory.FullName),
-                "This user may not mount a file system: run the tests as root, with the right to mount, to see what a full volume does.");
-            return new TemporaryMount(directory);
-        }
-
-        /// <returns>Mends it again when disposed.</returns>
-        public async Task<IAsyncDisposable> BreakAsync(string outage)
-        {
-            switch (outage)
-            {
-                case "full":
-                    var ballast = global::System.IO.Path.Combine(Path, "ballast");
-                    Fill(ballast);
-                    return new Mending(() =>
-                    {
-                        File.Delete(ballast);
-                        return Task.CompletedTask;
-                    });
-                case "read-only":
-                    // Refused as busy while a file is open for writing.
-                    await DoAsync("mount", "-o", "remount,ro", Path);
-                    return new Mending(() => DoAsync("mount", "-o", "remount,rw", Path));
-                default:
-                    Directory.CreateDirectory(_elsewhere);
-                    await DoAsync("mount", "--make-private", Path);
-                    await DoAsync("mount", "--bind", Path, _elsewhere);
-                    await DoAsync("umount", "--lazy", Path);
-                    return new Mending(async () =>
-                    {
-                        await DoAsync("mount", "--bind", _elsewhere, Path);
-                        await DoAsync("umount", _elsewhere);
-                        Directory.Delete(_elsewhere);
-                    });
-            }
-        }
-
-        public void Dispose()
-        {
-            using var unmounting = Process.Start("umount", ["--lazy", Path]);
-            unmounting.WaitForExit();
-            Directory.Delete(Path);
-        }
-
-        private static void Fill(string path)
-        {
-            using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0);
-            var megabyte = new byte[1 << 20];
-            try
-            {
-                while (true)
-                {
-                    file.Write(megabyte);
-                }
-            }
-            catch (IOException)
-            {
-                // Full, which is what was wanted.
-            }
-        }
-
-        private static async Task DoAsync(string program, params string[] arguments)
-        {
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-            while (!await TryAsync(program, arguments))
-            {
-                await Task.Delay(TimeSpan.FromMilliseconds(20), patience.Token);
-            }
-        }
-
-        private static async Task<bool> TryAsync(string program, params string[] arguments)
-        {
-            using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true, UseShellExecute = false })!;
-            await process.StandardError.ReadToEndAsync();
-            await process.WaitForExitAsync();
-            return process.ExitCode == 0;
-        }
-
-        private sealed class Mending(Func<Task> mend) : IAsyncDisposable
-        {
-            public async ValueTask DisposeAsync() => await mend();
-        }
     }
 }

@@ -5,23 +5,28 @@ namespace Distributed.TestServers;
 /// <summary>An empty database of a test's own, dropped with everything in it on disposal.</summary>
 public sealed class PostgresDatabase : IAsyncDisposable
 {
-    private PostgresDatabase(string name, string connectionString)
+    private readonly string _server;
+
+    private PostgresDatabase(string name, string server)
     {
         Name = name;
-        ConnectionString = connectionString;
+        _server = server;
+        ConnectionString = new NpgsqlConnectionStringBuilder(server) { Database = name }.ConnectionString;
     }
 
     public string Name { get; }
 
     public string ConnectionString { get; }
 
-    public static async Task<PostgresDatabase> CreateAsync(CancellationToken cancellationToken = default)
+    /// <param name="server">A server of the test's own; that of the test run where null.</param>
+    /// <param name="cancellationToken">Stops waiting for it.</param>
+    public static async Task<PostgresDatabase> CreateAsync(string? server = null, CancellationToken cancellationToken = default)
     {
+        server ??= TestEnvironment.PostgresConnectionString;
         var name = $"test_{Guid.NewGuid():N}";
         // From template0, to which nobody connects: a session in the template would make this fail.
-        await ExecuteAsync($"CREATE DATABASE {name} TEMPLATE template0", cancellationToken);
-        var builder = new NpgsqlConnectionStringBuilder(TestEnvironment.PostgresConnectionString) { Database = name };
-        return new PostgresDatabase(name, builder.ConnectionString);
+        await ExecuteAsync(server, $"CREATE DATABASE {name} TEMPLATE template0", cancellationToken);
+        return new PostgresDatabase(name, server);
     }
 
     public async ValueTask DisposeAsync()
@@ -32,13 +37,13 @@ public sealed class PostgresDatabase : IAsyncDisposable
         }
 
         // Sessions that a test, or a process that it killed, left open end with the database.
-        await ExecuteAsync($"DROP DATABASE IF EXISTS {Name} WITH (FORCE)", CancellationToken.None);
+        await ExecuteAsync(_server, $"DROP DATABASE IF EXISTS {Name} WITH (FORCE)", CancellationToken.None);
     }
 
-    private static async Task ExecuteAsync(string sql, CancellationToken cancellationToken)
+    private static async Task ExecuteAsync(string server, string sql, CancellationToken cancellationToken)
     {
         // Without a pool: it would keep sessions for every test project.
-        var builder = new NpgsqlConnectionStringBuilder(TestEnvironment.PostgresConnectionString) { Pooling = false };
+        var builder = new NpgsqlConnectionStringBuilder(server) { Pooling = false };
         await using var connection = new NpgsqlConnection(builder.ConnectionString);
         await connection.OpenAsync(cancellationToken);
         await using var command = new NpgsqlCommand(sql, connection);

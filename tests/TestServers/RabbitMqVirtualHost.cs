@@ -24,11 +24,14 @@ public sealed class RabbitMqVirtualHost : IAsyncDisposable
     /// <summary>What a client connects to, with user, password and virtual host.</summary>
     public Uri Uri { get; }
 
-    public static async Task<RabbitMqVirtualHost> CreateAsync(CancellationToken cancellationToken = default)
+    /// <param name="servers">Servers of the test's own; those of the test run where null.</param>
+    /// <param name="cancellationToken">Stops waiting for the broker.</param>
+    public static async Task<RabbitMqVirtualHost> CreateAsync(ServerAddresses? servers = null, CancellationToken cancellationToken = default)
     {
+        servers ??= TestEnvironment.Servers;
         var name = $"test-{Guid.NewGuid():N}";
-        var uri = new UriBuilder(TestEnvironment.RabbitMqUri) { Path = name }.Uri;
-        var host = new RabbitMqVirtualHost(name, uri, ManagementClient());
+        var uri = new UriBuilder(servers.RabbitMq) { Path = name }.Uri;
+        var host = new RabbitMqVirtualHost(name, uri, ManagementClient(servers.RabbitMqManagement));
         try
         {
             using var created = await host._management.PutAsync($"api/vhosts/{name}", JsonContent.Create(new { }), cancellationToken);
@@ -61,9 +64,10 @@ public sealed class RabbitMqVirtualHost : IAsyncDisposable
     }
 
     /// <summary>A client of the broker's management API, with its base address and credentials set.</summary>
-    public static HttpClient ManagementClient()
+    /// <param name="address">Its address, with user and password; that of the test run's broker where null.</param>
+    public static HttpClient ManagementClient(Uri? address = null)
     {
-        var uri = TestEnvironment.RabbitMqManagementUri;
+        var uri = address ?? TestEnvironment.RabbitMqManagementUri;
         var credentials = Convert.ToBase64String(Encoding.UTF8.GetBytes(Uri.UnescapeDataString(uri.UserInfo)));
         return new HttpClient
         {

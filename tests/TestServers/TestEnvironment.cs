@@ -12,6 +12,9 @@ public static class TestEnvironment
     /// <summary>The maintenance database, as a user who may create others.</summary>
     public static string PostgresConnectionString => Required("DISTRIBUTED_TEST_POSTGRES");
 
+    /// <summary>Both servers, where a test wants nothing to do with others.</summary>
+    public static ServerAddresses Servers => new(RabbitMqUri, RabbitMqManagementUri, PostgresConnectionString);
+
     /// <summary>The executable of Chromium or Chrome. As root it runs only with <c>--no-sandbox</c>.</summary>
     public static string ChromiumPath =>
         Optional("DISTRIBUTED_TEST_CHROMIUM")

@@ -171,10 +171,18 @@ internal static class RunEndpoints
                 : Unknown(runId);
         }
 
+        if (evaluation.Report is not { } report)
+        {
+            return TypedResults.Problem(
+                title: "There is no report.",
+                detail: $"Run {runId:D} was submitted with \"report\": false. Its figures are at /api/v1/runs/{runId:D}/metrics; submit its specification again without that field for a report.",
+                statusCode: StatusCodes.Status404NotFound);
+        }
+
         http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox";
         try
         {
-            return TypedResults.File(await volume.ReadAllBytesAsync(evaluation.Report, cancellationToken), "text/html; charset=utf-8");
+            return TypedResults.File(await volume.ReadAllBytesAsync(report, cancellationToken), "text/html; charset=utf-8");
         }
         catch (StoredFileException exception)
         {

@@ -46,7 +46,8 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts)
         if (filter.After is { } after)
         {
             var last = await context.Runs.Where(run => run.Id == after).Select(run => run.SubmittedAt).SingleOrDefaultAsync(cancellationToken);
-            runs = runs.Where(run => run.SubmittedAt < last || (run.SubmittedAt == last && run.Id.CompareTo(after) < 0));
+            // The first half alone is a range of the index; without it all later runs would be read.
+            runs = runs.Where(run => run.SubmittedAt <= last && (run.SubmittedAt < last || run.Id.CompareTo(after) < 0));
         }
 
         var page = await Summarize(context, runs.OrderByDescending(run => run.SubmittedAt).ThenByDescending(run => run.Id).Take(filter.Limit + 1)).ToListAsync(cancellationToken);
@@ -97,7 +98,7 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts)
                 Seconds(run.EvaluatingAt, run.FinishedAt),
                 Seconds(run.SubmittedAt, run.FinishedAt)),
             Environment = run.Environment is { } environment ? Parse(environment) : null,
-            ReportUrl = run.State == RunState.Completed ? $"/api/v1/runs/{runId:D}/report" : null,
+            ReportUrl = run.State == RunState.Completed && await context.Evaluations.AnyAsync(row => row.RunId == runId && row.Report != null, cancellationToken) ? $"/api/v1/runs/{runId:D}/report" : null,
         };
     }
 

@@ -109,7 +109,7 @@ public sealed record RunDetail
     /// <summary>Processor, threads, device and versions that trained the head.</summary>
     public JsonElement? Environment { get; init; }
 
-    /// <summary>Where the report is, once it is there.</summary>
+    /// <summary>Where the report is, once it is there; absent where none was asked for.</summary>
     public string? ReportUrl { get; init; }
 }
 

@@ -10,7 +10,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Evaluation.Consumers;
 
-/// <summary>Tests a run's best head once, writes its report, and completes the run.</summary>
+/// <summary>Tests a run's best head once, writes its report where one is asked for, and completes the run.</summary>
 internal sealed class HeadTrainedConsumer(
     UnitWorker worker,
     IDbContextFactory<CatalogContext> contexts,
@@ -35,11 +35,16 @@ internal sealed class HeadTrainedConsumer(
             _ => EvaluatedHead.Evaluate(TrainedHead.Load(bytes, checkpoint.File.Path), FeatureShardFile.Read(shards), manifest, split, specification.TopK),
             cancellationToken);
 
-        var model = await composer.ComposeAsync(run, specification, manifest, evaluated, checkpoint, cancellationToken);
-        var report = await volume.WriteAsync(
-            $"runs/{run.Id:D}/report.{lease.TokenText}.html",
-            (stream, token) => ReportWriter.WriteAsync(stream, model, token),
-            cancellationToken);
+        StoredFile? report = null;
+        if (specification.Report)
+        {
+            var model = await composer.ComposeAsync(run, specification, manifest, evaluated, checkpoint, cancellationToken);
+            report = await volume.WriteAsync(
+                $"runs/{run.Id:D}/report.{lease.TokenText}.html",
+                (stream, token) => ReportWriter.WriteAsync(stream, model, token),
+                cancellationToken);
+        }
+
         return async (context, token) =>
         {
             context.Evaluations.Add(ToEvaluation(run.Id, evaluated.Report, checkpoint, report));
@@ -62,7 +67,7 @@ internal sealed class HeadTrainedConsumer(
         Support = (int)metric.Support,
     };
 
-    private Catalog.Evaluation ToEvaluation(Guid runId, ClassificationReport report, Checkpoint checkpoint, StoredFile file) => new()
+    private Catalog.Evaluation ToEvaluation(Guid runId, ClassificationReport report, Checkpoint checkpoint, StoredFile? file) => new()
     {
         RunId = runId,
         TestImages = report.Count,

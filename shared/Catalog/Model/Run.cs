@@ -225,8 +225,8 @@ public sealed class Evaluation
     /// <summary>SHA-256 of the evaluated head's file.</summary>
     public required string HeadSha256 { get; init; }
 
-    /// <summary>The report.</summary>
-    public required StoredFile Report { get; init; }
+    /// <summary>The report; absent where none was asked for.</summary>
+    public required StoredFile? Report { get; init; }
 
     /// <summary>When it was made (UTC).</summary>
     public required DateTime CreatedAt { get; init; }

@@ -85,6 +85,12 @@ public static class CatalogUnits
                     .SetProperty(u => u.SentAt, (DateTime?)null),
                 cancellationToken);
 
+        if (!await context.WorkUnits.AnyAsync(unit => unit.Subject == subject && unit.State == UnitState.Pending && unit.SentAt != null, cancellationToken))
+        {
+            // As of nearly all that run after run has joined: its units are done, and who waits need not be looked for.
+            return;
+        }
+
         var othersWait = await context.RunDependencies.AnyAsync(
             d => d.Subject == subject && d.RunId != runId && context.Runs.Any(run => run.Id == d.RunId && RunStates.Open.Contains(run.State)
                 && (run.Priority == RunPriority.Interactive || context.Runs.Any(self => self.Id == runId && self.Priority == RunPriority.Bulk))),

@@ -233,14 +233,20 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var ofSubject = context.WorkUnits.AsNoTracking().Where(row => row.Subject == subject);
-        var outstanding = await ofSubject.CountAsync(
-            row => row.State == UnitState.Running || (row.State == UnitState.Pending && row.SentAt != null && !again),
-            cancellationToken);
         var candidates = await NeededByAnOpenRun(context, ofSubject)
             .Where(row => row.State == UnitState.Pending && (again || row.SentAt == null))
             .OrderBy(row => row.Step)
-            .Take(Math.Max(0, options.Outstanding - outstanding))
+            .Take(options.Outstanding)
             .ToListWithPriorityAsync(context, cancellationToken);
+        if (candidates.Count == 0)
+        {
+            return [];
+        }
+
+        var outstanding = await ofSubject.CountAsync(
+            row => row.State == UnitState.Running || (row.State == UnitState.Pending && row.SentAt != null && !again),
+            cancellationToken);
+        candidates = [.. candidates.Take(Math.Max(0, options.Outstanding - outstanding))];
         var taken = new List<WorkUnit>(candidates.Count);
         foreach (var candidate in candidates)
         {

@@ -470,8 +470,6 @@ namespace Distributed.Catalog.Migrations.Postgres
 
                     b.ComplexProperty(typeof(Dictionary<string, object>), "Report", "Distributed.Catalog.Evaluation.Report#StoredFile", b1 =>
                         {
-                            b1.IsRequired();
-
                             b1.Property<long>("Length")
                                 .HasColumnType("bigint")
                                 .HasColumnName("report_length");
@@ -884,8 +882,13 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.HasKey("Id")
                         .HasName("pk_runs");
 
-                    b.HasIndex("FeatureSetKey")
-                        .HasDatabaseName("ix_runs_feature_set_key");
+                    b.HasIndex("Deadline")
+                        .HasDatabaseName("ix_runs_deadline")
+                        .HasFilter("finished_at IS NULL AND deadline IS NOT NULL");
+
+                    b.HasIndex("FinishedAt")
+                        .HasDatabaseName("ix_runs_finished_at")
+                        .HasFilter("finished_at IS NOT NULL AND announced_at IS NULL");
 
                     b.HasIndex("IdempotencyKey")
                         .IsUnique()
@@ -893,6 +896,12 @@ namespace Distributed.Catalog.Migrations.Postgres
 
                     b.HasIndex("SubmittedAt")
                         .HasDatabaseName("ix_runs_submitted_at");
+
+                    b.HasIndex("FeatureSetKey", "State")
+                        .HasDatabaseName("ix_runs_feature_set_key_state");
+
+                    b.HasIndex("IngestionKey", "State")
+                        .HasDatabaseName("ix_runs_ingestion_key_state");
 
                     b.HasIndex("State", "SubmittedAt")
                         .HasDatabaseName("ix_runs_state_submitted_at");

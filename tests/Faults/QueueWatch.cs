@@ -1,0 +1,102 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Distributed.TestServers;
+
+namespace Distributed.Faults;
+
+/// <summary>How it stood at one moment.</summary>
+/// <param name="Completed">Runs that are complete, of those that were queued.</param>
+/// <param name="Open">Runs that have not ended.</param>
+/// <param name="Messages">Messages in all queues of the broker, those that somebody has included.</param>
+/// <param name="PutAside">Those of them in queues of messages that nobody could handle.</param>
+/// <param name="Resident">Bytes of memory of each host.</param>
+/// <param name="Processor">Seconds of a processor that each host has taken so far.</param>
+internal sealed record QueueSample(
+    long Completed, long Open, long Messages, long PutAside, IReadOnlyDictionary<string, long> Resident, IReadOnlyDictionary<string, double> Processor);
+
+/// <summary>Looks every few seconds how long the queues are and how much memory the hosts have.</summary>
+internal sealed class QueueWatch : IDisposable
+{
+    private static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
+
+    private readonly Cluster _cluster;
+    private readonly int _before;
+    private readonly HttpClient _management;
+    private readonly List<QueueSample> _samples = [];
+    private readonly Task _watching;
+
+    /// <param name="cluster">What to look at.</param>
+    /// <param name="management">The broker's management API.</param>
+    /// <param name="before">How many runs were complete before.</param>
+    /// <param name="end">Ends it, after one more look.</param>
+    public QueueWatch(Cluster cluster, HttpClient management, int before, CancellationToken end)
+    {
+        (_cluster, _management, _before) = (cluster, management, before);
+        _watching = WatchAsync(end);
+    }
+
+    /// <summary>All samples, when it has ended.</summary>
+    public async Task<IReadOnlyList<QueueSample>> EndAsync()
+    {
+        await _watching;
+        return _samples;
+    }
+
+    public void Dispose() => _management.Dispose();
+
+    private async Task WatchAsync(CancellationToken end)
+    {
+        using var timer = new PeriodicTimer(Every);
+        while (true)
+        {
+            _samples.Add(await SampleAsync());
+            if (end.IsCancellationRequested)
+            {
+                return;
+            }
+
+            try
+            {
+                await timer.WaitForNextTickAsync(end);
+            }
+            catch (OperationCanceledException)
+            {
+                // Once more, for how it stands at the end.
+            }
+        }
+    }
+
+    private async Task<QueueSample> SampleAsync()
+    {
+        var (open, completed) = (await _cluster.ReadAsync(
+            "select count(*) filter (where finished_at is null), count(*) filter (where state = 'Completed') from runs",
+            row => (row.GetInt64(0), row.GetInt64(1)))).Single();
+        using var queues = JsonDocument.Parse(await _management.GetStringAsync($"api/queues/{_cluster.Broker.Name}?columns=name,messages"));
+        var lengths = queues.RootElement.EnumerateArray()
+            .Select(queue => (Name: queue.GetProperty("name").GetString()!, Messages: queue.TryGetProperty("messages", out var messages) ? messages.GetInt64() : 0))
+            .ToList();
+        return new QueueSample(
+            completed - _before,
+            open,
+            lengths.Sum(queue => queue.Messages),
+            lengths.Where(queue => IsPutAside(queue.Name)).Sum(queue => queue.Messages),
+            _cluster.Hosts.ToDictionary(host => host.Key, host => Resident(host.Value.Id), StringComparer.Ordinal),
+            _cluster.Hosts.ToDictionary(host => host.Key, host => Processor(host.Value.Id), StringComparer.Ordinal));
+    }
+
+    private static bool IsPutAside(string queue) => queue == "unreadable" || queue.EndsWith("-dead-letter", StringComparison.Ordinal)
+        || queue.EndsWith("_error", StringComparison.Ordinal) || queue.EndsWith("_skipped", StringComparison.Ordinal);
+
+    private static double Processor(int process)
+    {
+        using var host = Process.GetProcessById(process);
+        return host.TotalProcessorTime.TotalSeconds;
+    }
+
+    private static long Resident(int process)
+    {
+        var line = File.ReadLines($"/proc/{process}/status").First(text => text.StartsWith("VmRSS:", StringComparison.Ordinal));
+        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) << 10;
+    }
+}
