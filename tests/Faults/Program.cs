@@ -11,6 +11,7 @@ internal static class Program
 
     private static readonly IReadOnlyList<IFaultRow> Rows =
     [
+        new KillRow(),
         new PoisonRow(),
     ];
 
@@ -45,11 +46,12 @@ internal static class Program
     {
         Console.WriteLine($"seed {seed}");
         var results = new List<(IFaultRow Row, FaultLab Lab, TimeSpan Elapsed, bool IsComplete)>();
+        using (var workload = new Workload())
         await using (var servers = await RestartableServers.StartAsync())
         {
             foreach (var row in rows)
             {
-                var lab = new FaultLab(row.Name, servers, seed, length, logs);
+                var lab = new FaultLab(row.Name, servers, workload, seed, length, logs);
                 var isComplete = true;
                 try
                 {
