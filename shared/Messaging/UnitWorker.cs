@@ -288,7 +288,15 @@ public sealed partial class UnitWorker(
     private async Task LetGoAsync(UnitLease lease, CancellationToken cancellationToken)
     {
         LogLost(lease.Unit);
-        await outages.RunAsync(token => ledger.ReleaseAsync(lease, token), cancellationToken);
+        try
+        {
+            await outages.RunAsync(token => ledger.ReleaseAsync(lease, token), cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // A frozen worker that wakes up learns of both at once: that it lost the unit, and that the broker has hung up.
+            await GiveBackAsync(lease);
+        }
     }
 
     private async Task GiveBackAsync(UnitLease lease)

@@ -4,7 +4,7 @@ using Distributed.TestServers;
 namespace Distributed.Faults;
 
 /// <summary>What a row has to work with, and where it counts what came of it.</summary>
-internal sealed class FaultLab(string row, RestartableServers servers, int seed, TimeSpan length, int queued, string? logs)
+internal sealed class FaultLab(string row, RestartableServers servers, Workload workload, int seed, TimeSpan length, int queued, string? logs)
 {
     private readonly Lock _lock = new();
     private readonly long _started = Stopwatch.GetTimestamp();
@@ -12,6 +12,9 @@ internal sealed class FaultLab(string row, RestartableServers servers, int seed,
 
     /// <summary>Broker and database, which a row may restart: rows run one after the other.</summary>
     public RestartableServers Servers => servers;
+
+    /// <summary>Data sets and runs.</summary>
+    public Workload Workload => workload;
 
     /// <summary>How long faults go on where a row is bounded by time.</summary>
     public TimeSpan Length => length;

@@ -11,6 +11,7 @@ internal static class Program
 
     private static readonly IReadOnlyList<IFaultRow> Rows =
     [
+        new KillRow(),
         new PoisonRow(),
         new QueueRow(),
     ];
@@ -47,11 +48,12 @@ internal static class Program
     {
         Console.WriteLine($"seed {seed}");
         var results = new List<(IFaultRow Row, FaultLab Lab, TimeSpan Elapsed, bool IsComplete)>();
+        using (var workload = new Workload())
         await using (var servers = await RestartableServers.StartAsync())
         {
             foreach (var row in rows)
             {
-                var lab = new FaultLab(row.Name, servers, seed, length, queued, logs);
+                var lab = new FaultLab(row.Name, servers, workload, seed, length, queued, logs);
                 var isComplete = true;
                 try
                 {

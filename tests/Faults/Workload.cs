@@ -10,13 +10,21 @@ internal sealed record RunRequest(string Name, object Body);
 /// <summary>Small runs over several data sets. They take seconds, and still have several parts, shards and slices.</summary>
 internal sealed class Workload : IDisposable
 {
-    private const int Side = 32;
+    /// <summary>Runs of the standard set.</summary>
+    public const int Count = 20;
+
+    private const int Side = 64;
+    private const int Epochs = 300;
     private const int Classes = 4;
     private const int ImagesAClass = 30;
     private const int Folders = 3;
     private const int Samples = 3;
 
+    private static readonly object Mlp = new { kind = "mlp", hiddenSizes = new[] { 256 }, dropout = 0.3 };
+
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("distributed-faults-");
+
+    private RunResult[]? _twins;
 
     public Workload()
     {
@@ -42,31 +50,35 @@ internal sealed class Workload : IDisposable
     public string Root => _folder.FullName;
 
     /// <summary>Different runs over six data sets, with heads that take many slices and some that take one.</summary>
-    public static IReadOnlyList<RunRequest> Requests(Workload workload, int count, int epochs = 400) => [.. Enumerable.Range(0, count).Select(index =>
+    public IReadOnlyList<RunRequest> Requests(int count = Count) => [.. Enumerable.Range(0, count).Select(index =>
     {
         var set = index % (Folders + Samples);
+        var isLinear = index % 4 == 3;
         return new RunRequest($"run {index}", new
         {
             name = $"run {index}",
-            dataset = set < Folders ? workload.PathOf(set) : "sample",
+            dataset = set < Folders ? PathOf(set) : "sample",
             splitSeed = set,
             inputSize = Side,
             precision = "fp32",
             seed = index,
-            head = index % 4 == 3 ? (object)new { kind = "linear" } : new { kind = "mlp", hiddenSizes = new[] { 256 }, dropout = 0.3 },
-            training = index % 4 == 3 ? (object)new { } : new { epochs, patience = epochs, batchSize = 32 },
+            head = isLinear ? new { kind = "linear" } : Mlp,
+            training = isLinear ? (object)new { } : new { epochs = Epochs, patience = Epochs, batchSize = 32 },
         });
     })];
 
-    /// <summary>A run over a drawn data set of its own, so that it goes through every stage.</summary>
-    public static RunRequest Alone(int index, int epochs = 400) => new($"run {index}", new
+    /// <summary>What becomes of them undisturbed; found out once, by whichever row asks first.</summary>
+    public async Task<RunResult[]> TwinsAsync(FaultLab lab) => _twins ??= [.. await Trial.UndisturbedAsync(lab, Settings, Requests())];
+
+    /// <summary>A run over a drawn data set of its own, so that it goes through every stage, several parts, shards and slices.</summary>
+    public static RunRequest Alone(int index) => new($"run {index}", new
     {
         name = $"run {index}",
         splitSeed = 1000 + index,
         inputSize = Side,
         precision = "fp32",
-        head = new { kind = "mlp", hiddenSizes = new[] { 256 }, dropout = 0.3 },
-        training = new { epochs, patience = epochs, batchSize = 32 },
+        head = Mlp,
+        training = new { epochs = Epochs, patience = Epochs, batchSize = 32 },
     });
 
     /// <summary>Folders of pictures whose classes differ in brightness, and noise.</summary>

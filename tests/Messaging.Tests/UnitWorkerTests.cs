@@ -6,6 +6,7 @@ using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Distributed.Messaging.Tests;
 
@@ -313,6 +314,29 @@ public sealed class UnitWorkerTests : IDisposable
         Assert.True(await host.Ledger.CommitAsync(other.Lease, (_, _) => Task.CompletedTask, CancellationToken.None));
     }
 
+    [Fact]
+    public async Task A_worker_that_learns_of_its_lost_unit_and_of_the_brokers_hanging_up_at_once_ends_its_attempt()
+    {
+        using var brokerLeft = new CancellationTokenSource();
+        await using var host = await StartAsync(services => services.AddSingleton<ILoggerProvider>(new OnLine("was taken by another worker", brokerLeft.Cancel)));
+        var (_, unit) = await host.PlanTrainingAsync();
+        host.Script.Execute = async (_, token) =>
+        {
+            await Task.Delay(Timeout.Infinite, token);
+            return Script.Nothing;
+        };
+        var worker = host.Services.GetRequiredService<UnitWorker>();
+        var work = worker.ProcessAsync(unit, RunPriority.Interactive, redelivered: false, sentAt: null, new ScriptedTraining(worker, host.Script), brokerLeft.Token);
+        await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
+        var lost = host.Script.Executions.Single();
+
+        await host.Ledger.StartAsync(unit, "other", redelivered: true, CancellationToken.None);
+        await work.WaitAsync(Wait.Limit);
+
+        await using var context = await host.Contexts.CreateDbContextAsync();
+        Assert.Equal("lost", (await context.Attempts.AsNoTracking().SingleAsync(attempt => attempt.Token == lost.Token)).Outcome);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -451,5 +475,29 @@ public sealed class UnitWorkerTests : IDisposable
     {
         await using var context = await host.Contexts.CreateDbContextAsync();
         return await context.EpochMetrics.CountAsync(row => row.RunId == run.Id);
+    }
+
+    /// <summary>Does something when a line of the log comes by.</summary>
+    private sealed class OnLine(string text, Action action) : ILoggerProvider, ILogger
+    {
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (formatter(state, exception).Contains(text, StringComparison.Ordinal))
+            {
+                action();
+            }
+        }
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public void Dispose()
+        {
+            // It holds nothing.
+        }
     }
 }

@@ -13,12 +13,12 @@ internal sealed class PoisonRow : IFaultRow
 
     public async Task RunAsync(FaultLab lab)
     {
-        using var workload = new Workload();
+        var workload = lab.Workload;
         var poisoned = Path.Combine(workload.Root, "poisoned");
         Workload.WritePictures(poisoned, seed: 99);
         await File.WriteAllBytesAsync(Path.Combine(poisoned, "class0", "fatal.png"), FragileHost.Fatal.ToArray());
-        var requests = Workload.Requests(workload, Healthy);
-        var twins = await Trial.UndisturbedAsync(lab, workload.Settings, requests);
+        var requests = workload.Requests(Healthy);
+        var twins = (await workload.TwinsAsync(lab))[..Healthy];
 
         await using var cluster = await lab.StartClusterAsync(workload.Settings);
         await cluster.KillAsync("Ingestion");
