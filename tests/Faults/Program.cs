@@ -13,6 +13,7 @@ internal static class Program
     [
         new KillRow(),
         new PoisonRow(),
+        new AcceptRow(),
     ];
 
     /// <summary>Injects faults row by row, prints a table, and returns 0 where nothing was lost, doubled or wrong.</summary>
