@@ -435,29 +435,6 @@ end_for_restart() {
 }
 
 restart() {
-  local name pid started signal=TERM deadline children=()
-  while read -r name pid started; do
-    if [[ $name == "$1" ]] && alive "$pid" "$started"; then
-      if [[ -n $kill ]]; then
-        # What PostgreSQL has started leads groups of its own, and would hold the old shared memory for a while.
-        mapfile -t children < <(ps -o pid= --ppid "$pid")
-        kill -KILL -- "-$pid" 2>/dev/null || true
-        ((${#children[@]} == 0)) || kill -KILL "${children[@]}" 2>/dev/null || true
-      else
-        # PostgreSQL's order to stop without waiting for its clients.
-        [[ $name != postgres ]] || signal=INT
-        kill "-$signal" "$pid"
-      fi
-      deadline=$((SECONDS + start_seconds))
-      while alive "$pid" "$started"; do
-        ((SECONDS < deadline)) || fail "$name (process $pid) does not end"
-        sleep 0.05
-      done
-    fi
-  done < <(tac "$dir/processes")
-}
-
-restart() {
   local name=$1 command
   [[ -s $dir/ports && -s $dir/$name.command ]] || fail "no $name that could be restarted was started in $dir"
   # shellcheck disable=SC1091

@@ -13,6 +13,7 @@ internal static class Program
     [
         new KillRow(),
         new PoisonRow(),
+        new AcceptRow(),
         new QueueRow(),
     ];
 
