@@ -9,23 +9,60 @@ using Microsoft.EntityFrameworkCore;
 namespace Distributed.Training;
 
 /// <summary>Finds the weights that runs name, and keeps those that come from elsewhere on the volume, so that every worker has the same.</summary>
-internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, Volume volume, DatasetArtifacts artifacts, DataRoots roots, TimeProvider time)
+/// <remarks>The weights of the latest run that was planned stay loaded, since most runs that follow each other name the same.</remarks>
+internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, Volume volume, DatasetArtifacts artifacts, DataRoots roots, TimeProvider time) : IDisposable
 {
     private const string Imagenet = "imagenet";
     private const string ImagenetTitle = "ImageNet-1k weights of torchvision as timm publishes them";
 
-    /// <summary>Loads the weights that a specification names.</summary>
+    private (Named Named, IBackbone Backbone)? _latest;
+
+    /// <summary>Loads the weights that a specification names, where they are not those of the call before. For one caller at a time.</summary>
+    /// <returns>The weights, which stay this store's own.</returns>
     /// <exception cref="WeightsException">They are missing, damaged, or of another architecture.</exception>
     /// <exception cref="DatasetException">Their path may not be read.</exception>
     public IBackbone Load(RunSpecification specification)
     {
+        var named = Name(specification);
+        if (_latest is { } latest && latest.Named == named)
+        {
+            return latest.Backbone;
+        }
+
+        var backbone = Read(specification, named.Source);
+        Dispose();
+        _latest = (named, backbone);
+        return backbone;
+    }
+
+    public void Dispose()
+    {
+        _latest?.Backbone.Dispose();
+        _latest = null;
+    }
+
+    /// <summary>What a specification names; a file that has changed since is another one.</summary>
+    private Named Name(RunSpecification specification)
+    {
+        var source = specification.Backbone switch
+        {
+            BackboneSource.Random => RandomSource(specification.Seed),
+            BackboneSource.Demo => BackboneSource.Demo,
+            Imagenet => volume.FullPath(ImagenetWeights.VolumePath),
+            var path => roots.Resolve(path),
+        };
+        var file = specification.Backbone is BackboneSource.Random or BackboneSource.Demo ? null : new FileInfo(source);
+        return new Named(specification.Backbone, specification.Architecture, source, file is { Exists: true } ? file.Length : null, file?.LastWriteTimeUtc);
+    }
+
+    private IBackbone Read(RunSpecification specification, string source)
+    {
         var asked = DenseNetArchitecture.ByName(specification.Architecture);
         var backbone = specification.Backbone switch
         {
-            BackboneSource.Random => BackboneSource.Load(RandomSource(specification.Seed), asked),
-            BackboneSource.Demo => BackboneSource.Load(BackboneSource.Demo),
-            Imagenet => BackboneSource.Load(volume.FullPath(ImagenetWeights.VolumePath), title: ImagenetTitle),
-            var path => BackboneSource.Load(roots.Resolve(path)),
+            BackboneSource.Random => BackboneSource.Load(source, asked),
+            Imagenet => BackboneSource.Load(source, title: ImagenetTitle),
+            _ => BackboneSource.Load(source),
         };
         var complaint = backbone.Name != asked.Name
             ? $"The weights '{specification.Backbone}' are of {backbone.Name}, and the specification's architecture is {asked.Name}. Make them the same."
@@ -112,4 +149,6 @@ internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, 
                 : throw new WeightsException($"'{source.Name}' was changed while it was read: its SHA-256 was {sha256}, and then {copy.Sha256}. Submit the run again when the file is whole.");
         }
     }
+
+    private sealed record Named(string Backbone, string Architecture, string Source, long? Length, DateTime? Written);
 }

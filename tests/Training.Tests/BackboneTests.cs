@@ -43,6 +43,17 @@ public sealed class BackboneTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_file_of_weights_that_has_changed_since_the_run_before_is_read_again()
+    {
+        var path = _services.WriteFile("weights.safetensors", Pad(await File.ReadAllBytesAsync(BackboneSource.DemoPath)));
+        var specification = Specify(_services) with { InputSize = 32, Backbone = path };
+        await _services.TrainAsync(specification);
+        await File.WriteAllBytesAsync(path, "no weights"u8.ToArray());
+
+        Assert.Contains(path, await _services.FailAsync(specification));
+    }
+
+    [Fact]
     public async Task Weights_of_another_architecture_are_refused_with_both_names()
     {
         var reason = await _services.FailAsync(Specify(_services) with { Architecture = "densenet169" });

@@ -25,7 +25,7 @@ internal sealed class DatasetIngestedConsumer(
         var (run, specification) = await contexts.ReadRunAsync(lease.Unit.RunId, cancellationToken);
         var manifest = await artifacts.ReadManifestAsync(run.DatasetSha256!, cancellationToken);
         var split = DatasetSplit.Draw(manifest, specification.SplitSeed, specification.ValidationFraction, specification.TestFraction, specification.Fold);
-        using var weights = backbones.Load(specification);
+        var weights = backbones.Load(specification);
         var (backbone, damaged) = await backbones.DescribeAsync(specification, weights, lease, cancellationToken);
         // What was planned before stays: the run is here again since its splits or its backbone's copy were damaged.
         var planned = await FindPlannedAsync(run, cancellationToken) ?? await planner.PlanAsync(run, specification, manifest, weights, cancellationToken);
