@@ -12,6 +12,7 @@ internal static class Program
     private static readonly IReadOnlyList<IFaultRow> Rows =
     [
         new KillRow(),
+        new FullRow(),
         new PoisonRow(),
         new AcceptRow(),
     ];
