@@ -14,7 +14,9 @@ internal static class Program
         new KillRow(),
         new FullRow(),
         new PoisonRow(),
+        new DamageRow(),
         new AcceptRow(),
+        new RacesRow(),
     ];
 
     /// <summary>Injects faults row by row, prints a table, and returns 0 where nothing was lost, doubled or wrong.</summary>
