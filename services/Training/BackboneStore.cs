@@ -114,7 +114,8 @@ internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, 
     {
         if (row.File is { } file)
         {
-            await volume.VerifyAsync(file, cancellationToken);
+            // Read in any case: what follows reads it too, and its complaint would not have it made again.
+            await volume.VerifyAsync(file, trustedFor: TimeSpan.Zero, cancellationToken);
         }
 
         var architecture = DenseNetArchitecture.ByName(row.Architecture);

@@ -110,6 +110,20 @@ public sealed class DamageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_copy_of_weights_that_was_whole_a_moment_ago_and_is_damaged_now_is_made_again()
+    {
+        await _services.RunAsync(_specification, RunState.Completed);
+        StoredFile? damaged = null;
+        _services.Services.GetRequiredService<Gate>().Before(UnitKind.ExtractFeatures, afterStarts: 0, async () => Flip(damaged = (await FindAsync("backbone"))[0]));
+
+        await _services.RunAsync(_specification with { Name = "second", InputSize = 32 }, RunState.Completed);
+
+        var now = (await FindAsync("backbone"))[0];
+        Assert.NotEqual(damaged!.Path, now.Path);
+        await _services.Volume.ReadAllBytesAsync(now);
+    }
+
+    [Fact]
     public async Task A_part_whose_images_have_changed_since_fails_the_run_by_name()
     {
         StoredFile? part = null;

@@ -12,8 +12,13 @@ internal static class Program
     private static readonly IReadOnlyList<IFaultRow> Rows =
     [
         new KillRow(),
+        new RestartsRow(),
+        new PauseRow(),
+        new FullRow(),
         new PoisonRow(),
+        new DamageRow(),
         new AcceptRow(),
+        new RacesRow(),
         new QueueRow(),
     ];
 

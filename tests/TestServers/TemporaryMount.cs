@@ -20,7 +20,7 @@ public sealed class TemporaryMount : IDisposable
     public static async Task<TemporaryMount?> TryCreateAsync()
     {
         var directory = Directory.CreateTempSubdirectory("distributed-mount-");
-        if (await TryAsync("mount", "-t", "tmpfs", "-o", "size=256m", "none", directory.FullName))
+        if (await TryAsync("mount", "-t", "tmpfs", "-o", "size=1g", "none", directory.FullName))
         {
             return new TemporaryMount(directory);
         }
