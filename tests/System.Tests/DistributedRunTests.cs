@@ -100,7 +100,7 @@ public sealed class DistributedRunTests
         {
             await using var process = HostProcess.StartService(
                 TestEnvironment.ServiceDll("Standalone"),
-                ["run", "--volume", volume.FullName, "--json", "--precision", "fp32", "--head", "mlp", "--hidden-sizes", "512", "--epochs", "60", "--patience", "60"],
+                ["run", "--volume", volume.FullName, "--json", "--precision", "fp32", "--head", "mlp", "--hidden-sizes", "512", "--epochs", "120", "--patience", "120"],
                 SampleRun.Settings);
             Assert.True(await process.WaitForExitAsync(TimeSpan.FromMinutes(3)) == 0, string.Join('\n', process.Lines));
             var result = JsonDocument.Parse(process.Lines.Last(line => line.StartsWith('{'))).RootElement;
