@@ -5,22 +5,23 @@ using Distributed.Vision;
 namespace Distributed.Training;
 
 /// <summary>Loads what a head learns from: features and labels of the training and validation splits, never of the test split.</summary>
-/// <remarks>The data of the latest run stay loaded, since its slices follow each other.</remarks>
+/// <remarks>The latest data stay loaded: slices of a run follow each other, and so do runs that differ in their heads alone.</remarks>
 internal sealed class HeadData(FeatureArtifacts features, DatasetArtifacts datasets, TensorThread tensors, TensorDevice device) : IDisposable
 {
-    private (Guid RunId, int Classes, FeatureData Data)? _loaded;
+    private (Key Key, int Classes, FeatureData Data)? _loaded;
 
     /// <summary>The data of a run; used on the tensor thread only.</summary>
     public async Task<(FeatureData Data, int Classes)> LoadAsync(Run run, CancellationToken cancellationToken)
     {
-        if (_loaded is { } loaded && loaded.RunId == run.Id)
+        var key = new Key(run.DatasetSha256!, run.FeatureSetKey!, run.Split!.Sha256);
+        if (_loaded is { } loaded && loaded.Key == key)
         {
             return (loaded.Data, loaded.Classes);
         }
 
-        var manifest = await datasets.ReadManifestAsync(run.DatasetSha256!, cancellationToken);
+        var manifest = await datasets.ReadManifestAsync(key.Dataset, cancellationToken);
         var split = await datasets.ReadSplitAsync(run, cancellationToken);
-        var shards = await features.FindShardsAsync(run.FeatureSetKey!, cancellationToken);
+        var shards = await features.FindShardsAsync(key.FeatureSet, cancellationToken);
         int[] rows = [.. split.Train, .. split.Validation];
         int[] labels = [.. rows.Select(row => manifest.Images[row].Label)];
         var matrix = FeatureShardFile.Read(shards).Select(rows);
@@ -31,11 +32,13 @@ internal sealed class HeadData(FeatureArtifacts features, DatasetArtifacts datas
             {
                 _loaded?.Data.Dispose();
                 var data = FeatureData.Create(matrix, labels, train, validation, device.Device);
-                _loaded = (run.Id, manifest.ClassNames.Count, data);
+                _loaded = (key, manifest.ClassNames.Count, data);
                 return (data, manifest.ClassNames.Count);
             },
             cancellationToken);
     }
 
     public void Dispose() => _loaded?.Data.Dispose();
+
+    private sealed record Key(string Dataset, string FeatureSet, string Split);
 }

@@ -66,13 +66,17 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts)
     public async Task<RunDetail?> FindAsync(Guid runId, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var run = await context.Runs.AsNoTracking().SingleOrDefaultAsync(row => row.Id == runId, cancellationToken);
-        if (run is null)
+        // At once, since a run goes on while it is read.
+        var found = await Summarize(context, context.Runs.Where(row => row.Id == runId))
+            .Join(context.Runs, summary => summary.RunId, run => run.Id, (summary, run) => new { summary, run })
+            .AsNoTracking()
+            .SingleOrDefaultAsync(cancellationToken);
+        if (found is null)
         {
             return null;
         }
 
-        var summary = await Summarize(context, context.Runs.Where(row => row.Id == runId)).SingleAsync(cancellationToken);
+        var (run, summary) = (found.run, found.summary);
         var head = await context.Checkpoints.AsNoTracking()
             .Where(checkpoint => checkpoint.RunId == runId && checkpoint.Kind == CheckpointKind.Best)
             .OrderByDescending(checkpoint => checkpoint.Slice)

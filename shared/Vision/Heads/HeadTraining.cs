@@ -64,6 +64,27 @@ public static class HeadTraining
     public static IHeadTrainingState Resume(ReadOnlyMemory<byte> bytes, string source = "The checkpoint") =>
         HeadFile.FormatOf(bytes, source) == PenaltyPathState.Format ? PenaltyPathState.FromBytes(bytes, source) : AdamState.FromBytes(bytes, source);
 
+    /// <summary>
+    /// Trains a tiny linear head, so that the code for it is compiled and LibTorch's libraries are loaded before somebody waits for them:
+    /// in a fresh process that takes about as long as a head of a small data set.
+    /// </summary>
+    /// <param name="device">Where heads will be trained.</param>
+    public static void WarmUp(TorchSharp.torch.Device device)
+    {
+        const int images = 64, size = 64, classes = 2;
+        var values = new float[images * size];
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] = MathF.Sin(i * i);
+        }
+
+        int[] rows = [.. Enumerable.Range(0, images)];
+        using var data = FeatureData.Create(new FeatureMatrix(values, images, size), Array.ConvertAll(rows, row => row % classes), rows[(images / 2)..], rows[..(images / 2)], device);
+        var trained = Start(HeadDefinition.Linear, new PenaltyPathOptions(PenaltyPathOptions.DefaultPenalties), data, classes).Train(data, () => false, CancellationToken.None);
+        trained.State.ToBytes();
+        trained.State.ExportBest();
+    }
+
     /// <summary>Checks that every label is one of the classes.</summary>
     internal static void ThrowIfOutOfRange(FeatureData data, int classes)
     {

@@ -38,14 +38,14 @@ internal sealed class LogisticRegression
     /// <param name="first">First image to learn from.</param>
     /// <param name="count">Images to learn from.</param>
     /// <param name="classes">Classes.</param>
-    /// <param name="threads">Threads to use; they do not change a bit.</param>
+    /// <param name="team">Threads to use; they do not change a bit.</param>
     /// <param name="tolerance">How far the objective may be from its smallest value, relative to it.</param>
-    public LogisticRegression(RotatedFeatures features, int first, int count, int classes, int threads, double tolerance = DefaultTolerance)
+    public LogisticRegression(RotatedFeatures features, int first, int count, int classes, ThreadTeam team, double tolerance = DefaultTolerance)
     {
         _shape = features.ShapeFor(classes);
         _count = count;
-        _exact = new RowProducts<double>(features.Values, first, count, _shape, threads);
-        _quick = new RowProducts<float>(features.Values, first, count, _shape, threads);
+        _exact = new RowProducts<double>(features.Values, first, count, _shape, team);
+        _quick = new RowProducts<float>(features.Values, first, count, _shape, team);
         _labels = features.Labels[first..(first + count)];
         _classes = classes;
         _bias = features.Coordinates;
@@ -53,7 +53,7 @@ internal sealed class LogisticRegression
         _meanSquares = new double[_shape.Stride];
         for (var row = first; row < first + count; row++)
         {
-            var values = features.Values.AsSpan(row * _shape.Stride, _shape.Stride);
+            var values = features.Values.Span.Slice(row * _shape.Stride, _shape.Stride);
             for (var i = 0; i < values.Length; i++)
             {
                 _meanSquares[i] += (double)values[i] * values[i] / count;

@@ -84,12 +84,12 @@ public static class PenaltyPath
 
         using var withoutGradients = torch.no_grad();
         using var features = RotatedFeatures.Create(data, state.Mean, state.Std);
-        var threads = torch.get_num_threads();
+        using var team = new ThreadTeam(torch.get_num_threads());
         // LibTorch's threads go on spinning after every operator, and would take the cores from the solver's own.
         using var alone = TorchEnvironment.WithThreads(1);
-        var images = new LogisticRegression(features, 0, data.Train.Length, state.Classes, threads, tolerance);
+        var images = new LogisticRegression(features, 0, data.Train.Length, state.Classes, team, tolerance);
         var rotated = new RotatedPath(features, images.PaddedClasses);
-        var validation = data.Validation.Length == 0 ? null : new LogisticRegression(features, data.Train.Length, data.Validation.Length, state.Classes, threads, tolerance);
+        var validation = data.Validation.Length == 0 ? null : new LogisticRegression(features, data.Train.Length, data.Validation.Length, state.Classes, team, tolerance);
         do
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -100,7 +100,7 @@ public static class PenaltyPath
             }
             else
             {
-                state = Refit(state, features, threads, tolerance, cancellationToken);
+                state = Refit(state, features, team, tolerance, cancellationToken);
             }
         }
         while (!state.Finished && !shouldStop());
@@ -130,9 +130,9 @@ public static class PenaltyPath
         return (state, metrics);
     }
 
-    private static PenaltyPathState Refit(PenaltyPathState state, RotatedFeatures features, int threads, double tolerance, CancellationToken cancellationToken)
+    private static PenaltyPathState Refit(PenaltyPathState state, RotatedFeatures features, ThreadTeam team, double tolerance, CancellationToken cancellationToken)
     {
-        var all = new LogisticRegression(features, 0, features.Labels.Length, state.Classes, threads, tolerance);
+        var all = new LogisticRegression(features, 0, features.Labels.Length, state.Classes, team, tolerance);
         var solution = all.Solve(
             all.Evaluate(features.Rotate(state.Best, all.PaddedClasses)), state.Options.Penalties[state.BestEpoch], cancellationToken);
         return state with { Best = features.RotateBack(solution.Weights, state.Classes), Finished = true };

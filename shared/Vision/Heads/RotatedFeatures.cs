@@ -14,7 +14,7 @@ internal sealed class RotatedFeatures : IDisposable
 
     private readonly Tensor _basis;
 
-    private RotatedFeatures(Tensor basis, int size, int coordinates, float[] values, int[] labels)
+    private RotatedFeatures(Tensor basis, int size, int coordinates, AlignedNumbers<float> values, int[] labels)
     {
         _basis = basis;
         Size = size;
@@ -30,7 +30,7 @@ internal sealed class RotatedFeatures : IDisposable
     public int Coordinates { get; }
 
     /// <summary>[n, <see cref="RowShape.Stride"/> of the coordinates and the one], <see cref="RowShape.LengthOf"/> numbers: first the training images, then the validation images.</summary>
-    public float[] Values { get; }
+    public AlignedNumbers<float> Values { get; }
 
     /// <summary>Classes of the images.</summary>
     public int[] Labels { get; }
@@ -55,16 +55,16 @@ internal sealed class RotatedFeatures : IDisposable
         });
         // Further directions than there are images hold nothing.
         var coordinates = Math.Min(order.Length, data.FeatureSize);
-        var basis = linalg.eigh(covariance.div_(order.Length)).Item2.narrow(1, data.FeatureSize - coordinates, coordinates).contiguous();
+        var basis = PrincipalAxes(covariance.div_(order.Length)).narrow(1, data.FeatureSize - coordinates, coordinates).contiguous();
         var shape = new RowShape(coordinates + 1, Classes: 0);
         var stride = shape.Stride;
-        var values = new float[shape.LengthOf(order.Length)];
+        var values = new AlignedNumbers<float>(shape.LengthOf(order.Length));
         ForEachPart((first, count) =>
         {
             var part = zeros([count, stride], ScalarType.Float32);
             part.narrow(1, 0, coordinates).copy_(Standardised(first, count).mm(basis));
             part.narrow(1, coordinates, 1).fill_(1);
-            MemoryMarshal.Cast<byte, float>(part.bytes).CopyTo(values.AsSpan(first * stride));
+            MemoryMarshal.Cast<byte, float>(part.bytes).CopyTo(values.Span[(first * stride)..]);
         });
         var labels = data.Labels.index_select(0, AdamTrainer.Rows(order, device)).cpu().data<long>().ToArray();
         return new RotatedFeatures(basis.cpu().DetachFromDisposeScope(), data.FeatureSize, coordinates, values, Array.ConvertAll(labels, label => (int)label));
@@ -118,6 +118,16 @@ internal sealed class RotatedFeatures : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _basis.Dispose();
+
+    /// <summary>
+    /// Eigenvectors in columns, by rising eigenvalue. On one thread: LAPACK's thousands of short parallel loops wait for each other by spinning,
+    /// which takes seconds instead of a fraction of one where other processes want the cores too.
+    /// </summary>
+    private static Tensor PrincipalAxes(Tensor covariance)
+    {
+        using var alone = TorchEnvironment.WithThreads(1);
+        return linalg.eigh(covariance).Item2;
+    }
 
     private static Tensor Matrix(ReadOnlySpan<double> values, int rows) => TensorData.FromValues(values, rows, values.Length / rows).ToTensor();
 }

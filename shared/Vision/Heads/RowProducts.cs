@@ -23,7 +23,8 @@ internal sealed record RowShape(int Size, int Classes)
     /// <summary>Parts that the rows are cut into.</summary>
     public const int Parts = 16;
 
-    private const int Lanes = 8;
+    /// <summary>What the length of a row is a multiple of: a cache line of single precision.</summary>
+    public const int Lanes = 16;
 
     /// <summary>Numbers from one row of features, or of weights, to the next.</summary>
     public int Stride => (Size + Lanes - 1) / Lanes * Lanes;
@@ -50,39 +51,39 @@ internal sealed unsafe class RowProducts<T>
     // What is called most is compiled in full at once: a path takes about as long as the run time needs to see that it is worth it.
     private const int BlockRows = 16;
 
-    /// <summary>Features that are gone through together: those of 4 rows and of all classes' weights stay in the first-level cache.</summary>
-    private static readonly int FeaturesTogether = 1536 / sizeof(T);
+    /// <summary>Features that are gone through together: those of 4 rows stay in the first-level cache.</summary>
+    private static readonly int FeaturesTogether = 4096 / sizeof(T);
 
-    private readonly float[] _rows;
+    private readonly AlignedNumbers<float> _rows;
     private readonly int _first;
     private readonly int _count;
     private readonly RowShape _shape;
-    private readonly ParallelOptions _threads;
-    private readonly T[] _weights;
-    private readonly T[][] _sums;
-    private readonly T[][] _blocks;
-    private readonly T[][] _products;
+    private readonly ThreadTeam _team;
+    private readonly AlignedNumbers<T> _weights;
+    private readonly AlignedNumbers<T>[] _sums;
+    private readonly AlignedNumbers<T>[] _blocks;
+    private readonly AlignedNumbers<T>[] _products;
 
     /// <summary>Prepares products.</summary>
     /// <param name="rows">[n, <see cref="RowShape.Stride"/>], of at least <see cref="RowShape.LengthOf"/> numbers; what pads a row is zero.</param>
     /// <param name="first">First row to use.</param>
     /// <param name="count">Rows to use.</param>
     /// <param name="shape">Features and classes.</param>
-    /// <param name="threads">Threads to use.</param>
-    public RowProducts(float[] rows, int first, int count, RowShape shape, int threads)
+    /// <param name="team">Threads to use.</param>
+    public RowProducts(AlignedNumbers<float> rows, int first, int count, RowShape shape, ThreadTeam team)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(rows.Length, shape.LengthOf(first + count));
         _rows = rows;
         _first = first;
         _count = count;
         _shape = shape;
-        _threads = new ParallelOptions { MaxDegreeOfParallelism = threads };
-        _weights = new T[shape.Length];
+        _team = team;
+        _weights = new AlignedNumbers<T>(shape.Length);
         _sums = ForEachPart(shape.Length);
         _blocks = typeof(T) == typeof(float) ? [] : ForEachPart(BlockRows * shape.Stride);
         _products = ForEachPart(BlockRows * shape.PaddedClasses);
 
-        static T[][] ForEachPart(int length) => [.. Enumerable.Range(0, RowShape.Parts).Select(_ => new T[length])];
+        static AlignedNumbers<T>[] ForEachPart(int length) => [.. Enumerable.Range(0, RowShape.Parts).Select(_ => new AlignedNumbers<T>(length))];
     }
 
     /// <summary>Computes both products, or the first alone.</summary>
@@ -91,76 +92,90 @@ internal sealed unsafe class RowProducts<T>
     /// <param name="sums">Receives Zᵀ X like the weights, if it is wanted.</param>
     public void Run(double[] weights, RowFunction<T> function, double[]? sums)
     {
-        TensorPrimitives.ConvertTruncating<double, T>(weights, _weights);
-        Parallel.For(0, RowShape.Parts, _threads, part =>
+        TensorPrimitives.ConvertTruncating<double, T>(weights, _weights.Span);
+        _team.Run(RowShape.Parts, part =>
         {
-            Array.Clear(_sums[part]);
+            _sums[part].Span.Clear();
             var (begin, end) = ((int)((long)_count * part / RowShape.Parts), (int)((long)_count * (part + 1) / RowShape.Parts));
             for (var row = begin; row < end; row += BlockRows)
             {
-                Run(part, row, Math.Min(BlockRows, end - row), function, sums is not null);
+                var rows = Math.Min(BlockRows, end - row);
+                if (Vector512.IsHardwareAccelerated)
+                {
+                    Run<Lanes512<T>>(part, row, rows, function, sums is not null);
+                }
+                else
+                {
+                    Run<Lanes256<T>>(part, row, rows, function, sums is not null);
+                }
             }
         });
         if (sums is not null)
         {
-            Array.Clear(sums);
-            foreach (var part in _sums)
+            // Each number is the sum of the parts in their order, whoever adds them.
+            _team.Run(RowShape.Parts, share =>
             {
-                Vectors.Add<T>(part, sums);
-            }
+                var lines = sums.Length / RowShape.Lanes;
+                var range = (lines * share / RowShape.Parts * RowShape.Lanes)..(lines * (share + 1) / RowShape.Parts * RowShape.Lanes);
+                sums.AsSpan(range).Clear();
+                foreach (var part in _sums)
+                {
+                    Vectors.Add<T>(part.Span[range], sums.AsSpan(range));
+                }
+            });
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Run(int part, int first, int count, RowFunction<T> function, bool summed)
+    private void Run<TLanes>(int part, int first, int count, RowFunction<T> function, bool summed)
+        where TLanes : struct, ILanes<TLanes, T>
     {
         var (stride, classes) = (_shape.Stride, _shape.PaddedClasses);
-        var products = _products[part];
         var padded = (count + RowShape.RowsTogether - 1) / RowShape.RowsTogether * RowShape.RowsTogether;
-        var rows = _rows.AsSpan((_first + first) * stride, padded * stride);
-        Span<T> block;
+        var start = (_first + first) * stride;
+        T* w = _weights.Pointer, s = _sums[part].Pointer;
+        T* x;
         if (typeof(T) == typeof(float))
         {
-            block = MemoryMarshal.Cast<float, T>(rows);
+            x = (T*)(_rows.Pointer + start);
         }
         else
         {
-            block = _blocks[part].AsSpan(0, rows.Length);
-            Vectors.Widen(rows, MemoryMarshal.Cast<T, double>(block));
+            x = _blocks[part].Pointer;
+            Vectors.Widen(_rows.Span.Slice(start, padded * stride), new Span<double>(x, padded * stride));
         }
 
-        fixed (T* x = block, w = _weights, z = products, s = _sums[part])
+        var products = _products[part].Span[..(padded * classes)];
+        var z = _products[part].Pointer;
+        products.Clear();
+        for (var feature = 0; feature < stride; feature += FeaturesTogether)
         {
-            products.AsSpan(0, padded * classes).Clear();
-            for (var feature = 0; feature < stride; feature += FeaturesTogether)
+            var length = Math.Min(FeaturesTogether, stride - feature);
+            for (var row = 0; row < padded; row += RowShape.RowsTogether)
             {
-                var length = Math.Min(FeaturesTogether, stride - feature);
-                for (var row = 0; row < padded; row += RowShape.RowsTogether)
+                for (var label = 0; label < classes; label += 2)
                 {
-                    for (var label = 0; label < classes; label += 2)
-                    {
-                        Multiply(x + (row * stride) + feature, w + (label * stride) + feature, z + (row * classes) + label, length, stride, classes);
-                    }
+                    Multiply<TLanes>(x + (row * stride) + feature, w + (label * stride) + feature, z + (row * classes) + label, length, stride, classes);
                 }
             }
+        }
 
-            function(part, first, products.AsSpan(0, count * classes));
-            if (!summed)
-            {
-                return;
-            }
+        function(part, first, products[..(count * classes)]);
+        if (!summed)
+        {
+            return;
+        }
 
-            // What stands behind the last row belongs to others.
-            products.AsSpan(count * classes, (padded - count) * classes).Clear();
-            for (var feature = 0; feature < stride; feature += FeaturesTogether)
+        // What stands behind the last row belongs to others.
+        products[(count * classes)..].Clear();
+        for (var feature = 0; feature < stride; feature += FeaturesTogether)
+        {
+            var length = Math.Min(FeaturesTogether, stride - feature);
+            for (var row = 0; row < padded; row += RowShape.RowsTogether)
             {
-                var length = Math.Min(FeaturesTogether, stride - feature);
-                for (var row = 0; row < padded; row += RowShape.RowsTogether)
+                for (var label = 0; label < classes; label += 2)
                 {
-                    for (var label = 0; label < classes; label += 2)
-                    {
-                        Accumulate(x + (row * stride) + feature, z + (row * classes) + label, s + (label * stride) + feature, length, stride, classes);
-                    }
+                    Accumulate<TLanes>(x + (row * stride) + feature, z + (row * classes) + label, s + (label * stride) + feature, length, stride, classes);
                 }
             }
         }
@@ -168,60 +183,62 @@ internal sealed unsafe class RowProducts<T>
 
     /// <summary>Adds the products of 4 rows with 2 rows of W.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Multiply(T* x, T* w, T* z, int length, int stride, int classes)
+    private static void Multiply<TLanes>(T* x, T* w, T* z, int length, int stride, int classes)
+        where TLanes : struct, ILanes<TLanes, T>
     {
         T* x1 = x + stride, x2 = x1 + stride, x3 = x2 + stride, w1 = w + stride;
-        Vector256<T> z00 = default, z01 = default, z10 = default, z11 = default, z20 = default, z21 = default, z30 = default, z31 = default;
-        for (nint i = 0; i < length; i += Vector256<T>.Count)
+        TLanes z00 = default, z01 = default, z10 = default, z11 = default, z20 = default, z21 = default, z30 = default, z31 = default;
+        for (nint i = 0; i < length; i += TLanes.Count)
         {
-            var (left, right) = (Vector256.Load(w + i), Vector256.Load(w1 + i));
-            var row = Vector256.Load(x + i);
-            z00 = Vectors.MultiplyAdd(row, left, z00);
-            z01 = Vectors.MultiplyAdd(row, right, z01);
-            row = Vector256.Load(x1 + i);
-            z10 = Vectors.MultiplyAdd(row, left, z10);
-            z11 = Vectors.MultiplyAdd(row, right, z11);
-            row = Vector256.Load(x2 + i);
-            z20 = Vectors.MultiplyAdd(row, left, z20);
-            z21 = Vectors.MultiplyAdd(row, right, z21);
-            row = Vector256.Load(x3 + i);
-            z30 = Vectors.MultiplyAdd(row, left, z30);
-            z31 = Vectors.MultiplyAdd(row, right, z31);
+            var (left, right) = (TLanes.Load(w + i), TLanes.Load(w1 + i));
+            var row = TLanes.Load(x + i);
+            z00 = TLanes.MultiplyAdd(row, left, z00);
+            z01 = TLanes.MultiplyAdd(row, right, z01);
+            row = TLanes.Load(x1 + i);
+            z10 = TLanes.MultiplyAdd(row, left, z10);
+            z11 = TLanes.MultiplyAdd(row, right, z11);
+            row = TLanes.Load(x2 + i);
+            z20 = TLanes.MultiplyAdd(row, left, z20);
+            z21 = TLanes.MultiplyAdd(row, right, z21);
+            row = TLanes.Load(x3 + i);
+            z30 = TLanes.MultiplyAdd(row, left, z30);
+            z31 = TLanes.MultiplyAdd(row, right, z31);
         }
 
-        z[0] += Vector256.Sum(z00);
-        z[1] += Vector256.Sum(z01);
+        z[0] += z00.Sum();
+        z[1] += z01.Sum();
         z += classes;
-        z[0] += Vector256.Sum(z10);
-        z[1] += Vector256.Sum(z11);
+        z[0] += z10.Sum();
+        z[1] += z11.Sum();
         z += classes;
-        z[0] += Vector256.Sum(z20);
-        z[1] += Vector256.Sum(z21);
+        z[0] += z20.Sum();
+        z[1] += z21.Sum();
         z += classes;
-        z[0] += Vector256.Sum(z30);
-        z[1] += Vector256.Sum(z31);
+        z[0] += z30.Sum();
+        z[1] += z31.Sum();
     }
 
     /// <summary>Adds 4 rows, each times its 2 numbers of Z, to 2 rows of sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Accumulate(T* x, T* z, T* s, int length, int stride, int classes)
+    private static void Accumulate<TLanes>(T* x, T* z, T* s, int length, int stride, int classes)
+        where TLanes : struct, ILanes<TLanes, T>
     {
         T* x1 = x + stride, x2 = x1 + stride, x3 = x2 + stride, s1 = s + stride;
-        var (z00, z01) = (Vector256.Create(z[0]), Vector256.Create(z[1]));
-        var (z10, z11) = (Vector256.Create(z[classes]), Vector256.Create(z[classes + 1]));
-        var (z20, z21) = (Vector256.Create(z[2 * classes]), Vector256.Create(z[(2 * classes) + 1]));
-        var (z30, z31) = (Vector256.Create(z[3 * classes]), Vector256.Create(z[(3 * classes) + 1]));
-        for (nint i = 0; i < length; i += Vector256<T>.Count)
+        var (z00, z01) = (TLanes.Create(z[0]), TLanes.Create(z[1]));
+        var (z10, z11) = (TLanes.Create(z[classes]), TLanes.Create(z[classes + 1]));
+        var (z20, z21) = (TLanes.Create(z[2 * classes]), TLanes.Create(z[(2 * classes) + 1]));
+        var (z30, z31) = (TLanes.Create(z[3 * classes]), TLanes.Create(z[(3 * classes) + 1]));
+        for (nint i = 0; i < length; i += TLanes.Count)
         {
-            var (row0, row1, row2, row3) = (Vector256.Load(x + i), Vector256.Load(x1 + i), Vector256.Load(x2 + i), Vector256.Load(x3 + i));
-            var left = Vectors.MultiplyAdd(z00, row0, Vector256.Load(s + i));
-            var right = Vectors.MultiplyAdd(z01, row0, Vector256.Load(s1 + i));
-            left = Vectors.MultiplyAdd(z10, row1, left);
-            right = Vectors.MultiplyAdd(z11, row1, right);
-            left = Vectors.MultiplyAdd(z20, row2, left);
-            right = Vectors.MultiplyAdd(z21, row2, right);
-            Vectors.MultiplyAdd(z30, row3, left).Store(s + i);
-            Vectors.MultiplyAdd(z31, row3, right).Store(s1 + i);
+            var (row0, row1, row2, row3) = (TLanes.Load(x + i), TLanes.Load(x1 + i), TLanes.Load(x2 + i), TLanes.Load(x3 + i));
+            var left = TLanes.MultiplyAdd(z00, row0, TLanes.Load(s + i));
+            var right = TLanes.MultiplyAdd(z01, row0, TLanes.Load(s1 + i));
+            left = TLanes.MultiplyAdd(z10, row1, left);
+            right = TLanes.MultiplyAdd(z11, row1, right);
+            left = TLanes.MultiplyAdd(z20, row2, left);
+            right = TLanes.MultiplyAdd(z21, row2, right);
+            TLanes.MultiplyAdd(z30, row3, left).Store(s + i);
+            TLanes.MultiplyAdd(z31, row3, right).Store(s1 + i);
         }
     }
 }

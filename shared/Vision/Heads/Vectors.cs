@@ -47,13 +47,6 @@ internal static class Vectors
         }
     }
 
-    /// <summary>left × right + addend, rounded once.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<T> MultiplyAdd<T>(Vector256<T> left, Vector256<T> right, Vector256<T> addend) =>
-        typeof(T) == typeof(float)
-            ? Vector256.FusedMultiplyAdd(left.AsSingle(), right.AsSingle(), addend.AsSingle()).As<float, T>()
-            : Vector256.FusedMultiplyAdd(left.AsDouble(), right.AsDouble(), addend.AsDouble()).As<double, T>();
-
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddWidened(ReadOnlySpan<float> source, Span<double> target)
     {
