@@ -85,7 +85,8 @@ internal sealed class Contestant : IDisposable
     {
         if (!process.HasExited)
         {
-            process.Kill();
+            // A contestant may have started others.
+            process.Kill(entireProcessTree: true);
         }
 
         process.Dispose();

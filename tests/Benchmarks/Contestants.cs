@@ -32,6 +32,7 @@ internal static class Contestants
             ["bare-run", var folder] => FirstRunBenchmark.Bare(folder),
             ["first-run", var folder] => WholeRuns.First(folder),
             ["second-run", var folder, var volume] => WholeRuns.Second(folder, volume),
+            ["served-run", var folder, var volume] => WholeRuns.Served(folder, volume),
             ["decode", var folder] => DecodeBenchmark.Decode(folder),
             _ => throw new ArgumentException($"There is no contestant '{string.Join(' ', arguments)}'."),
         };

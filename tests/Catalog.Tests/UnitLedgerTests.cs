@@ -319,20 +319,21 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
             (await Ledger.StartAsync(new UnitKey(UnitKind.TrainHead, "nothing", 0), "worker", redelivered: false, None)).Outcome);
 
     [Fact]
-    public async Task Only_so_many_units_of_a_subject_are_outstanding()
+    public async Task Only_so_many_units_of_a_subject_wait_in_a_queue_however_many_workers_have_begun_others()
     {
-        var most = catalog.Options.Outstanding;
+        var most = catalog.Options.Queued;
         var subject = await catalog.PlanAsync(UnitKind.ExtractFeatures, most + 3, await catalog.SubmitAsync());
 
         Assert.Equal(Enumerable.Range(0, most), (await Ledger.TakeToSendAsync(subject, again: false, None)).Select(row => row.Step));
         Assert.Empty(await Ledger.TakeToSendAsync(subject, again: false, None));
 
-        // One is running: it still counts.
         var lease = await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, subject, 0));
-        Assert.Empty(await Ledger.TakeToSendAsync(subject, again: false, None));
+        Assert.Equal([most], (await Ledger.TakeToSendAsync(subject, again: false, None)).Select(row => row.Step));
 
         await Ledger.CommitAsync(lease, (_, _) => Task.CompletedTask, None);
-        Assert.Equal([most], (await Ledger.TakeToSendAsync(subject, again: false, None)).Select(row => row.Step));
+        Assert.Empty(await Ledger.TakeToSendAsync(subject, again: false, None));
+        await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, subject, 1));
+        Assert.Equal([most + 1], (await Ledger.TakeToSendAsync(subject, again: false, None)).Select(row => row.Step));
     }
 
     [Fact]
@@ -349,12 +350,12 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
     [Fact]
     public async Task Many_senders_together_send_no_unit_twice()
     {
-        var subject = await catalog.PlanAsync(UnitKind.ExtractFeatures, catalog.Options.Outstanding, await catalog.SubmitAsync());
+        var subject = await catalog.PlanAsync(UnitKind.ExtractFeatures, catalog.Options.Queued, await catalog.SubmitAsync());
 
         var taken = await Task.WhenAll(Enumerable.Range(0, 8)
             .Select(_ => Task.Run(() => Ledger.TakeToSendAsync(subject, again: false, None))));
 
-        Assert.Equal(Enumerable.Range(0, catalog.Options.Outstanding), taken.SelectMany(units => units).Select(row => row.Step).Order());
+        Assert.Equal(Enumerable.Range(0, catalog.Options.Queued), taken.SelectMany(units => units).Select(row => row.Step).Order());
     }
 
     private static Func<CatalogContext, CancellationToken, Task> Write(EpochMetric epoch) => (context, _) =>

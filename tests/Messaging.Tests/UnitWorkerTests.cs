@@ -430,7 +430,7 @@ public sealed class UnitWorkerTests : IDisposable
 
         await Wait.UntilAsync(() => host.Script.FollowUps.Distinct().Count() == shards, "all shards are done");
         Assert.Equal(shards, host.Script.Executions.Count);
-        Assert.InRange(host.Messages.Sent.Count, shards + 1, shards + 1 + new UnitOptions().Outstanding);
+        Assert.InRange(host.Messages.Sent.Count, shards + 1, shards + 1 + new UnitOptions().Queued);
     }
 
     [Fact]

@@ -116,7 +116,7 @@ public sealed class WatchdogTests : IDisposable
         await host.Watchdog.LookAsync(CancellationToken.None);
         await host.Watchdog.LookAsync(CancellationToken.None);
 
-        Assert.Equal(Enumerable.Range(0, new UnitOptions().Outstanding), host.Messages.Sent.OfType<ExtractFeatures>().Select(message => message.Step));
+        Assert.Equal(Enumerable.Range(0, new UnitOptions().Queued), host.Messages.Sent.OfType<ExtractFeatures>().Select(message => message.Step));
     }
 
     private Task<TestHost> StartAsync() =>

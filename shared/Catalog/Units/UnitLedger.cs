@@ -14,8 +14,8 @@ public sealed class UnitOptions
     /// <summary>Starts without progress after which a unit is given up. Default 5.</summary>
     public int MostStarts { get; set; } = 5;
 
-    /// <summary>Most units of one subject that wait in a queue or run at once, so that no run starves the others. Default 16.</summary>
-    public int Outstanding { get; set; } = 16;
+    /// <summary>Most units of one subject that wait in a queue, so that no run starves the others; those that workers have begun do not count. Default 16.</summary>
+    public int Queued { get; set; } = 16;
 }
 
 /// <summary>The right to work on a unit and to commit it.</summary>
@@ -236,17 +236,15 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         var candidates = await NeededByAnOpenRun(context, ofSubject)
             .Where(row => row.State == UnitState.Pending && (again || row.SentAt == null))
             .OrderBy(row => row.Step)
-            .Take(options.Outstanding)
+            .Take(options.Queued)
             .ToListWithPriorityAsync(context, cancellationToken);
         if (candidates.Count == 0)
         {
             return [];
         }
 
-        var outstanding = await ofSubject.CountAsync(
-            row => row.State == UnitState.Running || (row.State == UnitState.Pending && row.SentAt != null && !again),
-            cancellationToken);
-        candidates = [.. candidates.Take(Math.Max(0, options.Outstanding - outstanding))];
+        var queued = again ? 0 : await ofSubject.CountAsync(row => row.State == UnitState.Pending && row.SentAt != null, cancellationToken);
+        candidates = [.. candidates.Take(Math.Max(0, options.Queued - queued))];
         var taken = new List<WorkUnit>(candidates.Count);
         foreach (var candidate in candidates)
         {
