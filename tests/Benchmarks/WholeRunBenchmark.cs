@@ -116,11 +116,20 @@ internal static class WholeRuns
         var address = $"http://127.0.0.1:{FreePort.Next()}";
         // It ends with the contestant.
         var host = HostProcess.StartService(TestEnvironment.ServiceDll("Standalone"), ["serve", "--urls", address, "--volume", volume]);
-        host.WaitForLineAsync(line => line.Contains("Now listening", StringComparison.Ordinal)).GetAwaiter().GetResult();
         var client = new HttpClient { BaseAddress = new Uri(address) };
+        try
+        {
+            host.WaitForLineAsync(line => line.Contains("Now listening", StringComparison.Ordinal)).GetAwaiter().GetResult();
+            Measure();
+            return ("a run in the same process", Measure);
+        }
+        catch
+        {
+            host.Kill();
+            throw;
+        }
+
         double Measure() => SubmitAsync(client, folder).GetAwaiter().GetResult();
-        Measure();
-        return ("a run in the same process", Measure);
     }
 
     /// <summary>One run by the API.</summary>
@@ -128,17 +137,22 @@ internal static class WholeRuns
     private static async Task<double> SubmitAsync(HttpClient client, string folder)
     {
         using var submitted = await client.PostAsJsonAsync("/api/v1/runs", new { dataset = folder });
-        submitted.EnsureSuccessStatusCode();
+        if (!submitted.IsSuccessStatusCode)
+        {
+            throw new InvalidOperationException($"The run was refused: {await submitted.Content.ReadAsStringAsync()}");
+        }
+
         var id = (await submitted.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("runId").GetGuid();
         while (true)
         {
             var run = await client.GetFromJsonAsync<JsonElement>($"/api/v1/runs/{id:D}");
-            switch (run.GetProperty("state").GetString())
+            var summary = run.GetProperty("summary");
+            switch (summary.GetProperty("state").GetString())
             {
                 case "completed":
                     return run.GetProperty("seconds").GetProperty("total").GetDouble();
                 case "failed":
-                    throw new InvalidOperationException($"The run failed: {run.GetProperty("failure").GetString()}");
+                    throw new InvalidOperationException($"The run failed: {summary.GetProperty("failure").GetString()}");
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(50));
