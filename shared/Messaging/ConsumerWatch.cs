@@ -70,11 +70,18 @@ internal sealed partial class ConsumerWatch(
     {
         // The bus gives its consumers up before this service is stopped.
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, lifetime.ApplicationStopping);
-        await gate.Open.WaitAsync(stopping.Token);
-        while (true)
+        try
         {
-            await Task.Delay(Interval, time, stopping.Token);
-            await LookAsync(stopping.Token);
+            await gate.Open.WaitAsync(stopping.Token);
+            while (true)
+            {
+                await Task.Delay(Interval, time, stopping.Token);
+                await LookAsync(stopping.Token);
+            }
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            // The host knows only its own token, and takes another's for a failure.
         }
     }
 

@@ -54,10 +54,21 @@ internal sealed class RabbitQueueInspector(RabbitConnections connections) : IQue
     }
 }
 
-/// <summary>Opens connections beside those of the bus.</summary>
+/// <summary>Opens connections beside those of the bus, for a moment each.</summary>
 internal sealed class RabbitConnections(BrokerAddress address)
 {
-    public Task<IConnection> OpenAsync(string purpose, CancellationToken cancellationToken) =>
-        new ConnectionFactory { Uri = address.Uri!, RequestedHeartbeat = TimeSpan.FromSeconds(10) }
-            .CreateConnectionAsync($"Distributed {purpose}", cancellationToken);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    public Task<IConnection> OpenAsync(string purpose, CancellationToken cancellationToken)
+    {
+        var factory = new ConnectionFactory
+        {
+            Uri = address.Uri!,
+            RequestedHeartbeat = Patience,
+            RequestedConnectionTimeout = Patience,
+            // Who has lost one opens another.
+            AutomaticRecoveryEnabled = false,
+        };
+        return factory.CreateConnectionAsync($"Distributed {purpose}", cancellationToken);
+    }
 }
