@@ -4,9 +4,10 @@ using Microsoft.Extensions.Logging;
 namespace Distributed.Messaging;
 
 /// <summary>
-/// Asks the broker whether the queues of this host have consumers. The client can lose one and not know: where a connection
-/// breaks between the broker's answer to a new consumer and its handling, the endpoint waits for that answer for ever, takes
-/// no message, and shows nothing of it. It cannot be stopped and started again then, so the host withdraws.
+/// Asks the broker whether the queues of this host have consumers. The client can lose them for good (RabbitMQ.Client 7.2.2):
+/// where a channel closes between the broker's answer to a new consumer and its handling, the endpoint waits for that answer
+/// for ever; where a stream ends in the middle of a frame while a connection is being made, all endpoints do. Nothing in the
+/// process notices, and what waits so cannot be stopped reliably, so the host withdraws.
 /// </summary>
 internal sealed partial class ConsumerWatch(
     ConsumerSet consumers,
@@ -19,7 +20,7 @@ internal sealed partial class ConsumerWatch(
 {
     /// <summary>
     /// Looks in a row that find a queue without any consumer, before the host withdraws: over a minute. After an outage the bus
-    /// lets up to 30 s pass until it consumes again. They are counted, since a clock goes on while a process is frozen.
+    /// has been seen to take up to 52 s until it consumes again. They are counted, since a clock goes on while a process is frozen.
     /// </summary>
     public const int MostLooks = 7;
 
