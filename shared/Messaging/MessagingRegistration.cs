@@ -67,6 +67,7 @@ public static class MessagingRegistration
         ArgumentNullException.ThrowIfNull(consumers);
         var address = BrokerAddress.Parse(connectionString);
         services.AddSingleton(address);
+        services.AddSingleton(consumers);
         services.TryAddSingleton<UnitErrors>();
         services.AddSingleton(new BusGate(address.IsInMemory));
         services.AddSingleton<UnitDispatcher>();
@@ -86,6 +87,10 @@ public static class MessagingRegistration
             services.AddSingleton<IQueueInspector, RabbitQueueInspector>();
             services.AddSingleton<QueueTopology>();
             services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<QueueTopology>());
+            if (consumers.Endpoints.Count > 0)
+            {
+                services.AddHostedService<ConsumerWatch>();
+            }
         }
 
         services.AddMassTransit(bus =>

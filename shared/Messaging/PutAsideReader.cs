@@ -21,6 +21,7 @@ internal sealed partial class PutAsideReader(
     RunAnnouncer announcer,
     CatalogMigration catalog,
     BusGate gate,
+    TimeProvider time,
     OutageRetry outages,
     ILogger<PutAsideReader> logger) : BackgroundService
 {
@@ -32,6 +33,9 @@ internal sealed partial class PutAsideReader(
 
     private const int MostAtOnce = 100;
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
+
+    /// <summary>Longer than any look takes that gets on.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     /// <summary>Suffixes of the queues, and what a message in one has met with.</summary>
     private static readonly (string Suffix, Func<IReadOnlyBasicProperties, string> Reason)[] Queues =
@@ -68,9 +72,9 @@ internal sealed partial class PutAsideReader(
         {
             try
             {
-                await outages.RunAsync(LookAsync, stoppingToken);
+                await outages.RunAsync(token => time.RunAsync(Patience, LookAsync, token), stoppingToken);
             }
-            catch (Exception exception) when (exception is not OperationCanceledException)
+            catch (Exception exception) when (exception is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
             {
                 LogFailed(exception);
             }

@@ -10,10 +10,13 @@ namespace Distributed.Messaging;
 /// Declares every queue in every host, so that no message is ever sent where nothing keeps it, whichever host starts first.
 /// A host whose user may not declare another's queue waits until that is there (see <see cref="BrokerPermissions"/>).
 /// </summary>
-internal sealed partial class QueueTopology(RabbitConnections connections, BusGate gate, ILogger<QueueTopology> logger) : BackgroundService
+internal sealed partial class QueueTopology(RabbitConnections connections, BusGate gate, TimeProvider time, ILogger<QueueTopology> logger) : BackgroundService
 {
     /// <summary>A message given out this often without being acknowledged kills its consumers; it is put aside.</summary>
     public const int DeliveryLimit = 20;
+
+    /// <summary>Longer than a busy broker takes for all of them.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
     /// <summary>The exchanges of the events that others may subscribe to.</summary>
     public static IReadOnlyList<string> Events { get; } =
@@ -34,22 +37,27 @@ internal sealed partial class QueueTopology(RabbitConnections connections, BusGa
         {
             try
             {
-                await DeclareAsync(stoppingToken);
+                await time.RunAsync(Patience, DeclareAsync, stoppingToken);
                 gate.TopologyDeclared();
                 return;
-            }
-            catch (Exception exception) when (exception is BrokerUnreachableException or AlreadyClosedException or IOException)
-            {
-                LogWaiting(exception.InnerException?.Message ?? exception.Message);
             }
             catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == Constants.NotFound)
             {
                 LogNotDeclared(exception.ShutdownReason.ReplyText);
             }
+            catch (Exception exception) when (IsOutage(exception) && !stoppingToken.IsCancellationRequested)
+            {
+                LogWaiting(exception.InnerException?.Message ?? exception.Message);
+            }
 
             await Task.Delay(TimeSpan.FromSeconds(1), stoppingToken);
         }
     }
+
+    /// <summary>Also a connection that breaks, or a broker that falls silent, in the middle of it; but not a queue that is there with other arguments.</summary>
+    private static bool IsOutage(Exception exception) => exception is OperationInterruptedException { ShutdownReason: { } reason }
+        ? reason.ReplyCode is not (Constants.PreconditionFailed or Constants.AccessRefused)
+        : exception is RabbitMQClientException or IOException or TimeoutException or OperationCanceledException;
 
     private async Task DeclareAsync(CancellationToken cancellationToken)
     {

@@ -35,22 +35,21 @@ public sealed class RunAnnouncer(IDbContextFactory<CatalogContext> contexts, IBu
         {
             case RunState.Completed:
                 var evaluation = await context.Evaluations.AsNoTracking().SingleAsync(e => e.RunId == run.Id, cancellationToken);
-                await bus.Publish(
-                    new RunEvaluated(
-                        run.Id,
-                        run.Name,
-                        evaluation.TestAccuracy,
-                        evaluation.TestAccuracyLow,
-                        evaluation.TestAccuracyHigh,
-                        evaluation.TestImages,
-                        evaluation.Report?.Path),
-                    cancellationToken);
+                var evaluated = new RunEvaluated(
+                    run.Id,
+                    run.Name,
+                    evaluation.TestAccuracy,
+                    evaluation.TestAccuracyLow,
+                    evaluation.TestAccuracyHigh,
+                    evaluation.TestImages,
+                    evaluation.Report?.Path);
+                await time.SendAsync(token => bus.Publish(evaluated, token), cancellationToken);
                 break;
             case RunState.Failed:
-                await bus.Publish(new RunFailed(run.Id, run.Name, run.Failure ?? ""), cancellationToken);
+                await time.SendAsync(token => bus.Publish(new RunFailed(run.Id, run.Name, run.Failure ?? ""), token), cancellationToken);
                 break;
             default:
-                await bus.Publish(new RunCancelled(run.Id, run.Name), cancellationToken);
+                await time.SendAsync(token => bus.Publish(new RunCancelled(run.Id, run.Name), token), cancellationToken);
                 break;
         }
     }

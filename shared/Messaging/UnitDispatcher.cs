@@ -4,7 +4,7 @@ using MassTransit;
 namespace Distributed.Messaging;
 
 /// <summary>Sends the messages of planned units, in the traces of their runs.</summary>
-public sealed class UnitDispatcher(UnitLedger ledger, IBus bus, BusGate gate)
+public sealed class UnitDispatcher(UnitLedger ledger, IBus bus, BusGate gate, TimeProvider time)
 {
     /// <summary>Sends what is to be sent for some subjects now.</summary>
     /// <param name="subjects">Runs, downloads, ingestions, feature sets.</param>
@@ -21,10 +21,16 @@ public sealed class UnitDispatcher(UnitLedger ledger, IBus bus, BusGate gate)
     }
 
     /// <summary>Sends the message of one unit.</summary>
+    /// <exception cref="ConnectionException">The broker is away, or has not taken the message in time.</exception>
     public async Task SendAsync(WorkUnit unit, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(unit);
         using var trace = MessagingTelemetry.ContinueTrace("send unit", unit.TraceParent);
+        await time.SendAsync(token => SendNowAsync(unit, token), cancellationToken);
+    }
+
+    private async Task SendNowAsync(WorkUnit unit, CancellationToken cancellationToken)
+    {
         var route = UnitRoutes.For(unit.Kind);
         var endpoint = await bus.GetSendEndpoint(new Uri($"exchange:{route.QueueFor(unit.Priority)}"));
         await endpoint.Send(

@@ -137,7 +137,7 @@ public sealed partial class UnitWorker(
         {
             outcome = "released";
             // Before the unit is given back, or it would come here again.
-            withdrawal.Begin(exception);
+            withdrawal.Begin(exception.Message, exception);
             await GiveBackAsync(lease);
         }
         catch (StoredFileException exception) when (exception.Paths.Count > 0)

@@ -70,6 +70,8 @@ public static class ServiceDefaultsRegistration
         app.MapHealthChecks("/health/ready", new HealthCheckOptions
         {
             Predicate = check => check.Tags.Contains(ReadyTag),
+            // The bus calls it degraded that it consumes nothing while its broker is away.
+            ResultStatusCodes = { [HealthStatus.Degraded] = StatusCodes.Status503ServiceUnavailable },
             ResponseWriter = WriteHealthAsync,
         }).AllowAnonymous();
         app.MapPrometheusScrapingEndpoint("/metrics");

@@ -1,6 +1,7 @@
 using Distributed.Messaging;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Distributed.ServiceDefaults;
 
@@ -44,6 +45,13 @@ public static class ServiceHost
         await using var app = builder.Build();
         app.MapServiceDefaults();
         map?.Invoke(app);
-        await app.RunAsync();
+        try
+        {
+            await app.RunAsync();
+        }
+        catch (OperationCanceledException) when (app.Services.GetRequiredService<Withdrawal>().Reason is not null)
+        {
+            // What it withdraws for may keep it from stopping in time: it ends all the same, with the status that the withdrawal has set.
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Distributed.TestServers;
 
@@ -9,6 +10,7 @@ internal sealed class FaultLab(string row, RestartableServers servers, Workload 
     private readonly Lock _lock = new();
     private readonly long _started = Stopwatch.GetTimestamp();
     private readonly Random _random = new(seed);
+    private readonly ConcurrentQueue<string> _notes = [];
 
     /// <summary>Broker and database, which a row may restart: rows run one after the other.</summary>
     public RestartableServers Servers => servers;
@@ -39,6 +41,9 @@ internal sealed class FaultLab(string row, RestartableServers servers, Workload 
 
     /// <summary>Results that differ from an undisturbed run's, files that are not what the catalog says, and other things that must not be.</summary>
     public int Wrong { get; private set; }
+
+    /// <summary>What happened that may happen, and that whoever reads the table should know.</summary>
+    public IReadOnlyCollection<string> Notes => _notes;
 
     /// <summary>Starts all hosts on these servers, over a catalog and a volume of their own.</summary>
     public Task<Cluster> StartClusterAsync(IReadOnlyDictionary<string, string?> settings, Func<Cluster, Task>? prepare = null, string? volume = null) =>
@@ -79,6 +84,13 @@ internal sealed class FaultLab(string row, RestartableServers servers, Workload 
     public void CountDoubled(string what) => Count(() => Doubled++, "DOUBLED", what);
 
     public void CountWrong(string what) => Count(() => Wrong++, "WRONG", what);
+
+    /// <summary>Tells of something that may happen, now and in the table.</summary>
+    public void Note(string what)
+    {
+        _notes.Enqueue(what);
+        Say(what);
+    }
 
     /// <summary>Counts something that must hold and does not.</summary>
     public void Check(bool holds, string what)

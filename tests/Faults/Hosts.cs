@@ -5,6 +5,9 @@ namespace Distributed.Faults;
 /// <summary>What an orchestrator does for the hosts, and what harms them.</summary>
 internal static class Hosts
 {
+    /// <summary>What a host says, after the queue's name, that ends because it hears nothing from the broker any more.</summary>
+    private const string LostConsumer = " has had no consumer for ";
+
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(200);
 
     /// <summary>Kills a random service every few seconds and starts it again at once.</summary>
@@ -19,38 +22,49 @@ internal static class Hosts
             }
 
             var service = Cluster.Services[lab.Next(Cluster.Services.Count)];
-            TellOfEnded(lab, cluster);
+            await StartEndedAsync(lab, cluster);
             await cluster.KillAsync(service);
             lab.Inject();
             cluster.Start(service);
         }
     }
 
-    /// <summary>Starts hosts again that have ended by themselves: they should not.</summary>
+    /// <summary>Starts hosts again that have ended by themselves.</summary>
     public static async Task KeepUpAsync(FaultLab lab, Cluster cluster, CancellationToken end)
     {
         while (!end.IsCancellationRequested)
         {
-            foreach (var name in TellOfEnded(lab, cluster))
-            {
-                await cluster.ForgetAsync(name);
-                cluster.Start(name);
-            }
-
+            await StartEndedAsync(lab, cluster);
             await Task.Delay(Look, end).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    /// <summary>Counts hosts that have ended by themselves as wrong.</summary>
+    /// <summary>Counts hosts that have ended by themselves as wrong, unless they say that they lost a consumer.</summary>
     /// <returns>Their names.</returns>
     public static IReadOnlyList<string> TellOfEnded(FaultLab lab, Cluster cluster)
     {
         var ended = cluster.Hosts.Where(host => host.Value.HasExited).ToList();
         foreach (var (name, host) in ended)
         {
+            if (host.ExitCode == 1 && host.Lines.FirstOrDefault(line => line.Contains(LostConsumer, StringComparison.Ordinal)) is { } reason)
+            {
+                var queue = reason[..reason.IndexOf(LostConsumer, StringComparison.Ordinal)].Split(' ')[^1];
+                lab.Note($"{name} lost its consumer of {queue} and ended to be started anew");
+                continue;
+            }
+
             lab.CountWrong($"{name} ended by itself with {host.ExitCode}: {string.Join(" | ", host.Lines.TakeLast(6))}");
         }
 
         return [.. ended.Select(host => host.Key)];
+    }
+
+    private static async Task StartEndedAsync(FaultLab lab, Cluster cluster)
+    {
+        foreach (var name in TellOfEnded(lab, cluster))
+        {
+            await cluster.ForgetAsync(name);
+            cluster.Start(name);
+        }
     }
 }

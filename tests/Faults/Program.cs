@@ -83,7 +83,7 @@ internal static class Program
         {
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"| {row.Name} | {elapsed.TotalSeconds:F0} | {lab.Injected:N0} | {lab.Runs:N0} | {lab.Lost} | {lab.Doubled} | {lab.Wrong} | {(isComplete ? "" : "broken off")} |"));
+                $"| {row.Name} | {elapsed.TotalSeconds:F0} | {lab.Injected:N0} | {lab.Runs:N0} | {lab.Lost} | {lab.Doubled} | {lab.Wrong} | {string.Join("; ", isComplete ? lab.Notes : ["broken off", .. lab.Notes])} |"));
         }
 
         var labs = results.Select(result => result.Lab).ToList();

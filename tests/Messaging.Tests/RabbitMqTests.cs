@@ -9,6 +9,7 @@ using Distributed.TestServers;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Exceptions;
 
@@ -54,6 +55,21 @@ public sealed class RabbitMqTests : IAsyncLifetime
         });
         Assert.All(declared.Where(queue => Queues.Contains(queue.GetProperty("name").GetString())), queue =>
             Assert.Equal(20, queue.GetProperty("arguments").GetProperty("x-delivery-limit").GetInt32()));
+    }
+
+    [Theory]
+    [InlineData(300)]
+    [InlineData(1000)]
+    [InlineData(2000)]
+    public async Task A_host_whose_connection_breaks_while_it_declares_queues_begins_anew(int bytes)
+    {
+        using var proxy = new BreakingProxy(_broker!.Uri, connections: 3, bytes);
+
+        await using var host = await TestHost.StartAsync(_catalog.ConnectionString, proxy.Uri.ToString());
+
+        // The bus has a connection too, which may not come to say so much.
+        Assert.InRange(proxy.Broken, 2, 3);
+        Assert.False(host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested);
     }
 
     [Fact]

@@ -219,11 +219,14 @@ internal sealed class Messages : ISendObserver, IPublishObserver, IReceiveObserv
 
     public IReadOnlyList<object> Published => [.. _published];
 
+    /// <summary>What sending waits for.</summary>
+    public Task Sending { get; set; } = Task.CompletedTask;
+
     /// <summary>The error that publishing ends in, where a test wants one.</summary>
     public Exception? PublishError { get; set; }
 
     public Task PreSend<T>(SendContext<T> context)
-        where T : class => Task.CompletedTask;
+        where T : class => Sending;
 
     public Task PostSend<T>(SendContext<T> context)
         where T : class

@@ -1,7 +1,9 @@
 using Distributed.Catalog;
 using Distributed.Contracts;
+using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Distributed.Messaging.Tests;
 
@@ -44,7 +46,7 @@ public sealed class WatchdogTests : IDisposable
     }
 
     [Fact]
-    public async Task A_unit_whose_holder_lives_is_left_alone_however_long_ago_it_was_sent()
+    public async Task A_unit_whose_holder_lives_is_left_alone_however_longAgo_it_was_sent()
     {
         await using var host = await StartAsync();
         var (_, unit) = await host.PlanTrainingAsync();
@@ -74,7 +76,7 @@ public sealed class WatchdogTests : IDisposable
         await host.Watchdog.LookAsync(CancellationToken.None);
 
         Assert.Equal(messages, host.Messages.Sent.Count);
-        Assert.Equal(["train-head"], _queues.Asked.Distinct());
+        Assert.Equal(["train-head", "train-head-bulk"], _queues.Asked.Distinct());
     }
 
     [Fact]
@@ -119,6 +121,115 @@ public sealed class WatchdogTests : IDisposable
         Assert.Equal(Enumerable.Range(0, new UnitOptions().Queued), host.Messages.Sent.OfType<ExtractFeatures>().Select(message => message.Step));
     }
 
+    [Fact]
+    public async Task Many_units_of_a_queue_that_is_not_empty_hide_nothing_lost_from_another()
+    {
+        _queues.Full.Add("extract-features");
+        await using var host = await StartAsync();
+        var (run, lost) = await host.PlanTrainingAsync();
+        await host.SendAsync(lost);
+        await using (var context = await host.Contexts.CreateDbContextAsync())
+        {
+            context.PlanUnits(UnitKind.ExtractFeatures, "set", Enumerable.Range(0, 250), null, DateTime.UtcNow);
+            await context.DependAsync(run.Id, "set", CancellationToken.None);
+            await context.SaveChangesAsync();
+            var longAgo = DateTime.UtcNow.AddHours(-2);
+            await context.WorkUnits.Where(row => row.Subject == "set").ExecuteUpdateAsync(row => row.SetProperty(r => r.SentAt, longAgo));
+        }
+
+        await host.AgeAsync(lost);
+        var before = host.Messages.Sent.Count;
+
+        await host.Watchdog.LookAsync(CancellationToken.None);
+
+        Assert.Equal([new TrainHead(lost.Subject, 0)], host.Messages.Sent.Skip(before));
+    }
+
+    [Fact]
+    public async Task Lost_units_of_both_priorities_are_sent_again_to_their_own_queues()
+    {
+        _queues.Full.Add("train-head-bulk");
+        await using var host = await StartAsync();
+        var (_, interactive) = await host.PlanTrainingAsync();
+        var (_, bulk) = await host.PlanTrainingAsync(priority: RunPriority.Bulk);
+        foreach (var unit in (UnitKey[])[interactive, bulk])
+        {
+            await host.SendAsync(unit);
+            await host.AgeAsync(unit);
+        }
+
+        await host.Watchdog.LookAsync(CancellationToken.None);
+        Assert.Equal([new TrainHead(interactive.Subject, 0)], host.Messages.Sent.Skip(2));
+
+        _queues.Full.Clear();
+        await host.Watchdog.LookAsync(CancellationToken.None);
+        Assert.Equal([new TrainHead(bulk.Subject, 0)], host.Messages.Sent.Skip(3));
+    }
+
+    [Fact]
+    public async Task A_unit_that_runs_though_it_counts_as_unsent_is_sent_again_when_its_lease_lapses()
+    {
+        await using var host = await StartAsync();
+        var (_, unit) = await host.PlanTrainingAsync();
+        var sent = await host.Ledger.TakeToSendAsync(unit.Subject, again: false, CancellationToken.None);
+        // The broker has taken the message, and the sender has not heard so.
+        await host.Ledger.ReturnUnsentAsync(sent, CancellationToken.None);
+        await host.Ledger.StartAsync(unit, "worker", redelivered: false, CancellationToken.None);
+        await host.AgeAsync(unit);
+
+        await host.Watchdog.LookAsync(CancellationToken.None);
+
+        Assert.Single(host.Messages.Sent);
+    }
+
+    [Fact]
+    public async Task A_look_that_hangs_is_given_up_and_the_next_one_sends()
+    {
+        _queues.Hanging = 2;
+        await using var host = await StartAsync();
+        var (_, unit) = await host.PlanTrainingAsync();
+        await host.SendAsync(unit);
+        await host.AgeAsync(unit);
+        var time = new FakeTimeProvider();
+        using var watchdog = ActivatorUtilities.CreateInstance<Watchdog>(host.Services, time);
+
+        await watchdog.StartAsync(CancellationToken.None);
+
+        await Wait.UntilAsync(
+            () =>
+            {
+                time.Advance(TimeSpan.FromSeconds(5));
+                return host.Messages.Sent.Count == 2;
+            },
+            "the watchdog has sent");
+        await watchdog.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task A_broker_that_takes_no_message_is_away_and_the_message_counts_as_unsent()
+    {
+        await using var host = await StartAsync();
+        var (_, unit) = await host.PlanTrainingAsync();
+        var time = new FakeTimeProvider();
+        var dispatcher = ActivatorUtilities.CreateInstance<UnitDispatcher>(host.Services, time);
+        host.Messages.Sending = new TaskCompletionSource().Task;
+
+        var sending = Record.ExceptionAsync(() => dispatcher.SendAsync([unit.Subject], again: false, CancellationToken.None));
+        await Wait.UntilAsync(
+            () =>
+            {
+                time.Advance(TimeSpan.FromSeconds(1));
+                return sending.IsCompleted;
+            },
+            "the sender has given up");
+
+        Assert.Contains("has not taken a message", Assert.IsType<ConnectionException>(await sending).Message, StringComparison.Ordinal);
+        Assert.Null((await host.ReadAsync(unit)).SentAt);
+        host.Messages.Sending = Task.CompletedTask;
+        await host.SendAsync(unit);
+        Assert.NotNull((await host.ReadAsync(unit)).SentAt);
+    }
+
     private Task<TestHost> StartAsync() =>
         TestHost.StartAsync(_catalog.ConnectionString, configure: services => services.AddSingleton<IQueueInspector>(_queues));
 
@@ -126,12 +237,24 @@ public sealed class WatchdogTests : IDisposable
     {
         public bool AreEmpty { get; set; } = true;
 
+        /// <summary>Queues with messages, also where the others are empty.</summary>
+        public HashSet<string> Full { get; } = [];
+
+        /// <summary>Looks that are never answered.</summary>
+        public int Hanging { get; set; }
+
         public List<string> Asked { get; } = [];
 
-        public Task<bool> IsEmptyAsync(string queue, CancellationToken cancellationToken)
+        public Task<IReadOnlyDictionary<string, QueueStanding>> LookAsync(IReadOnlyCollection<string> queues, CancellationToken cancellationToken)
         {
-            Asked.Add(queue);
-            return Task.FromResult(AreEmpty);
+            if (Hanging-- > 0)
+            {
+                return new TaskCompletionSource<IReadOnlyDictionary<string, QueueStanding>>().Task;
+            }
+
+            Asked.AddRange(queues);
+            return Task.FromResult<IReadOnlyDictionary<string, QueueStanding>>(
+                queues.ToDictionary(queue => queue, queue => new QueueStanding(AreEmpty && !Full.Contains(queue) ? 0 : 1, 1)));
         }
     }
 }

@@ -51,6 +51,15 @@ public static class CatalogUnits
         await context.ReviveUnitsAsync(runId, subject, cancellationToken);
     }
 
+    /// <summary>Those of some units that have a priority: interactive where an open interactive run needs them.</summary>
+    public static IQueryable<WorkUnit> OfPriority(this IQueryable<WorkUnit> units, CatalogContext context, RunPriority priority)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        var isInteractive = priority == RunPriority.Interactive;
+        return units.Where(unit => isInteractive == context.RunDependencies.Any(dependency => dependency.Subject == unit.Subject
+            && context.Runs.Any(run => run.Id == dependency.RunId && run.Priority == RunPriority.Interactive && RunStates.Open.Contains(run.State))));
+    }
+
     /// <summary>Reads units, each with the priority of those that need it.</summary>
     public static async Task<List<WorkUnit>> ToListWithPriorityAsync(this IQueryable<WorkUnit> units, CatalogContext context, CancellationToken cancellationToken)
     {
