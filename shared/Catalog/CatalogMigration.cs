@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace Distributed.Catalog;
 
@@ -76,8 +77,17 @@ public sealed partial class CatalogMigration(IDbContextFactory<CatalogContext> c
         // twice. This one is the connection's, and ends with it at the latest.
         await context.Database.OpenConnectionAsync(cancellationToken);
         await context.Database.ExecuteSqlAsync($"select pg_advisory_lock({MigrationLock})", cancellationToken);
-        await context.Database.MigrateAsync(cancellationToken);
-        await context.Database.ExecuteSqlAsync($"select pg_advisory_unlock({MigrationLock})", cancellationToken);
+        try
+        {
+            await context.Database.MigrateAsync(cancellationToken);
+            await context.Database.ExecuteSqlAsync($"select pg_advisory_unlock({MigrationLock})", cancellationToken);
+        }
+        catch
+        {
+            // Or the connection would keep the lock in the pool.
+            NpgsqlConnection.ClearPool((NpgsqlConnection)context.Database.GetDbConnection());
+            throw;
+        }
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The catalog's database cannot be reached; next try in {Seconds} s")]

@@ -142,7 +142,7 @@ internal static class WholeRuns
             throw new InvalidOperationException($"The run was refused: {await submitted.Content.ReadAsStringAsync()}");
         }
 
-        var id = (await submitted.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("runId").GetGuid();
+        var id = (await submitted.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("summary").GetProperty("runId").GetGuid();
         while (true)
         {
             var run = await client.GetFromJsonAsync<JsonElement>($"/api/v1/runs/{id:D}");
