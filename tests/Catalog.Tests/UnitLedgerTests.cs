@@ -319,21 +319,37 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
             (await Ledger.StartAsync(new UnitKey(UnitKind.TrainHead, "nothing", 0), "worker", redelivered: false, None)).Outcome);
 
     [Fact]
-    public async Task Only_so_many_units_of_a_subject_wait_in_a_queue_however_many_workers_have_begun_others()
+    public async Task Only_so_many_units_of_a_subject_wait_in_a_queue_and_more_follow_when_half_are_gone()
     {
         var most = catalog.Options.Queued;
-        var subject = await catalog.PlanAsync(UnitKind.ExtractFeatures, most + 3, await catalog.SubmitAsync());
+        var subject = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2 * most, await catalog.SubmitAsync());
 
         Assert.Equal(Enumerable.Range(0, most), (await Ledger.TakeToSendAsync(subject, again: false, None)).Select(row => row.Step));
         Assert.Empty(await Ledger.TakeToSendAsync(subject, again: false, None));
 
-        var lease = await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, subject, 0));
-        Assert.Equal([most], (await Ledger.TakeToSendAsync(subject, again: false, None)).Select(row => row.Step));
+        for (var step = 0; step < (most / 2) - 1; step++)
+        {
+            await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, subject, step));
+            Assert.Empty(await Ledger.TakeToSendAsync(subject, again: false, None));
+        }
 
+        // Whether what was begun is done changes nothing.
+        var lease = await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, subject, (most / 2) - 1));
         await Ledger.CommitAsync(lease, (_, _) => Task.CompletedTask, None);
-        Assert.Empty(await Ledger.TakeToSendAsync(subject, again: false, None));
-        await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, subject, 1));
-        Assert.Equal([most + 1], (await Ledger.TakeToSendAsync(subject, again: false, None)).Select(row => row.Step));
+        Assert.Equal(Enumerable.Range(most, most / 2), (await Ledger.TakeToSendAsync(subject, again: false, None)).Select(row => row.Step));
+    }
+
+    [Fact]
+    public async Task As_many_units_wait_as_workers_have_begun_where_those_are_more()
+    {
+        var most = catalog.Options.Queued;
+        var subject = await catalog.PlanAsync(UnitKind.ExtractFeatures, 4 * most, await catalog.SubmitAsync());
+        for (var step = 0; step < most + 3; step++)
+        {
+            await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, subject, step));
+        }
+
+        Assert.Equal(Enumerable.Range(most + 3, most + 3), (await Ledger.TakeToSendAsync(subject, again: false, None)).Select(row => row.Step));
     }
 
     [Fact]

@@ -14,7 +14,10 @@ public sealed class UnitOptions
     /// <summary>Starts without progress after which a unit is given up. Default 5.</summary>
     public int MostStarts { get; set; } = 5;
 
-    /// <summary>Most units of one subject that wait in a queue, so that no run starves the others; those that workers have begun do not count. Default 16.</summary>
+    /// <summary>
+    /// Most units of one subject that wait in a queue, so that no run starves the others; where more workers than that work on the
+    /// subject, as many as they are. Messages are sent when half of them are gone. Default 16.
+    /// </summary>
     public int Queued { get; set; } = 16;
 }
 
@@ -223,7 +226,7 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
     }
 
     /// <summary>
-    /// Chooses the units of a subject whose messages are to be sent now, at most as many as may be outstanding, and marks
+    /// Chooses the units of a subject whose messages are to be sent now, at most as many as may wait, and marks
     /// them sent.
     /// </summary>
     /// <param name="subject">The subject.</param>
@@ -233,18 +236,23 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var ofSubject = context.WorkUnits.AsNoTracking().Where(row => row.Subject == subject);
-        var candidates = await NeededByAnOpenRun(context, ofSubject)
-            .Where(row => row.State == UnitState.Pending && (again || row.SentAt == null))
-            .OrderBy(row => row.Step)
-            .Take(options.Queued)
-            .ToListWithPriorityAsync(context, cancellationToken);
-        if (candidates.Count == 0)
+        var counts = await ofSubject
+            .Where(row => row.State == UnitState.Running || (row.State == UnitState.Pending && row.SentAt != null))
+            .GroupBy(row => row.State)
+            .Select(group => new { State = group.Key, Count = group.Count() })
+            .ToDictionaryAsync(group => group.State, group => group.Count, cancellationToken);
+        var most = Math.Max(options.Queued, counts.GetValueOrDefault(UnitState.Running));
+        var queued = again ? 0 : counts.GetValueOrDefault(UnitState.Pending);
+        if (queued > most / 2)
         {
             return [];
         }
 
-        var queued = again ? 0 : await ofSubject.CountAsync(row => row.State == UnitState.Pending && row.SentAt != null, cancellationToken);
-        candidates = [.. candidates.Take(Math.Max(0, options.Queued - queued))];
+        var candidates = await NeededByAnOpenRun(context, ofSubject)
+            .Where(row => row.State == UnitState.Pending && (again || row.SentAt == null))
+            .OrderBy(row => row.Step)
+            .Take(most - queued)
+            .ToListWithPriorityAsync(context, cancellationToken);
         var taken = new List<WorkUnit>(candidates.Count);
         foreach (var candidate in candidates)
         {
