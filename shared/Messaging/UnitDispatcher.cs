@@ -49,21 +49,17 @@ public sealed class UnitDispatcher(UnitLedger ledger, IBus bus, BusGate gate, Ti
 
     private async Task SendAllAsync(IReadOnlyList<WorkUnit> units, CancellationToken cancellationToken)
     {
-        var sent = 0;
+        // Together, since the broker says of each when it is safe.
+        var sending = units.Select(unit => (Unit: unit, Task: SendAsync(unit, cancellationToken))).ToList();
         try
         {
-            for (; sent < units.Count; sent++)
-            {
-                await SendAsync(units[sent], cancellationToken);
-            }
+            await Task.WhenAll(sending.Select(one => one.Task));
         }
-        finally
+        catch
         {
-            if (sent < units.Count)
-            {
-                // The broker went away, or the host stops: whoever looks next finds them unsent, and need not wait for the watchdog.
-                await ledger.ReturnUnsentAsync(units.Skip(sent), CancellationToken.None);
-            }
+            // The broker went away, or the host stops: whoever looks next finds them unsent, and need not wait for the watchdog.
+            await ledger.ReturnUnsentAsync(sending.Where(one => !one.Task.IsCompletedSuccessfully).Select(one => one.Unit), CancellationToken.None);
+            throw;
         }
     }
 }

@@ -20,9 +20,9 @@ internal sealed class ShardOverheadBenchmark : IBenchmark
     public const string Worker = "shard-worker";
 
     // Many, since at the end of a set some workers have nothing left to do while others finish.
-    private const int ShardsAWorker = 60, WarmUps = 2, Rounds = 2;
+    private const int ShardsAWorker = 100, Rounds = 2;
     private static readonly TimeSpan Work = TimeSpan.FromMilliseconds(250);
-    private static readonly int[] Workers = [1, 16];
+    private static readonly int[] Workers = [1, 2, 4, 8, 16];
 
     public string Name => "shard-overhead";
 
@@ -53,11 +53,11 @@ internal sealed class ShardOverheadBenchmark : IBenchmark
                 }
 
                 var rounds = new List<double>();
-                // The first rounds also open connections and compile, all workers on the same cores.
-                for (var round = 0; round < WarmUps + Rounds; round++)
+                // The first round also opens connections and compiles.
+                for (var round = 0; round <= Rounds; round++)
                 {
                     var overhead = await MeasureAsync(host.Services, count, cancellationToken);
-                    if (round >= WarmUps)
+                    if (round > 0)
                     {
                         rounds.Add(overhead);
                     }

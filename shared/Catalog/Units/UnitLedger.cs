@@ -363,8 +363,10 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         }
 
         await write(context, cancellationToken);
+        // Goes to the server with what was written, in one round trip.
+        var attempt = context.Attach(new Attempt { Token = lease.Token, UnitId = lease.Id, Worker = "", StartedAt = default }).Entity;
+        (attempt.EndedAt, attempt.Outcome) = (Now(), Attempt.Done);
         await context.SaveChangesAsync(cancellationToken);
-        await CloseAttemptAsync(context, lease, Attempt.Done, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return true;
     }
