@@ -96,6 +96,8 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
         {
             unit.HasIndex(u => new { u.Kind, u.Subject, u.Step }).IsUnique();
             unit.HasIndex(u => u.Subject);
+            // What every worker asks after every unit; in a big set nearly all units are done.
+            unit.HasIndex(u => u.Subject, "NotDone").HasDatabaseName("ix_work_units_subject_not_done").HasFilter("state <> 'Done'");
             unit.Ignore(u => u.Priority);
             unit.HasIndex(u => new { u.State, u.SentAt });
         });

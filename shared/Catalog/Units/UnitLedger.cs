@@ -254,18 +254,28 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
             .Take(most - queued)
             .ToListWithPriorityAsync(context, cancellationToken);
         var taken = new List<WorkUnit>(candidates.Count);
-        foreach (var candidate in candidates)
+        // Whoever gets the first one sends the others too: workers that end together need not all try.
+        if (candidates.Count == 0 || !await TakeAsync(candidates[0]))
         {
-            var mine = await context.WorkUnits
-                .Where(row => row.Id == candidate.Id && row.State == UnitState.Pending && (again || row.SentAt == null))
-                .ExecuteUpdateAsync(row => row.SetProperty(r => r.SentAt, r => DateTime.UtcNow), cancellationToken);
-            if (mine == 1)
+            return taken;
+        }
+
+        taken.Add(candidates[0]);
+        await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
+        foreach (var candidate in candidates.Skip(1))
+        {
+            if (await TakeAsync(candidate))
             {
                 taken.Add(candidate);
             }
         }
 
+        await transaction.CommitAsync(cancellationToken);
         return taken;
+
+        async Task<bool> TakeAsync(WorkUnit candidate) => await context.WorkUnits
+            .Where(row => row.Id == candidate.Id && row.State == UnitState.Pending && (again || row.SentAt == null))
+            .ExecuteUpdateAsync(row => row.SetProperty(r => r.SentAt, r => DateTime.UtcNow), cancellationToken) == 1;
     }
 
     /// <summary>Charges a unit whose message never came to a start with one all the same: it is sent anew, or is given up when that has happened too often.</summary>
