@@ -1,10 +1,13 @@
+using System.Data.Common;
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using Distributed.AdminApi.Endpoints;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Storage;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Distributed.AdminApi.Tests;
@@ -45,6 +48,28 @@ public sealed class QueryTests : IAsyncLifetime
         Assert.Equal(23, seen.Count);
         Assert.Equal(23, seen.Distinct().Count());
         Assert.Equal(times.OrderDescending(), times);
+    }
+
+    [Fact]
+    public async Task A_run_that_ends_while_it_is_read_is_told_as_it_was_or_as_it_is()
+    {
+        var run = NewRun(submittedAt: Noon);
+        (run.State, run.EvaluatingAt) = (RunState.Evaluating, Noon.AddSeconds(2));
+        await _server.AddAsync(run);
+        var connectionString = $"Data Source={Path.Combine(_server.Directory, "catalog.db")};Pooling=False";
+        var interrupted = new InterruptedReading(connectionString, () =>
+        {
+            using var context = new InterruptedReading(connectionString).CreateDbContext();
+            context.Runs.Where(row => row.Id == run.Id).ExecuteUpdate(row => row
+                .SetProperty(r => r.State, RunState.Completed)
+                .SetProperty(r => r.FinishedAt, Noon.AddSeconds(3)));
+        });
+
+        var read = await new RunQueries(interrupted).FindAsync(run.Id, CancellationToken.None);
+
+        Assert.True(interrupted.WasInterrupted);
+        Assert.Equal(read!.Summary.State.IsFinal(), read.Seconds.Total is not null);
+        Assert.Equal(read.Summary.State.IsFinal(), read.Seconds.Evaluate is not null);
     }
 
     [Fact]
@@ -244,4 +269,26 @@ public sealed class QueryTests : IAsyncLifetime
             $"runs/{run.Id}/report.html", (stream, token) => stream.WriteAsync(Encoding.UTF8.GetBytes(report), token).AsTask()),
         CreatedAt = Noon,
     };
+
+    /// <summary>Lets something happen between the first question and the second.</summary>
+    private sealed class InterruptedReading(string connectionString, Action? interrupt = null) : DbCommandInterceptor, IDbContextFactory<CatalogContext>
+    {
+        private int _questions;
+
+        public bool WasInterrupted => _questions > 1;
+
+        public CatalogContext CreateDbContext() => new SqliteCatalogContext(
+            new DbContextOptionsBuilder<SqliteCatalogContext>().UseSqlite(connectionString).UseSnakeCaseNamingConvention().AddInterceptors(this).Options);
+
+        public override ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
+            DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default)
+        {
+            if (++_questions == 2)
+            {
+                interrupt?.Invoke();
+            }
+
+            return ValueTask.FromResult(result);
+        }
+    }
 }
