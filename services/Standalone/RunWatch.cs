@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Distributed.AdminApi.Endpoints;
 using Distributed.Catalog;
 
@@ -6,7 +7,10 @@ namespace Distributed.Standalone;
 /// <summary>Watches runs to their end.</summary>
 internal sealed class RunWatch(RunQueries queries, RunDisplay display)
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan ShortestInterval = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestInterval = TimeSpan.FromSeconds(1);
+
+    private readonly long _started = Stopwatch.GetTimestamp();
 
     /// <summary>Shows a run until it has ended; earlier unfinished runs on the volume are waited for as well.</summary>
     public Task<RunDetail> UntilEndAsync(Guid runId, CancellationToken cancellationToken) =>
@@ -22,7 +26,7 @@ internal sealed class RunWatch(RunQueries queries, RunDisplay display)
                     return detail;
                 }
 
-                await Task.Delay(Interval, cancellationToken);
+                await PauseAsync(cancellationToken);
             }
         });
 
@@ -40,9 +44,16 @@ internal sealed class RunWatch(RunQueries queries, RunDisplay display)
             while (await queries.FindAsync(other, cancellationToken) is { } detail && !detail.Summary.State.IsFinal())
             {
                 report(detail);
-                await Task.Delay(Interval, cancellationToken);
+                await PauseAsync(cancellationToken);
             }
         }
+    }
+
+    /// <summary>Longer and longer: looking takes the cores from what is looked at.</summary>
+    private Task PauseAsync(CancellationToken cancellationToken)
+    {
+        var share = Stopwatch.GetElapsedTime(_started) / 50;
+        return Task.Delay(share < ShortestInterval ? ShortestInterval : share < LongestInterval ? share : LongestInterval, cancellationToken);
     }
 
     private async Task<IReadOnlyList<Guid>> ListOpenAsync(CancellationToken cancellationToken)

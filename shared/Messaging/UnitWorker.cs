@@ -92,7 +92,7 @@ public sealed partial class UnitWorker(
                 break;
             case StartOutcome.Done:
                 // A redelivered message tells of a worker that died before it had sent what follows. A mere duplicate sends
-                // nothing twice: otherwise each would bring forth as many as may be outstanding.
+                // nothing twice: otherwise each would bring forth as many as may wait.
                 await FollowUpAsync(unit, work, again: redelivered, grace.Token);
                 break;
             case StartOutcome.Poisoned:
@@ -114,7 +114,8 @@ public sealed partial class UnitWorker(
         var outcome = "lost";
         try
         {
-            var write = await outages.RunAsync(token => work.ExecuteAsync(lease, token), cause => NoteAsync(lease, cause), lost.Token);
+            var repetition = 0;
+            var write = await outages.RunAsync(token => work.ExecuteAsync(lease with { Repetition = repetition++ }, token), cause => NoteAsync(lease, cause), lost.Token);
             if (await outages.RunAsync(token => ledger.CommitAsync(lease, (context, inner) => write(context, inner), token), lost.Token))
             {
                 outcome = "done";

@@ -29,12 +29,14 @@ public sealed class RetentionTests
         [
             $"features/k/shard-00000.{Guid.NewGuid():N}.safetensors",
             $"ingestions/k/part-00000.{Guid.NewGuid():N}.u8",
+            $"ingestions/k/part-00001.{Guid.NewGuid():N}-2.u8",
             $"runs/{run.Id:D}/last-00001.{Guid.NewGuid():N}.safetensors.{Guid.NewGuid():N}.partial",
             $"calibration/precision-x.json.{Guid.NewGuid():N}.partial",
             $"sources/archive-x.{Guid.NewGuid():N}.partial/photo.jpg",
         ];
         string[] kept =
         [
+            $"runs/{run.Id:D}/best-00003.{current:N}-1.safetensors",
             $"runs/{run.Id:D}/last-00003.{current:N}.safetensors.{Guid.NewGuid():N}.partial",
             "sources/d.tar.gz.partial",
             "sources/d.tar.gz.partial.json",

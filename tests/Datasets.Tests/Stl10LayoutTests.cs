@@ -133,8 +133,8 @@ public sealed class Stl10LayoutTests : IDisposable
     }
 
     [Theory]
-    [InlineData("class_names.txt", 2 << 20)]
-    [InlineData("fold_indices.txt", 65 << 20)]
+    [InlineData("class_names.txt", 256 << 20)]
+    [InlineData("fold_indices.txt", 1 << 30)]
     public async Task Text_files_that_are_far_too_long_are_refused_unread(string name, long length)
     {
         Write("", [1, 2, 3], [1], "0");
@@ -145,7 +145,7 @@ public sealed class Stl10LayoutTests : IDisposable
 
         var before = GC.GetTotalAllocatedBytes(precise: true);
         await AssertRefusedAsync(name, $"{length} bytes");
-        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 1 << 20);
+        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 16 << 20);
     }
 
     [Fact]

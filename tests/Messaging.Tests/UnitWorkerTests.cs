@@ -157,6 +157,8 @@ public sealed class UnitWorkerTests : IDisposable
         await host.UntilAsync(unit, UnitState.Done);
         Assert.Equal(3, host.Script.Executions.Count);
         Assert.Single(host.Script.Executions.Select(lease => lease.Token).Distinct());
+        // No name is written twice, also where the outage came after the first of several files.
+        Assert.Equal(3, host.Script.Executions.Select(lease => lease.TokenText).Distinct(StringComparer.Ordinal).Count());
         Assert.Equal(1, (await host.ReadAsync(unit)).Starts);
     }
 

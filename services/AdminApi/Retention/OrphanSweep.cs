@@ -83,6 +83,6 @@ internal sealed partial class OrphanSweep(IDbContextFactory<CatalogContext> cont
         return named;
     }
 
-    [GeneratedRegex(@"\.(?<token>[0-9a-f]{32})\.", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"\.(?<token>[0-9a-f]{32})(-[0-9]+)?\.", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Token();
 }

@@ -27,8 +27,13 @@ public sealed class UnitOptions
 /// <param name="Token">The attempt; also part of the names of files it writes.</param>
 public sealed record UnitLease(UnitKey Unit, long Id, Guid Token)
 {
-    /// <summary>The token as it stands in file names: 32 hexadecimal digits.</summary>
-    public string TokenText => Token.ToString("N");
+    /// <summary>How often the work was begun under this lease before: after an outage it begins anew.</summary>
+    public int Repetition { get; init; }
+
+    /// <summary>
+    /// The token as it stands in file names: 32 hexadecimal digits, and <c>-N</c> for a repetition, which may find files of the time before.
+    /// </summary>
+    public string TokenText => Repetition == 0 ? $"{Token:N}" : $"{Token:N}-{Repetition}";
 }
 
 /// <summary>What came of the attempt to start a unit.</summary>
