@@ -27,7 +27,7 @@ public sealed class FeatureArtifacts(IDbContextFactory<CatalogContext> contexts,
         {
             try
             {
-                // Read once a run and stage, and what a head learns from or is tested on: never on trust.
+                // What a head learns from or is tested on: never on trust. Whoever keeps it in memory need not ask again.
                 await volume.VerifyAsync(shard.File, trustedFor: TimeSpan.Zero, cancellationToken);
             }
             catch (StoredFileException exception)

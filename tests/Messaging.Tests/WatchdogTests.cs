@@ -104,7 +104,7 @@ public sealed class WatchdogTests : IDisposable
     }
 
     [Fact]
-    public async Task A_big_set_is_sent_no_further_than_may_be_outstanding()
+    public async Task A_big_set_is_sent_no_further_than_may_wait()
     {
         await using var host = await StartAsync();
         var (run, _) = await host.PlanTrainingAsync();

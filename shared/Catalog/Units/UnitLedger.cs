@@ -266,6 +266,11 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         }
 
         taken.Add(candidates[0]);
+        if (candidates.Count == 1)
+        {
+            return taken;
+        }
+
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
         foreach (var candidate in candidates.Skip(1))
         {
