@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using Distributed.Artifacts;
 using Distributed.Catalog;
@@ -24,18 +25,26 @@ internal sealed class ShardExtractor(
         var first = shard * set.ShardSize;
         var count = Math.Min(set.ShardSize, set.ImageCount - first);
         using var packed = await artifacts.OpenPackedAsync(set.IngestionKey, cancellationToken);
-        var images = new byte[(long)count * packed.ImageBytes];
-        await packed.ReadAsync(first, count, images, cancellationToken);
-        using var backbone = _loaded?.Key == set.Key ? null : await LoadBackboneAsync(set, cancellationToken);
-        return await tensors.RunAsync(
-            token =>
-            {
-                var extractor = Use(set, backbone);
-                var started = Stopwatch.GetTimestamp();
-                var features = extractor.Extract(images, count, set.InputSize, token);
-                return new ExtractedShard(features, Stopwatch.GetElapsedTime(started).TotalSeconds);
-            },
-            cancellationToken);
+        var length = checked(count * packed.ImageBytes);
+        var images = ArrayPool<byte>.Shared.Rent(length);
+        try
+        {
+            await packed.ReadAsync(first, count, images.AsMemory(0, length), cancellationToken);
+            using var backbone = _loaded?.Key == set.Key ? null : await LoadBackboneAsync(set, cancellationToken);
+            return await tensors.RunAsync(
+                token =>
+                {
+                    var extractor = Use(set, backbone);
+                    var started = Stopwatch.GetTimestamp();
+                    var features = extractor.Extract(images.AsSpan(0, length), count, set.InputSize, token);
+                    return new ExtractedShard(features, Stopwatch.GetElapsedTime(started).TotalSeconds);
+                },
+                cancellationToken);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(images);
+        }
     }
 
     public void Dispose() => _loaded?.Extractor.Dispose();

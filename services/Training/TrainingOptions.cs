@@ -17,7 +17,7 @@ internal sealed class TrainingOptions
 
     /// <summary>Images of a feature shard at 96 px; fewer where images are larger, so that a shard stays some seconds of work.</summary>
     [Range(32, 65_536)]
-    public int ShardImages { get; set; } = 256;
+    public int ShardImages { get; set; } = 512;
 
     /// <summary>How long a head is trained before its state is saved and the next slice handed on.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]

@@ -39,6 +39,32 @@ public sealed class MigrationTests
         }
     }
 
+    [Fact]
+    public async Task Whoever_reads_a_SQLite_catalog_need_not_wait_for_a_writer()
+    {
+        var folder = Directory.CreateTempSubdirectory("catalog-");
+        try
+        {
+            var options = new DbContextOptionsBuilder<SqliteCatalogContext>().UseSqlite($"Data Source={Path.Combine(folder.FullName, "catalog.db")};Pooling=False").UseSnakeCaseNamingConvention().Options;
+            await using var writer = new SqliteCatalogContext(options);
+            await CatalogMigration.MigrateAsync(writer, CancellationToken.None);
+            await using var transaction = await writer.Database.BeginTransactionAsync();
+            writer.Runs.Add(TestCatalog.NewRun());
+            await writer.SaveChangesAsync();
+
+            await using var reader = new SqliteCatalogContext(options);
+            reader.Database.SetCommandTimeout(1);
+            await using var snapshot = await reader.Database.BeginTransactionAsync(System.Data.IsolationLevel.ReadUncommitted);
+            Assert.Equal(0, await reader.Runs.CountAsync());
+            // Nor has the writer to wait for who reads.
+            await transaction.CommitAsync();
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
     [Theory]
     [InlineData("api; DROP TABLE runs")]
     [InlineData("\"api\"")]

@@ -34,7 +34,7 @@ public abstract class TestCatalog : IAsyncLifetime
             .AddCatalog(ConnectionString)
             .BuildServiceProvider();
         await using var context = await Contexts.CreateDbContextAsync();
-        await context.Database.MigrateAsync();
+        await CatalogMigration.MigrateAsync(context, CancellationToken.None);
     }
 
     public async ValueTask DisposeAsync()

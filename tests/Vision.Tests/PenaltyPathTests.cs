@@ -40,7 +40,9 @@ public sealed class PenaltyPathTests
         var slices = 0;
         for (; !cut.Finished; slices++)
         {
-            var outcome = HeadTraining.Resume(cut.ToBytes()).Train(data, () => true, TestContext.Current.CancellationToken);
+            // Another worker has none of what this one keeps.
+            using var elsewhere = Data(60, 20, Size);
+            var outcome = HeadTraining.Resume(cut.ToBytes()).Train(elsewhere, () => true, TestContext.Current.CancellationToken);
             epochs.AddRange(outcome.Epochs);
             cut = outcome.State;
         }

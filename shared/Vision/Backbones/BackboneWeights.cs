@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using TorchSharp;
@@ -154,6 +155,7 @@ internal sealed partial class BackboneWeights
     }
 
     /// <summary>A convolution and the normalisation that follows it, as one convolution with a bias. Rounded once.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public (float[] Weights, float[] Bias) FoldedConvolution(string convolution, string norm)
     {
         var folded = (float[])Values(convolution + ".weight").Clone();

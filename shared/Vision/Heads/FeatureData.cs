@@ -7,6 +7,8 @@ namespace Distributed.Vision;
 /// <remarks>Owns its tensors.</remarks>
 public sealed class FeatureData : IDisposable
 {
+    private (float[] Mean, float[] Std, RotatedFeatures Features)? _rotated;
+
     /// <summary>Takes tensors over.</summary>
     /// <param name="features">float32 [n, d], contiguous.</param>
     /// <param name="labels">int64 [n] on the same device.</param>
@@ -71,6 +73,19 @@ public sealed class FeatureData : IDisposable
         return new FeatureData(Copy(features).to(device), TensorData.FromValues(wide, wide.Length).ToTensor().to(device), train, validation);
     }
 
+    /// <summary>The features in the coordinates that the solver computes in; kept, since runs and slices on the same data share them.</summary>
+    internal RotatedFeatures Rotate(float[] mean, float[] std)
+    {
+        if (_rotated is not { } known || !known.Mean.AsSpan().SequenceEqual(mean) || !known.Std.AsSpan().SequenceEqual(std))
+        {
+            _rotated?.Features.Dispose();
+            _rotated = null;
+            _rotated = known = (mean, std, RotatedFeatures.Create(this, mean, std));
+        }
+
+        return known.Features;
+    }
+
     /// <summary>In pieces, since TorchSharp shows at most 2 GiB of a tensor at once.</summary>
     private static torch.Tensor Copy(FeatureMatrix features)
     {
@@ -90,6 +105,7 @@ public sealed class FeatureData : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _rotated?.Features.Dispose();
         Features.Dispose();
         Labels.Dispose();
     }

@@ -83,7 +83,7 @@ public static class PenaltyPath
         }
 
         using var withoutGradients = torch.no_grad();
-        using var features = RotatedFeatures.Create(data, state.Mean, state.Std);
+        var features = data.Rotate(state.Mean, state.Std);
         using var team = new ThreadTeam(torch.get_num_threads());
         // LibTorch's threads go on spinning after every operator, and would take the cores from the solver's own.
         using var alone = TorchEnvironment.WithThreads(1);

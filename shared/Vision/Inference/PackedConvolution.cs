@@ -18,6 +18,7 @@ internal sealed unsafe class PackedConvolution : IDisposable
     /// <param name="panelChannels">Output channels of a panel.</param>
     /// <param name="bf16">Round to bfloat16.</param>
     /// <param name="bias">Of every output channel, if there is one.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public PackedConvolution(float[] weights, int outputs, int inputs, int window, int panelChannels, bool bf16, float[]? bias)
     {
         _panelChannels = panelChannels;
