@@ -22,7 +22,7 @@ public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatche
     {
         ArgumentNullException.ThrowIfNull(specification);
         var now = time.GetUtcNow().UtcDateTime;
-        var result = await runs.SubmitAsync(
+        var (outcome, run, unit) = await runs.SubmitAsync(
             new Run
             {
                 Id = runId,
@@ -32,31 +32,33 @@ public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatche
                 IdempotencyKey = idempotencyKey,
                 Specification = ContractJson.Write(specification),
                 Priority = specification.Priority,
+                TimeLimit = specification.TimeLimit,
                 SubmittedAt = now,
-                Deadline = specification.TimeLimit is { } limit ? now.AddSeconds(limit) : null,
                 TraceParent = CurrentTrace(),
             },
             actor,
             cancellationToken);
-        if (result.Outcome != SubmitOutcome.Conflict)
+        if (outcome != SubmitOutcome.Conflict)
         {
-            await SendAsync(result.Run, result.Outcome == SubmitOutcome.Repeated, cancellationToken);
+            await SendAsync(run, unit, cancellationToken);
         }
 
-        return result;
+        return (outcome, run);
     }
 
     private static string CurrentTrace() => Activity.Current is { IdFormat: ActivityIdFormat.W3C, Id: { } id }
         ? id
         : $"00-{ActivityTraceId.CreateRandom()}-{ActivitySpanId.CreateRandom()}-01";
 
-    private async Task SendAsync(Run run, bool again, CancellationToken cancellationToken)
+    private async Task SendAsync(Run run, WorkUnit? unit, CancellationToken cancellationToken)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(SendTimeout);
         try
         {
-            await dispatcher.SendAsync([UnitKey.SubjectOf(run.Id)], again, timeout.Token);
+            await (unit is null
+                ? dispatcher.SendAsync([UnitKey.SubjectOf(run.Id)], again: true, timeout.Token)
+                : dispatcher.SendNewAsync(unit, timeout.Token));
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {

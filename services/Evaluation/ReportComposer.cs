@@ -117,14 +117,12 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
     }
 
     private ReportStages Time(Run run) => new(
-        Seconds(run.IngestingAt, run.ExtractingAt),
-        Seconds(run.ExtractingAt, run.TrainingAt),
-        Seconds(run.TrainingAt, run.EvaluatingAt),
-        Seconds(run.EvaluatingAt, time.GetUtcNow().UtcDateTime),
-        Seconds(run.SubmittedAt, time.GetUtcNow().UtcDateTime),
+        Run.SecondsBetween(run.IngestingAt, run.ExtractingAt),
+        Run.SecondsBetween(run.ExtractingAt, run.TrainingAt),
+        Run.SecondsBetween(run.TrainingAt, run.EvaluatingAt),
+        Run.SecondsBetween(run.EvaluatingAt, time.GetUtcNow().UtcDateTime),
+        Run.SecondsBetween(run.SubmittedAt, time.GetUtcNow().UtcDateTime),
         run.FeatureCacheHit == true);
-
-    private static double? Seconds(DateTime? from, DateTime? to) => (to - from)?.TotalSeconds;
 
     private static List<ReportEntry> DescribeEnvironment(Run run, FeatureSet set)
     {

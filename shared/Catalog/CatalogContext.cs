@@ -83,6 +83,7 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
             // Of the few runs among many that their questions are about: each is asked after every run, or every few seconds.
             run.HasIndex(r => r.FinishedAt).HasFilter("finished_at IS NOT NULL AND announced_at IS NULL");
             run.HasIndex(r => r.Deadline).HasFilter("finished_at IS NULL AND deadline IS NOT NULL");
+            run.Ignore(r => r.TimeLimit);
             run.Property(r => r.Priority).HasDefaultValue(RunPriority.Interactive);
             run.ComplexProperty(r => r.Split);
         });

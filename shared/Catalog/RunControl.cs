@@ -63,7 +63,7 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
             return RetryOutcome.Refused;
         }
 
-        var deadline = time.GetUtcNow().UtcDateTime.AddSeconds(TimeLimit(run) ?? 0);
+        var limit = TimeLimit(run) ?? 0;
         var reopened = await context.Runs
             .Where(row => row.Id == runId && (row.State == RunState.Failed || row.State == RunState.Cancelled))
             .ExecuteUpdateAsync(
@@ -77,7 +77,7 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
                     .SetProperty(r => r.Failure, (string?)null)
                     .SetProperty(r => r.FinishedAt, (DateTime?)null)
                     .SetProperty(r => r.AnnouncedAt, (DateTime?)null)
-                    .SetProperty(r => r.Deadline, r => r.Deadline == null ? null : deadline),
+                    .SetProperty(r => r.Deadline, r => r.Deadline == null ? null : DateTime.UtcNow.AddSeconds(limit)),
                 cancellationToken);
         if (reopened == 0)
         {

@@ -17,6 +17,12 @@ public enum SubmitOutcome
     Conflict,
 }
 
+/// <summary>What came of a submission.</summary>
+/// <param name="Outcome">What came of it.</param>
+/// <param name="Run">The run as it stands in the catalog, which is the earlier one when it was submitted before.</param>
+/// <param name="Unit">The first unit of a new run, whose message is to be sent; null where there is none.</param>
+public sealed record Submission(SubmitOutcome Outcome, Run Run, WorkUnit? Unit);
+
 /// <summary>
 /// The guarded transitions of a run. A transition is one UPDATE that names the state it leaves; whoever changes the row
 /// plans what comes next in the same transaction, and nobody else does.
@@ -26,40 +32,46 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
     private const int MostAtOnce = 100;
 
     /// <summary>Enters a run and plans its first unit.</summary>
-    /// <returns>The run as it stands in the catalog, which is the earlier one when it was submitted before.</returns>
-    public async Task<(SubmitOutcome Outcome, Run Run)> SubmitAsync(Run run, AuditActor actor, CancellationToken cancellationToken)
+    public async Task<Submission> SubmitAsync(Run run, AuditActor actor, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(run);
-        if (await FindAsync(run, cancellationToken) is { } known)
-        {
-            return Compare(run, known);
-        }
-
         try
         {
             await using var context = await contexts.CreateDbContextAsync(cancellationToken);
             context.Runs.Add(run);
             context.Audit(actor, AuditAction.RunSubmitted, $"{run.Id:D}", Now(), run.Name);
+            WorkUnit? unit = null;
             if (!run.State.IsFinal())
             {
                 var subject = UnitKey.SubjectOf(run.Id);
                 context.RunDependencies.Add(new RunDependency { RunId = run.Id, Subject = subject });
-                context.PlanUnits(UnitKind.IngestDataset, subject, [0], run.TraceParent, Now());
+                unit = new WorkUnit { Kind = UnitKind.IngestDataset, Subject = subject, Step = 0, CreatedAt = Now(), TraceParent = run.TraceParent, Priority = run.Priority };
+                context.WorkUnits.Add(unit);
             }
 
+            await using var transaction = run.TimeLimit is null ? null : await context.Database.BeginTransactionAsync(cancellationToken);
             await context.SaveChangesAsync(cancellationToken);
-            return (SubmitOutcome.Created, run);
+            if (transaction is not null)
+            {
+                // By the clock that judges it.
+                var limit = run.TimeLimit!.Value;
+                await context.Runs.Where(row => row.Id == run.Id).ExecuteUpdateAsync(row => row.SetProperty(r => r.Deadline, r => DateTime.UtcNow.AddSeconds(limit)), cancellationToken);
+                await transaction.CommitAsync(cancellationToken);
+            }
+
+            return new Submission(SubmitOutcome.Created, run, unit);
         }
         catch (DbUpdateException)
         {
-            // The same run, submitted twice at once: the other one was first.
-            var winner = await FindAsync(run, cancellationToken);
-            if (winner is null)
+            // Submitted before, or twice at once. To look first would cost all others a round trip.
+            var known = await FindAsync(run, cancellationToken);
+            if (known is null)
             {
                 throw;
             }
 
-            return Compare(run, winner);
+            var isSame = string.Equals(run.Specification, known.Specification, StringComparison.Ordinal);
+            return new Submission(isSame ? SubmitOutcome.Repeated : SubmitOutcome.Conflict, known, Unit: null);
         }
     }
 
@@ -67,7 +79,7 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
     public async Task<SubmitOutcome> RefuseAsync(Guid runId, string reason, CancellationToken cancellationToken)
     {
         var now = Now();
-        var (outcome, _) = await SubmitAsync(
+        var (outcome, _, _) = await SubmitAsync(
             new Run
             {
                 Id = runId,
@@ -323,9 +335,6 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
         var dependents = context.RunDependencies.Where(dependency => dependency.Subject == subject).Select(dependency => dependency.RunId);
         return EndAsync(context.Runs.Where(run => dependents.Contains(run.Id)), RunState.Failed, reason, now, cancellationToken);
     }
-
-    private static (SubmitOutcome Outcome, Run Run) Compare(Run submitted, Run known) =>
-        (string.Equals(submitted.Specification, known.Specification, StringComparison.Ordinal) ? SubmitOutcome.Repeated : SubmitOutcome.Conflict, known);
 
     private async Task<Run?> FindAsync(Run run, CancellationToken cancellationToken)
     {

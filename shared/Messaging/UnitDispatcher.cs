@@ -16,8 +16,17 @@ public sealed class UnitDispatcher(UnitLedger ledger, IBus bus, BusGate gate, Ti
         await gate.Open.WaitAsync(cancellationToken);
         foreach (var subject in subjects.Distinct(StringComparer.Ordinal))
         {
-            await SendAllAsync(await ledger.TakeToSendAsync(subject, again, cancellationToken), cancellationToken);
+            var taken = await ledger.TakeToSendAsync(subject, again, cancellationToken);
+            // Together, since the broker says of each when it is safe.
+            await SendOrReturnAsync(taken, unit => SendAsync(unit, cancellationToken));
         }
+    }
+
+    /// <summary>Sends the message of a unit that was just planned: nobody else looks for it yet, so that it is marked sent and sent at once.</summary>
+    public async Task SendNewAsync(WorkUnit unit, CancellationToken cancellationToken)
+    {
+        await gate.Open.WaitAsync(cancellationToken);
+        await SendOrReturnAsync([unit], one => Task.WhenAll(ledger.MarkSentAsync(one, cancellationToken), SendAsync(one, cancellationToken)));
     }
 
     /// <summary>Sends the message of one unit.</summary>
@@ -47,10 +56,9 @@ public sealed class UnitDispatcher(UnitLedger ledger, IBus bus, BusGate gate, Ti
             cancellationToken);
     }
 
-    private async Task SendAllAsync(IReadOnlyList<WorkUnit> units, CancellationToken cancellationToken)
+    private async Task SendOrReturnAsync(IReadOnlyList<WorkUnit> units, Func<WorkUnit, Task> send)
     {
-        // Together, since the broker says of each when it is safe.
-        var sending = units.Select(unit => (Unit: unit, Task: SendAsync(unit, cancellationToken))).ToList();
+        var sending = units.Select(unit => (Unit: unit, Task: send(unit))).ToList();
         try
         {
             await Task.WhenAll(sending.Select(one => one.Task));

@@ -59,7 +59,7 @@ public sealed class UnitGate(TimeProvider time)
         private readonly Queue<TaskCompletionSource<IDisposable>> _interactive = new();
         private readonly Queue<TaskCompletionSource<IDisposable>> _bulk = new();
         private bool _taken;
-        private DateTimeOffset _quietUntil;
+        private long? _quietFrom;
         private ITimer? _quietEnd;
 
         public TaskCompletionSource<IDisposable> Wait(RunPriority priority)
@@ -81,7 +81,7 @@ public sealed class UnitGate(TimeProvider time)
                 _taken = false;
                 if (priority == RunPriority.Interactive)
                 {
-                    _quietUntil = time.GetUtcNow() + Quiet;
+                    _quietFrom = time.GetTimestamp();
                 }
 
                 Next();
@@ -95,7 +95,7 @@ public sealed class UnitGate(TimeProvider time)
                 return;
             }
 
-            var quiet = _quietUntil - time.GetUtcNow();
+            var quiet = _quietFrom is { } from ? Quiet - time.GetElapsedTime(from) : TimeSpan.Zero;
             if (quiet <= TimeSpan.Zero)
             {
                 Give(_bulk, RunPriority.Bulk);
@@ -103,7 +103,7 @@ public sealed class UnitGate(TimeProvider time)
             }
 
             _quietEnd?.Dispose();
-            _quietEnd = time.CreateTimer(_ => QuietEnded(), state: null, quiet < Quiet ? quiet : Quiet, Timeout.InfiniteTimeSpan);
+            _quietEnd = time.CreateTimer(_ => QuietEnded(), state: null, quiet, Timeout.InfiniteTimeSpan);
         }
 
         private void QuietEnded()

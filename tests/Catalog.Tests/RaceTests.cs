@@ -120,7 +120,7 @@ public sealed class RaceTests(PostgresCatalog catalog) : IClassFixture<PostgresC
         {
             if (racer == 2)
             {
-                var (outcome, known) = await catalog.Runs.SubmitAsync(TestCatalog.NewRun(key: run.IdempotencyKey), AuditActor.Loopback, None);
+                var (outcome, known, _) = await catalog.Runs.SubmitAsync(TestCatalog.NewRun(key: run.IdempotencyKey), AuditActor.Loopback, None);
                 Assert.Equal((SubmitOutcome.Repeated, run.Id), (outcome, known.Id));
             }
 

@@ -149,9 +149,21 @@ public abstract class RunControlTests(TestCatalog catalog)
 
         Assert.Equal(RetryOutcome.Reopened, await new RunControl(catalog.Contexts, tomorrow).RetryAsync(run.Id, AuditActor.Loopback, None));
 
-        Assert.Equal(60, ((await catalog.ReadAsync(run)).Deadline!.Value - tomorrow.GetUtcNow().UtcDateTime).TotalSeconds, 0.01);
+        Assert.InRange(((await catalog.ReadAsync(run)).Deadline!.Value - DateTime.UtcNow).TotalSeconds, 50, 60);
         await Control.FailOverdueAsync(None);
         Assert.Equal(RunState.Training, (await catalog.ReadAsync(run)).State);
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(1)]
+    public async Task A_time_limit_is_measured_by_the_databases_clock_whatever_the_hosts_shows(int days)
+    {
+        var run = new Run { Id = Guid.NewGuid(), Tags = [], Specification = """{"timeLimit":60}""", SubmittedAt = DateTime.UtcNow, TimeLimit = 60 };
+
+        await new RunFlow(catalog.Contexts, new FakeTimeProvider(DateTimeOffset.UtcNow.AddDays(days))).SubmitAsync(run, AuditActor.Loopback, None);
+
+        Assert.InRange(((await catalog.ReadAsync(run)).Deadline!.Value - DateTime.UtcNow).TotalSeconds, 50, 60);
     }
 
     [Fact]

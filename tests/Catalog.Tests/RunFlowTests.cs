@@ -17,7 +17,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
     {
         var run = TestCatalog.NewRun();
 
-        var (outcome, _) = await Runs.SubmitAsync(run, AuditActor.Loopback, None);
+        var (outcome, _, _) = await Runs.SubmitAsync(run, AuditActor.Loopback, None);
 
         Assert.Equal(SubmitOutcome.Created, outcome);
         var unit = Assert.Single(await catalog.Ledger.TakeToSendAsync(UnitKey.SubjectOf(run.Id), again: false, None));
@@ -47,8 +47,8 @@ public abstract class RunFlowTests(TestCatalog catalog)
             ? TestCatalog.NewRun(key: first.IdempotencyKey, specification: specification)
             : TestCatalog.NewRun(id: first.Id, specification: specification);
 
-        var (same, sameRun) = await Runs.SubmitAsync(Again("{}"), AuditActor.Loopback, None);
-        var (other, otherRun) = await Runs.SubmitAsync(Again("""{"epochs":1}"""), AuditActor.Loopback, None);
+        var (same, sameRun, _) = await Runs.SubmitAsync(Again("{}"), AuditActor.Loopback, None);
+        var (other, otherRun, _) = await Runs.SubmitAsync(Again("""{"epochs":1}"""), AuditActor.Loopback, None);
 
         Assert.Equal((SubmitOutcome.Repeated, first.Id), (same, sameRun.Id));
         Assert.Equal((SubmitOutcome.Conflict, first.Id), (other, otherRun.Id));

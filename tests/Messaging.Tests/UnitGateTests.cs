@@ -54,6 +54,24 @@ public sealed class UnitGateTests
         Assert.NotNull(await bulk.WaitAsync(Wait.Limit));
     }
 
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(1)]
+    public async Task A_clock_that_jumps_makes_bulk_wait_neither_longer_nor_shorter(int hours)
+    {
+        var clock = new SetClock(_time);
+        var gate = new UnitGate(clock);
+        (await EnterAsync(RunPriority.Interactive, gate))!.Dispose();
+        clock.Ahead = TimeSpan.FromHours(hours);
+
+        var bulk = EnterAsync(RunPriority.Bulk, gate);
+
+        _time.Advance(Quiet / 2);
+        Assert.False(bulk.IsCompleted);
+        _time.Advance(Quiet / 2);
+        Assert.NotNull(await bulk.WaitAsync(Wait.Limit));
+    }
+
     [Fact]
     public async Task Bulk_leaves_the_next_unit_of_an_interactive_run_time_to_come()
     {
@@ -95,5 +113,21 @@ public sealed class UnitGateTests
         Assert.NotNull(await EnterAsync(RunPriority.Interactive).WaitAsync(Wait.Limit));
     }
 
-    private Task<IDisposable?> EnterAsync(RunPriority priority) => _gate.EnterAsync("tensors", priority, Timeout.InfiniteTimeSpan, CancellationToken.None);
+    private Task<IDisposable?> EnterAsync(RunPriority priority, UnitGate? gate = null) =>
+        (gate ?? _gate).EnterAsync("tensors", priority, Timeout.InfiniteTimeSpan, CancellationToken.None);
+
+    /// <summary>A clock on the wall that can be set; durations are measured as ever.</summary>
+    private sealed class SetClock(TimeProvider inner) : TimeProvider
+    {
+        public TimeSpan Ahead { get; set; }
+
+        public override long TimestampFrequency => inner.TimestampFrequency;
+
+        public override DateTimeOffset GetUtcNow() => inner.GetUtcNow() + Ahead;
+
+        public override long GetTimestamp() => inner.GetTimestamp();
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            inner.CreateTimer(callback, state, dueTime, period);
+    }
 }

@@ -226,9 +226,15 @@ public sealed class UnitWorkerTests : IDisposable
         var stopped = new TaskCompletionSource();
         host.Script.Execute = async (_, token) =>
         {
-            await using var registration = token.Register(stopped.SetResult);
-            await Task.Delay(Timeout.Infinite, token);
-            return Script.Nothing;
+            try
+            {
+                await Task.Delay(Timeout.Infinite, token);
+                return Script.Nothing;
+            }
+            finally
+            {
+                stopped.SetResult();
+            }
         };
         await host.SendAsync(unit);
         await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
@@ -300,9 +306,15 @@ public sealed class UnitWorkerTests : IDisposable
         var stopped = new TaskCompletionSource();
         host.Script.Execute = async (_, token) =>
         {
-            await using var registration = token.Register(stopped.SetResult);
-            await Task.Delay(Timeout.Infinite, token);
-            return Script.Nothing;
+            try
+            {
+                await Task.Delay(Timeout.Infinite, token);
+                return Script.Nothing;
+            }
+            finally
+            {
+                stopped.SetResult();
+            }
         };
         await host.SendAsync(unit);
         await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");

@@ -21,6 +21,9 @@ public static class TestEnvironment
         ?? FindOnPath("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
         ?? throw Missing("DISTRIBUTED_TEST_CHROMIUM");
 
+    /// <summary>strace, or null where it is not installed.</summary>
+    public static string? StracePath => FindOnPath("strace");
+
     /// <summary>The folder of image data sets for tests on real photos, or null when there is none.</summary>
     public static string? TestDataDirectory => Optional("DISTRIBUTED_TEST_DATA");
 

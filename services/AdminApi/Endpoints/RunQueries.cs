@@ -96,11 +96,11 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts)
             RemovedDuplicates = run.RemovedDuplicates,
             HeadSha256 = head?.File.Sha256,
             Seconds = new StageSeconds(
-                Seconds(run.IngestingAt, run.ExtractingAt),
-                Seconds(run.ExtractingAt, run.TrainingAt),
-                Seconds(run.TrainingAt, run.EvaluatingAt),
-                Seconds(run.EvaluatingAt, run.FinishedAt),
-                Seconds(run.SubmittedAt, run.FinishedAt)),
+                Run.SecondsBetween(run.IngestingAt, run.ExtractingAt),
+                Run.SecondsBetween(run.ExtractingAt, run.TrainingAt),
+                Run.SecondsBetween(run.TrainingAt, run.EvaluatingAt),
+                Run.SecondsBetween(run.EvaluatingAt, run.FinishedAt),
+                Run.SecondsBetween(run.SubmittedAt, run.FinishedAt)),
             Environment = run.Environment is { } environment ? Parse(environment) : null,
             ReportUrl = run.State == RunState.Completed && await context.Evaluations.AnyAsync(row => row.RunId == runId && row.Report != null, cancellationToken) ? $"/api/v1/runs/{runId:D}/report" : null,
         };
@@ -203,8 +203,6 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts)
             await units.CountAsync(unit => unit.State == UnitState.Done, cancellationToken),
             await units.CountAsync(cancellationToken));
     }
-
-    private static double? Seconds(DateTime? from, DateTime? to) => (to - from)?.TotalSeconds;
 
     private static JsonElement Parse(string json)
     {

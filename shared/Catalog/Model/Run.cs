@@ -64,7 +64,10 @@ public sealed class Run
     /// <summary>When it was accepted (UTC).</summary>
     public required DateTime SubmittedAt { get; init; }
 
-    /// <summary>When it fails unless it is complete (UTC); null where it has no time limit.</summary>
+    /// <summary>Seconds until its deadline, for who submits it. Not stored: the specification has it.</summary>
+    public int? TimeLimit { get; init; }
+
+    /// <summary>When it fails unless it is complete (UTC, database clock); null where it has no time limit.</summary>
     public DateTime? Deadline { get; set; }
 
     /// <summary>When ingestion began (UTC).</summary>
@@ -117,6 +120,9 @@ public sealed class Run
 
     /// <summary>W3C trace context of its submission: all its work is one trace.</summary>
     public string? TraceParent { get; init; }
+
+    /// <summary>How long something took, in seconds; null where it has not ended, or the clock was set back meanwhile.</summary>
+    public static double? SecondsBetween(DateTime? from, DateTime? to) => to >= from ? (to - from)?.TotalSeconds : null;
 }
 
 /// <summary>A run needs the units of this subject: they are worked on as long as one open run does. Table <c>run_dependencies</c>.</summary>

@@ -320,6 +320,16 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         return state == UnitState.Failed ? ChargeOutcome.GivenUp : ChargeOutcome.Charged;
     }
 
+    /// <summary>Marks a new unit as sent now, unless it has been started meanwhile.</summary>
+    public async Task MarkSentAsync(WorkUnit unit, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(unit);
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        await context.WorkUnits
+            .Where(row => row.Id == unit.Id && row.State == UnitState.Pending)
+            .ExecuteUpdateAsync(row => row.SetProperty(r => r.SentAt, r => DateTime.UtcNow), cancellationToken);
+    }
+
     /// <summary>Marks a unit that waits to be started as sent now.</summary>
     /// <returns>The unit, with the priority that it has now; null when it does not wait, or nobody needs it.</returns>
     public async Task<WorkUnit?> TakeAgainAsync(UnitKey unit, CancellationToken cancellationToken)
