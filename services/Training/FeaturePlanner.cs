@@ -21,7 +21,7 @@ internal sealed partial class FeaturePlanner(
     ILogger<FeaturePlanner> logger)
 {
     /// <summary>Counts up when extraction gives other features for the same inputs.</summary>
-    private const int ExtractorVersion = 3;
+    private const int ExtractorVersion = 4;
     private const int NativeSize = 96;
     private const int ShardGranule = 32;
 

@@ -28,9 +28,22 @@ public sealed class KernelTests
     [MemberData(nameof(Avx512Kernels))]
     public void The_code_of_AVX512_kernels_is_the_one_that_was_measured(bool bf16, int vectors, int pixels, int segments, bool biasAndRelu, string sha256)
     {
-        var code = ConvolutionKernel.Assemble(Shape(bf16, vectors, pixels, segments, biasAndRelu));
+        Assert.Equal(sha256, Hash(ConvolutionKernel.Assemble(Shape(bf16, vectors, pixels, segments, biasAndRelu))));
+    }
 
-        Assert.Equal(sha256, Convert.ToHexStringLower(SHA256.HashData(code))[..32]);
+    [Fact]
+    public void The_code_of_Winograds_kernels_is_the_one_that_was_measured()
+    {
+        var product = Shape(bf16: true, 2, 12, 1, biasAndRelu: false) with { Float32Outputs = true, PrefetchDistance = 8192 };
+        var bottleneck = Shape(bf16: true, 2, 14, 1, biasAndRelu: true) with { Float32Outputs = true, PrefetchDistance = 4096 };
+
+        Assert.Equal(
+            "5f7c30cab18dddaefaad548008fd5944",
+            Hash([
+                .. ConvolutionKernel.Assemble(product),
+                .. ConvolutionKernel.Assemble(bottleneck),
+                .. WinogradInputKernel.Assemble(12, 128, 3072, sum: true),
+                .. WinogradInputKernel.Assemble(9, 192, 3456, sum: false)]));
     }
 
     [Theory]
@@ -76,6 +89,8 @@ public sealed class KernelTests
             }
         }
     }
+
+    private static string Hash(byte[] code) => Convert.ToHexStringLower(SHA256.HashData(code))[..32];
 
     private static KernelShape Shape(bool bf16, int vectors, int pixels, int segments, bool biasAndRelu)
     {

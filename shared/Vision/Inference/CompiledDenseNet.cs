@@ -50,11 +50,14 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
             for (var layer = 0; layer < _blocks[block].Length; layer++)
             {
                 var name = $"denseblock{block + 1}.denselayer{layer + 1}";
+                var window = name + ".conv2.weight";
                 _blocks[block][layer] = new Layer(
                     channels,
                     new Normalization(weights, name + ".norm1", channels),
                     PackFolded(weights, name + ".conv1", name + ".norm2", Bottleneck, channels, 1),
-                    Pack(weights.Values(name + ".conv2.weight"), architecture.GrowthRate, Bottleneck, 3, null));
+                    new Lazy<PackedConvolution>(() => Pack(weights.Values(window), architecture.GrowthRate, Bottleneck, 3, null)),
+                    new Lazy<PackedConvolution>(() => Pack(
+                        WinogradTransform.Weights(weights.Values(window)), WinogradTransform.Positions * architecture.GrowthRate, Bottleneck, 1, null)));
                 channels += architecture.GrowthRate;
             }
         }
@@ -114,7 +117,10 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
         {
             layer.Norm.Dispose();
             layer.Narrow.Dispose();
-            layer.Grow.Dispose();
+            foreach (var window in new[] { layer.Direct, layer.Winograd }.Where(window => window.IsValueCreated))
+            {
+                window.Value.Dispose();
+            }
         }
 
         foreach (var transition in _transitions)
@@ -154,7 +160,9 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
         return Pack(folded, outputs, inputs, window, bias);
     }
 
-    private sealed record Layer(int Inputs, Normalization Norm, PackedConvolution Narrow, PackedConvolution Grow);
+    /// <summary>The 3×3 convolution's weights are packed as the size of the maps wants them.</summary>
+    private sealed record Layer(
+        int Inputs, Normalization Norm, PackedConvolution Narrow, Lazy<PackedConvolution> Direct, Lazy<PackedConvolution> Winograd);
 
     private sealed record Transition(Normalization Norm, PackedConvolution Convolution);
 
@@ -184,14 +192,48 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
     }
 
     /// <summary>Sizes, tiles and kernels of one dense block for one size of image.</summary>
+    /// <param name="Grid">The map.</param>
+    /// <param name="Channels">Of the block's output.</param>
+    /// <param name="ScratchStride">From a normalised pixel to the next, bytes.</param>
+    /// <param name="Chunk">Images computed together.</param>
+    /// <param name="Bottleneck">Layout of the bottlenecks.</param>
+    /// <param name="Narrow">Kernels of 1×1 convolutions.</param>
+    /// <param name="Direct">Kernels of 3×3 convolutions, unless they go by <paramref name="Winograd"/>.</param>
+    /// <param name="Winograd">3×3 convolutions, unless they are direct.</param>
+    /// <param name="Enter">Kernels of the transition before the block.</param>
     private sealed record BlockPlan(
-        TileGrid Grid, int Channels, int ScratchStride, int Chunk, ConvolutionKernel[] Narrow, ConvolutionKernel[] Grow, ConvolutionKernel[] Enter);
+        TileGrid Grid,
+        int Channels,
+        int ScratchStride,
+        int Chunk,
+        PaddedMap Bottleneck,
+        ConvolutionKernel[] Narrow,
+        ConvolutionKernel[] Direct,
+        WinogradConvolution? Winograd,
+        ConvolutionKernel[] Enter)
+    {
+        /// <summary>Tiles of the 3×3 convolutions.</summary>
+        public TileGrid Tiles => Winograd?.Tiles ?? Grid;
+
+        /// <summary>Whether a band of <see cref="Tiles"/> has its whole windows once a band of <see cref="Grid"/> has its bottlenecks.</summary>
+        public bool IsReady(Tile[] band, Tile[] computed)
+        {
+            var end = Tiles.EndOf(band) * (Winograd is null ? 1 : WinogradTransform.OutputSize);
+            return Grid.EndOf(computed) > Math.Min(end, Grid.Height - 1);
+        }
+    }
 
     /// <summary>All that depends on the size of the images.</summary>
     private sealed class Plan : IDisposable
     {
         /// <summary>Steps that a kernel makes in one iteration; all numbers of channels divide by them in both precisions.</summary>
         private const int Unroll = 8;
+
+        /// <summary>
+        /// So far ahead a 1×1 convolution in bfloat16 fetches its weights, bytes: with all others they are more than the second-level
+        /// cache holds, and products are too fast for what the processor fetches by itself.
+        /// </summary>
+        private const int NarrowPrefetch = 4096;
 
         private readonly ConcurrentBag<Workspace> _workspaces = [];
 
@@ -221,16 +263,27 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
                 var pixelBytes = channels * bytes;
                 // An odd number of cache lines, so that the pixels of a tile do not compete for the same places in the cache.
                 var scratchStride = (Math.Max(channels, block > 0 ? entered * 2 : 0) * bytes) + 64;
-                var paddedRow = (mapWidth + 2) * network.Bottleneck * bytes;
+                var winograd = network.Bf16 && WinogradConvolution.Gains(mapHeight, mapWidth)
+                    ? new WinogradConvolution(instructions, vectors, mapHeight, mapWidth, network.Bottleneck, network.Architecture.GrowthRate, Unroll)
+                    : null;
+                var bottleneck = winograd?.Inputs ?? new PaddedMap(mapHeight + 2, mapWidth + 2, network.Bottleneck, bytes);
                 var chunk = Math.Clamp(CompiledDenseNet.BlockBytes / checked(mapHeight * mapWidth * pixelBytes), 1, GroupImages);
                 Blocks[block] = new BlockPlan(
                     grid,
                     channels,
                     scratchStride,
                     Math.Max(chunk, block > 0 ? Blocks[block - 1].Chunk : 1),
+                    bottleneck,
                     [.. grid.Kinds.Select(kind => new ConvolutionKernel(new KernelShape(
-                        instructions, network.Bf16, vectors, Dense(kind, scratchStride), TileGrid.Offsets(kind, paddedRow, network.Bottleneck * bytes), Unroll, 1, 0, true)))],
-                    Kernels(grid, Unroll, 3, paddedRow, false, paddedRow, network.Bottleneck * bytes, mapWidth * pixelBytes, pixelBytes),
+                        instructions, network.Bf16, vectors, Dense(kind, scratchStride), TileGrid.Offsets(kind, bottleneck.RowBytes, bottleneck.PixelBytes), Unroll, 1, 0, true)
+                    {
+                        Float32Outputs = winograd is not null,
+                        PrefetchDistance = network.Bf16 ? NarrowPrefetch : 0,
+                    }))],
+                    winograd is null
+                        ? Kernels(grid, Unroll, 3, bottleneck.RowBytes, false, bottleneck.RowBytes, bottleneck.PixelBytes, mapWidth * pixelBytes, pixelBytes)
+                        : [],
+                    winograd,
                     [.. grid.Kinds.Select(kind => new ConvolutionKernel(new KernelShape(
                         instructions, network.Bf16, vectors, Dense(kind, scratchStride), TileGrid.Offsets(kind, mapWidth * pixelBytes, pixelBytes), Unroll, 1, 0, false)))]);
             }
@@ -238,12 +291,11 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
             // All images of a group meet in the last block.
             Blocks[^1] = Blocks[^1] with { Chunk = GroupImages };
             NarrowIterations = inputs => inputs * bytes / sizeof(float) / Unroll;
-            GrowIterations = 3 * network.Bottleneck * bytes / sizeof(float) / Unroll;
+            DirectIterations = 3 * network.Bottleneck * bytes / sizeof(float) / Unroll;
             InputBytes = ((height + 6) * InputRowBytes) + 64;
             StemBytes = ((Stem.Height + 2) * StemRowBytes) + 64;
-            PaddedBytes = [.. Blocks.Select(block => (block.Grid.Height + 2) * (block.Grid.Width + 2) * network.Bottleneck * bytes)];
             BlockBytes = [.. Blocks.Select(block => checked(block.Grid.Height * block.Grid.Width * block.Channels * bytes))];
-            ScratchBytes = Blocks.Max(block => block.ScratchStride) * most;
+            ScratchBytes = Blocks.Max(block => Math.Max(block.ScratchStride * most, block.Winograd?.ScratchBytes ?? 0));
 
             ConvolutionKernel[] Kernels(TileGrid grid, int unroll, int segments, int segmentStride, bool bias, int inputRow, int inputColumn, int outputRow, int outputColumn) =>
                 [.. grid.Kinds.Select(kind => new ConvolutionKernel(new KernelShape(
@@ -268,13 +320,11 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
 
         public Func<int, int> NarrowIterations { get; }
 
-        public int GrowIterations { get; }
+        public int DirectIterations { get; }
 
         public int InputBytes { get; }
 
         public int StemBytes { get; }
-
-        public int[] PaddedBytes { get; }
 
         /// <summary>Of one image.</summary>
         public int[] BlockBytes { get; }
@@ -287,9 +337,14 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
 
         public void Dispose()
         {
-            foreach (var kernel in StemKernels.Concat(Blocks.SelectMany(block => block.Narrow.Concat(block.Grow).Concat(block.Enter))))
+            foreach (var kernel in StemKernels.Concat(Blocks.SelectMany(block => block.Narrow.Concat(block.Direct).Concat(block.Enter))))
             {
                 kernel.Dispose();
+            }
+
+            foreach (var block in Blocks)
+            {
+                block.Winograd?.Dispose();
             }
 
             foreach (var workspace in _workspaces)
@@ -309,7 +364,7 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
         public NativeBuffer[] Blocks { get; } = [.. plan.Blocks.Select((block, i) => new NativeBuffer((long)plan.BlockBytes[i] * block.Chunk))];
 
         /// <summary>Bottlenecks with a border of zeros, one for each block, so that the border stays where it is.</summary>
-        public NativeBuffer[] Padded { get; } = [.. plan.PaddedBytes.Select(bytes => new NativeBuffer(bytes))];
+        public NativeBuffer[] Padded { get; } = [.. plan.Blocks.Select(block => new NativeBuffer(block.Bottleneck.Bytes))];
 
         public NativeBuffer Scratch { get; } = new(plan.ScratchBytes);
 
@@ -459,23 +514,19 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
         }
 
         /// <summary>
-        /// One dense layer. The 3×3 convolution follows the 1×1 convolution by one band of tiles, so that what it reads was
-        /// written a moment ago.
+        /// One dense layer. The 3×3 convolution follows the 1×1 convolution as closely as its windows allow, so that what it
+        /// reads was written a moment ago.
         /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void Grow(Layer layer, BlockPlan block, byte* image, byte* padded)
         {
-            var bands = block.Grid.Bands;
-            for (var band = 0; band <= bands.Length; band++)
+            var widened = 0;
+            foreach (var band in block.Grid.Bands)
             {
-                if (band < bands.Length)
+                Narrow(layer, block, band, image, padded);
+                for (; widened < block.Tiles.Bands.Length && block.IsReady(block.Tiles.Bands[widened], band); widened++)
                 {
-                    Narrow(layer, block, bands[band], image, padded);
-                }
-
-                if (band > 0)
-                {
-                    Widen(layer, block, bands[band - 1], image, padded);
+                    Widen(layer, block, block.Tiles.Bands[widened], image, padded);
                 }
             }
         }
@@ -484,7 +535,7 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
         private void Narrow(Layer layer, BlockPlan block, Tile[] band, byte* image, byte* padded)
         {
             var pixelBytes = block.Channels * _bytes;
-            var paddedPixel = network.Bottleneck * _bytes;
+            var panelBytes = network.PanelChannels * block.Bottleneck.ElementBytes;
             var scratch = workspace.Scratch.Pointer;
             var iterations = plan.NarrowIterations(layer.Inputs);
             foreach (var tile in band)
@@ -502,10 +553,10 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
                     }
                 }
 
-                var to = padded + ((((tile.Y + 1) * (block.Grid.Width + 2)) + tile.X + 1) * paddedPixel);
+                var to = padded + block.Bottleneck.Offset(tile.Y + 1, tile.X + 1);
                 for (var panel = 0; panel < layer.Narrow.Panels; panel++)
                 {
-                    block.Narrow[tile.Kind].Run(scratch, layer.Narrow.Panel(panel), to + (panel * _panelBytes), layer.Narrow.Bias(panel), iterations);
+                    block.Narrow[tile.Kind].Run(scratch, layer.Narrow.Panel(panel), to + (panel * panelBytes), layer.Narrow.Bias(panel), iterations);
                 }
             }
         }
@@ -514,14 +565,21 @@ internal sealed unsafe class CompiledDenseNet : IDisposable
         private void Widen(Layer layer, BlockPlan block, Tile[] band, byte* image, byte* padded)
         {
             var pixelBytes = block.Channels * _bytes;
-            var paddedPixel = network.Bottleneck * _bytes;
+            var output = image + (layer.Inputs * _bytes);
+            if (block.Winograd is { } winograd)
+            {
+                winograd.Run(layer.Winograd.Value, band, padded, output, pixelBytes, workspace.Scratch.Pointer);
+                return;
+            }
+
+            var weights = layer.Direct.Value;
             foreach (var tile in band)
             {
-                var from = padded + (((tile.Y * (block.Grid.Width + 2)) + tile.X) * paddedPixel);
-                var to = image + ((((tile.Y * block.Grid.Width) + tile.X) * pixelBytes) + (layer.Inputs * _bytes));
-                for (var panel = 0; panel < layer.Grow.Panels; panel++)
+                var from = padded + block.Bottleneck.Offset(tile.Y, tile.X);
+                var to = output + (((tile.Y * block.Grid.Width) + tile.X) * pixelBytes);
+                for (var panel = 0; panel < weights.Panels; panel++)
                 {
-                    block.Grow[tile.Kind].Run(from, layer.Grow.Panel(panel), to + (panel * _panelBytes), null, plan.GrowIterations);
+                    block.Direct[tile.Kind].Run(from, weights.Panel(panel), to + (panel * _panelBytes), null, plan.DirectIterations);
                 }
             }
         }

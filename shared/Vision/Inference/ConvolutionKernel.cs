@@ -13,7 +13,14 @@ namespace Distributed.Vision;
 /// <param name="SegmentStride">From one stretch to the next.</param>
 /// <param name="BiasAndRelu">Sums start with a bias and end in a rectifier; otherwise neither.</param>
 internal sealed record KernelShape(
-    InstructionSet Instructions, bool Bf16, int Vectors, int[] Inputs, int[] Outputs, int Unroll, int Segments, int SegmentStride, bool BiasAndRelu);
+    InstructionSet Instructions, bool Bf16, int Vectors, int[] Inputs, int[] Outputs, int Unroll, int Segments, int SegmentStride, bool BiasAndRelu)
+{
+    /// <summary>Outputs are float32 whatever the inputs are.</summary>
+    public bool Float32Outputs { get; init; }
+
+    /// <summary>How far behind the weights in use those are that are to be fetched into the cache, bytes; 0 for none.</summary>
+    public int PrefetchDistance { get; init; }
+}
 
 /// <summary>
 /// The inner loop of all convolutions: for a few pixels, all sums of a panel of output channels stay in registers while
@@ -87,6 +94,10 @@ internal sealed unsafe class ConvolutionKernel : IDisposable
             for (var vector = 0; vector < vectors; vector++)
             {
                 code.Load(firstWeight + vector, Register.Rsi, ((step * vectors) + vector) * vectorBytes);
+                if (shape.PrefetchDistance > 0)
+                {
+                    code.Prefetch(Register.Rsi, (((step * vectors) + vector) * vectorBytes) + shape.PrefetchDistance);
+                }
             }
 
             for (var pixel = 0; pixel < pixels; pixel++)
@@ -128,7 +139,7 @@ internal sealed unsafe class ConvolutionKernel : IDisposable
                     code.Max(sum, sum, zero);
                 }
 
-                if (shape.Bf16)
+                if (shape.Bf16 && !shape.Float32Outputs)
                 {
                     code.ToBfloat16(sum, sum);
                     code.StoreHalf(sum, Register.Rdx, shape.Outputs[pixel] + (vector * vectorBytes / 2));

@@ -6,7 +6,7 @@ namespace Distributed.Vision;
 
 /// <summary>
 /// What happens between convolutions, in one pass over memory each. Channels are multiples of 16. bfloat16 is widened,
-/// computed in float32 and rounded to nearest; only non-negative numbers are ever rounded here.
+/// computed in float32 and rounded to nearest, ties away from zero.
 /// </summary>
 internal static unsafe class Elementwise
 {
@@ -20,6 +20,11 @@ internal static unsafe class Elementwise
         var bits = BitConverter.SingleToUInt32Bits(value);
         return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
     }
+
+    /// <summary>Rounds to bfloat16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Vector512<float> value, ushort* target) =>
+        Avx512F.ConvertToVector256UInt16((value.AsUInt32() + Vector512.Create(0x8000u)) >> 16).Store(target);
 
     /// <summary>max(0, value × scale + shift) of one pixel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -152,8 +157,4 @@ internal static unsafe class Elementwise
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector512<float> Widen(ushort* source) =>
         (Avx512F.ConvertToVector512UInt32(Vector256.Load(source)) << 16).AsSingle();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(Vector512<float> value, ushort* target) =>
-        Avx512F.ConvertToVector256UInt16((value.AsUInt32() + Vector512.Create(0x8000u)) >> 16).Store(target);
 }

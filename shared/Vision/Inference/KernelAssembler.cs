@@ -22,7 +22,7 @@ internal enum Register
 internal abstract class KernelAssembler
 {
     private const byte Map0F = 1, Map0F38 = 2;
-    private const byte NoPrefix = 0, Prefix66 = 1, PrefixF3 = 2;
+    private const byte NoPrefix = 0, Prefix66 = 1, PrefixF3 = 2, PrefixF2 = 3;
 
     private readonly List<byte> _code = [];
 
@@ -40,11 +40,22 @@ internal abstract class KernelAssembler
     /// <summary>32 bits to all lanes.</summary>
     public void Broadcast(int target, Register address, int offset) => Memory(Prefix66, Map0F38, 0x18, half: false, target, address, offset);
 
+    /// <summary>Fetches a cache line into the first-level cache; addresses without memory are passed over. The registers are the first eight.</summary>
+    public void Prefetch(Register address, int offset)
+    {
+        Write([0x0F, 0x18, (byte)(0x88 | Low(address))]);
+        Int32(offset);
+    }
+
     public void Copy(int target, int source) => Vectors(NoPrefix, Map0F, 0x28, target, 0, source);
 
     public void Xor(int target, int left, int right) => Vectors(Prefix66, Map0F, 0xEF, target, left, right);
 
     public void Max(int target, int left, int right) => Vectors(NoPrefix, Map0F, 0x5F, target, left, right);
+
+    public void Add(int sum, int left, int right) => Vectors(NoPrefix, Map0F, 0x58, sum, left, right);
+
+    public void Subtract(int difference, int left, int right) => Vectors(NoPrefix, Map0F, 0x5C, difference, left, right);
 
     /// <summary>sum += left × right, float32.</summary>
     public void MultiplyAdd(int sum, int left, int right) => Vectors(Prefix66, Map0F38, 0xB8, sum, left, right);
@@ -54,6 +65,9 @@ internal abstract class KernelAssembler
 
     /// <summary>float32 to bfloat16, rounded to nearest, half as wide; AVX-512 only.</summary>
     public void ToBfloat16(int target, int source) => Vectors(PrefixF3, Map0F38, 0x72, target, 0, source);
+
+    /// <summary>Two vectors of float32 to one of bfloat16, rounded to nearest; AVX-512 only.</summary>
+    public void ToBfloat16(int target, int lower, int upper) => Vectors(PrefixF2, Map0F38, 0x72, target, upper, lower);
 
     public void Add(Register target, int value)
     {

@@ -50,6 +50,9 @@ internal sealed class TileGrid
     public static int[] Offsets((int Rows, int Columns) kind, int rowStride, int columnStride) =>
         [.. from row in Enumerable.Range(0, kind.Rows) from column in Enumerable.Range(0, kind.Columns) select (row * rowStride) + (column * columnStride)];
 
+    /// <summary>The row behind a band.</summary>
+    public int EndOf(Tile[] band) => band[0].Y + Kinds[band[0].Kind].Rows;
+
     private static List<(int First, int Count)> Cut(int length, int most)
     {
         var parts = (length + most - 1) / most;
