@@ -1,9 +1,7 @@
-using System.Text.Json;
 using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets;
-using Distributed.Storage;
 using Distributed.Vision;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -11,17 +9,10 @@ using Microsoft.Extensions.Options;
 namespace Distributed.Training;
 
 /// <summary>Decides once how the features of a data set are computed; all workers follow what is decided.</summary>
-internal sealed partial class FeaturePlanner(
-    IDbContextFactory<CatalogContext> contexts,
-    Volume volume,
-    TensorThread tensors,
-    TensorDevice device,
-    IOptions<TrainingOptions> options,
-    TimeProvider time,
-    ILogger<FeaturePlanner> logger)
+internal sealed class FeaturePlanner(IDbContextFactory<CatalogContext> contexts, Calibration calibration, IOptions<TrainingOptions> options, TimeProvider time)
 {
     /// <summary>Counts up when extraction gives other features for the same inputs.</summary>
-    private const int ExtractorVersion = 4;
+    public const int ExtractorVersion = 4;
     private const int NativeSize = 96;
     private const int ShardGranule = 32;
 
@@ -85,29 +76,7 @@ internal sealed partial class FeaturePlanner(
 
     private async Task<(Precision Precision, int BatchSize)> MeasureAsync(IBackbone backbone, int size, CancellationToken cancellationToken)
     {
-        var description = TorchEnvironment.Describe(device.Device);
-        var key = ContentKey.Of("precision", description.Processor, $"{description.Threads}", description.Device, description.LibTorch, backbone.Name, $"{size}", $"{ExtractorVersion}");
-        var path = volume.FullPath($"calibration/precision-{key}.json");
-        if (!File.Exists(path))
-        {
-            var measured = await tensors.RunAsync(
-                token => PrecisionTrial.Choose(backbone, size, device.Device, cancellationToken: token),
-                cancellationToken);
-            LogMeasured(measured.Precision, measured.BatchSize, measured.ImagesPerSecond);
-            try
-            {
-                await volume.WriteAsync($"calibration/precision-{key}.json", (stream, token) => JsonSerializer.SerializeAsync(stream, measured, cancellationToken: token), cancellationToken);
-            }
-            catch (IOException) when (File.Exists(path))
-            {
-                // Another worker of the same kind measured at the same time; what stands there holds for both.
-            }
-        }
-
-        var choice = JsonSerializer.Deserialize<PrecisionChoice>(await File.ReadAllBytesAsync(path, cancellationToken))!;
+        var choice = await calibration.MeasureAsync(backbone, size, cancellationToken);
         return (choice.Precision, choice.BatchSize);
     }
-
-    [LoggerMessage(Level = LogLevel.Information, Message = "Features are computed in {Precision}, {BatchSize} images at a time; images a second as measured: {Speeds}")]
-    private partial void LogMeasured(Precision precision, int batchSize, IReadOnlyDictionary<Precision, double> speeds);
 }

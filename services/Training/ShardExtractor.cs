@@ -15,6 +15,7 @@ internal sealed class ShardExtractor(
     IDbContextFactory<CatalogContext> contexts,
     DatasetArtifacts artifacts,
     BackboneStore backbones,
+    Calibration calibration,
     TensorThread tensors,
     TensorDevice device) : IDisposable
 {
@@ -31,10 +32,12 @@ internal sealed class ShardExtractor(
         {
             await packed.ReadAsync(first, count, images.AsMemory(0, length), cancellationToken);
             using var backbone = _loaded?.Key == set.Key ? null : await LoadBackboneAsync(set, cancellationToken);
+            var threads = backbone is null ? null : await calibration.FindThreadsAsync(backbone.Name, set.InputSize, cancellationToken);
             return await tensors.RunAsync(
                 token =>
                 {
-                    var extractor = Use(set, backbone);
+                    var (extractor, chosenThreads) = Use(set, backbone, threads);
+                    using var scope = chosenThreads is { } number ? TorchEnvironment.WithThreads(number) : null;
                     var started = Stopwatch.GetTimestamp();
                     var features = extractor.Extract(images.AsSpan(0, length), count, set.InputSize, token);
                     return new ExtractedShard(features, Stopwatch.GetElapsedTime(started).TotalSeconds);
@@ -56,18 +59,18 @@ internal sealed class ShardExtractor(
         return await backbones.LoadAsync(row, cancellationToken);
     }
 
-    private FeatureExtractor Use(FeatureSet set, IBackbone? backbone)
+    private (FeatureExtractor Extractor, int? Threads) Use(FeatureSet set, IBackbone? backbone, int? threads)
     {
         if (backbone is not null)
         {
             _loaded?.Extractor.Dispose();
             _loaded = null;
             var precision = Enum.Parse<Precision>(set.Precision, ignoreCase: true);
-            _loaded = new Loaded(set.Key, new FeatureExtractor(backbone, precision, device.Device, set.BatchSize));
+            _loaded = new Loaded(set.Key, new FeatureExtractor(backbone, precision, device.Device, set.BatchSize), threads);
         }
 
-        return _loaded!.Extractor;
+        return (_loaded!.Extractor, _loaded.Threads);
     }
 
-    private sealed record Loaded(string Key, FeatureExtractor Extractor);
+    private sealed record Loaded(string Key, FeatureExtractor Extractor, int? Threads);
 }

@@ -25,6 +25,7 @@ public static class TrainingModule
         builder.Services.AddSingleton<TensorDevice>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<TensorDevice>());
         builder.Services.AddSingleton<BackboneStore>();
+        builder.Services.AddSingleton<Calibration>();
         builder.Services.AddSingleton<FeaturePlanner>();
         builder.Services.AddSingleton<ShardExtractor>();
         builder.Services.AddSingleton<HeadData>();

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Runtime.InteropServices;
 using Distributed.Catalog;
 using Distributed.Contracts;
@@ -125,6 +126,20 @@ public sealed class FeatureTests : IAsyncLifetime
         Assert.Equal([chosen, chosen], (await _services.SetsAsync()).Select(set => set.Precision));
         Assert.Equal([measurement], Directory.GetFiles(_services.Volume.FullPath("calibration")));
         Assert.Equal(content, await File.ReadAllTextAsync(measurement));
+    }
+
+    [Fact]
+    public async Task A_measurement_that_cannot_be_read_is_made_again()
+    {
+        var specification = Specify(_services) with { Backbone = "random", InputSize = 32, Precision = ExtractionPrecision.Auto };
+        await _services.TrainAsync(specification);
+        var measurement = Assert.Single(Directory.GetFiles(_services.Volume.FullPath("calibration")));
+        var content = await File.ReadAllTextAsync(measurement);
+        await File.WriteAllTextAsync(measurement, content[..(content.Length / 2)]);
+
+        await _services.TrainAsync(specification with { Seed = 1 });
+
+        Assert.True(JsonDocument.Parse(await File.ReadAllTextAsync(measurement)).RootElement.GetProperty("Threads").GetInt32() > 0);
     }
 
     [Fact]

@@ -139,6 +139,18 @@ public sealed class BackboneTests
     }
 
     [Theory]
+    [InlineData(2, new[] { 2 })]
+    [InlineData(6, new[] { 3, 6 })]
+    public void The_trial_measures_half_of_the_threads_where_two_may_share_a_core_and_leaves_them_as_they_were(int threads, int[] choices)
+    {
+        using var backbone = BackboneSource.Load(BackboneSource.Demo);
+        using var scope = TorchEnvironment.WithThreads(threads);
+
+        Assert.Contains(PrecisionTrial.Choose(backbone, 32, torch.CPU, [4]).Threads, choices);
+        Assert.Equal(threads, torch.get_num_threads());
+    }
+
+    [Theory]
     [InlineData(32, 128)]
     [InlineData(96, 64)]
     [InlineData(128, 32)]

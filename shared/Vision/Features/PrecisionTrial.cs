@@ -3,20 +3,24 @@ using TorchSharp;
 
 namespace Distributed.Vision;
 
-/// <summary>What a trial of the precisions and batch sizes found.</summary>
+/// <summary>What a trial of the precisions, batch sizes and threads found.</summary>
 /// <param name="Precision">The one to use.</param>
 /// <param name="BatchSize">The fastest number of images to compute together in that precision.</param>
+/// <param name="Threads">The fastest number of threads.</param>
 /// <param name="ImagesPerSecond">Speed of every precision at the usual batch size.</param>
-public sealed record PrecisionChoice(Precision Precision, int BatchSize, IReadOnlyDictionary<Precision, double> ImagesPerSecond);
+public sealed record PrecisionChoice(Precision Precision, int BatchSize, int Threads, IReadOnlyDictionary<Precision, double> ImagesPerSecond);
 
-/// <summary>Chooses arithmetic and batch size by a short measurement: whether bfloat16 is faster cannot be told from a processor's name.</summary>
+/// <summary>Chooses arithmetic, batch size and threads by a short measurement: whether bfloat16 is faster cannot be told from a processor's name.</summary>
 public static class PrecisionTrial
 {
     /// <summary>A half precision costs accuracy, so it has to win by this factor.</summary>
     public const double NeededSpeedup = 1.1;
 
-    /// <summary>Another batch size than the usual one has to win by this factor, so that chance does not choose it.</summary>
+    /// <summary>Another batch size or number of threads than the usual one has to win by this factor, so that chance does not choose it.</summary>
     public const double NeededBatchSpeedup = 1.05;
+
+    /// <summary>With fewer threads than these, half of them is no choice: processors of two threads a core have at least four.</summary>
+    public const int LeastThreads = 4;
 
     /// <summary>Where repetitions of one measurement differ by this part, batch sizes cannot be told apart.</summary>
     private const double LargestSpread = 0.2;
@@ -26,7 +30,10 @@ public static class PrecisionTrial
     /// <summary>Images of a first look, at 96 px.</summary>
     private const int GlanceImages = 16;
 
-    /// <summary>Measures the precisions, then some batch sizes of the fastest: half a second where 900 images a second are computed.</summary>
+    /// <summary>
+    /// Measures the precisions, then some batch sizes of the fastest, then half the threads, where two threads may share a core:
+    /// half a second where 900 images a second are computed.
+    /// </summary>
     /// <param name="backbone">Its weights are copied.</param>
     /// <param name="size">Height and width of the images to come, pixels.</param>
     /// <param name="device">Where to compute.</param>
@@ -43,15 +50,18 @@ public static class PrecisionTrial
         try
         {
             var glance = Math.Max(1, batchSizes[0] * GlanceImages / FeatureExtractor.DefaultBatchSizeFor(96));
-            var speeds = Compete(size, [.. sides.Select(side => (side.Backbone, new BatchSamples(glance)))], isDecided: _ => false, cancellationToken);
+            var allThreads = torch.get_num_threads();
+            var speeds = Compete(size, [.. sides.Select(side => (side.Backbone, new BatchSamples(glance, allThreads)))], isDecided: _ => false, cancellationToken);
             var chosen = sides[ChoosePrecision(speeds)];
-            // Most often no other size is ahead, and a look at each is enough to see it.
-            var batches = Compete(
-                size,
-                [.. batchSizes.Select(batchSize => (chosen.Backbone, new BatchSamples(batchSize)))],
-                sizes => ChooseBatchSize(sizes) == sizes[0].BatchSize,
-                cancellationToken);
-            return new PrecisionChoice(chosen.Precision, ChooseBatchSize(batches), sides.Zip(speeds).ToDictionary(pair => pair.First.Precision, pair => pair.Second.Fastest));
+            var batch = Choose([.. batchSizes.Select(batchSize => new BatchSamples(batchSize, allThreads))]);
+            var threads = device.type == DeviceType.CPU && allThreads >= LeastThreads
+                ? Choose([new BatchSamples(batch.BatchSize, allThreads), new BatchSamples(batch.BatchSize, allThreads / 2)]).Threads
+                : allThreads;
+            return new PrecisionChoice(chosen.Precision, batch.BatchSize, threads, sides.Zip(speeds).ToDictionary(pair => pair.First.Precision, pair => pair.Second.Fastest));
+
+            // Most often nothing is ahead of the usual one, and a look at each is enough to see it.
+            BatchSamples Choose(BatchSamples[] candidates) => ChooseUsual(
+                Compete(size, [.. candidates.Select(candidate => (chosen.Backbone, candidate))], measured => ChooseUsual(measured) == measured[0], cancellationToken));
         }
         finally
         {
@@ -66,12 +76,12 @@ public static class PrecisionTrial
         return best.Item.Fastest > NeededSpeedup * speeds[0].Fastest ? best.Index : 0;
     }
 
-    /// <summary>The first size, which is the usual one, unless another is faster beyond doubt.</summary>
-    internal static int ChooseBatchSize(IReadOnlyList<BatchSamples> sizes)
+    /// <summary>The first one, which is the usual one, unless another is faster beyond doubt.</summary>
+    internal static BatchSamples ChooseUsual(IReadOnlyList<BatchSamples> candidates)
     {
-        var (usual, best) = (sizes[0], sizes.MaxBy(samples => samples.Fastest)!);
-        var certain = sizes.All(samples => samples.Spread < LargestSpread);
-        return certain && best.Fastest > NeededBatchSpeedup * usual.Fastest ? best.BatchSize : usual.BatchSize;
+        var (usual, best) = (candidates[0], candidates.MaxBy(samples => samples.Fastest)!);
+        var certain = candidates.All(samples => samples.Spread < LargestSpread);
+        return certain && best.Fastest > NeededBatchSpeedup * usual.Fastest ? best : usual;
     }
 
     /// <summary>No processor computes convolutions in float16 that does not in bfloat16; GPUs before Ampere do.</summary>
@@ -85,7 +95,7 @@ public static class PrecisionTrial
         BatchSamples[] samples = [.. sides.Select(side => side.Samples)];
         foreach (var (backbone, _) in sides.DistinctBy(side => side.Backbone))
         {
-            Measure(backbone, size, 1);
+            Measure(backbone, size, 1, torch.get_num_threads());
         }
 
         for (var round = 0; round < Rounds && (round == 0 || !isDecided(samples)); round++)
@@ -93,7 +103,7 @@ public static class PrecisionTrial
             foreach (var (backbone, measured) in sides)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                measured.Add(Measure(backbone, size, measured.BatchSize));
+                measured.Add(Measure(backbone, size, measured.BatchSize, measured.Threads));
             }
         }
 
@@ -101,8 +111,9 @@ public static class PrecisionTrial
     }
 
     /// <summary>Images a second of one batch; none where the device has not the memory.</summary>
-    private static double Measure(IBackbone backbone, int size, int batchSize)
+    private static double Measure(IBackbone backbone, int size, int batchSize, int threads)
     {
+        using var scope = TorchEnvironment.WithThreads(threads);
         using var images = torch.randint(0, 256, [batchSize, size, size, 3], dtype: torch.ScalarType.Byte);
         var start = Stopwatch.GetTimestamp();
         try
@@ -119,12 +130,14 @@ public static class PrecisionTrial
     }
 }
 
-/// <summary>Repeated measurements of one batch size, images a second.</summary>
-internal sealed class BatchSamples(int batchSize)
+/// <summary>Repeated measurements of one batch size on some threads, images a second.</summary>
+internal sealed class BatchSamples(int batchSize, int threads)
 {
     private readonly List<double> _samples = [];
 
     public int BatchSize => batchSize;
+
+    public int Threads => threads;
 
     /// <summary>The one to go by, since other processes can only make a batch slower.</summary>
     public double Fastest => _samples.Max();

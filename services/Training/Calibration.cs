@@ -1,0 +1,76 @@
+using System.Text.Json;
+using Distributed.Artifacts;
+using Distributed.Storage;
+using Distributed.Vision;
+
+namespace Distributed.Training;
+
+/// <summary>What trials on machines of this worker's kind found, kept on the volume.</summary>
+internal sealed partial class Calibration(Volume volume, TensorThread tensors, TensorDevice device, ILogger<Calibration> logger)
+{
+    /// <summary>Reads what was measured, or measures.</summary>
+    /// <param name="backbone">What images will go through.</param>
+    /// <param name="size">Height and width of the images, pixels.</param>
+    /// <param name="cancellationToken">Ends the trial.</param>
+    public async Task<PrecisionChoice> MeasureAsync(IBackbone backbone, int size, CancellationToken cancellationToken)
+    {
+        var path = await PathOfAsync(backbone.Name, size, cancellationToken);
+        if (await ReadAsync(path, cancellationToken) is { } known)
+        {
+            return known;
+        }
+
+        var measured = await tensors.RunAsync(token => PrecisionTrial.Choose(backbone, size, device.Device, cancellationToken: token), cancellationToken);
+        LogMeasured(measured.Precision, measured.BatchSize, measured.Threads, measured.ImagesPerSecond);
+        try
+        {
+            await volume.WriteAsync(path, (stream, token) => JsonSerializer.SerializeAsync(stream, measured, cancellationToken: token), cancellationToken);
+            return measured;
+        }
+        catch (IOException) when (File.Exists(volume.FullPath(path)))
+        {
+            // Another worker of the same kind measured at the same time; what stands there holds for both.
+            return await ReadAsync(path, cancellationToken) ?? measured;
+        }
+    }
+
+    /// <summary>The number of threads to compute features with; null where nothing was measured on such a machine.</summary>
+    public async Task<int?> FindThreadsAsync(string backbone, int size, CancellationToken cancellationToken) =>
+        (await ReadAsync(await PathOfAsync(backbone, size, cancellationToken), cancellationToken))?.Threads;
+
+    /// <summary>Null where nothing is there. What cannot be read is removed, to be measured again.</summary>
+    private async Task<PrecisionChoice?> ReadAsync(string path, CancellationToken cancellationToken)
+    {
+        var full = volume.FullPath(path);
+        if (!File.Exists(full))
+        {
+            return null;
+        }
+
+        try
+        {
+            return JsonSerializer.Deserialize<PrecisionChoice>(await File.ReadAllBytesAsync(full, cancellationToken));
+        }
+        catch (JsonException exception)
+        {
+            LogDamaged(exception, path);
+            File.Delete(full);
+            return null;
+        }
+    }
+
+    private async Task<string> PathOfAsync(string backbone, int size, CancellationToken cancellationToken)
+    {
+        // On the tensors' thread, whose number of threads it tells.
+        var machine = await tensors.RunAsync(_ => TorchEnvironment.Describe(device.Device), cancellationToken);
+        var key = ContentKey.Of(
+            "precision", machine.Processor, $"{machine.Threads}", machine.Device, machine.LibTorch, backbone, $"{size}", $"{FeaturePlanner.ExtractorVersion}");
+        return $"calibration/precision-{key}.json";
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "What was measured on such a machine cannot be read from {Path} and is measured again")]
+    private partial void LogDamaged(Exception exception, string path);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Features are computed in {Precision}, {BatchSize} images at a time, on {Threads} threads; images a second as measured: {Speeds}")]
+    private partial void LogMeasured(Precision precision, int batchSize, int threads, IReadOnlyDictionary<Precision, double> speeds);
+}
