@@ -6,8 +6,9 @@ namespace Distributed.Messaging;
 /// <summary>
 /// Asks the broker whether the queues of this host have consumers. The client can lose them for good (RabbitMQ.Client 7.2.2):
 /// where a channel closes between the broker's answer to a new consumer and its handling, the endpoint waits for that answer
-/// for ever; where a stream ends in the middle of a frame while a connection is being made, all endpoints do. Nothing in the
-/// process notices, and what waits so cannot be stopped reliably, so the host withdraws.
+/// for ever; where a stream ends in the middle of a frame while a connection is being made, all endpoints do; and where the
+/// broker goes while a starting bus declares its queues, the bus may never have started, whatever consumes already. Nothing in
+/// the process notices, and what waits so cannot be stopped reliably, so the host withdraws.
 /// </summary>
 internal sealed partial class ConsumerWatch(
     ConsumerSet consumers,
@@ -31,6 +32,7 @@ internal sealed partial class ConsumerWatch(
 
     private readonly string[] _queues = [.. consumers.Endpoints.Select(endpoint => endpoint.Queue)];
     private readonly Dictionary<string, int> _without = new(StringComparer.Ordinal);
+    private int _notStarted;
 
     /// <summary>Looks once.</summary>
     public async Task LookAsync(CancellationToken cancellationToken)
@@ -45,6 +47,7 @@ internal sealed partial class ConsumerWatch(
             cancellationToken.ThrowIfCancellationRequested();
             // A broker that is away has no consumers, and gets them again when it is back.
             _without.Clear();
+            _notStarted = 0;
             LogNotLooked(exception);
             return;
         }
@@ -59,10 +62,23 @@ internal sealed partial class ConsumerWatch(
             LogWithout(queue, looks);
         }
 
-        if (_without.FirstOrDefault(queue => queue.Value >= MostLooks).Key is { } lost && !cancellationToken.IsCancellationRequested)
+        _notStarted = gate.Open.IsCompleted ? 0 : _notStarted + 1;
+        if (_without.FirstOrDefault(queue => queue.Value >= MostLooks).Key is { } lost)
+        {
+            Withdraw($"The queue {lost} has had no consumer for", "and this host should be one", cancellationToken);
+        }
+        else if (_notStarted >= MostLooks)
+        {
+            Withdraw("This host has not been able to declare its queues and consume for", "to others", cancellationToken);
+        }
+    }
+
+    private void Withdraw(string what, string although, CancellationToken cancellationToken)
+    {
+        if (!cancellationToken.IsCancellationRequested)
         {
             withdrawal.Begin(
-                $"The queue {lost} has had no consumer for {(MostLooks - 1) * Interval.TotalSeconds:F0} s, though the broker answers and this host should be one. "
+                $"{what} {(MostLooks - 1) * Interval.TotalSeconds:F0} s, though the broker answers {although}. "
                 + "It ends so that it is started anew, which mends that; where nothing does so, start it again.");
         }
     }
@@ -73,7 +89,6 @@ internal sealed partial class ConsumerWatch(
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, lifetime.ApplicationStopping);
         try
         {
-            await gate.Open.WaitAsync(stopping.Token);
             while (true)
             {
                 await Task.Delay(Interval, time, stopping.Token);

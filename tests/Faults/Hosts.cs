@@ -5,8 +5,8 @@ namespace Distributed.Faults;
 /// <summary>What an orchestrator does for the hosts, and what harms them.</summary>
 internal static class Hosts
 {
-    /// <summary>What a host says, after the queue's name, that ends because it hears nothing from the broker any more.</summary>
-    private const string LostConsumer = " has had no consumer for ";
+    /// <summary>What a host says that ends because it hears nothing from the broker any more.</summary>
+    private static readonly string[] Deaf = [" has had no consumer for ", " has not been able to declare its queues and consume for "];
 
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(200);
 
@@ -46,10 +46,9 @@ internal static class Hosts
         var ended = cluster.Hosts.Where(host => host.Value.HasExited).ToList();
         foreach (var (name, host) in ended)
         {
-            if (host.ExitCode == 1 && host.Lines.FirstOrDefault(line => line.Contains(LostConsumer, StringComparison.Ordinal)) is { } reason)
+            if (host.ExitCode == 1 && host.Lines.FirstOrDefault(line => Deaf.Any(words => line.Contains(words, StringComparison.Ordinal))) is { } reason)
             {
-                var queue = reason[..reason.IndexOf(LostConsumer, StringComparison.Ordinal)].Split(' ')[^1];
-                lab.Note($"{name} lost its consumer of {queue} and ended to be started anew");
+                lab.Note($"{name} ended to be started anew: {reason}");
                 continue;
             }
 

@@ -127,18 +127,30 @@ public sealed class ConsumerWatchTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Nobody_looks_before_the_bus_has_started_nor_while_the_host_stops()
+    public async Task A_host_whose_bus_has_not_started_for_a_minute_withdraws_though_its_queues_have_consumers()
+    {
+        await using var host = await StartAsync(set => TestHost.Training(set));
+        var gate = new BusGate(declaresNothing: false);
+        using var watch = Watch(host, Real(host), gate);
+
+        await LookAsync(watch, ConsumerWatch.MostLooks - 1);
+        Assert.Null(host.Services.GetRequiredService<Withdrawal>().Reason);
+        await LookAsync(watch, 1);
+
+        Assert.StartsWith("This host has not been able to declare its queues and consume for 60 s", host.Services.GetRequiredService<Withdrawal>().Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Nobody_looks_while_the_host_stops()
     {
         await using var host = await StartAsync();
         var inspector = new Inspector(Real(host));
-        using var early = Watch(host, inspector, new BusGate(declaresNothing: false));
-        using var late = Watch(host, inspector);
-        await early.StartAsync(CancellationToken.None);
-        await late.StartAsync(CancellationToken.None);
+        using var watch = Watch(host, inspector);
+        await watch.StartAsync(CancellationToken.None);
         await AdvanceToLookAsync(inspector, 1);
 
         host.Services.GetRequiredService<IHostApplicationLifetime>().StopApplication();
-        await Task.WhenAll(early.ExecuteTask!, late.ExecuteTask!).WaitAsync(Wait.Limit);
+        await watch.ExecuteTask!.WaitAsync(Wait.Limit);
         _time.Advance(2 * Limit);
 
         Assert.Equal(1, inspector.Looks);
