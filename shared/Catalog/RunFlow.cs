@@ -49,16 +49,15 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
                 context.WorkUnits.Add(unit);
             }
 
-            await using var transaction = run.TimeLimit is null ? null : await context.Database.BeginTransactionAsync(cancellationToken);
+            await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
             await context.SaveChangesAsync(cancellationToken);
-            if (transaction is not null)
+            if (run.TimeLimit is { } limit)
             {
                 // By the clock that judges it.
-                var limit = run.TimeLimit!.Value;
                 await context.Runs.Where(row => row.Id == run.Id).ExecuteUpdateAsync(row => row.SetProperty(r => r.Deadline, r => DateTime.UtcNow.AddSeconds(limit)), cancellationToken);
-                await transaction.CommitAsync(cancellationToken);
             }
 
+            await transaction.CommitAsync(cancellationToken);
             return new Submission(SubmitOutcome.Created, run, unit);
         }
         catch (DbUpdateException)
