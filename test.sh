@@ -185,5 +185,10 @@ elif ((total == 0)); then
 elif ((failed > 0 && code == 0)); then
   code=1
 fi
+# Once more at the end, where they are found: which tests failed, and the first lines of what they said.
+if ((failed > 0)); then
+  awk '/^failed / { print ""; left = 12 } left > 0 { print; left-- }' "$work/output"
+  echo
+fi
 echo "$passed passed, $failed failed, $skipped skipped"
 exit "$code"

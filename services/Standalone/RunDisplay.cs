@@ -27,8 +27,8 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
 
     /// <summary>Shows what is reported while something runs.</summary>
     public async Task<T> ShowProgressAsync<T>(Func<Action<RunDetail>, Task<T>> watch) => console.Profile.Out.IsTerminal
-        ? await ShowBarsAsync(watch)
-        : await watch(CreateLines());
+        ? await ShowBarsAsync(show => watch(WithCauses(show)))
+        : await watch(WithCauses(CreateLines()));
 
     public void ShowOutcome(RunOutcome outcome)
     {
@@ -105,6 +105,22 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
             bar.Value = bar.MaxValue;
             bar.StopTask();
         }
+    }
+
+    /// <summary>Tells, above all progress, what a run has come to wait for, and when it waits no longer.</summary>
+    private Action<RunDetail> WithCauses(Action<RunDetail> show)
+    {
+        string? told = null;
+        return detail =>
+        {
+            if (!string.Equals(detail.Waiting, told, StringComparison.Ordinal))
+            {
+                told = detail.Waiting;
+                console.WriteLine(told is null ? "Going on." : $"Waiting: {told}");
+            }
+
+            show(detail);
+        };
     }
 
     private Action<RunDetail> CreateLines()

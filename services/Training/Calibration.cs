@@ -24,7 +24,7 @@ internal sealed partial class Calibration(Volume volume, TensorThread tensors, T
         LogMeasured(measured.Precision, measured.BatchSize, measured.Threads, measured.ImagesPerSecond);
         try
         {
-            await volume.WriteAsync(path, (stream, token) => JsonSerializer.SerializeAsync(stream, measured, cancellationToken: token), cancellationToken);
+            await volume.WriteAsync(path, (stream, token) => JsonSerializer.SerializeAsync(stream, new Measurement(measured, HashOf(measured)), cancellationToken: token), cancellationToken);
             return measured;
         }
         catch (IOException) when (File.Exists(volume.FullPath(path)))
@@ -38,7 +38,7 @@ internal sealed partial class Calibration(Volume volume, TensorThread tensors, T
     public async Task<int?> FindThreadsAsync(string backbone, int size, CancellationToken cancellationToken) =>
         (await ReadAsync(await PathOfAsync(backbone, size, cancellationToken), cancellationToken))?.Threads;
 
-    /// <summary>Null where nothing is there. What cannot be read is removed, to be measured again.</summary>
+    /// <summary>Null where nothing is there. What is damaged is removed, to be measured again.</summary>
     private async Task<PrecisionChoice?> ReadAsync(string path, CancellationToken cancellationToken)
     {
         var full = volume.FullPath(path);
@@ -47,17 +47,29 @@ internal sealed partial class Calibration(Volume volume, TensorThread tensors, T
             return null;
         }
 
+        if (Parse(await File.ReadAllBytesAsync(full, cancellationToken)) is { } known)
+        {
+            return known;
+        }
+
+        LogDamaged(path);
+        File.Delete(full);
+        return null;
+    }
+
+    private static PrecisionChoice? Parse(byte[] json)
+    {
         try
         {
-            return JsonSerializer.Deserialize<PrecisionChoice>(await File.ReadAllBytesAsync(full, cancellationToken));
+            return JsonSerializer.Deserialize<Measurement>(json) is { Choice: { } choice, Sha256: var sha256 } && sha256 == HashOf(choice) ? choice : null;
         }
-        catch (JsonException exception)
+        catch (JsonException)
         {
-            LogDamaged(exception, path);
-            File.Delete(full);
             return null;
         }
     }
+
+    private static string HashOf(PrecisionChoice choice) => ContentKey.Of(JsonSerializer.Serialize(choice));
 
     private async Task<string> PathOfAsync(string backbone, int size, CancellationToken cancellationToken)
     {
@@ -68,9 +80,12 @@ internal sealed partial class Calibration(Volume volume, TensorThread tensors, T
         return $"calibration/precision-{key}.json";
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "What was measured on such a machine cannot be read from {Path} and is measured again")]
-    private partial void LogDamaged(Exception exception, string path);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "What was measured on such a machine is damaged in {Path} and is measured again")]
+    private partial void LogDamaged(string path);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Features are computed in {Precision}, {BatchSize} images at a time, on {Threads} threads; images a second as measured: {Speeds}")]
     private partial void LogMeasured(Precision precision, int batchSize, int threads, IReadOnlyDictionary<Precision, double> speeds);
+
+    /// <summary>What stands in a file. No catalog row has its hash, since it is of a kind of machine and of no run.</summary>
+    private sealed record Measurement(PrecisionChoice? Choice, string? Sha256);
 }

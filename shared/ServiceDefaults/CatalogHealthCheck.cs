@@ -15,7 +15,8 @@ internal sealed class CatalogHealthCheck(CatalogMigration migration, IDbContextF
         }
 
         await using var catalog = await contexts.CreateDbContextAsync(cancellationToken);
-        return await catalog.Database.CanConnectAsync(cancellationToken)
+        // A pooled connection that a restart of the database broke says no, once.
+        return await catalog.Database.CanConnectAsync(cancellationToken) || await catalog.Database.CanConnectAsync(cancellationToken)
             ? HealthCheckResult.Healthy()
             : HealthCheckResult.Unhealthy("The catalog's database cannot be reached.");
     }

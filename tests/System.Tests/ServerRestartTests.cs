@@ -7,6 +7,9 @@ namespace Distributed.System.Tests;
 /// <summary>The broker or the database is ended and started again under a run: it waits, and completes with the result of an undisturbed one.</summary>
 public sealed class ServerRestartTests(ServerRestartTests.Restartable restartable) : IClassFixture<ServerRestartTests.Restartable>
 {
+    /// <summary>Trains for longer than an orderly broker takes to end.</summary>
+    private static readonly object Specification = SampleRun.Train(epochs: 400);
+
     [Theory]
     [InlineData("broker", false)]
     [InlineData("broker", true)]
@@ -78,7 +81,7 @@ public sealed class ServerRestartTests(ServerRestartTests.Restartable restartabl
         internal async Task<Outcome> RunAsync(Func<Cluster, RestartableServers, Task<DateTime?>>? disturb)
         {
             await using var cluster = await Cluster.StartAsync(SampleRun.Settings, servers: _servers!.Addresses);
-            var runId = await cluster.SubmitAsync(SampleRun.Specification);
+            var runId = await cluster.SubmitAsync(Specification);
             var disturbedAt = disturb is null ? null : await disturb(cluster, _servers);
             var run = await cluster.WaitForCompletionAsync(runId);
             Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from work_units where state <> 'Done'"));

@@ -128,18 +128,24 @@ public sealed class FeatureTests : IAsyncLifetime
         Assert.Equal(content, await File.ReadAllTextAsync(measurement));
     }
 
-    [Fact]
-    public async Task A_measurement_that_cannot_be_read_is_made_again()
+    [Theory]
+    [InlineData("""BatchSize":""", """BatchSize":9""")]
+    [InlineData("}", "")]
+    public async Task A_measurement_that_is_damaged_is_made_again(string text, string inItsPlace)
     {
         var specification = Specify(_services) with { Backbone = "random", InputSize = 32, Precision = ExtractionPrecision.Auto };
         await _services.TrainAsync(specification);
         var measurement = Assert.Single(Directory.GetFiles(_services.Volume.FullPath("calibration")));
         var content = await File.ReadAllTextAsync(measurement);
-        await File.WriteAllTextAsync(measurement, content[..(content.Length / 2)]);
+        var changed = content.Replace(text, inItsPlace, StringComparison.Ordinal);
+        Assert.NotEqual(content, changed);
+        await File.WriteAllTextAsync(measurement, changed);
 
         await _services.TrainAsync(specification with { Seed = 1 });
 
-        Assert.True(JsonDocument.Parse(await File.ReadAllTextAsync(measurement)).RootElement.GetProperty("Threads").GetInt32() > 0);
+        var mended = await File.ReadAllTextAsync(measurement);
+        Assert.NotEqual(changed, mended);
+        Assert.True(JsonDocument.Parse(mended).RootElement.GetProperty("Choice").GetProperty("Threads").GetInt32() > 0);
     }
 
     [Fact]
