@@ -27,8 +27,8 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
 
     /// <summary>Shows what is reported while something runs.</summary>
     public async Task<T> ShowProgressAsync<T>(Func<Action<RunDetail>, Task<T>> watch) => console.Profile.Out.IsTerminal
-        ? await ShowBarsAsync(show => watch(WithCauses(show)))
-        : await watch(WithCauses(CreateLines()));
+        ? await ShowBarsAsync(show => watch(WithCauses(show, console.WriteLine)))
+        : await watch(WithCauses(CreateLines(), console.Profile.Out.Writer.WriteLine));
 
     public void ShowOutcome(RunOutcome outcome)
     {
@@ -107,16 +107,16 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
         }
     }
 
-    /// <summary>Tells, above all progress, what a run has come to wait for, and when it waits no longer.</summary>
-    private Action<RunDetail> WithCauses(Action<RunDetail> show)
+    /// <summary>Tells what a run has come to wait for, once, and when it waits no longer.</summary>
+    private static Action<RunDetail> WithCauses(Action<RunDetail> show, Action<string> tell)
     {
-        string? told = null;
+        var waits = false;
         return detail =>
         {
-            if (!string.Equals(detail.Waiting, told, StringComparison.Ordinal))
+            if (detail.Waiting is not null != waits)
             {
-                told = detail.Waiting;
-                console.WriteLine(told is null ? "Going on." : $"Waiting: {told}");
+                waits = !waits;
+                tell(waits ? $"Waiting: {detail.Waiting}" : "Going on.");
             }
 
             show(detail);

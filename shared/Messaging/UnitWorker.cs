@@ -210,7 +210,7 @@ public sealed partial class UnitWorker(
     {
         try
         {
-            await ledger.NoteAsync(lease, $"waits: {cause}", CancellationToken.None);
+            await ledger.NoteAsync(lease, cause, CancellationToken.None);
         }
         catch (Exception exception) when (CatalogOutage.Is(exception))
         {

@@ -17,8 +17,8 @@ public sealed class RunDisplayTests
         await display.ShowProgressAsync(report =>
         {
             report(Extracting(waiting: null));
-            report(Extracting("The volume is full."));
-            report(Extracting("The volume is full."));
+            report(Extracting("No space left on device : 'a.partial'"));
+            report(Extracting("No space left on device : 'b.partial'"));
             report(Extracting(waiting: null));
             return Task.FromResult(0);
         });
@@ -26,7 +26,7 @@ public sealed class RunDisplayTests
         var lines = output.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(3, lines.Length);
         Assert.EndsWith("Extracting features", lines[0].TrimEnd(), StringComparison.Ordinal);
-        Assert.Equal(["Waiting: The volume is full.", "Going on."], lines[1..]);
+        Assert.Equal(["Waiting: No space left on device : 'a.partial'", "Going on."], lines[1..]);
     }
 
     private static RunDetail Extracting(string? waiting)
