@@ -2,13 +2,14 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Distributed.TestServers;
+using RabbitMQ.Client;
 
 namespace Distributed.Faults;
 
 /// <summary>How it stood at one moment.</summary>
 /// <param name="Completed">Runs that are complete, of those that were queued.</param>
-/// <param name="Open">Runs that have not ended.</param>
-/// <param name="Messages">Messages in all queues of the broker, those that somebody has included.</param>
+/// <param name="Open">Runs that have not ended, before or after the messages were counted: where they are more.</param>
+/// <param name="Messages">Messages that wait in all queues of the broker.</param>
 /// <param name="PutAside">Those of them in queues of messages that nobody could handle.</param>
 /// <param name="Resident">Bytes of memory of each host.</param>
 /// <param name="Processor">Seconds of a processor that each host has taken so far.</param>
@@ -47,10 +48,12 @@ internal sealed class QueueWatch : IDisposable
 
     private async Task WatchAsync(CancellationToken end)
     {
+        await using var connection = await new ConnectionFactory { Uri = _cluster.Broker.Uri }.CreateConnectionAsync(CancellationToken.None);
+        await using var channel = await connection.CreateChannelAsync(cancellationToken: CancellationToken.None);
         using var timer = new PeriodicTimer(Every);
         while (true)
         {
-            _samples.Add(await SampleAsync());
+            _samples.Add(await SampleAsync(channel));
             if (end.IsCancellationRequested)
             {
                 return;
@@ -67,22 +70,38 @@ internal sealed class QueueWatch : IDisposable
         }
     }
 
-    private async Task<QueueSample> SampleAsync()
+    private async Task<QueueSample> SampleAsync(IChannel channel)
     {
-        var (open, completed) = (await _cluster.ReadAsync(
-            "select count(*) filter (where finished_at is null), count(*) filter (where state = 'Completed') from runs",
-            row => (row.GetInt64(0), row.GetInt64(1)))).Single();
-        using var queues = JsonDocument.Parse(await _management.GetStringAsync($"api/queues/{_cluster.Broker.Name}?columns=name,messages"));
-        var lengths = queues.RootElement.EnumerateArray()
-            .Select(queue => (Name: queue.GetProperty("name").GetString()!, Messages: queue.TryGetProperty("messages", out var messages) ? messages.GetInt64() : 0))
-            .ToList();
+        var (before, _) = await CountRunsAsync();
+        var lengths = await CountMessagesAsync(channel);
+        var (after, completed) = await CountRunsAsync();
         return new QueueSample(
             completed - _before,
-            open,
+            Math.Max(before, after),
             lengths.Sum(queue => queue.Messages),
             lengths.Where(queue => IsPutAside(queue.Name)).Sum(queue => queue.Messages),
             _cluster.Hosts.ToDictionary(host => host.Key, host => Resident(host.Value.Id), StringComparer.Ordinal),
             _cluster.Hosts.ToDictionary(host => host.Key, host => Processor(host.Value.Id), StringComparer.Ordinal));
+    }
+
+    private async Task<(long Open, long Completed)> CountRunsAsync() => (await _cluster.ReadAsync(
+        "select count(*) filter (where finished_at is null), count(*) filter (where state = 'Completed') from runs",
+        row => (row.GetInt64(0), row.GetInt64(1)))).Single();
+
+    /// <summary>
+    /// The queues themselves are asked: what the management API tells of their lengths is some seconds old. No work goes through
+    /// those that a host has for itself.
+    /// </summary>
+    private async Task<IReadOnlyList<(string Name, long Messages)>> CountMessagesAsync(IChannel channel)
+    {
+        using var queues = JsonDocument.Parse(await _management.GetStringAsync($"api/queues/{_cluster.Broker.Name}?columns=name,exclusive"));
+        var lengths = new List<(string, long)>();
+        foreach (var name in queues.RootElement.EnumerateArray().Where(queue => !queue.GetProperty("exclusive").GetBoolean()).Select(queue => queue.GetProperty("name").GetString()!))
+        {
+            lengths.Add((name, (await channel.QueueDeclarePassiveAsync(name)).MessageCount));
+        }
+
+        return lengths;
     }
 
     private static bool IsPutAside(string queue) => queue == "unreadable" || queue.EndsWith("-dead-letter", StringComparison.Ordinal)
