@@ -1,5 +1,6 @@
 using System.Net;
 using Distributed.TestServers;
+using Npgsql;
 
 namespace Distributed.AdminApi.Tests;
 
@@ -66,6 +67,23 @@ public sealed class OperationTests
         await server.GetProblemAsync("/api/v1/runs", HttpStatusCode.ServiceUnavailable);
         using var submitted = await server.PostAsync("{}");
         await AdminServer.ProblemAsync(submitted, HttpStatusCode.ServiceUnavailable);
+    }
+
+    [Fact]
+    public async Task Connections_that_a_restart_of_the_database_broke_make_nobody_unready()
+    {
+        await using var database = await PostgresDatabase.CreateAsync();
+        await using var server = await AdminServer.StartAsync(database.ConnectionString);
+        await AdminServer.UntilAsync(async () => await StatusAsync(server, "/health/ready") == HttpStatusCode.OK);
+        await using var source = NpgsqlDataSource.Create(database.ConnectionString);
+        await using var end = source.CreateCommand("select count(pg_terminate_backend(pid, 10000)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()");
+
+        for (var restart = 0; restart < 20; restart++)
+        {
+            await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => server.GetAsync("/api/v1/runs")));
+            Assert.InRange((long)(await end.ExecuteScalarAsync())!, 1, int.MaxValue);
+            Assert.Equal(HttpStatusCode.OK, await StatusAsync(server, "/health/ready"));
+        }
     }
 
     [Fact]
