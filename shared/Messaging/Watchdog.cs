@@ -16,6 +16,7 @@ public sealed partial class Watchdog(
     CatalogMigration catalog,
     RunFlow runs,
     RunControl control,
+    UnitLedger ledger,
     UnitDispatcher dispatcher,
     RunAnnouncer announcer,
     IQueueInspector queues,
@@ -33,6 +34,7 @@ public sealed partial class Watchdog(
     /// <summary>Looks once.</summary>
     public async Task LookAsync(CancellationToken cancellationToken)
     {
+        await ledger.CutTimesAheadAsync(cancellationToken);
         await control.FailOverdueAsync(cancellationToken);
         await announcer.AnnounceAsync(cancellationToken);
         await dispatcher.SendAsync(await runs.CatchUpAsync(cancellationToken), again: false, cancellationToken);

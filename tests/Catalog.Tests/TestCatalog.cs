@@ -128,13 +128,17 @@ public abstract class TestCatalog : IAsyncLifetime
     public async Task FinishAsync(UnitKey unit) =>
         Assert.True(await Ledger.CommitAsync(await StartAsync(unit), (_, _) => Task.CompletedTask, CancellationToken.None));
 
-    public async Task LapseAsync(UnitKey unit)
+    public Task LapseAsync(UnitKey unit) => SetTimesAsync(unit, DateTime.UtcNow.AddMinutes(-1));
+
+    /// <summary>When a unit's lease lapses, where it has one, and when its message was sent.</summary>
+    public async Task SetTimesAsync(UnitKey unit, DateTime at)
     {
-        var past = DateTime.UtcNow.AddMinutes(-1);
         await using var context = await Contexts.CreateDbContextAsync();
         Assert.Equal(1, await context.WorkUnits
             .Where(row => row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step)
-            .ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, past)));
+            .ExecuteUpdateAsync(row => row
+                .SetProperty(r => r.LeaseUntil, r => r.LeaseUntil == null ? null : at)
+                .SetProperty(r => r.SentAt, at)));
     }
 
     public async Task<WorkUnit> ReadAsync(UnitKey unit)

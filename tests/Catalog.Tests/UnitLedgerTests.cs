@@ -104,6 +104,35 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
     }
 
     [Fact]
+    public async Task What_was_written_before_the_clock_was_set_back_holds_no_longer_than_a_lease()
+    {
+        var (held, sent) = (await catalog.PlanTrainingAsync(await catalog.SubmitAsync()), await catalog.PlanTrainingAsync(await catalog.SubmitAsync()));
+        await catalog.StartAsync(held);
+        await catalog.SetTimesAsync(held, DateTime.UtcNow.AddHours(1));
+        await catalog.SetTimesAsync(sent, DateTime.UtcNow.AddHours(1));
+
+        await Ledger.CutTimesAheadAsync(None);
+
+        var lease = catalog.Options.Lease;
+        Assert.InRange((await catalog.ReadAsync(held)).LeaseUntil!.Value - DateTime.UtcNow, lease - TimeSpan.FromSeconds(10), lease + TimeSpan.FromSeconds(1));
+        Assert.InRange((await catalog.ReadAsync(sent)).SentAt!.Value - DateTime.UtcNow, TimeSpan.FromSeconds(-10), TimeSpan.FromSeconds(1));
+    }
+
+    [Fact]
+    public async Task Times_that_do_not_lie_ahead_are_left_alone()
+    {
+        var unit = await catalog.PlanTrainingAsync(await catalog.SubmitAsync());
+        await catalog.StartAsync(unit);
+        await catalog.SetTimesAsync(unit, DateTime.UtcNow.AddSeconds(5));
+        var before = await catalog.ReadAsync(unit);
+
+        await Ledger.CutTimesAheadAsync(None);
+
+        var after = await catalog.ReadAsync(unit);
+        Assert.Equal((before.LeaseUntil, before.SentAt), (after.LeaseUntil, after.SentAt));
+    }
+
+    [Fact]
     public async Task A_commit_marks_the_unit_done_and_writes_what_was_found()
     {
         var run = await catalog.SubmitAsync();

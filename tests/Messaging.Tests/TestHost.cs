@@ -159,10 +159,10 @@ internal sealed class TestHost : IAsyncDisposable
     public Task UntilAsync(Run run, RunState state) =>
         Wait.UntilAsync(async () => (await ReadAsync(run)).State == state, $"the run is {state}");
 
-    /// <summary>Makes it look as if a unit's message had been sent, and its lease renewed, long ago.</summary>
-    public async Task AgeAsync(UnitKey unit)
+    /// <summary>Makes it look as if a unit's message had been sent, and its lease renewed, long ago, which is an hour.</summary>
+    public async Task AgeAsync(UnitKey unit, TimeSpan? age = null)
     {
-        var past = DateTime.UtcNow.AddHours(-1);
+        var past = DateTime.UtcNow - (age ?? TimeSpan.FromHours(1));
         await using var context = await Contexts.CreateDbContextAsync();
         await context.WorkUnits.Where(row => row.Subject == unit.Subject && row.Step == unit.Step && row.Kind == unit.Kind).ExecuteUpdateAsync(row => row
             .SetProperty(r => r.SentAt, r => r.SentAt == null ? null : past)

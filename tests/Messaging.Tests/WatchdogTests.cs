@@ -46,7 +46,21 @@ public sealed class WatchdogTests : IDisposable
     }
 
     [Fact]
-    public async Task A_unit_whose_holder_lives_is_left_alone_however_longAgo_it_was_sent()
+    public async Task A_message_that_was_lost_before_the_clock_was_set_back_does_not_wait_until_the_clock_is_there_again()
+    {
+        await using var host = await StartAsync();
+        var (_, unit) = await host.PlanTrainingAsync();
+        await host.SendAsync(unit);
+        await host.AgeAsync(unit, TimeSpan.FromHours(-1));
+
+        await host.Watchdog.LookAsync(CancellationToken.None);
+
+        Assert.Single(host.Messages.Sent);
+        Assert.True((await host.ReadAsync(unit)).SentAt < DateTime.UtcNow);
+    }
+
+    [Fact]
+    public async Task A_unit_whose_holder_lives_is_left_alone_however_long_ago_it_was_sent()
     {
         await using var host = await StartAsync();
         var (_, unit) = await host.PlanTrainingAsync();

@@ -153,6 +153,24 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
             cancellationToken) == 1;
     }
 
+    /// <summary>
+    /// Cuts times that lie ahead, since the database's clock was set back after they were written: else a lease would hold, and a
+    /// message count as just sent, for as long as the clock was set back.
+    /// </summary>
+    public async Task CutTimesAheadAsync(CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var lease = options.Lease.TotalSeconds;
+        // Hosts may have longer leases than this one.
+        var ahead = 10 * lease;
+        await context.WorkUnits
+            .Where(row => row.State == UnitState.Running && row.LeaseUntil > DateTime.UtcNow.AddSeconds(ahead))
+            .ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, r => DateTime.UtcNow.AddSeconds(lease)), cancellationToken);
+        await context.WorkUnits
+            .Where(row => (row.State == UnitState.Pending || row.State == UnitState.Running) && row.SentAt > DateTime.UtcNow.AddSeconds(lease))
+            .ExecuteUpdateAsync(row => row.SetProperty(r => r.SentAt, r => DateTime.UtcNow), cancellationToken);
+    }
+
     /// <summary>Commits a unit: marks it done and writes what it found out, in one transaction that begins with the guard.</summary>
     /// <param name="lease">The right to do so.</param>
     /// <param name="write">Adds rows and runs updates in the context it is given; may be called more than once, with a fresh context each time.</param>
