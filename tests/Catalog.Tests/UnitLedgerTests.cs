@@ -104,7 +104,7 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
     }
 
     [Fact]
-    public async Task What_was_written_before_the_clock_was_set_back_holds_no_longer_than_a_lease()
+    public async Task What_was_written_before_the_clock_was_set_back_by_an_hour_holds_for_a_lease_more()
     {
         var (held, sent) = (await catalog.PlanTrainingAsync(await catalog.SubmitAsync()), await catalog.PlanTrainingAsync(await catalog.SubmitAsync()));
         await catalog.StartAsync(held);

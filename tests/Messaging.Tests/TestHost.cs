@@ -159,7 +159,9 @@ internal sealed class TestHost : IAsyncDisposable
     public Task UntilAsync(Run run, RunState state) =>
         Wait.UntilAsync(async () => (await ReadAsync(run)).State == state, $"the run is {state}");
 
-    /// <summary>Makes it look as if a unit's message had been sent, and its lease renewed, long ago, which is an hour.</summary>
+    /// <summary>Makes it look as if a unit's message had been sent, and its lease had ended, long ago.</summary>
+    /// <param name="unit">The unit.</param>
+    /// <param name="age">How long ago, an hour where null; below zero it lies ahead.</param>
     public async Task AgeAsync(UnitKey unit, TimeSpan? age = null)
     {
         var past = DateTime.UtcNow - (age ?? TimeSpan.FromHours(1));
