@@ -5,23 +5,27 @@ using Distributed.Datasets;
 using Distributed.Vision;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
+using TorchSharp;
 
 namespace Distributed.Training;
 
 /// <summary>Decides once how the features of a data set are computed; all workers follow what is decided.</summary>
-internal sealed class FeaturePlanner(IDbContextFactory<CatalogContext> contexts, Calibration calibration, IOptions<TrainingOptions> options, TimeProvider time)
+internal sealed class FeaturePlanner(IDbContextFactory<CatalogContext> contexts, Calibration calibration, TensorDevice device, IOptions<TrainingOptions> options, TimeProvider time)
 {
     /// <summary>Counts up when extraction gives other features for the same inputs.</summary>
     public const int ExtractorVersion = 4;
     private const int NativeSize = 96;
     private const int ShardGranule = 32;
 
+    /// <summary>Some seconds of work for a processor, and as much for a GPU as makes the cost of a job small beside it.</summary>
+    private const int ShardImagesOfProcessor = 512, ShardImagesOfGpu = 4096;
+
     /// <summary>Plans the feature set that a run needs.</summary>
     public async Task<FeatureSet> PlanAsync(Run run, RunSpecification specification, DatasetManifest manifest, IBackbone backbone, CancellationToken cancellationToken)
     {
         var fit = specification.Fit.ToString().ToLowerInvariant();
         var preprocessing = $"size={specification.InputSize};fit={fit};filter={ImageFitting.Filter};{backbone.Preprocessing.Description}";
-        var usualBatch = FeatureExtractor.DefaultBatchSizeFor(specification.InputSize);
+        var usualBatch = FeatureExtractor.DefaultBatchSizeFor(specification.InputSize, device.Device.type);
         var (precision, batchSize) = specification.Precision switch
         {
             ExtractionPrecision.Fp32 => (Precision.Fp32, usualBatch),
@@ -55,7 +59,8 @@ internal sealed class FeaturePlanner(IDbContextFactory<CatalogContext> contexts,
     /// <summary>Independent of the batch, so that a data set is cut alike whichever batch is faster.</summary>
     private int ChooseShardSize(int inputSize)
     {
-        var images = options.Value.ShardImages * NativeSize * NativeSize / (inputSize * inputSize);
+        var native = options.Value.ShardImages ?? (device.Device.type == DeviceType.CUDA ? ShardImagesOfGpu : ShardImagesOfProcessor);
+        var images = native * NativeSize * NativeSize / (inputSize * inputSize);
         return Math.Max(1, images / ShardGranule) * ShardGranule;
     }
 

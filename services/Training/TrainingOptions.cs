@@ -15,9 +15,12 @@ internal sealed class TrainingOptions
     [Range(0, 1024)]
     public int Threads { get; set; }
 
-    /// <summary>Images of a feature shard at 96 px; fewer where images are larger, so that a shard stays some seconds of work.</summary>
+    /// <summary>
+    /// Images of a feature shard at 96 px; fewer where images are larger, so that a shard stays some seconds of work. Where absent,
+    /// 512, and 4,096 where the worker that plans the shards has a GPU.
+    /// </summary>
     [Range(32, 65_536)]
-    public int ShardImages { get; set; } = 512;
+    public int? ShardImages { get; set; }
 
     /// <summary>How long a head is trained before its state is saved and the next slice handed on.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]

@@ -18,6 +18,7 @@ internal static class Contestants
         var (name, measure) = arguments switch
         {
             ["extract", var precision, var size] => Extract(precision, Parse(size)),
+            ["extract-gpu", var size] => ExtractOnGpu(Parse(size)),
             ["extract-core", var precision, var size] => ExtractOnOneCore(precision, Parse(size)),
             ["onnx-core", var size] => OnnxOnOneCore(Parse(size)),
             ["plain", var size] => Plain(Parse(size), channelsLast: false),
@@ -65,11 +66,25 @@ internal static class Contestants
     {
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
         var choice = PrecisionTrial.Choose(backbone, size, torch.CPU);
-        var (used, batch) = precision == "fp32" ? (Precision.Fp32, FeatureExtractor.DefaultBatchSizeFor(size)) : (choice.Precision, choice.BatchSize);
+        var (used, batch) = precision == "fp32" ? (Precision.Fp32, FeatureExtractor.DefaultBatchSizeFor(size, DeviceType.CPU)) : (choice.Precision, choice.BatchSize);
         var extractor = new FeatureExtractor(backbone, used, torch.CPU, batch);
         var images = Pixels(batch * size * size * 3);
         var features = new float[batch * extractor.FeatureSize];
         return ($"{used}, batch {batch}", () => ImagesPerSecond(Round, batch, () => extractor.Extract(images, batch, size, features)));
+    }
+
+    /// <summary>As a training host does it: what the trial chose, and several batches at a time, so that copies and computing overlap.</summary>
+    private static (string Name, Func<double> Measure) ExtractOnGpu(int size)
+    {
+        const int Batches = 8;
+        var gpu = TorchEnvironment.ChooseDevice("cuda");
+        using var backbone = BackboneSource.Load(BackboneSource.Demo);
+        var choice = PrecisionTrial.Choose(backbone, size, gpu);
+        var extractor = new FeatureExtractor(backbone, choice.Precision, gpu, choice.BatchSize);
+        var count = choice.BatchSize * Batches;
+        var images = Pixels(count * size * size * 3);
+        var features = new float[count * extractor.FeatureSize];
+        return ($"{choice.Precision}, batch {choice.BatchSize}", () => ImagesPerSecond(Round, count, () => extractor.Extract(images, count, size, features)));
     }
 
     private static (string Name, Func<double> Measure) ExtractOnOneCore(string precision, int size)
@@ -77,7 +92,7 @@ internal static class Contestants
         torch.set_num_threads(1);
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
         var used = precision == "fp32" ? Precision.Fp32 : PrecisionTrial.Choose(backbone, size, torch.CPU).Precision;
-        var batch = FeatureExtractor.DefaultBatchSizeFor(size);
+        var batch = FeatureExtractor.DefaultBatchSizeFor(size, DeviceType.CPU);
         var extractor = new FeatureExtractor(backbone, used, torch.CPU, batch);
         var images = Pixels(batch * size * size * 3);
         var features = new float[batch * extractor.FeatureSize];
@@ -219,7 +234,7 @@ internal static class Contestants
         return int.Parse(line[peak.Length..].Replace("kB", "").Trim()) / 1024.0;
     }
 
-    private static byte[] Pixels(int count)
+    public static byte[] Pixels(int count)
     {
         var pixels = new byte[count];
         for (var i = 0; i < count; i++)

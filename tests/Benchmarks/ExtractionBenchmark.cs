@@ -1,3 +1,5 @@
+using Distributed.Vision;
+
 namespace Distributed.Benchmarks;
 
 /// <summary>Features from uint8 images, against ONNX Runtime and, where it is installed, PyTorch.</summary>
@@ -14,6 +16,56 @@ internal sealed class ExtractionBenchmark(string name, int size, string precisio
         using var torch = await Contestant.StartAsync(Python.Path, ["-c", Python.Torch, $"{size}"], cancellationToken);
         var measured = await Contestant.CompeteAsync([.. new[] { ours, onnx, torch }.OfType<Contestant>()], Rounds, cancellationToken);
         return [.. measured[1..].Select(peer => Figure.Of(name, "images/s", measured[0], peer))];
+    }
+}
+
+/// <summary>Features from uint8 images on a GPU, against PyTorch on the same one. No row where there is no GPU.</summary>
+internal sealed class GpuBenchmark(string name, int size) : IBenchmark
+{
+    private const int Rounds = 7;
+
+    public string Name => name;
+
+    public async Task<IReadOnlyList<Figure>> RunAsync(CancellationToken cancellationToken)
+    {
+        if (!TorchSharp.torch.cuda.is_available())
+        {
+            await Console.Error.WriteLineAsync($"{name}: LibTorch sees no GPU here.");
+            return [];
+        }
+
+        using var ours = await Contestant.StartAsync(["extract-gpu", $"{size}"], cancellationToken);
+        using var torch = await Contestant.StartAsync(Python.Path, ["-c", Python.TorchOnGpu, $"{size}"], cancellationToken);
+        var measured = await Contestant.CompeteAsync([.. new[] { ours, torch }.OfType<Contestant>()], Rounds, cancellationToken);
+        await Console.Error.WriteLineAsync($"{name}: ours is {ours.Name}");
+        return [Figure.Of(name, "images/s", measured[0], measured.Skip(1).FirstOrDefault())];
+    }
+}
+
+/// <summary>Every precision and some batch sizes on a GPU, without a peer.</summary>
+internal sealed class GpuBatchBenchmark(string name, int size, int[] batches) : IBenchmark
+{
+    public string Name => name;
+
+    public Task<IReadOnlyList<Figure>> RunAsync(CancellationToken cancellationToken)
+    {
+        IReadOnlyList<Figure> figures = TorchSharp.torch.cuda.is_available()
+            ? [.. Enum.GetValues<Precision>().SelectMany(precision => batches.Select(batch => Measure(precision, batch, cancellationToken)))]
+            : [];
+        return Task.FromResult(figures);
+    }
+
+    private Figure Measure(Precision precision, int batch, CancellationToken cancellationToken)
+    {
+        using var backbone = BackboneSource.Load(BackboneSource.Demo);
+        using var extractor = new FeatureExtractor(backbone, precision, TorchEnvironment.ChooseDevice("cuda"), batch);
+        var count = batch * 4;
+        var images = Contestants.Pixels(count * size * size * 3);
+        var features = new float[count * extractor.FeatureSize];
+        void Run() => extractor.Extract(images, count, size, features, cancellationToken);
+        Run();
+        var rounds = Enumerable.Range(0, 3).Select(_ => Contestants.ImagesPerSecond(TimeSpan.FromSeconds(0.3), count, Run)).ToList();
+        return Figure.Of($"{name}-{precision}-{batch}".ToLowerInvariant(), "images/s", new Measurement(name, rounds), null);
     }
 }
 

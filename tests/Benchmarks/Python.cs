@@ -3,7 +3,8 @@ namespace Distributed.Benchmarks;
 /// <summary>Peers in Python, where they are installed; a script that fails to import is a peer that is not there.</summary>
 internal static class Python
 {
-    public const string Path = "/usr/bin/python3";
+    /// <summary>Debian's, whose packages hold the peers; on other systems, such as one with a GPU, DISTRIBUTED_BENCHMARK_PYTHON names it.</summary>
+    public static string Path { get; } = Environment.GetEnvironmentVariable("DISTRIBUTED_BENCHMARK_PYTHON") is { Length: > 0 } path ? path : "/usr/bin/python3";
 
     /// <summary>PyTorch's DenseNet-121 with channels last, the faster layout, at the better of two batch sizes.</summary>
     public const string Torch = """
@@ -24,6 +25,33 @@ internal static class Python
             run(images)
         best = max(batches, key=lambda images: rate(images, 1.0))
         print(f"ready PyTorch {torch.__version__}, fp32, channels last, batch {len(best)}", flush=True)
+        for _ in sys.stdin:
+            print(rate(best, 1.5), flush=True)
+        """;
+
+    /// <summary>The same on a GPU in bfloat16, from uint8 images in pinned memory to features in the host's memory, at the best of some batch sizes.</summary>
+    public const string TorchOnGpu = """
+        import sys, time, torch, torchvision
+        assert torch.cuda.is_available()
+        size = int(sys.argv[1])
+        net = torchvision.models.densenet121().features.eval().cuda().bfloat16().to(memory_format=torch.channels_last)
+        mean = torch.tensor([0.485, 0.456, 0.406], device="cuda") * 255
+        deviation = torch.tensor([0.229, 0.224, 0.225], device="cuda") * 255
+        def run(images):
+            with torch.inference_mode():
+                pixels = ((images.cuda(non_blocking=True).float() - mean) / deviation).bfloat16().permute(0, 3, 1, 2)
+                return torch.relu(net(pixels)).mean((2, 3), dtype=torch.float32).cpu()
+        def rate(images, seconds):
+            start, done = time.perf_counter(), 0
+            while time.perf_counter() - start < seconds:
+                run(images)
+                done += len(images)
+            return done / (time.perf_counter() - start)
+        batches = [torch.randint(0, 256, (n, size, size, 3), dtype=torch.uint8).pin_memory() for n in (64, 256, 512, 1024)]
+        for images in batches:
+            run(images)
+        best = max(batches, key=lambda images: rate(images, 0.7))
+        print(f"ready PyTorch {torch.__version__} on {torch.cuda.get_device_name()}, bf16, channels last, batch {len(best)}", flush=True)
         for _ in sys.stdin:
             print(rate(best, 1.5), flush=True)
         """;

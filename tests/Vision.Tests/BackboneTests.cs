@@ -156,7 +156,11 @@ public sealed class BackboneTests
     [InlineData(128, 32)]
     [InlineData(224, 16)]
     [InlineData(1024, 16)]
-    public void The_usual_batch_is_smaller_for_larger_images(int size, int batch) => Assert.Equal(batch, FeatureExtractor.DefaultBatchSizeFor(size));
+    public void The_usual_batch_is_smaller_for_larger_images_and_larger_on_a_GPU(int size, int batch)
+    {
+        Assert.Equal(batch, FeatureExtractor.DefaultBatchSizeFor(size, DeviceType.CPU));
+        Assert.Equal(8 * batch, FeatureExtractor.DefaultBatchSizeFor(size, DeviceType.CUDA));
+    }
 
     private static float[] Extract(IBackbone backbone, Precision precision, int size, int count)
     {

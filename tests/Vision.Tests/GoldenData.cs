@@ -59,4 +59,12 @@ internal static class GoldenData
     }
 
     public static double[] Numbers(this JsonElement element) => [.. element.EnumerateArray().Select(item => item.GetDouble())];
+
+    /// <summary>The largest relative error of a row, by Euclidean norms.</summary>
+    public static double LargestError(float[] expected, float[] found, int count)
+    {
+        Assert.Equal(expected.Length, found.Length);
+        return expected.Zip(found, (wanted, value) => (Wanted: (double)wanted, Value: (double)value)).Chunk(expected.Length / count)
+            .Max(row => Math.Sqrt(row.Sum(pair => Math.Pow(pair.Wanted - pair.Value, 2)) / row.Sum(pair => pair.Wanted * pair.Wanted)));
+    }
 }

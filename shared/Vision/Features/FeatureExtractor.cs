@@ -12,7 +12,12 @@ public sealed class FeatureExtractor : IDisposable
 {
     private const int SmallestDefault = 16, LargestDefault = 128, NativeSize = 96;
 
+    /// <summary>A GPU is kept busy by so many times the images that a processor's caches hold (measured on an H200).</summary>
+    private const int GpuFactor = 8;
+
     private readonly IBackbone _backbone;
+    private readonly torch.Tensor?[] _staging = new torch.Tensor?[2];
+    private int _turn;
 
     /// <summary>Prepares extraction.</summary>
     /// <param name="backbone">Weights; they are copied, and the caller keeps the backbone.</param>
@@ -27,9 +32,13 @@ public sealed class FeatureExtractor : IDisposable
         _backbone = backbone.ConvertTo(precision, device);
     }
 
-    /// <summary>Images to compute together where nothing was measured: 64 at 96 px, fewer of larger ones, a power of two.</summary>
+    /// <summary>
+    /// Images to compute together where nothing was measured: on a processor 64 at 96 px, fewer of larger ones, a power of two;
+    /// eight times as many on a GPU.
+    /// </summary>
     /// <param name="size">Height and width of the images, pixels.</param>
-    public static int DefaultBatchSizeFor(int size)
+    /// <param name="device">Where to compute.</param>
+    public static int DefaultBatchSizeFor(int size, DeviceType device)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(size, 1);
         var batch = LargestDefault;
@@ -38,7 +47,7 @@ public sealed class FeatureExtractor : IDisposable
             batch /= 2;
         }
 
-        return batch;
+        return device == DeviceType.CUDA ? batch * GpuFactor : batch;
     }
 
     /// <summary>Images that are computed together; halved where the device has not the memory for as many.</summary>
@@ -99,7 +108,11 @@ public sealed class FeatureExtractor : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _backbone.Dispose();
+    public void Dispose()
+    {
+        Array.ForEach(_staging, staging => staging?.Dispose());
+        _backbone.Dispose();
+    }
 
     /// <summary>Waits for features, if there are any, and copies them.</summary>
     /// <returns>Where the next ones go.</returns>
@@ -122,14 +135,26 @@ public sealed class FeatureExtractor : IDisposable
     private torch.Tensor Begin(ReadOnlySpan<byte> images, int count, int size)
     {
         using var scope = torch.NewDisposeScope();
-        var batch = torch.empty([count, size, size, 3], dtype: torch.ScalarType.Byte);
+        var batch = _backbone.Device.type == DeviceType.CUDA
+            ? Staging(size).narrow(0, 0, count)
+            : torch.empty([count, size, size, 3], dtype: torch.ScalarType.Byte);
         images.CopyTo(batch.bytes);
-        if (_backbone.Device.type == DeviceType.CUDA)
+        return _backbone.Features(batch).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// Memory that stays in its place, from which alone a GPU copies by itself. Two take turns: when one is filled again, the
+    /// features of the images that it held have been collected.
+    /// </summary>
+    private torch.Tensor Staging(int size)
+    {
+        _turn = 1 - _turn;
+        if (_staging[_turn] is not { } staging || staging.shape[0] < BatchSize || staging.shape[1] != size)
         {
-            // Only from memory that stays in its place does a GPU copy by itself.
-            batch = batch.pin_memory();
+            _staging[_turn]?.Dispose();
+            _staging[_turn] = torch.empty([BatchSize, size, size, 3], dtype: torch.ScalarType.Byte).pin_memory().DetachFromDisposeScope();
         }
 
-        return _backbone.Features(batch).MoveToOuterDisposeScope();
+        return _staging[_turn]!;
     }
 }

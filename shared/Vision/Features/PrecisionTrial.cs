@@ -44,17 +44,19 @@ public static class PrecisionTrial
     {
         ArgumentNullException.ThrowIfNull(backbone);
         ArgumentNullException.ThrowIfNull(device);
-        var usual = FeatureExtractor.DefaultBatchSizeFor(size);
+        var isGpu = device.type == DeviceType.CUDA;
+        var usual = FeatureExtractor.DefaultBatchSizeFor(size, device.type);
         batchSizes ??= [usual, usual / 2, usual * 2];
         var sides = Candidates(device).Select(precision => (Precision: precision, Backbone: backbone.ConvertTo(precision, device))).ToList();
         try
         {
-            var glance = Math.Max(1, batchSizes[0] * GlanceImages / FeatureExtractor.DefaultBatchSizeFor(96));
+            // A GPU computes few images in any precision alike: it waits for the program to say what comes next.
+            var glance = isGpu ? batchSizes[0] : Math.Max(1, batchSizes[0] * GlanceImages / FeatureExtractor.DefaultBatchSizeFor(96, device.type));
             var allThreads = torch.get_num_threads();
             var speeds = Compete(size, [.. sides.Select(side => (side.Backbone, new BatchSamples(glance, allThreads)))], isDecided: _ => false, cancellationToken);
             var chosen = sides[ChoosePrecision(speeds)];
             var batch = Choose([.. batchSizes.Select(batchSize => new BatchSamples(batchSize, allThreads))]);
-            var threads = device.type == DeviceType.CPU && allThreads >= LeastThreads
+            var threads = !isGpu && allThreads >= LeastThreads
                 ? Choose([new BatchSamples(batch.BatchSize, allThreads), new BatchSamples(batch.BatchSize, allThreads / 2)]).Threads
                 : allThreads;
             return new PrecisionChoice(chosen.Precision, batch.BatchSize, threads, sides.Zip(speeds).ToDictionary(pair => pair.First.Precision, pair => pair.Second.Fastest));
