@@ -16,6 +16,8 @@ public sealed partial class HostChecks : BackgroundService
     /// <summary>Longer than any check takes that is not stuck, the first use of a GPU among them.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
+    private const int LongestReason = 600;
+
     private readonly Standing[] _standings;
     private readonly Withdrawal _withdrawal;
     private readonly CancellationToken _stopping;
@@ -107,7 +109,8 @@ public sealed partial class HostChecks : BackgroundService
     {
         try
         {
-            return await standing.CheckAsync(_stopping).WaitAsync(Patience, cancellationToken);
+            var result = await standing.CheckAsync(_stopping).WaitAsync(Patience, cancellationToken);
+            return result with { Reason = OneLine(result.Reason) };
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested || _stopping.IsCancellationRequested)
         {
@@ -121,8 +124,15 @@ public sealed partial class HostChecks : BackgroundService
         {
             return OutageRetry.IsOutage(exception)
                 ? HostCheckResult.Waiting(exception.Message)
-                : HostCheckResult.Broken(string.Join(' ', Causes(exception).Select(cause => cause.Message).Distinct(StringComparer.Ordinal)));
+                : HostCheckResult.Broken(OneLine(string.Join(' ', Causes(exception).Select(cause => cause.Message).Distinct(StringComparer.Ordinal))));
         }
+    }
+
+    /// <summary>Messages of libraries have many lines, and some no end.</summary>
+    private static string OneLine(string reason)
+    {
+        var line = string.Join(' ', reason.Split((char[])['\r', '\n', '\t'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+        return line.Length <= LongestReason ? line : line[..LongestReason] + " …";
     }
 
     private static IEnumerable<Exception> Causes(Exception exception)
