@@ -15,4 +15,4 @@ if (args is ["keys" or "migrate" or "broker-users", ..])
 }
 
 await ServiceHost.RunAsync(args, "admin-api", defaultPort: 8080, (builder, consumers) => builder.AddAdminApi(consumers), app => app.MapAdminApi());
-return 0;
+return Environment.ExitCode;

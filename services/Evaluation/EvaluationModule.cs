@@ -18,6 +18,7 @@ public static class EvaluationModule
         builder.Services.TryAddSingleton(_ => new TensorThread());
         builder.Services.TryAddSingleton<DatasetArtifacts>();
         builder.Services.TryAddSingleton<FeatureArtifacts>();
+        builder.Services.AddSingleton<IHostCheck, TensorCheck>();
         builder.Services.AddSingleton<ReportComposer>();
         builder.Services.AddSingleton(new PermanentError(typeof(WeightsException)));
         consumers.AddUnits<HeadTrainedConsumer, HeadTrained>();

@@ -24,7 +24,9 @@ public static class IngestionModule
         builder.Services.TryAddSingleton<DatasetArtifacts>();
         builder.Services.TryAddSingleton(ImageDecodings.Default);
         builder.Services.TryAddSingleton(_ => new DataRoots(builder.Configuration.GetSection("Data:Roots").Get<string[]>() ?? []));
+        builder.Services.AddSingleton<IHostCheck, DecodingCheck>();
         builder.Services.AddSingleton(new PermanentError(typeof(DatasetException)));
+        builder.Services.AddSingleton(new WorkerError(error => error is DecoderUnavailableException));
         consumers
             .AddUnits<IngestDatasetConsumer, IngestDataset>()
             .AddUnits<DownloadFileConsumer, DownloadFile>()

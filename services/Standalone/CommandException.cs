@@ -16,4 +16,7 @@ internal sealed class CommandException : Exception
     public CommandException()
     {
     }
+
+    /// <summary>The status that the command ends with.</summary>
+    public int Status { get; init; } = 1;
 }

@@ -30,7 +30,7 @@ internal static class CommandOptions
         catch (Exception exception) when (exception is CommandException or IOException or UnauthorizedAccessException or OptionsValidationException)
         {
             await TellAsync(exception.Message);
-            return 1;
+            return exception is CommandException { Status: var status } ? status : 1;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {

@@ -53,7 +53,8 @@ internal sealed class RunCommand : Command
             var (_, run) = await submission.SubmitAsync(Guid.CreateVersion7(), specification, idempotencyKey: null, AuditActor.Account, cancellationToken);
             var display = RunDisplay.Create(json: result.GetValue(_json));
             var watch = new RunWatch(host.Services.GetRequiredService<RunQueries>(), display);
-            var detail = await watch.UntilEndAsync(run.Id, cancellationToken);
+            using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
+            var detail = await watch.UntilEndAsync(run.Id, ending.Token);
             if (detail.Summary.State != RunState.Completed)
             {
                 throw new CommandException(detail.Summary.Failure ?? $"The run ended as {detail.Summary.State}.");
@@ -72,6 +73,10 @@ internal sealed class RunCommand : Command
         {
             await Console.Error.WriteLineAsync($"Stopped. The run goes on where it was when a command is started on the volume {volume} again.");
             return 130;
+        }
+        catch (OperationCanceledException exception) when (StandaloneHost.HasWithdrawn(host))
+        {
+            throw StandaloneHost.ReasonOf(host, exception);
         }
         finally
         {

@@ -46,7 +46,7 @@ internal sealed class ServeCommand : Command
         }
 
         await app.WaitForShutdownAsync(cancellationToken);
-        return 0;
+        return Environment.ExitCode;
     }
 
     private static void ThrowIfNoAddress(string url)

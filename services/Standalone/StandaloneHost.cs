@@ -60,6 +60,23 @@ internal static class StandaloneHost
         }
 
         await host.Services.GetRequiredService<UnitLedger>().TakeOverAsync(cancellationToken);
-        await host.StartAsync(cancellationToken);
+        try
+        {
+            await host.StartAsync(cancellationToken);
+        }
+        catch (OperationCanceledException exception) when (HasWithdrawn(host))
+        {
+            throw ReasonOf(host, exception);
+        }
+    }
+
+    /// <summary>Whether the host has ended by itself, since it cannot work.</summary>
+    public static bool HasWithdrawn(IHost host) => host.Services.GetRequiredService<Withdrawal>().Reason is not null;
+
+    /// <summary>Why it has.</summary>
+    public static CommandException ReasonOf(IHost host, OperationCanceledException exception)
+    {
+        var withdrawal = host.Services.GetRequiredService<Withdrawal>();
+        return new CommandException(withdrawal.Reason!, exception) { Status = withdrawal.ExitCode };
     }
 }

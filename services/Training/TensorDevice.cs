@@ -1,28 +1,52 @@
+using Distributed.Messaging;
 using Distributed.Vision;
 using Microsoft.Extensions.Options;
 using TorchSharp;
 
 namespace Distributed.Training;
 
-/// <summary>Where this worker computes, chosen once. What tensors need is loaded while the host starts, so that the first unit need not wait.</summary>
-internal sealed class TensorDevice(TensorThread tensors, IOptions<TrainingOptions> options) : IHostedService
+/// <summary>
+/// Where this worker computes, chosen once. A check shows that there is such a device and that it computes; what tensors need is
+/// loaded by it, so that the first unit need not wait.
+/// </summary>
+internal sealed class TensorDevice(TensorThread tensors, IOptions<TrainingOptions> options) : IHostCheck
 {
     private readonly Lazy<torch.Device> _device = new(() => TorchEnvironment.ChooseDevice(options.Value.Device));
 
+    public string Name => "device";
+
+    public string? Resource => UnitRoutes.Tensors;
+
     public torch.Device Device => _device.Value;
 
-    public Task StartAsync(CancellationToken cancellationToken)
+    public async Task<HostCheckResult> CheckAsync(CancellationToken cancellationToken)
     {
-        // Nobody waits for it here: an error meets whoever asks for the device.
-        _ = tensors.RunAsync(
-            _ =>
-            {
-                HeadTraining.WarmUp(Device);
-                return Device;
-            },
-            cancellationToken);
-        return Task.CompletedTask;
+        try
+        {
+            return await tensors.RunAsync(_ => Check(), cancellationToken);
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            return HostCheckResult.Broken(TorchEnvironment.Explain(exception));
+        }
     }
 
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    private HostCheckResult Check()
+    {
+        TorchEnvironment.Prove(torch.CPU);
+        try
+        {
+            _ = Device;
+        }
+        catch (ArgumentException exception)
+        {
+            return HostCheckResult.Misconfigured($"{TrainingOptions.Section}__{nameof(TrainingOptions.Device)} is '{options.Value.Device}'. {exception.Message}");
+        }
+
+        TorchEnvironment.Prove(Device);
+        HeadTraining.WarmUp(Device);
+        return File.Exists(BackboneSource.DemoPath)
+            ? HostCheckResult.Passed
+            : HostCheckResult.Broken($"The demo weights '{BackboneSource.DemoPath}' are missing. They belong to the host's files: install them again.");
+    }
 }

@@ -23,7 +23,7 @@ public static class TrainingModule
         builder.Services.TryAddSingleton<FeatureArtifacts>();
         builder.Services.TryAddSingleton(_ => new DataRoots(builder.Configuration.GetSection("Data:Roots").Get<string[]>() ?? []));
         builder.Services.AddSingleton<TensorDevice>();
-        builder.Services.AddHostedService(provider => provider.GetRequiredService<TensorDevice>());
+        builder.Services.AddSingleton<IHostCheck>(provider => provider.GetRequiredService<TensorDevice>());
         builder.Services.AddSingleton<BackboneStore>();
         builder.Services.AddSingleton<Calibration>();
         builder.Services.AddSingleton<FeaturePlanner>();

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Distributed.Datasets;
@@ -5,8 +6,11 @@ namespace Distributed.Datasets;
 /// <summary>The other end of <see cref="IsolatedImageDecoding"/>: decodes what comes in, one image at a time, until the input ends.</summary>
 public static class DecodingServer
 {
-    /// <summary>What it says first: from here on, whatever ends the process is the doing of an image.</summary>
+    /// <summary>What it says first.</summary>
     internal const byte Ready = 0xA5;
+
+    /// <summary>The size that asks for no image, but for the memory that the largest image takes.</summary>
+    internal const int SizeOfMemory = 0;
 
     internal const byte Decoded = 0;
     internal const byte Rejected = 1;
@@ -28,9 +32,33 @@ public static class DecodingServer
             var (size, fit) = (reader.ReadInt32(), (FitMode)reader.ReadInt32());
             var encoded = new byte[BitConverter.ToInt32(length)];
             input.ReadExactly(encoded);
-            Answer(decoding, encoded, size, fit, writer);
+            if (size == SizeOfMemory)
+            {
+                UseMemory();
+                writer.Write(Decoded);
+                writer.Write(0);
+                writer.Write(0);
+            }
+            else
+            {
+                Answer(decoding, encoded, size, fit, writer);
+            }
+
             writer.Flush();
         }
+    }
+
+    /// <summary>Takes the memory of the largest image, page by page, and gives it back: where there is too little, this process ends here, over no image.</summary>
+    private static unsafe void UseMemory()
+    {
+        const nuint length = (nuint)(ImageDecoder.MaximalPixels * ImageDecoder.BytesAPixel), page = 4096;
+        var memory = (byte*)NativeMemory.Alloc(length);
+        for (nuint at = 0; at < length; at += page)
+        {
+            memory[at] = 1;
+        }
+
+        NativeMemory.Free(memory);
     }
 
     private static void Answer(LocalImageDecoding decoding, byte[] encoded, int size, FitMode fit, BinaryWriter writer)

@@ -10,8 +10,11 @@ namespace Distributed.Datasets;
 /// </summary>
 public static class ImageDecoder
 {
-    /// <summary>The most pixels an image may have. It bounds the memory one image costs: 7 bytes a pixel while decoding.</summary>
+    /// <summary>The most pixels an image may have. It bounds the memory one image costs: <see cref="BytesAPixel"/> a pixel while decoding.</summary>
     public const long MaximalPixels = 50_000_000;
+
+    /// <summary>What a pixel costs while an image is decoded: four bytes of the codec's, three of the result's.</summary>
+    internal const int BytesAPixel = 7;
 
     /// <summary>The longest side, in pixels: that of the largest JPEG. It bounds what a long and narrow image costs when it is stretched.</summary>
     public const int MaximalSide = 65_535;

@@ -1,4 +1,5 @@
 using MassTransit;
+using Microsoft.Extensions.Hosting;
 
 namespace Distributed.Messaging;
 
@@ -16,7 +17,8 @@ public sealed class BusGate(bool declaresNothing)
     internal void TopologyDeclared() => _declared.TrySetResult();
 }
 
-internal sealed class BusGateObserver(BusGate gate) : IBusObserver
+/// <summary>Lets the bus begin when this host has shown that it can work; in memory, where nobody else could take a message, each waits for itself.</summary>
+internal sealed class BusGateObserver(BusGate gate, BrokerAddress address, HostChecks checks, IHostApplicationLifetime lifetime) : IBusObserver
 {
     public async Task PostStart(IBus bus, Task<BusReady> busReady)
     {
@@ -32,7 +34,7 @@ internal sealed class BusGateObserver(BusGate gate) : IBusObserver
     {
     }
 
-    public Task PreStart(IBus bus) => Task.CompletedTask;
+    public Task PreStart(IBus bus) => address.IsInMemory ? Task.CompletedTask : checks.Passed.WaitAsync(lifetime.ApplicationStopping);
 
     public Task StartFaulted(IBus bus, Exception exception) => Task.CompletedTask;
 

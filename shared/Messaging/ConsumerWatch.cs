@@ -14,6 +14,7 @@ internal sealed partial class ConsumerWatch(
     ConsumerSet consumers,
     IQueueInspector inspector,
     BusGate gate,
+    HostChecks checks,
     Withdrawal withdrawal,
     IHostApplicationLifetime lifetime,
     TimeProvider time,
@@ -89,6 +90,7 @@ internal sealed partial class ConsumerWatch(
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, lifetime.ApplicationStopping);
         try
         {
+            await checks.Passed.WaitAsync(stopping.Token);
             while (true)
             {
                 await Task.Delay(Interval, time, stopping.Token);

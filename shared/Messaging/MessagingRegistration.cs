@@ -77,6 +77,9 @@ public static class MessagingRegistration
         services.AddSingleton<RunAnnouncer>();
         services.AddSingleton<OutageRetry>();
         services.AddSingleton<Withdrawal>();
+        services.AddSingleton<IHostCheck, CatalogCheck>();
+        services.AddSingleton<HostChecks>();
+        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<HostChecks>());
         if (address.IsInMemory)
         {
             services.AddSingleton<IQueueInspector, InMemoryQueueInspector>();

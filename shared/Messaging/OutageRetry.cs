@@ -54,7 +54,8 @@ public sealed partial class OutageRetry(TimeProvider time, ILogger<OutageRetry> 
             cancellationToken);
     }
 
-    private static bool IsOutage(Exception exception) =>
+    /// <summary>Whether database, broker or volume are away, which passes.</summary>
+    internal static bool IsOutage(Exception exception) =>
         CatalogOutage.Is(exception)
         || exception is ConnectionException or TransportException or RabbitMQClientException
         || (exception is IOException and not (StoredFileException or FileNotFoundException or DirectoryNotFoundException));

@@ -24,9 +24,14 @@ public static class UnitRoutes
     /// <summary>Where runs are submitted by message.</summary>
     public const string SubmitRunQueue = "submit-run";
 
-    private const string Network = "network";
-    private const string Images = "images";
-    private const string Tensors = "tensors";
+    /// <summary>The resource of jobs that fetch files.</summary>
+    public const string Network = "network";
+
+    /// <summary>The resource of jobs that read and decode images.</summary>
+    public const string Images = "images";
+
+    /// <summary>The resource of jobs that compute with tensors.</summary>
+    public const string Tensors = "tensors";
 
     /// <summary>All kinds of unit.</summary>
     public static IReadOnlyList<UnitRoute> All { get; } =

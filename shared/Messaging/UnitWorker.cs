@@ -39,7 +39,7 @@ public sealed partial class UnitWorker(
     RunFlow runs,
     UnitDispatcher dispatcher,
     RunAnnouncer announcer,
-    CatalogMigration catalog,
+    HostChecks checks,
     UnitOptions options,
     UnitErrors errors,
     FileRecovery recovery,
@@ -68,9 +68,10 @@ public sealed partial class UnitWorker(
     {
         ArgumentNullException.ThrowIfNull(work);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
-        await catalog.Ready.WaitAsync(stopping.Token);
+        var resource = UnitRoutes.For(unit.Kind).Resource;
+        await checks.PassedAsync(resource).WaitAsync(stopping.Token);
         var patience = priority == RunPriority.Interactive ? Timeout.InfiniteTimeSpan : BulkPatience;
-        using var turn = await gate.EnterAsync(UnitRoutes.For(unit.Kind).Resource, priority, patience, stopping.Token);
+        using var turn = await gate.EnterAsync(resource, priority, patience, stopping.Token);
         if (turn is null)
         {
             await PutBackAsync(unit, stopping.Token);
@@ -134,30 +135,9 @@ public sealed partial class UnitWorker(
         {
             await LetGoAsync(lease, stoppingToken);
         }
-        catch (Exception exception) when (errors.IsOfWorker(exception))
-        {
-            outcome = "released";
-            // Before the unit is given back, or it would come here again.
-            withdrawal.Begin(exception.Message, exception);
-            await GiveBackAsync(lease);
-        }
-        catch (StoredFileException exception) when (exception.Paths.Count > 0)
-        {
-            outcome = "suspended";
-            await RecoverAsync(lease, exception, stoppingToken);
-        }
-        catch (Exception exception) when (errors.IsPermanent(exception))
-        {
-            outcome = "failed";
-            await GiveUpAsync(lease, exception, stoppingToken);
-        }
         catch (Exception exception)
         {
-            // A mistake of ours, or a fault that passes, a time limit of some client among them: others may try, and the ledger counts the starts.
-            outcome = "abandoned";
-            LogAbandoned(exception, lease.Unit);
-            await outages.RunAsync(token => ledger.AbandonAsync(lease, $"{exception.GetType().Name}: {exception.Message}", token), stoppingToken);
-            await SendAsync([lease.Unit.Subject], again: false, stoppingToken);
+            outcome = await EndBadlyAsync(lease, exception, stoppingToken);
         }
         finally
         {
@@ -171,6 +151,56 @@ public sealed partial class UnitWorker(
             turn.Dispose();
             await FollowUpAsync(lease.Unit, work, again: false, stoppingToken);
         }
+    }
+
+    /// <summary>What an error means. Before a unit is charged for it, or its run fails, this host shows that it was not its own fault.</summary>
+    /// <returns>How the attempt ended, for telemetry.</returns>
+    private async Task<string> EndBadlyAsync(UnitLease lease, Exception exception, CancellationToken stoppingToken)
+    {
+        try
+        {
+            if (errors.IsOfWorker(exception))
+            {
+                return await WithdrawAsync(lease, exception.Message, exception);
+            }
+
+            if (await checks.RepeatAsync(UnitRoutes.For(lease.Unit.Kind).Resource, stoppingToken) is { } found)
+            {
+                return await WithdrawAsync(lease, found.Reason, exception);
+            }
+        }
+        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested || stoppingToken.IsCancellationRequested)
+        {
+            // A host that stops cannot tell whose fault it was.
+            await GiveBackAsync(lease);
+            return "released";
+        }
+
+        if (exception is StoredFileException { Paths.Count: > 0 } file)
+        {
+            await RecoverAsync(lease, file, stoppingToken);
+            return "suspended";
+        }
+
+        if (errors.IsPermanent(exception))
+        {
+            await GiveUpAsync(lease, exception, stoppingToken);
+            return "failed";
+        }
+
+        // A mistake of ours, or a fault that passes, a time limit of some client among them: others may try, and the ledger counts the starts.
+        LogAbandoned(exception, lease.Unit);
+        await outages.RunAsync(token => ledger.AbandonAsync(lease, $"{exception.GetType().Name}: {exception.Message}", token), stoppingToken);
+        await SendAsync([lease.Unit.Subject], again: false, stoppingToken);
+        return "abandoned";
+    }
+
+    private async Task<string> WithdrawAsync(UnitLease lease, string reason, Exception exception)
+    {
+        // Before the unit is given back, or it would come here again.
+        withdrawal.Begin(reason, exception);
+        await GiveBackAsync(lease);
+        return "released";
     }
 
     /// <summary>Sends a unit's message anew, behind the others in its queue, since it cannot be begun here; where it is begun or over already, the message was one too many.</summary>

@@ -55,6 +55,7 @@ public static class ServiceDefaultsRegistration
         builder.Services.AddHealthChecks()
             .AddCheck<CatalogHealthCheck>("catalog", tags: [ReadyTag], timeout: CheckTimeout)
             .AddCheck<VolumeHealthCheck>("volume", tags: [ReadyTag])
+            .AddCheck<HostHealthCheck>("host", tags: [ReadyTag])
             .AddCheck<WithdrawalHealthCheck>("worker", tags: [ReadyTag]);
         builder.Services.Configure<HealthCheckServiceOptions>(TagBusAsReadiness);
         AddTelemetry(builder, serviceName);

@@ -10,6 +10,7 @@ public sealed class TensorThread : IDisposable
 {
     private readonly Channel<Action> _work = Channel.CreateUnbounded<Action>(new UnboundedChannelOptions { SingleReader = true });
     private readonly Thread _thread;
+    private Exception? _error;
 
     /// <summary>Starts the thread.</summary>
     /// <param name="threads">Threads that LibTorch computes one operator with; 0 for the number of cores. LibTorch keeps it by calling thread.</param>
@@ -31,6 +32,7 @@ public sealed class TensorThread : IDisposable
             try
             {
                 cancellationToken.ThrowIfCancellationRequested();
+                ThrowIfBroken();
                 result.SetResult(compute(cancellationToken));
             }
             catch (OperationCanceledException exception) when (cancellationToken.IsCancellationRequested)
@@ -53,9 +55,26 @@ public sealed class TensorThread : IDisposable
         _thread.Join();
     }
 
+    private void ThrowIfBroken()
+    {
+        if (_error is not null)
+        {
+            throw new InvalidOperationException(_error.GetBaseException().Message, _error);
+        }
+    }
+
     private void Work(int threads)
     {
-        TorchEnvironment.SetThreads(threads);
+        try
+        {
+            TorchEnvironment.SetThreads(threads);
+        }
+        catch (Exception exception)
+        {
+            // Without LibTorch: an error here would end the process, and is told to whoever asks instead.
+            _error = exception;
+        }
+
         while (_work.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
             while (_work.Reader.TryRead(out var action))

@@ -36,7 +36,9 @@ public static class TorchEnvironment
             case var name when name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out var index):
                 return UseGpu(index);
             default:
-                throw new ArgumentException($"'{choice}' is no device; choose auto, cpu, cuda or cuda:N.", nameof(choice));
+#pragma warning disable CA2208, MA0015 // The message is for whoever set it, who knows no parameter.
+                throw new ArgumentException($"'{choice}' is no device; choose auto, cpu, cuda or cuda:N.");
+#pragma warning restore CA2208, MA0015
         }
     }
 
@@ -61,6 +63,31 @@ public static class TorchEnvironment
         return new ThreadScope(before);
     }
 
+    /// <summary>Computes something small whose result is known.</summary>
+    /// <param name="device">Where.</param>
+    /// <exception cref="InvalidOperationException">The result is another. Other errors are those of LibTorch where it is missing, of another version, or the device fails.</exception>
+    public static void Prove(torch.Device device)
+    {
+        using var scope = torch.NewDisposeScope();
+        const int side = 8;
+        // Whole numbers below 2^24, which every order of summing gives exactly.
+        var matrix = torch.arange(side * side, torch.float32).reshape(side, side).to(device);
+        var sum = matrix.matmul(matrix.transpose(0, 1)).sum().to(torch.CPU).item<float>();
+        if (sum != Expected(side))
+        {
+            throw new InvalidOperationException($"The device {device} computes wrongly: {sum} for {Expected(side)}.");
+        }
+    }
+
+    /// <summary>What to tell an operator of an error with which LibTorch does not compute.</summary>
+    public static string Explain(Exception error)
+    {
+        ArgumentNullException.ThrowIfNull(error);
+        return DeviceErrors.IsFailure(error)
+            ? $"The GPU does not compute: {error.GetBaseException().Message}"
+            : $"LibTorch does not compute: {error.GetBaseException().Message} Its libraries belong to the host's files: install them again.";
+    }
+
     /// <summary>What to write beside a result.</summary>
     public static TorchDescription Describe(torch.Device device)
     {
@@ -68,6 +95,10 @@ public static class TorchEnvironment
         var version = typeof(torch).Assembly.GetName().Version!;
         return new TorchDescription(ProcessorModel(), torch.get_num_threads(), device.ToString(), version.ToString(3), torch.__version__);
     }
+
+    /// <summary>The sum of all scalar products of the rows 0 … side-1, side … 2·side-1 and so on: of the squares of the columns' sums.</summary>
+    private static float Expected(int side) =>
+        Enumerable.Range(0, side).Sum(column => MathF.Pow(Enumerable.Range(0, side).Sum(row => (row * side) + column), 2));
 
     private static torch.Device UseGpu(int index)
     {

@@ -5,7 +5,7 @@ using Distributed.TestServers;
 namespace Distributed.Faults;
 
 /// <summary>What a row has to work with, and where it counts what came of it.</summary>
-internal sealed class FaultLab(string row, RestartableServers servers, Workload workload, int seed, TimeSpan length, int queued, string? logs)
+internal sealed class FaultLab(string row, RestartableServers servers, Workload workload, Publication publication, int seed, TimeSpan length, int queued, string? logs)
 {
     private readonly Lock _lock = new();
     private readonly long _started = Stopwatch.GetTimestamp();
@@ -17,6 +17,9 @@ internal sealed class FaultLab(string row, RestartableServers servers, Workload 
 
     /// <summary>Data sets and runs.</summary>
     public Workload Workload => workload;
+
+    /// <summary>Services as they are published.</summary>
+    public Publication Publication => publication;
 
     /// <summary>How long faults go on where a row is bounded by time.</summary>
     public TimeSpan Length => length;

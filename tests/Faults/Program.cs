@@ -11,7 +11,7 @@ internal static class Program
 
     private static readonly IReadOnlyList<IFaultRow> Rows =
     [
-        new KillRow(),
+        new KillRow("kill", isPublished: false),
         new RestartsRow(),
         new PauseRow(),
         new FullRow(),
@@ -20,6 +20,8 @@ internal static class Program
         new AcceptRow(),
         new RacesRow(),
         new QueueRow(),
+        new KillRow("published", isPublished: true),
+        new MisconfiguredRow(),
     ];
 
     /// <summary>Injects faults row by row, prints a table, and returns 0 where nothing was lost, doubled or wrong.</summary>
@@ -54,12 +56,13 @@ internal static class Program
     {
         Console.WriteLine($"seed {seed}");
         var results = new List<(IFaultRow Row, FaultLab Lab, TimeSpan Elapsed, bool IsComplete)>();
+        using (var publication = new Publication())
         using (var workload = new Workload())
         await using (var servers = await RestartableServers.StartAsync())
         {
             foreach (var row in rows)
             {
-                var lab = new FaultLab(row.Name, servers, workload, seed, length, queued, logs);
+                var lab = new FaultLab(row.Name, servers, workload, publication, seed, length, queued, logs);
                 var isComplete = true;
                 try
                 {

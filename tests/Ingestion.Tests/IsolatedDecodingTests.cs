@@ -1,5 +1,11 @@
+using System.Runtime.InteropServices;
+using Distributed.Catalog;
+using Distributed.Contracts;
 using Distributed.Datasets;
+using Distributed.Messaging;
 using Distributed.ServiceTests;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using FragileHost = Distributed.FragileIngestion.Program;
 
 namespace Distributed.Ingestion.Tests;
@@ -7,6 +13,9 @@ namespace Distributed.Ingestion.Tests;
 public sealed class IsolatedDecodingTests : IDisposable
 {
     private const int Size = 16;
+
+    /// <summary>More than the known image has, and less than any other here.</summary>
+    private const int KnownLength = 700;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("isolated-");
@@ -63,9 +72,107 @@ public sealed class IsolatedDecodingTests : IDisposable
     {
         await using var isolated = new IsolatedImageDecoding(Path.Combine(_folder.FullName, "none.dll"), Patience);
 
-        var error = await Assert.ThrowsAsync<InvalidOperationException>(async () => await isolated.DecodeAsync(ServiceHarness.Picture(0, 0), Size, FitMode.Crop, CancellationToken.None));
+        var error = await Assert.ThrowsAsync<DecoderUnavailableException>(async () => await isolated.DecodeAsync(ServiceHarness.Picture(0, 0), Size, FitMode.Crop, CancellationToken.None));
 
         Assert.Contains("none.dll", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_program_whose_library_is_missing_makes_no_image_look_guilty()
+    {
+        await using var isolated = new IsolatedImageDecoding(WithoutLibrary(), Patience);
+
+        var error = await Assert.ThrowsAsync<DecoderUnavailableException>(async () => await isolated.DecodeAsync(ServiceHarness.Picture(0, 0), Size, FitMode.Crop, CancellationToken.None));
+
+        Assert.Contains("libSkiaSharp", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Install the host's files again", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_library_that_goes_missing_after_a_process_died_over_an_image_makes_the_image_look_no_guiltier()
+    {
+        var program = CopyOfFragileHost();
+        await using var isolated = new IsolatedImageDecoding(program, Patience);
+        await isolated.DecodeAsync(ServiceHarness.Picture(0, 0), Size, FitMode.Crop, CancellationToken.None);
+        foreach (var library in Directory.GetFiles(Path.GetDirectoryName(program)!, "libSkiaSharp.*", SearchOption.AllDirectories))
+        {
+            File.Delete(library);
+        }
+
+        await Assert.ThrowsAsync<DecoderUnavailableException>(async () => await isolated.DecodeAsync(FragileHost.Killing.ToArray(), Size, FitMode.Crop, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_host_shows_that_it_decodes_in_this_process_and_apart()
+    {
+        var check = new DecodingCheck(ImageDecodings.Default);
+        Assert.Equal(HostCheckResult.Passed, await check.CheckAsync(CancellationToken.None));
+
+        var apart = await new DecodingCheck(ImageDecodings.Default with { Isolate = () => new IsolatedImageDecoding(WithoutLibrary(), Patience) }).CheckAsync(CancellationToken.None);
+        Assert.Equal(HostCheckOutcome.Broken, apart.Outcome);
+
+        var here = await new DecodingCheck(ImageDecodings.Default with { Local = new LocalImageDecoding(_ => throw new DllNotFoundException("There is no libSkiaSharp.")) })
+            .CheckAsync(CancellationToken.None);
+        Assert.Equal(HostCheckResult.Broken("A known image cannot be decoded: There is no libSkiaSharp."), here);
+
+        var wrong = await new DecodingCheck(ImageDecodings.Default with { Local = new LocalImageDecoding(_ => new RgbImage(16, 16, new byte[16 * 16 * 3])) }).CheckAsync(CancellationToken.None);
+        Assert.Equal(HostCheckResult.Broken("A known image is decoded to other pixels than its own."), wrong);
+    }
+
+    [Fact]
+    public async Task A_library_that_goes_missing_in_a_run_ends_the_host_and_charges_neither_image_nor_job()
+    {
+        var broken = false;
+        await using var services = await ServiceHarness.StartAsync((builder, consumers) =>
+        {
+            builder.Services.AddSingleton(ImageDecodings.Default with
+            {
+                Local = new LocalImageDecoding(encoded =>
+                {
+                    // The known image is the smallest; the first of the run's finds the library gone.
+                    broken = broken || encoded.Length > KnownLength;
+                    return broken ? throw new DllNotFoundException("There is no libSkiaSharp.") : ImageDecoder.Decode(encoded);
+                }),
+            });
+            builder.AddIngestion(consumers);
+        });
+        var runId = await services.SubmitAsync(new RunSpecification { Dataset = services.WritePictures("pets"), InputSize = 32 });
+
+        var withdrawal = services.Services.GetRequiredService<Withdrawal>();
+        await ServiceHarness.UntilAsync(() => Task.FromResult(withdrawal.Reason is not null));
+        await ServiceHarness.UntilAsync(() => services.QueryAsync(async context => (await context.WorkUnits.SingleAsync(unit => unit.Kind == UnitKind.PackImages)).State == UnitState.Pending));
+        Environment.ExitCode = 0;
+
+        Assert.Equal("decoding: A known image cannot be decoded: There is no libSkiaSharp.", withdrawal.Reason);
+        Assert.Equal(0, await services.QueryAsync(async context => (await context.WorkUnits.SingleAsync(unit => unit.Kind == UnitKind.PackImages)).Starts));
+        Assert.Equal(RunState.Ingesting, (await services.FindAsync(runId)).State);
+        Assert.Equal(0, await services.QueryAsync(context => context.PackedParts.CountAsync()));
+    }
+
+    /// <summary>The program with its own files alone, as an installation that lost the codec's library.</summary>
+    private string WithoutLibrary()
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(_folder.FullName, "without")).FullName;
+        foreach (var name in (string[])["Distributed.Decoding.dll", "Distributed.Decoding.runtimeconfig.json", "Distributed.Datasets.dll", "Distributed.Storage.dll", "SkiaSharp.dll"])
+        {
+            File.Copy(Path.Combine(AppContext.BaseDirectory, name), Path.Combine(folder, name), overwrite: true);
+        }
+
+        return Path.Combine(folder, "Distributed.Decoding.dll");
+    }
+
+    private string CopyOfFragileHost()
+    {
+        var (source, target) = (Path.GetDirectoryName(typeof(FragileHost).Assembly.Location)!, Path.Combine(_folder.FullName, "copy"));
+        var natives = Path.Combine(source, "runtimes", RuntimeInformation.RuntimeIdentifier);
+        foreach (var file in (string[])[.. Directory.GetFiles(source), .. Directory.GetFiles(natives, "*", SearchOption.AllDirectories)])
+        {
+            var copy = Path.Combine(target, Path.GetRelativePath(source, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+
+        return Path.Combine(target, Path.GetFileName(typeof(FragileHost).Assembly.Location));
     }
 
     private string Write(string name, byte[] content)

@@ -293,25 +293,36 @@ public sealed class RabbitMqTests : IAsyncLifetime
     public async Task A_message_that_a_stopping_host_could_not_begin_stays_in_its_queue()
     {
         await using var database = await PostgresDatabase.CreateAsync();
-        await using (var sender = await StartAsync(catalog: database.ConnectionString))
+        await using (var waiting = await StartAsync(set => TestHost.Training(set), catalog: database.ConnectionString))
         {
-            var (_, unit) = await sender.PlanTrainingAsync();
-            await sender.SendAsync(unit);
-        }
-
-        Assert.Equal(1, await CountReadyAsync("train-head"));
-
-        // Its database is away: it takes the message and waits.
-        var away = $"Host=127.0.0.1;Port={FreePort.Next()};Username=a;Password=a;Database=a";
-        await using (var waiting = await StartAsync(set => TestHost.Training(set), catalog: away, awaitCatalog: false))
-        {
-            await Wait.UntilAsync(async () => await CountReadyAsync("train-head") == 0, "the message is taken");
+            // Another unit has the turn: it takes the message and waits.
+            using var turn = await waiting.Services.GetRequiredService<UnitGate>().EnterAsync(UnitRoutes.Tensors, RunPriority.Interactive, Timeout.InfiniteTimeSpan, CancellationToken.None);
+            var (_, unit) = await waiting.PlanTrainingAsync();
+            await waiting.SendAsync(unit);
+            await Wait.UntilAsync(async () => waiting.Messages.Sent.Count == 1 && await CountReadyAsync("train-head") == 0, "the message is taken");
+            await waiting.StopAsync();
         }
 
         await Wait.UntilAsync(async () => await CountReadyAsync("train-head") == 1, "the message waits again");
         Assert.Null(await CountReadyAsync("train-head_error"));
         await using var next = await StartAsync(set => TestHost.Training(set), catalog: database.ConnectionString);
         await Wait.UntilAsync(() => next.Script.FollowUps.Count == 1, "the next host has done the unit");
+    }
+
+    [Fact]
+    public async Task A_host_whose_database_is_away_takes_no_message()
+    {
+        await using var database = await PostgresDatabase.CreateAsync();
+        await using var sender = await StartAsync(catalog: database.ConnectionString);
+        var away = $"Host=127.0.0.1;Port={FreePort.Next()};Username=a;Password=a;Database=a";
+        await using var waiting = await StartAsync(set => TestHost.Training(set), catalog: away, awaitCatalog: false, awaitBus: false);
+        await using var healthy = await StartAsync(set => TestHost.Training(set), catalog: database.ConnectionString);
+
+        var (_, unit) = await sender.PlanTrainingAsync();
+        await sender.SendAsync(unit);
+
+        await sender.UntilAsync(unit, UnitState.Done);
+        Assert.False(waiting.Services.GetRequiredService<BusGate>().Open.IsCompleted);
     }
 
     [Fact]
@@ -347,8 +358,9 @@ public sealed class RabbitMqTests : IAsyncLifetime
         Action<ConsumerSet>? consumers = null,
         Action<IServiceCollection>? configure = null,
         string? catalog = null,
-        bool awaitCatalog = true) =>
-        TestHost.StartAsync(catalog ?? _catalog.ConnectionString, _broker!.Uri.ToString(), consumers, configure, awaitCatalog);
+        bool awaitCatalog = true,
+        bool awaitBus = true) =>
+        TestHost.StartAsync(catalog ?? _catalog.ConnectionString, _broker!.Uri.ToString(), consumers, configure, awaitCatalog, awaitBus);
 
     private Task<IConnection> ConnectAsync() => new ConnectionFactory { Uri = _broker!.Uri }.CreateConnectionAsync();
 

@@ -77,7 +77,8 @@ internal sealed class TestHost : IAsyncDisposable
         string broker = InMemory,
         Action<ConsumerSet>? consumers = null,
         Action<IServiceCollection>? configure = null,
-        bool awaitCatalog = true)
+        bool awaitCatalog = true,
+        bool awaitBus = true)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Logging.AddProvider(new TestOutput());
@@ -102,7 +103,11 @@ internal sealed class TestHost : IAsyncDisposable
             await host.Services.GetRequiredService<CatalogMigration>().Ready.WaitAsync(Wait.Limit);
         }
 
-        await host.Services.GetRequiredService<BusGate>().Open.WaitAsync(Wait.Limit);
+        if (awaitBus)
+        {
+            await host.Services.GetRequiredService<BusGate>().Open.WaitAsync(Wait.Limit);
+        }
+
         return new TestHost(host, messages, script);
     }
 

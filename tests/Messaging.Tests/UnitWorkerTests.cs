@@ -100,7 +100,7 @@ public sealed class UnitWorkerTests : IDisposable
             Assert.Single(host.Script.Executions);
             Assert.Equal(RunState.Training, (await host.ReadAsync(run)).State);
             Assert.Equal("CUDA error: unspecified launch failure", host.Services.GetRequiredService<Withdrawal>().Reason);
-            Assert.Equal(1, Environment.ExitCode);
+            Assert.Equal(1, host.Services.GetRequiredService<Withdrawal>().ExitCode);
         }
         finally
         {

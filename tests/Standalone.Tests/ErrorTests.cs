@@ -11,6 +11,20 @@ public sealed class ErrorTests : IDisposable
     public void Dispose() => _command.Dispose();
 
     [Theory]
+    [InlineData("cuda", "There is no GPU 0")]
+    [InlineData("tpu", "cuda:N")]
+    public async Task A_device_that_is_not_there_is_refused_at_start_and_no_run_fails_for_it(string device, string said)
+    {
+        var ended = await _command.ExecuteAsync(_command.Run(), ("Training__Device", device));
+
+        Assert.Equal(2, ended.Code);
+        var line = Assert.Single(ended.Errors);
+        Assert.Contains("Training__Device", line, StringComparison.Ordinal);
+        Assert.Contains(said, line, StringComparison.Ordinal);
+        Assert.DoesNotContain(await _command.ReadRunsAsync(), run => run.Failure is not null);
+    }
+
+    [Theory]
     [InlineData("run --learning-rate 100", "training.learningRate is 100; it must be above 0 and at most 10")]
     [InlineData("run --learning-rate fast", "'fast'")]
     [InlineData("run --head tree", "'tree'")]

@@ -96,7 +96,10 @@ public sealed class Cluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Gives one service settings of its own.</summary>
+    /// <summary>Finds the program of a service; that of the build unless a test says otherwise before hosts start.</summary>
+    public Func<string, string> Programs { get; set; } = TestEnvironment.ServiceDll;
+
+    /// <summary>Gives one service, or one host by its name, settings of its own.</summary>
     public void Configure(string service, IReadOnlyDictionary<string, string?> settings) => _ofService[service] = settings;
 
     /// <summary>Sends a key with every request to the API.</summary>
@@ -109,7 +112,7 @@ public sealed class Cluster : IAsyncDisposable
     /// <summary>Starts a host of a service; the one before it of the same name must have ended.</summary>
     /// <param name="service">The service.</param>
     /// <param name="name">What the host is called here; as its service where null.</param>
-    public HostProcess Start(string service, string? name = null) => StartProgram(service, name, TestEnvironment.ServiceDll(service));
+    public HostProcess Start(string service, string? name = null) => StartProgram(service, name, Programs(service));
 
     /// <summary>Starts another program in the place of a service.</summary>
     public HostProcess StartProgram(string service, string? name, string dll, params string[] arguments)
@@ -117,7 +120,7 @@ public sealed class Cluster : IAsyncDisposable
         name ??= service;
         var port = FreePort.Next();
         var environment = new Dictionary<string, string?>(_environment) { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}" };
-        foreach (var (key, value) in _ofService.GetValueOrDefault(service) ?? new Dictionary<string, string?>())
+        foreach (var (key, value) in new[] { service, name }.Distinct(StringComparer.Ordinal).SelectMany(own => _ofService.GetValueOrDefault(own) ?? new Dictionary<string, string?>()))
         {
             environment[key] = value;
         }

@@ -1,0 +1,31 @@
+using Distributed.Datasets;
+using Distributed.Messaging;
+
+namespace Distributed.Ingestion;
+
+/// <summary>A known image is decoded, apart from this process and in it, before any other: what fails after that is told of an image, and no image is blamed for a missing library.</summary>
+internal sealed class DecodingCheck(ImageDecodings decodings) : IHostCheck
+{
+    public string Name => "decoding";
+
+    public string? Resource => UnitRoutes.Images;
+
+    public async Task<HostCheckResult> CheckAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            // Apart first: what would end this process ends the other.
+            await using (var isolated = decodings.Isolate())
+            {
+                await KnownImage.ProveAsync(isolated, cancellationToken);
+            }
+
+            await KnownImage.ProveAsync(decodings.Local, cancellationToken);
+            return HostCheckResult.Passed;
+        }
+        catch (DecoderUnavailableException exception)
+        {
+            return HostCheckResult.Broken(exception.Message);
+        }
+    }
+}
