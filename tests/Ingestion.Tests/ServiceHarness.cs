@@ -54,7 +54,7 @@ internal sealed class ServiceHarness : IAsyncDisposable
         builder.AddServiceDefaults("test", consumers);
         var harness = new ServiceHarness(builder.Build(), directory);
         await harness._host.StartAsync();
-        await harness.Services.GetRequiredService<CatalogMigration>().Ready.WaitAsync(Patience);
+        await harness.Services.GetRequiredService<HostChecks>().Passed.WaitAsync(Patience);
         var observer = harness.Services.GetRequiredService<IBusControl>().ConnectReceiveEndpoint("observer", endpoint =>
         {
             endpoint.Handler<RunFailed>(harness.KeepAsync);
