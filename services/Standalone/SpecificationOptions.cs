@@ -142,7 +142,9 @@ internal sealed class SpecificationOptions
     private static T Parse<T>(string name)
         where T : struct, Enum => Enum.Parse<T>(name, ignoreCase: true);
 
-    private static string ResolvePath(string value, params ReadOnlySpan<string> names) => names.Contains(value) ? value : Path.GetFullPath(value);
+    // An address stays one, so that the error names it as it was given.
+    private static string ResolvePath(string value, params ReadOnlySpan<string> names) =>
+        names.Contains(value) || value.Contains("://", StringComparison.Ordinal) ? value : Path.GetFullPath(value);
 
     private static double[] ParsePenalties(string text)
     {

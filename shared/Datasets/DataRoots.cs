@@ -8,7 +8,7 @@ public sealed class DataRoots(IReadOnlyList<string> roots)
 
     /// <summary>Resolves a path with all its symbolic links.</summary>
     /// <param name="path">The path that a specification names.</param>
-    /// <exception cref="DatasetException">It is no path, stands outside the roots, or does not exist.</exception>
+    /// <exception cref="DatasetException">It is no path, stands outside the roots, does not exist, may not be read, or is an empty file.</exception>
     public string Resolve(string path)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
@@ -17,18 +17,35 @@ public sealed class DataRoots(IReadOnlyList<string> roots)
             throw new DatasetException("The path holds a zero character.");
         }
 
+        if (path.Contains("://", StringComparison.Ordinal))
+        {
+            throw new DatasetException($"'{path}' is an address, and nothing is downloaded from addresses in specifications. Download it, and give the path of the folder, archive or weight file.");
+        }
+
         var real = RealPath.Resolve(path);
-        if (!Array.Exists(_roots, root => WithSeparator(real).StartsWith(root, StringComparison.Ordinal)))
+        if (!Holds(real))
         {
             throw new DatasetException(_roots.Length == 0
                 ? $"'{path}' cannot be read: no directory is open to runs. Name some in the setting Data:Roots."
                 : $"'{path}' is outside the directories that runs may read ({string.Join(", ", _roots)}). Move it there, or add its directory to the setting Data:Roots.");
         }
 
-        return Path.Exists(real)
-            ? real
-            : throw new DatasetException($"'{path}' does not exist. Data sets are sample, stl10, or the path of a folder or archive; backbones are demo, imagenet, random, or the path of a weight file.");
+        return Present.AtReal(real) switch
+        {
+            Presence.Absent => throw new DatasetException(
+                $"'{path}' does not exist on this machine. Data sets are sample, stl10, or the path of a folder or archive; backbones are demo, imagenet, random, or the path of a weight file."),
+            // Opening a pipe would wait for a writer.
+            Presence.File when new FileInfo(real).Length == 0 => throw new DatasetException(
+                $"'{path}' is an empty file, or a pipe, socket or device. Give the path of a folder, an archive or a weight file."),
+            _ => real,
+        };
     }
+
+    /// <summary>Whether a path without links is one of the roots or lies below one.</summary>
+    internal bool Holds(string realPath) => Array.Exists(_roots, root => WithSeparator(realPath).StartsWith(root, StringComparison.Ordinal));
+
+    /// <summary>These roots and one more.</summary>
+    internal DataRoots With(string root) => new([.. _roots, root]);
 
     /// <summary>Opens a file, and makes sure where it is when it is open: no exchange for a link in the meantime leads out of the roots.</summary>
     /// <param name="path">The path that a specification names.</param>
@@ -38,7 +55,16 @@ public sealed class DataRoots(IReadOnlyList<string> roots)
         var real = Resolve(path);
         var root = _roots.First(root => WithSeparator(real).StartsWith(root, StringComparison.Ordinal));
         // The stream by its path, so that its name is known; where that leads, by the file that is open.
-        var stream = new FileStream(real, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.Asynchronous);
+        FileStream stream;
+        try
+        {
+            stream = new FileStream(real, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.Asynchronous);
+        }
+        catch (UnauthorizedAccessException exception) when (!Directory.Exists(real))
+        {
+            throw Present.NotReadable(path, exception);
+        }
+
         try
         {
             Confinement.ThrowIfOutside(root, real, stream.SafeFileHandle);

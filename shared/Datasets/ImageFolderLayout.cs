@@ -1,191 +1,168 @@
+using Distributed.Storage;
+
 namespace Distributed.Datasets;
 
-/// <summary>Lists image files in class folders, with or without split folders above them.</summary>
+/// <summary>Lists image files in class folders, with or without split folders above them; <see cref="FolderPlan"/> has the rules.</summary>
 internal static class ImageFolderLayout
 {
-    // Enough for "archive name / data set name / split", and an end for folders that hold nothing but a folder.
-    private const int MaximalOuterFolders = 4;
     private const int ReportEvery = 1000;
 
-    private static readonly string[] ValidationFolders = ["val", "valid", "validation"];
-
-    private static readonly EnumerationOptions Everything = new()
+    public static DatasetListing List(string path, DataRoots? roots, IProgress<ListingProgress>? progress, CancellationToken cancellationToken)
     {
-        AttributesToSkip = FileAttributes.System,
-        IgnoreInaccessible = false,
-        RecurseSubdirectories = false,
-    };
-
-    public static DatasetListing List(string root, IProgress<ListingProgress>? progress, CancellationToken cancellationToken)
-    {
-        root = SkipOuterFolders(root);
-        var walk = new Walk(root, RealPath.Resolve(root), progress, cancellationToken);
-        var train = SplitFolder(root, ["train"]);
-        if (train is not null && Folders(train).Count > 0)
+        var plan = FolderPlan.Make(path, roots);
+        var walk = new Walk(plan, progress, cancellationToken);
+        foreach (var split in plan.Splits)
         {
-            AddSplits(walk, train);
-        }
-        else
-        {
-            walk.Add(root, SplitName.Unassigned, ClassFolders(root));
+            walk.Add(split);
         }
 
-        return walk.Entries.Count == 0
-            ? throw new DatasetException($"'{root}' has no images. Put one folder of images for each class there, or train/, val/ and test/ with such folders.")
-            : new DatasetListing(
-                SourceFormat.ImageFolder, root, Path.GetFileName(root), walk.ClassNames, walk.Entries, Folds: null, DatasetSource.Fingerprint(root, walk.Files));
+        return walk.ToListing();
     }
 
-    private static void AddSplits(Walk walk, string train)
+    private sealed class Walk(FolderPlan plan, IProgress<ListingProgress>? progress, CancellationToken cancellationToken)
     {
-        var root = walk.Root;
-        var validation = SplitFolder(root, ValidationFolders);
-        var test = SplitFolder(root, ["test"]);
-        var classes = ClassFolders(train);
-        if (validation is null && test is null)
-        {
-            walk.Add(train, SplitName.Unassigned, classes);
-            return;
-        }
-
-        walk.Add(train, SplitName.Train, classes);
-        if (validation is not null && test is not null)
-        {
-            walk.Add(validation, SplitName.Validation, ClassFolders(validation));
-        }
-
-        walk.Add((test ?? validation)!, SplitName.Test, ClassFolders((test ?? validation)!));
-    }
-
-    private static string SkipOuterFolders(string root)
-    {
-        for (var depth = 0; depth < MaximalOuterFolders; depth++)
-        {
-            var folders = Folders(root);
-            if (folders.Count != 1 || Files(root).Any() || Folders(folders[0]).Count == 0 || Files(folders[0]).Any() || IsNamed(folders[0], "train"))
-            {
-                break;
-            }
-
-            root = folders[0];
-        }
-
-        return root;
-    }
-
-    private static List<string> ClassFolders(string directory)
-    {
-        var folders = Folders(directory);
-        return folders.Count > 0
-            ? folders
-            : throw new DatasetException($"'{directory}' has no class folders. Put one folder of images for each class there.");
-    }
-
-    private static string? SplitFolder(string root, string[] names)
-    {
-        var found = Folders(root).Where(folder => names.Any(name => IsNamed(folder, name))).ToList();
-        return found.Count <= 1
-            ? found.FirstOrDefault()
-            : throw new DatasetException($"'{root}' has {DatasetSource.Quote([.. found.Select(folder => Path.GetFileName(folder))])}, which mean the same split. Keep one of them.");
-    }
-
-    private static bool IsNamed(string folder, string name) => string.Equals(Path.GetFileName(folder), name, StringComparison.OrdinalIgnoreCase);
-
-    private static List<string> Folders(string directory) =>
-        [.. new DirectoryInfo(directory).EnumerateDirectories("*", Everything)
-            .Where(folder => folder.LinkTarget is null && !IsHidden(folder.Name))
-            .Select(folder => folder.FullName)
-            .Order(StringComparer.Ordinal)];
-
-    private static IEnumerable<FileInfo> Files(string directory) =>
-        new DirectoryInfo(directory).EnumerateFiles("*", Everything).Where(file => !IsHidden(file.Name));
-
-    private static bool IsHidden(string name) =>
-        name.StartsWith('.') || name is "__MACOSX" or "$RECYCLE.BIN" or "@eaDir"
-        || name.Equals("Thumbs.db", StringComparison.OrdinalIgnoreCase) || name.Equals("desktop.ini", StringComparison.OrdinalIgnoreCase);
-
-    private sealed class Walk(string root, string realRoot, IProgress<ListingProgress>? progress, CancellationToken cancellationToken)
-    {
+        private readonly string _root = plan.Root.Path;
         private readonly Dictionary<string, int> _labels = new(StringComparer.Ordinal);
-
-        public string Root => root;
-
-        public List<string> ClassNames { get; } = [];
-
-        public List<ListedImage> Entries { get; } = [];
-
-        public List<FileInfo> Files { get; } = [];
+        private readonly List<string> _classNames = [];
+        private readonly List<ListedImage> _entries = [];
+        private readonly List<SourceFile> _files = [];
+        private readonly List<SkippedFile> _skipped = [.. plan.Skipped];
+        private readonly List<string> _notes = [.. plan.Notes];
 
         /// <summary>Adds a split; the first one names the classes.</summary>
-        public void Add(string directory, SplitName split, List<string> classFolders)
+        public void Add(PlannedSplit split)
         {
-            if (_labels.Count == 0)
+            // Two ways to write one name, such as é in one character or two, are one class.
+            var classes = split.Classes.GroupBy(folder => ClassName.Read(folder.Name, folder.Path), StringComparer.Ordinal).OrderBy(group => group.Key, StringComparer.Ordinal).ToList();
+            foreach (var spelt in classes.Where(group => group.Skip(1).Any()))
             {
-                ClassNames.AddRange(classFolders.Select(folder => Path.GetFileName(folder)));
-                foreach (var name in ClassNames)
+                _notes.Add($"{spelt.Count()} folders in '{Shown(split.Folder.Name)}' have the name '{spelt.Key}' in different Unicode forms; they are one class.");
+            }
+
+            if (_classNames.Count == 0)
+            {
+                _classNames.AddRange(classes.Select(group => group.Key));
+                foreach (var name in _classNames)
                 {
                     _labels.Add(name, _labels.Count);
                 }
             }
 
-            var unknown = classFolders.Select(folder => Path.GetFileName(folder)).Where(name => !_labels.ContainsKey(name)).ToList();
-            if (unknown.Count > 0)
+            ThrowIfUnknown(split, [.. classes.Select(group => group.Key).Where(name => !_labels.ContainsKey(name))]);
+            var before = _entries.Count;
+            foreach (var group in classes)
             {
-                throw new DatasetException($"'{directory}' has {DatasetSource.Plural(unknown.Count, "class folder", "class folders")} {DatasetSource.Quote(unknown)} that '{Path.Combine(root, "train")}' does not have. Add the class to train, or remove it.");
+                AddClass([.. group], _labels[group.Key], split.Split);
             }
 
-            var before = Entries.Count;
-            foreach (var folder in classFolders)
+            if (split.Split is SplitName.Validation or SplitName.Test)
             {
-                AddClass(folder, _labels[Path.GetFileName(folder)], split);
-            }
-
-            if (Entries.Count == before && split is (SplitName.Validation or SplitName.Test))
-            {
-                throw new DatasetException($"'{directory}' has no images. Fill its class folders, or remove it so that the split is drawn from the other images.");
+                ThrowIfEmpty(split, before);
+                NoteMissing(split, before);
             }
         }
 
-        private void AddClass(string folder, int label, SplitName split)
+        public DatasetListing ToListing()
         {
-            var found = new List<FileInfo>();
-            var pending = new Stack<string>([folder]);
-            while (pending.TryPop(out var directory))
+            if (_entries.Count == 0)
+            {
+                var first = _skipped.Count == 0 ? "" : $" {_skipped.Count} files or folders were skipped, the first, '{Shown(_skipped[0].Name)}', because {_skipped[0].Detail}.";
+                throw new DatasetException($"'{Shown(_root)}' has no images. Put one folder of images for each class there, or train/, val/ and test/ with such folders.{first}");
+            }
+
+            var skipped = _skipped
+                .Select(file => file with { Name = DatasetSource.RelativeName(FolderContents.SkippedName(_root), file.Name) })
+                .Distinct().OrderBy(file => file.Name, StringComparer.Ordinal).ToList();
+            var files = _entries.Zip(_files, (entry, file) => ($"{entry.Split} {entry.Label} {entry.Name}", new FileInfo(file.RealPath)));
+            // What was understood is in it: the same files may be read otherwise by another version, or when a link leads elsewhere.
+            var fingerprint = DatasetSource.Fingerprint(files, [.. _classNames, .. _notes, .. skipped.Select(file => $"{file.Name} {file.Reason} {file.Detail}")]);
+            return new DatasetListing(SourceFormat.ImageFolder, _root, plan.Root.Name, _classNames, _entries, Folds: null, fingerprint)
+            {
+                Skipped = skipped,
+                Notes = _notes,
+            };
+        }
+
+        private void AddClass(List<SourceFolder> folders, int label, SplitName split)
+        {
+            var found = new List<SourceFile>();
+            var seen = new HashSet<string>(StringComparer.Ordinal);
+            var real = new Stack<SourceFolder>(folders.Where(folder => !folder.IsLink));
+            // Links come last, in the order of their names: what is in the class already is not read again through them.
+            var links = new PriorityQueue<SourceFolder, string>(StringComparer.Ordinal);
+            links.EnqueueRange(folders.Where(folder => folder.IsLink).Select(folder => (folder, folder.Path)));
+            while (real.TryPop(out var folder) || links.TryDequeue(out folder, out _))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                found.AddRange(ImageFolderLayout.Files(directory).Where(StaysInside).Take(DatasetSource.MaximalImages + 1 - Entries.Count - found.Count));
-                if (Entries.Count + found.Count > DatasetSource.MaximalImages)
+                if (!seen.Add(folder.RealPath))
                 {
-                    throw new DatasetException($"'{root}' holds more than {DatasetSource.MaximalImages} images, the most of a data set. Divide it.");
+                    _skipped.Add(new SkippedFile(FolderContents.SkippedName(folder.Path), SkipReason.LinkLoop, "the folder is read already in this class, on another way"));
+                    continue;
                 }
 
-                foreach (var inner in Folders(directory))
+                var contents = FolderContents.Read(folder, plan.Roots);
+                if (folders.Contains(folder))
                 {
-                    pending.Push(inner);
+                    FolderPlan.ThrowIfSplitsBelow(folder, contents);
+                }
+
+                found.AddRange(contents.Files);
+                _skipped.AddRange(contents.Skipped);
+                if (_entries.Count + found.Count + _skipped.Count > DatasetSource.MaximalImages)
+                {
+                    throw new DatasetException($"'{Shown(_root)}' holds more than {DatasetSource.MaximalImages} images, the most of a data set. Divide it.");
+                }
+
+                foreach (var inner in contents.Folders)
+                {
+                    if (inner.IsLink)
+                    {
+                        links.Enqueue(inner, inner.Path);
+                    }
+                    else
+                    {
+                        real.Push(inner);
+                    }
                 }
             }
 
-            foreach (var file in found.OrderBy(file => DatasetSource.RelativeName(root, file.FullName), StringComparer.Ordinal))
+            foreach (var (file, name) in found.Select(file => (file, DatasetSource.RelativeName(_root, file.Path))).OrderBy(pair => pair.Item2, StringComparer.Ordinal))
             {
-                Files.Add(file);
-                Entries.Add(new ListedImage(DatasetSource.RelativeName(root, file.FullName), label, split));
-                if (Entries.Count % ReportEvery == 0)
+                _files.Add(file);
+                _entries.Add(new ListedImage(name, label, split));
+                if (_entries.Count % ReportEvery == 0)
                 {
-                    progress?.Report(new ListingProgress("Listing files", Entries.Count, Total: null));
+                    progress?.Report(new ListingProgress("Listing files", _entries.Count, Total: null));
                 }
             }
         }
 
-        // Folders that are links are never followed (they could form a circle); files that are may point elsewhere inside the root.
-        private bool StaysInside(FileInfo file)
+        private void ThrowIfUnknown(PlannedSplit split, List<string> unknown)
         {
-            if (file.LinkTarget is null)
+            if (unknown.Count > 0)
             {
-                return true;
+                throw new DatasetException($"'{Shown(split.Folder.Path)}' has {DatasetSource.Plural(unknown.Count, "class folder", "class folders")} {DatasetSource.Quote(unknown)} that '{Shown(plan.Splits[0].Folder.Path)}' does not have. Add the class there, or remove it.");
             }
-
-            var target = RealPath.Resolve(file.FullName);
-            return target.StartsWith(realRoot + Path.DirectorySeparatorChar, StringComparison.Ordinal) && File.Exists(target);
         }
+
+        private void ThrowIfEmpty(PlannedSplit split, int before)
+        {
+            if (_entries.Count == before)
+            {
+                throw new DatasetException($"'{Shown(split.Folder.Path)}' has no images. Fill its class folders, or remove it so that the split is drawn from the other images.");
+            }
+        }
+
+        private void NoteMissing(PlannedSplit split, int before)
+        {
+            var there = _entries.Skip(before).Select(entry => entry.Label).ToHashSet();
+            var missing = _classNames.Where((_, label) => !there.Contains(label)).ToList();
+            if (missing.Count > 0)
+            {
+                _notes.Add($"'{Shown(split.Folder.Name)}' has no images of {DatasetSource.Plural(missing.Count, "the class", "the classes")} {DatasetSource.Quote(missing)}.");
+            }
+        }
+
+        private static string Shown(string text) => SafeText.Shorten(text, 400);
     }
 }

@@ -25,12 +25,13 @@ public static class ImagePacker
     /// <param name="fit">How images become square.</param>
     /// <param name="destination">Receives the good images in order of their entries: each size × size × 3 bytes, RGB, row by row.</param>
     /// <param name="decoding">Where image files are decoded.</param>
+    /// <param name="roots">Directories that links in the source may lead to; null: only what is in the source is read.</param>
     /// <param name="cancellationToken">Stops the packing.</param>
     /// <returns>One record an entry, in order.</returns>
-    /// <exception cref="IOException">A file vanished or the disk fails.</exception>
-    /// <exception cref="DatasetException">A file may not be read, or a binary file is shorter than when it was listed.</exception>
+    /// <exception cref="IOException">The source as a whole is away, or the disk fails.</exception>
+    /// <exception cref="DatasetException">A file may not be read, or has changed or gone since it was listed.</exception>
     public static async Task<IReadOnlyList<PackedImage>> PackAsync(
-        DatasetListing listing, int first, int count, int size, FitMode fit, Stream destination, IImageDecoding decoding, CancellationToken cancellationToken = default)
+        DatasetListing listing, int first, int count, int size, FitMode fit, Stream destination, IImageDecoding decoding, DataRoots? roots = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(listing);
         ArgumentNullException.ThrowIfNull(destination);
@@ -40,7 +41,7 @@ public static class ImagePacker
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, listing.Entries.Count - first);
 
-        using var source = new ImageSource(listing);
+        using var source = new ImageSource(listing, roots);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var cores = new SemaphoreSlim(Environment.ProcessorCount);
         var window = new Queue<Task<(PackedImage Image, byte[]? Pixels)>>();
@@ -75,10 +76,10 @@ public static class ImagePacker
     }
 
     /// <summary>Packs with <see cref="LocalImageDecoding.Default"/>.</summary>
-    /// <inheritdoc cref="PackAsync(DatasetListing, int, int, int, FitMode, Stream, IImageDecoding, CancellationToken)"/>
+    /// <inheritdoc cref="PackAsync(DatasetListing, int, int, int, FitMode, Stream, IImageDecoding, DataRoots?, CancellationToken)"/>
     public static Task<IReadOnlyList<PackedImage>> PackAsync(
         DatasetListing listing, int first, int count, int size, FitMode fit, Stream destination, CancellationToken cancellationToken = default) =>
-        PackAsync(listing, first, count, size, fit, destination, LocalImageDecoding.Default, cancellationToken);
+        PackAsync(listing, first, count, size, fit, destination, LocalImageDecoding.Default, roots: null, cancellationToken);
 
     private static async Task<(PackedImage Image, byte[]? Pixels)> PackOneAsync(
         ImageSource source, int entry, int size, FitMode fit, IImageDecoding decoding, SemaphoreSlim cores, CancellationToken cancellationToken)

@@ -11,7 +11,9 @@ namespace Distributed.Datasets;
 internal readonly record struct SourceBytes(string Sha256, byte[]? Content, string? Refused);
 
 /// <summary>Reads the images that a listing names.</summary>
-internal sealed class ImageSource(DatasetListing listing) : IDisposable
+/// <param name="listing">The listing.</param>
+/// <param name="roots">Directories that links in the source may lead to; null: only what is in the source is read.</param>
+internal sealed class ImageSource(DatasetListing listing, DataRoots? roots = null) : IDisposable
 {
     private static readonly LocalImageDecoding Binary = new(Stl10Layout.ToImage);
 
@@ -28,7 +30,16 @@ internal sealed class ImageSource(DatasetListing listing) : IDisposable
         }
         catch (UnauthorizedAccessException exception)
         {
-            throw new DatasetException($"'{name}' in '{listing.Root}' may not be read by this process. Grant its user the right to read.", exception);
+            throw Present.NotReadable(Path.Combine(listing.Root, name), exception);
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException or EndOfStreamException && Directory.Exists(listing.Root))
+        {
+            // A source that is gone as a whole may be an outage of this host; one file is not.
+            throw Changed(name, exception);
+        }
+        catch (IOException exception) when (IsCircle(name))
+        {
+            throw Changed(name, exception);
         }
     }
 
@@ -48,7 +59,7 @@ internal sealed class ImageSource(DatasetListing listing) : IDisposable
     {
         var (file, index) = Stl10Layout.ParseName(name);
         var handle = _binaryFiles.GetOrAdd(file, path => new Lazy<SafeFileHandle>(() =>
-            Confinement.OpenRead(listing.Root, Path.Combine(listing.Root, path), FileOptions.Asynchronous))).Value;
+            Confinement.OpenRead(listing.Root, Path.Combine(listing.Root, path), FileOptions.Asynchronous, roots))).Value;
         var content = new byte[Stl10Files.ImageBytes];
         var read = await Positioned.ReadAsync(handle, content, (long)index * content.Length, cancellationToken);
         return read == content.Length
@@ -59,13 +70,17 @@ internal sealed class ImageSource(DatasetListing listing) : IDisposable
     private async Task<SourceBytes> ReadFileAsync(string name, CancellationToken cancellationToken)
     {
         var path = Path.Combine(listing.Root, name);
-        // Pipes and sockets have no length; opening one would wait for a writer.
-        if (new FileInfo(path).Length == 0)
+        var file = new FileInfo(path);
+        // Of a link, .NET gives the link's own length.
+        file = file.LinkTarget is null ? file : new FileInfo(RealPath.Resolve(path));
+        // Pipes, sockets and devices have no length; opening one would wait for a writer.
+        if (file.Length == 0)
         {
-            return new SourceBytes(Convert.ToHexStringLower(SHA256.HashData([])), null, "the file is empty");
+            return new SourceBytes(Convert.ToHexStringLower(SHA256.HashData([])), null, "the file is empty, or a pipe, socket or device");
         }
 
-        await using var stream = new FileStream(Confinement.OpenRead(listing.Root, path, FileOptions.Asynchronous | FileOptions.SequentialScan), FileAccess.Read, 0, isAsync: true);
+        await using var stream = new FileStream(
+            Confinement.OpenRead(listing.Root, path, FileOptions.Asynchronous | FileOptions.SequentialScan, roots), FileAccess.Read, 0, isAsync: true);
         if (stream.Length > ImagePacker.MaximalFileBytes)
         {
             var hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken));
@@ -74,6 +89,14 @@ internal sealed class ImageSource(DatasetListing listing) : IDisposable
 
         var content = new byte[stream.Length];
         await stream.ReadExactlyAsync(content, cancellationToken);
-        return new SourceBytes(Convert.ToHexStringLower(SHA256.HashData(content)), content, null);
+        return RandomAccess.GetLength(stream.SafeFileHandle) == content.Length
+            ? new SourceBytes(Convert.ToHexStringLower(SHA256.HashData(content)), content, null)
+            : throw Changed(name, cause: null);
     }
+
+    private bool IsCircle(string name) => RealPath.TryResolve(Path.Combine(listing.Root, name.Split('#')[0])) is null;
+
+    // Waiting would not help, and a part of what was listed would be another data set.
+    private DatasetException Changed(string name, Exception? cause) =>
+        new($"'{name}' in '{listing.Root}' has changed or gone since it was listed. Submit the run again when nothing writes there.", cause!);
 }

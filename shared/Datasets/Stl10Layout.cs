@@ -12,14 +12,18 @@ internal static class Stl10Layout
     // The official files have 70 bytes, 50 kB and 8 kB; a label says up to 255.
     private const int LongestClassNames = 1 << 20;
     private const int LongestFolds = 64 << 20;
-    private const int LongestClassName = 200;
 
     private static readonly string[] Files =
         [Stl10Files.ClassNames, Stl10Files.FoldIndices, Stl10Files.TestImages, Stl10Files.TestLabels, Stl10Files.TrainImages, Stl10Files.TrainLabels];
 
-    public static async Task<DatasetListing> ListAsync(string root, IProgress<ListingProgress>? progress, CancellationToken cancellationToken)
+    public static async Task<DatasetListing> ListAsync(string root, DataRoots? roots, IProgress<ListingProgress>? progress, CancellationToken cancellationToken)
     {
-        ThrowIfLinkLeadsOut(root);
+        // Text of these files is shown to people, so a link must not reach what the directory's owner could not.
+        foreach (var name in Files)
+        {
+            Confinement.ThrowIfOutside(root, Path.Combine(root, name), roots);
+        }
+
         var classNames = await ReadClassNamesAsync(root, cancellationToken);
         var entries = new List<ListedImage>();
         await AddSplitAsync(root, Stl10Files.TrainImages, Stl10Files.TrainLabels, SplitName.Train, classNames.Count, entries, cancellationToken);
@@ -30,10 +34,10 @@ internal static class Stl10Layout
         var official = classNames.SequenceEqual(Stl10Files.OfficialClassNames, StringComparer.Ordinal)
             && await AreOfficialAsync(root, progress, cancellationToken);
         var files = Files
-            .Select(name => new FileInfo(Path.Combine(root, name)))
-            .Where(file => file.Exists);
+            .Select(name => (Name: name, File: new FileInfo(Path.Combine(root, name))))
+            .Where(file => file.File.Exists);
         return new DatasetListing(
-            SourceFormat.Stl10Binary, root, official ? "STL-10" : "STL-10 layout", classNames, entries, folds, DatasetSource.Fingerprint(root, files));
+            SourceFormat.Stl10Binary, root, official ? "STL-10" : "STL-10 layout", classNames, entries, folds, DatasetSource.Fingerprint(files));
     }
 
     /// <summary>Turns three planes of columns into rows of RGB pixels.</summary>
@@ -82,23 +86,10 @@ internal static class Stl10Layout
             : throw new DatasetException($"'{name}' is not the name of an image in a binary file (FILE#INDEX).");
     }
 
-    /// <summary>Text of these files is shown to people, so a link must not reach what the directory's owner could not.</summary>
-    private static void ThrowIfLinkLeadsOut(string root)
-    {
-        var inside = RealPath.Resolve(root) + Path.DirectorySeparatorChar;
-        foreach (var path in Files.Select(name => Path.Combine(root, name)).Where(path => new FileInfo(path).LinkTarget is not null))
-        {
-            if (!RealPath.Resolve(path).StartsWith(inside, StringComparison.Ordinal))
-            {
-                throw new DatasetException($"'{path}' is a link that leads out of '{root}'. Copy the file there.");
-            }
-        }
-    }
-
     private static async Task<List<string>> ReadClassNamesAsync(string root, CancellationToken cancellationToken)
     {
         var path = Path.Combine(root, Stl10Files.ClassNames);
-        if (!File.Exists(path))
+        if (Present.At(path) != Presence.File)
         {
             throw new DatasetException($"'{path}' is missing. It names the classes, one a line, in the order of the labels 1, 2, …: put it beside {Stl10Files.TrainImages}.");
         }
@@ -109,11 +100,7 @@ internal static class Stl10Layout
             throw new DatasetException($"'{path}' is empty; it must name the classes, one a line.");
         }
 
-        if (names.Find(name => name.Length > LongestClassName || !SafeText.IsPlain(name)) is { } unusable)
-        {
-            throw new DatasetException($"'{path}' names the class '{SafeText.Shorten(unusable, 40)}'; a name has up to {LongestClassName} characters, in UTF-8, without control characters.");
-        }
-
+        names = [.. names.Select(name => ClassName.Read(name, path))];
         var repeated = names.GroupBy(name => name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1);
         return repeated is null
             ? names
@@ -127,7 +114,7 @@ internal static class Stl10Layout
         var labelsPath = Path.Combine(root, labelsFile);
         foreach (var path in new[] { imagesPath, labelsPath })
         {
-            if (!File.Exists(path))
+            if (Present.At(path) != Presence.File)
             {
                 throw new DatasetException($"'{path}' is missing. The binary layout needs images and labels of both splits: copy all files of the archive.");
             }
@@ -166,7 +153,7 @@ internal static class Stl10Layout
     private static async Task<IReadOnlyList<int[]>?> ReadFoldsAsync(string root, int trainCount, CancellationToken cancellationToken)
     {
         var path = Path.Combine(root, Stl10Files.FoldIndices);
-        if (!File.Exists(path))
+        if (Present.At(path) != Presence.File)
         {
             return null;
         }

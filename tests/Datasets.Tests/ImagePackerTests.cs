@@ -48,7 +48,7 @@ public sealed class ImagePackerTests : IDisposable
         var records = await ImagePacker.PackAsync(listing, 0, listing.Entries.Count, Size, FitMode.Pad, pack);
 
         Assert.Equal(
-            ["the file is empty", "the file is not an image of a known format, or its header is damaged", "the file is cut short", "the image is 4×4 pixels; each side needs at least 8"],
+            ["the file is empty, or a pipe, socket or device", "the file is not an image of a known format, or its header is damaged", "the file is cut short", "the image is 4×4 pixels; each side needs at least 8"],
             records.Take(4).Select(record => record.Quarantined));
         Assert.All(records.Skip(4), record => Assert.Null(record.Quarantined));
         Assert.All(records, record => Assert.Equal(64, record.Sha256.Length));
@@ -61,7 +61,8 @@ public sealed class ImagePackerTests : IDisposable
         var listing = await FolderAsync(images: 40);
         File.Delete(_directory.At(listing.Entries[20].Name));
 
-        await Assert.ThrowsAsync<FileNotFoundException>(() => ImagePacker.PackAsync(listing, 0, 40, Size, FitMode.Crop, Stream.Null));
+        var refused = await Assert.ThrowsAsync<DatasetException>(() => ImagePacker.PackAsync(listing, 0, 40, Size, FitMode.Crop, Stream.Null));
+        Assert.Contains("has changed or gone since it was listed", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -14,6 +14,7 @@ internal sealed class IngestDatasetConsumer(
     IDbContextFactory<CatalogContext> contexts,
     RunFlow runs,
     SourceLocator sources,
+    DataRoots roots,
     DatasetArtifacts artifacts,
     IOptions<IngestionOptions> options,
     TimeProvider time) : UnitConsumer<IngestDataset>(worker)
@@ -88,7 +89,7 @@ internal sealed class IngestDatasetConsumer(
     private async Task<UnitWrite> PlanPackingAsync(UnitLease lease, Run run, RunSpecification specification, CancellationToken cancellationToken)
     {
         var folder = await sources.LocateAsync(specification, cancellationToken);
-        var listing = await DatasetSource.ListAsync(folder, progress: null, cancellationToken);
+        var listing = await DatasetSource.ListAsync(folder, roots, progress: null, cancellationToken);
         if (SourceLocator.NameOf(specification) is { } name)
         {
             listing = listing with { DisplayName = name };

@@ -16,6 +16,7 @@ internal sealed partial class PackImagesConsumer(
     DatasetArtifacts artifacts,
     Volume volume,
     ImageDecodings decodings,
+    DataRoots roots,
     ILogger<PackImagesConsumer> logger) : UnitConsumer<PackImages>(worker)
 {
     public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
@@ -38,7 +39,7 @@ internal sealed partial class PackImagesConsumer(
         IReadOnlyList<PackedImage> images = [];
         var pixels = await volume.WriteAsync(
             $"ingestions/{key}/part-{part:D5}.{lease.TokenText}.u8",
-            async (stream, token) => images = await ImagePacker.PackAsync(listing, first, count, ingestion.InputSize, fit, stream, decoding, token),
+            async (stream, token) => images = await ImagePacker.PackAsync(listing, first, count, ingestion.InputSize, fit, stream, decoding, roots, token),
             cancellationToken);
         var records = await artifacts.WriteJsonAsync($"ingestions/{key}/part-{part:D5}.{lease.TokenText}.json", images, cancellationToken);
         foreach (var image in images.Where(image => image.Quarantined is not null))
