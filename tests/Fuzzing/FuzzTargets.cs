@@ -24,6 +24,7 @@ internal static class FuzzTargets
         ["specification"] = () => new SpecificationTarget(),
         ["submit-message"] = () => new MessageTarget(),
         ["http-body"] = () => new HttpBodyTarget(),
+        ["folders"] = () => new LayoutTarget(),
         ["listing"] = () => new ListingTarget(),
         ["download-notes"] = () => new NotesTarget(),
     };

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Formats.Tar;
 using System.IO.Compression;
 using System.Text.Json;
@@ -52,6 +53,35 @@ public sealed class DatasetTests : IAsyncLifetime
 
         // 400 × 400 pixels of three bytes: two images fit in a megabyte.
         Assert.Equal([2, 2, 2, 2], await services.QueryAsync(context => context.PackedParts.OrderBy(part => part.Part).Select(part => part.ImageCount).ToListAsync()));
+    }
+
+    [Fact]
+    public async Task Links_inside_the_data_roots_are_followed_by_every_stage_and_a_strange_name_ends_no_run()
+    {
+        var folder = _services.WritePictures("pets");
+        _services.WritePictures("shared", classes: 1, imagesAClass: 3);
+        Directory.CreateSymbolicLink(Path.Combine(folder, "class2"), _services.Data("shared/class0"));
+        File.CreateSymbolicLink(Path.Combine(folder, "class0", "away.png"), "/etc/hostname");
+        var strange = $"'{folder}/class0/'$'caf\\xe9.png'";
+        using (var shell = Process.Start("bash", ["-c", $"touch {strange}"]))
+        {
+            await shell.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
+
+        try
+        {
+            await IngestAsync(folder);
+        }
+        finally
+        {
+            // .NET cannot remove what it cannot name.
+            using var shell = Process.Start("bash", ["-c", $"rm {strange}"]);
+            await shell.WaitForExitAsync(TestContext.Current.CancellationToken);
+        }
+
+        var dataset = await _services.QueryAsync(context => context.Datasets.SingleAsync());
+        Assert.Equal((15, 0), (dataset.ImageCount, dataset.QuarantinedCount));
+        Assert.Equal(["class0", "class1", "class2"], dataset.ClassNames);
     }
 
     [Fact]

@@ -1,6 +1,9 @@
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Datasets;
+using Distributed.Messaging;
 using Distributed.ServiceTests;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Distributed.Ingestion.Tests;
 
@@ -100,6 +103,25 @@ public sealed class RefusalTests : IAsyncLifetime
 
         Assert.Contains(file, reason);
         Assert.Empty(Directory.GetDirectories(_services.Volume.FullPath("sources")));
+    }
+
+    [Fact]
+    public async Task An_address_is_refused_as_one()
+    {
+        Assert.StartsWith("'https://example.org/pets.zip' is an address", await FailAsync("https://example.org/pets.zip"));
+    }
+
+    [Fact]
+    public async Task A_file_that_goes_after_it_was_listed_fails_the_run_at_once()
+    {
+        var folder = _services.WritePictures("pets");
+        var listing = await DatasetSource.ListAsync(folder);
+        File.Delete(Path.Combine(folder, "class1", "000.png"));
+
+        var refused = await Assert.ThrowsAsync<DatasetException>(() => ImagePacker.PackAsync(listing, 0, listing.Entries.Count, 32, FitMode.Crop, Stream.Null));
+
+        Assert.Contains("'class1/000.png'", refused.Message);
+        Assert.True(_services.Services.GetRequiredService<UnitErrors>().IsPermanent(refused));
     }
 
     private static RunSpecification Specify(string dataset) => new() { Dataset = dataset, InputSize = 32 };

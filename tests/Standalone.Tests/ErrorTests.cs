@@ -65,6 +65,10 @@ public sealed class ErrorTests : IDisposable
     }
 
     [Fact]
+    public async Task An_address_as_data_set_is_told_as_one() =>
+        Refused(await _command.ExecuteAsync(_command.Run("--dataset", "https://example.org/pets.zip")), "'https://example.org/pets.zip' is an address");
+
+    [Fact]
     public async Task A_setting_out_of_range_is_named() =>
         Refused(await _command.ExecuteAsync(_command.Run(), ("Ingestion__SampleTrainImages", "5")), "SampleTrainImages");
 
