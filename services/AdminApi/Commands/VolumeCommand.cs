@@ -11,7 +11,7 @@ internal sealed class VolumeCommand : CatalogCommand
     public VolumeCommand(IConfiguration configuration)
         : base("volume", "Decide which volume is the catalog's", _ => configuration.GetConnectionString("Catalog"))
     {
-        var adopt = new Command("adopt", "Make the volume at Volume:Root the catalog's, whichever was before; no host may run meanwhile. Files that are not on it are made again when a run needs them");
+        var adopt = new Command("adopt", "Make the volume at Volume:Root the catalog's, whichever was before; no host may run meanwhile. Files that are not on it count as missing");
         SetAction(adopt, async (services, _, cancellationToken) =>
         {
             await using (var context = await OpenAsync(services, cancellationToken))

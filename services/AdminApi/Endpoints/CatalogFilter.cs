@@ -7,6 +7,6 @@ internal sealed class CatalogFilter(CatalogMigration catalog) : IEndpointFilter
 {
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next) =>
         catalog.Waiting is { } reason
-            ? TypedResults.Problem($"{reason} Try again later.", statusCode: StatusCodes.Status503ServiceUnavailable)
+            ? TypedResults.Problem(reason, statusCode: StatusCodes.Status503ServiceUnavailable)
             : await next(context);
 }
