@@ -2,6 +2,7 @@ using Distributed.AdminApi.Access;
 using Distributed.AdminApi.Consumers;
 using Distributed.AdminApi.Endpoints;
 using Distributed.AdminApi.Retention;
+using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Messaging;
 using Distributed.ServiceDefaults;
@@ -17,6 +18,7 @@ public static class AdminApiModule
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(consumers);
+        builder.Services.AddSingleton(new VolumeOptions(VolumeDuty.Begin));
         builder.Services.AddSingleton<RunSubmission>();
         builder.Services.AddSingleton<RunOperations>();
         builder.Services.AddSingleton<RunQueries>();
@@ -48,7 +50,7 @@ public static class AdminApiModule
         ArgumentNullException.ThrowIfNull(app);
         app.UseProblems();
         app.UseApiAccess();
-        var api = app.MapGroup("/api/v1");
+        var api = app.MapGroup("/api/v1").AddEndpointFilter<CatalogFilter>();
         api.MapRuns();
         api.MapDatasets();
         api.MapAudit();

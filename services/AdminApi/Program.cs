@@ -3,13 +3,14 @@ using Distributed.AdminApi;
 using Distributed.AdminApi.Commands;
 using Distributed.ServiceDefaults;
 
-if (args is ["keys" or "migrate" or "broker-users", ..])
+if (args is ["keys" or "migrate" or "volume" or "broker-users", ..])
 {
     var configuration = ServiceHost.CreateBuilder([], defaultPort: 8080).Configuration;
     return await new RootCommand("Distributed: commands on the catalog and the broker that the settings name.")
     {
         new KeysCommand(_ => configuration.GetConnectionString("Catalog")),
-        new MigrateCommand(_ => configuration.GetConnectionString("Catalog")),
+        new MigrateCommand(configuration),
+        new VolumeCommand(configuration),
         new BrokerUsersCommand(configuration),
     }.Parse(args).InvokeAsync();
 }

@@ -3,6 +3,7 @@ using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Ingestion.Consumers;
 using Distributed.Messaging;
+using Distributed.ServiceDefaults;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
@@ -23,6 +24,7 @@ public static class IngestionModule
         builder.Services.AddSingleton<SourceLocator>();
         builder.Services.TryAddSingleton<DatasetArtifacts>();
         builder.Services.TryAddSingleton(ImageDecodings.Default);
+        builder.AddDataRootsCheck();
         builder.Services.TryAddSingleton(_ => new DataRoots(builder.Configuration.GetSection("Data:Roots").Get<string[]>() ?? []));
         builder.Services.AddSingleton<IHostCheck, DecodingCheck>();
         builder.Services.AddSingleton(new PermanentError(typeof(DatasetException)));

@@ -37,6 +37,8 @@ internal sealed class SourceLocator(Volume volume, DataRoots roots, Fetchables f
     /// <exception cref="DatasetException">The path is not allowed, or is neither folder nor archive.</exception>
     public async Task<string> LocateAsync(RunSpecification specification, CancellationToken cancellationToken)
     {
+        // What is made below is not written through the volume.
+        volume.ThrowIfAway();
         switch (specification.Dataset)
         {
             case Sample:

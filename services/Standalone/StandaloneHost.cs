@@ -1,5 +1,6 @@
 using Distributed.AdminApi;
 using Distributed.Catalog;
+using Distributed.Datasets;
 using Distributed.Evaluation;
 using Distributed.Ingestion;
 using Distributed.Messaging;
@@ -27,7 +28,7 @@ internal static class StandaloneHost
         if (!builder.Configuration.GetSection("Data:Roots").Exists())
         {
             // Whoever runs this process may read what the process may read.
-            builder.Configuration.AddInMemoryCollection(Directory.GetLogicalDrives().Select((drive, index) => KeyValuePair.Create($"Data:Roots:{index}", (string?)drive)));
+            builder.Services.AddSingleton(new DataRoots(Directory.GetLogicalDrives()));
         }
 
         if (!builder.Configuration.GetSection("Api:Keys").Exists())
@@ -41,6 +42,8 @@ internal static class StandaloneHost
         builder.AddIngestion(consumers);
         builder.AddTraining(consumers);
         builder.AddEvaluation(consumers);
+        // Its catalog stands on its volume.
+        builder.Services.AddSingleton(new VolumeOptions(VolumeDuty.Adopt));
         builder.AddServiceDefaults("standalone", consumers);
         builder.Services.AddSingleton<RunOutcomeReader>();
     }
@@ -56,7 +59,14 @@ internal static class StandaloneHost
             // SQLite has no lock that dies with its process: the row that a killed one left would be waited for without end,
             // and no other process is on this volume.
             await context.Database.ExecuteSqlRawAsync("""DROP TABLE IF EXISTS "__EFMigrationsLock";""", cancellationToken);
-            await context.Database.MigrateAsync(cancellationToken);
+            try
+            {
+                await CatalogMigration.MigrateAsync(context, cancellationToken);
+            }
+            catch (CatalogVersionException exception)
+            {
+                throw new CommandException(exception.Message, exception);
+            }
         }
 
         await host.Services.GetRequiredService<UnitLedger>().TakeOverAsync(cancellationToken);

@@ -2,6 +2,7 @@ using Distributed.Artifacts;
 using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Messaging;
+using Distributed.ServiceDefaults;
 using Distributed.Training.Consumers;
 using Distributed.Vision;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -21,6 +22,7 @@ public static class TrainingModule
         builder.Services.TryAddSingleton(provider => new TensorThread(provider.GetRequiredService<IOptions<TrainingOptions>>().Value.Threads));
         builder.Services.TryAddSingleton<DatasetArtifacts>();
         builder.Services.TryAddSingleton<FeatureArtifacts>();
+        builder.AddDataRootsCheck();
         builder.Services.TryAddSingleton(_ => new DataRoots(builder.Configuration.GetSection("Data:Roots").Get<string[]>() ?? []));
         builder.Services.AddSingleton<TensorDevice>();
         builder.Services.AddSingleton<IHostCheck>(provider => provider.GetRequiredService<TensorDevice>());

@@ -60,6 +60,9 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
     /// <summary>Who changed what.</summary>
     public DbSet<AuditEntry> AuditLog => Set<AuditEntry>();
 
+    /// <summary>Which volume is the catalog's: one row, or none.</summary>
+    public DbSet<Installation> Installation => Set<Installation>();
+
     /// <inheritdoc />
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
     {
@@ -163,6 +166,7 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
             metric.HasKey(m => new { m.RunId, m.Label });
             BelongsToRun(metric);
         });
+        modelBuilder.Entity<Installation>().Property(row => row.Id).ValueGeneratedNever();
         modelBuilder.Entity<ApiKey>().HasIndex(key => key.Name).IsUnique().HasFilter("revoked_at IS NULL");
         // Of no run: what was done stays when that to which it was done is gone.
         modelBuilder.Entity<AuditEntry>().HasIndex(entry => entry.Subject);

@@ -35,6 +35,8 @@ public static partial class CatalogGrants
             {
                 var type when type == typeof(AuditEntry) => [$"GRANT SELECT, INSERT ON {table} TO {apiRole}"],
                 var type when type == typeof(ApiKey) => [$"GRANT SELECT, INSERT, UPDATE ON {table} TO {apiRole}"],
+                // Only AdminApi begins volumes.
+                var type when type == typeof(Installation) => [$"GRANT {Rows} ON {table} TO {apiRole}", $"GRANT SELECT ON {table} TO {workerRole}"],
                 _ => (string[])[$"GRANT {Rows} ON {table} TO {apiRole}, {workerRole}"],
             });
         }

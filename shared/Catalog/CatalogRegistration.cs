@@ -45,6 +45,7 @@ public static class CatalogRegistration
         services.AddSingleton(new CatalogMigrationOptions(migrate));
         services.AddSingleton<RunControl>();
         services.AddSingleton<FileRecovery>();
+        services.AddSingleton<VolumeIdentity>();
         services.AddSingleton<CatalogMigration>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<CatalogMigration>());
         return services;

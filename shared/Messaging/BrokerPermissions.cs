@@ -35,6 +35,9 @@ public sealed record BrokerPermissions(string Configure, string Write, string Re
         .Append(KeyValuePair.Create(Client, ForClient()))
         .ToDictionary(StringComparer.Ordinal);
 
+    /// <summary>The service whose workers do a kind of job.</summary>
+    internal static string ServiceOf(UnitKind kind) => Consumed.First(service => service.Value.Contains(kind)).Key;
+
     private static IEnumerable<string> Queues => UnitRoutes.All.SelectMany(route => route.Queues).Append(UnitRoutes.SubmitRunQueue);
 
     private static BrokerPermissions ForWorker(IEnumerable<string> queues)

@@ -12,9 +12,16 @@ public sealed class BusGate(bool declaresNothing)
     /// <summary>Completes when messages may be sent.</summary>
     public Task Open => Task.WhenAll(_started.Task, declaresNothing ? Task.CompletedTask : _declared.Task);
 
+    /// <summary>What it waits for that another host does, in whole sentences; null where it does not.</summary>
+    public string? Waiting { get; internal set; }
+
     internal void BusStarted() => _started.TrySetResult();
 
-    internal void TopologyDeclared() => _declared.TrySetResult();
+    internal void TopologyDeclared()
+    {
+        Waiting = null;
+        _declared.TrySetResult();
+    }
 }
 
 /// <summary>Lets the bus begin when this host has shown that it can work; in memory, where nobody else could take a message, each waits for itself.</summary>

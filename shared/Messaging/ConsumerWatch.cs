@@ -63,7 +63,8 @@ internal sealed partial class ConsumerWatch(
             LogWithout(queue, looks);
         }
 
-        _notStarted = gate.Open.IsCompleted ? 0 : _notStarted + 1;
+        // What another host has to do first is waited for without end.
+        _notStarted = gate.Open.IsCompleted || gate.Waiting is not null ? 0 : _notStarted + 1;
         if (_without.FirstOrDefault(queue => queue.Value >= MostLooks).Key is { } lost)
         {
             Withdraw($"The queue {lost} has had no consumer for", "and this host should be one", cancellationToken);

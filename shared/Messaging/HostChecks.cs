@@ -171,20 +171,8 @@ public sealed partial class HostChecks : BackgroundService
 /// <summary>The catalog can be used.</summary>
 internal sealed class CatalogCheck(CatalogMigration migration) : IHostCheck
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
-
     public string Name => "catalog";
 
-    public async Task<HostCheckResult> CheckAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            await migration.Ready.WaitAsync(Patience, cancellationToken);
-            return HostCheckResult.Passed;
-        }
-        catch (TimeoutException)
-        {
-            return HostCheckResult.Waiting("The catalog is being migrated, or its database cannot be reached.");
-        }
-    }
+    public async Task<HostCheckResult> CheckAsync(CancellationToken cancellationToken) =>
+        await migration.FindPendingAsync(cancellationToken) is { } pending ? HostCheckResult.Waiting(pending) : HostCheckResult.Passed;
 }

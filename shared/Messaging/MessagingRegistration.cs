@@ -122,7 +122,14 @@ public static class MessagingRegistration
     public static IServiceCollection AddWatchdog(this IServiceCollection services, string? connectionString)
     {
         services.AddHostedService<Watchdog>();
-        return BrokerAddress.Parse(connectionString).IsInMemory ? services : services.AddHostedService<PutAsideReader>();
+        if (!BrokerAddress.Parse(connectionString).IsInMemory)
+        {
+            services.AddHostedService<PutAsideReader>();
+            services.AddSingleton<WorkerPresence>();
+            services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<WorkerPresence>());
+        }
+
+        return services;
     }
 
     private static void ConfigureHost(IRabbitMqBusFactoryConfigurator configurator, BrokerAddress address)

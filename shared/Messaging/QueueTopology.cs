@@ -1,3 +1,4 @@
+using Distributed.Catalog;
 using Distributed.Contracts;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -33,8 +34,10 @@ internal sealed partial class QueueTopology(RabbitConnections connections, BusGa
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        var reminder = new Reminder(time);
         while (true)
         {
+            string cause;
             try
             {
                 await time.RunAsync(Patience, DeclareAsync, stoppingToken);
@@ -43,11 +46,18 @@ internal sealed partial class QueueTopology(RabbitConnections connections, BusGa
             }
             catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == Constants.NotFound)
             {
-                LogNotDeclared(exception.ShutdownReason.ReplyText);
+                cause = "A queue is not there yet, and this host's user may not declare it. AdminApi declares all of them when it starts; this host waits for it.";
+                gate.Waiting = cause;
             }
             catch (Exception exception) when (IsOutage(exception) && !stoppingToken.IsCancellationRequested)
             {
-                LogWaiting(exception.InnerException?.Message ?? exception.Message);
+                cause = $"The broker cannot be reached: {exception.InnerException?.Message ?? exception.Message}";
+                gate.Waiting = null;
+            }
+
+            if (reminder.IsDue(cause))
+            {
+                LogWaiting(cause);
             }
 
             await Task.Delay(TimeSpan.FromSeconds(1), stoppingToken);
@@ -93,9 +103,6 @@ internal sealed partial class QueueTopology(RabbitConnections connections, BusGa
         await channel.QueueBindAsync(name, name, routingKey: "", cancellationToken: cancellationToken);
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The broker cannot be reached: {Cause}; trying again")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Waiting, and trying every few seconds. {Cause}")]
     private partial void LogWaiting(string cause);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "A queue is not there yet, and this host's user may not declare it: {Cause}; waiting for AdminApi")]
-    private partial void LogNotDeclared(string cause);
 }

@@ -39,9 +39,7 @@ public sealed partial class Watchdog(
         await announcer.AnnounceAsync(cancellationToken);
         await dispatcher.SendAsync(await runs.CatchUpAsync(cancellationToken), again: false, cancellationToken);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var needed = context.WorkUnits.AsNoTracking().Where(unit => context.RunDependencies.Any(dependency =>
-            dependency.Subject == unit.Subject
-            && context.Runs.Any(run => run.Id == dependency.RunId && RunStates.Open.Contains(run.State))));
+        var needed = context.NeededUnits();
 
         var unsent = await needed
             .Where(unit => unit.State == UnitState.Pending && unit.SentAt == null)

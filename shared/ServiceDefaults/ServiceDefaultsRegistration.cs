@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -42,6 +43,8 @@ public static class ServiceDefaultsRegistration
         var configuration = builder.Configuration;
         builder.Services.AddSingleton(new Volume(configuration["Volume:Root"]
             ?? throw new ArgumentException("Volume:Root is not configured; give the directory that all hosts share.")));
+        builder.Services.TryAddSingleton(new VolumeOptions());
+        builder.Services.AddSingleton<IHostCheck, VolumeCheck>();
         builder.Services.AddSingleton(configuration.GetSection("Units").Get<UnitOptions>() ?? new UnitOptions());
         builder.Services.AddCatalog(configuration.GetConnectionString("Catalog"), configuration.GetValue("Catalog:Migrate", defaultValue: true));
         builder.Services.AddMessaging(configuration.GetConnectionString("RabbitMq"), consumers);
@@ -56,6 +59,7 @@ public static class ServiceDefaultsRegistration
             .AddCheck<CatalogHealthCheck>("catalog", tags: [ReadyTag], timeout: CheckTimeout)
             .AddCheck<VolumeHealthCheck>("volume", tags: [ReadyTag])
             .AddCheck<HostHealthCheck>("host", tags: [ReadyTag])
+            .AddCheck<QueueHealthCheck>("queues", tags: [ReadyTag])
             .AddCheck<WithdrawalHealthCheck>("worker", tags: [ReadyTag]);
         builder.Services.Configure<HealthCheckServiceOptions>(TagBusAsReadiness);
         AddTelemetry(builder, serviceName);

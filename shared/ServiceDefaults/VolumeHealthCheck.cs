@@ -50,7 +50,7 @@ internal sealed class VolumeHealthCheck(string root, Action probe, TimeSpan pati
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            return HealthCheckResult.Unhealthy($"The volume {root} cannot be written: {exception.Message}");
+            return HealthCheckResult.Unhealthy($"The volume {root} cannot be used: {exception.Message}");
         }
     }
 }

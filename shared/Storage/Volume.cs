@@ -15,8 +15,8 @@ public sealed class Volume
     public const string TemporarySuffix = ".partial";
 
     /// <summary>
-    /// The file at the root by which a mounted volume is told from the bare directory that it is mounted on: without it nothing
-    /// is written, and no file counts as missing.
+    /// The file at the root by which a mounted volume is told from the bare directory that it is mounted on, and by its id from
+    /// another volume: without it, or with another id, nothing is written, and no file counts as missing.
     /// </summary>
     public const string Marker = ".volume";
 
@@ -27,25 +27,118 @@ public sealed class Volume
     private readonly string _rootWithSeparator;
     private readonly string _marker;
     private readonly ConcurrentDictionary<StoredFile, (DateTime Written, long At)> _verified = new();
+    private volatile Standing _standing = new(Id: null, Refusal: null);
 
-    /// <summary>Opens the volume, creating its root and marking it where that was not done yet.</summary>
+    /// <summary>Names the volume. Nothing is made or read, and nothing can be until <see cref="Accept"/>.</summary>
     /// <param name="root">The directory that every host mounts.</param>
-    /// <exception cref="IOException">The directory cannot be created or marked.</exception>
     public Volume(string root)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(root);
         Root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
         _rootWithSeparator = Root + Path.DirectorySeparatorChar;
         _marker = Path.Combine(Root, Marker);
-        Directory.CreateDirectory(Root);
-        if (!File.Exists(_marker))
-        {
-            File.WriteAllBytes(_marker, []);
-        }
     }
 
     /// <summary>The full path of the root, without a separator at its end.</summary>
     public string Root { get; }
+
+    /// <summary>The id that it must have; null until <see cref="Accept"/>.</summary>
+    public Guid? Id => _standing.Id;
+
+    /// <summary>Begins a volume of no catalog.</summary>
+    /// <param name="root">Its directory, which is made where it is not there.</param>
+    /// <exception cref="IOException">The directory cannot be created or marked.</exception>
+    public static Volume Begin(string root)
+    {
+        var volume = new Volume(root);
+        var id = Guid.NewGuid();
+        volume.WriteMarker(new VolumeMarker(id));
+        volume.Accept(id);
+        return volume;
+    }
+
+    /// <summary>Says which id the volume must have, from now on.</summary>
+    public void Accept(Guid id) => _standing = new Standing(id, Refusal: null);
+
+    /// <summary>Says why nothing may be read from the volume or written to it.</summary>
+    /// <param name="reason">Whole sentences, for people.</param>
+    public void Refuse(string reason) => _standing = new Standing(Id: null, reason);
+
+    /// <summary>Reads the marker.</summary>
+    /// <returns>What it says; null where there is none, or no directory.</returns>
+    /// <exception cref="IOException">It cannot be read, or is no marker.</exception>
+    /// <exception cref="UnauthorizedAccessException">This process may not read it.</exception>
+    public VolumeMarker? ReadMarker()
+    {
+        string text;
+        try
+        {
+            text = File.ReadAllText(_marker);
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+
+        return VolumeMarker.Read(text) ?? throw new IOException($"The file {_marker} holds no id of a volume. Restore it from a backup.");
+    }
+
+    /// <summary>Writes the marker, and the directory where it is not there. To be called by whoever may begin a volume, and by one at a time.</summary>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    /// <exception cref="UnauthorizedAccessException">This process may not write it.</exception>
+    public void WriteMarker(VolumeMarker marker)
+    {
+        ArgumentNullException.ThrowIfNull(marker);
+        Directory.CreateDirectory(Root);
+        var temporary = $"{_marker}.{Guid.NewGuid():N}{TemporarySuffix}";
+        try
+        {
+            using (var file = new StreamWriter(new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None)))
+            {
+                file.Write(marker.Write());
+                file.Flush();
+                ((FileStream)file.BaseStream).Flush(flushToDisk: true);
+            }
+
+            // Whoever reads it meanwhile sees the one before or this one.
+            File.Move(temporary, _marker, overwrite: true);
+        }
+        finally
+        {
+            Delete(temporary);
+        }
+    }
+
+    /// <summary>Makes sure that the volume is there, and is the one that it must be.</summary>
+    /// <exception cref="IOException">It is not mounted, cannot be read, is another, or has not been accepted.</exception>
+    public void ThrowIfAway()
+    {
+        var (id, refusal) = _standing;
+        if (id is null)
+        {
+            throw new IOException(refusal ?? $"The volume {Root} has not been compared with the catalog yet.");
+        }
+
+        VolumeMarker? marker;
+        try
+        {
+            marker = ReadMarker();
+        }
+        catch (UnauthorizedAccessException exception)
+        {
+            throw new IOException($"The volume {Root} cannot be read: {exception.Message}", exception);
+        }
+
+        if (marker is null)
+        {
+            throw new IOException($"The volume {Root} is not mounted: its file {Marker} is not there. Mount it again.");
+        }
+
+        if (marker.Id != id)
+        {
+            throw new IOException($"Another volume is mounted at {Root}: its id is {marker.Id:D}, and it was {id:D}. Mount that one again.");
+        }
+    }
 
     /// <summary>The full path of a file on the volume.</summary>
     /// <param name="relativePath">Path below the root, with forward slashes.</param>
@@ -173,14 +266,6 @@ public sealed class Volume
         }
     }
 
-    private void ThrowIfAway()
-    {
-        if (!File.Exists(_marker))
-        {
-            throw new IOException($"The volume {Root} is not mounted: its file {Marker} is not there. Mount it again.");
-        }
-    }
-
     private FileInfo Inspect(StoredFile file)
     {
         var info = new FileInfo(FullPath(file.Path));
@@ -197,4 +282,6 @@ public sealed class Volume
 
         return info;
     }
+
+    private sealed record Standing(Guid? Id, string? Refusal);
 }

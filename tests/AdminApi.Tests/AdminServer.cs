@@ -66,6 +66,7 @@ internal sealed class AdminServer : IAsyncDisposable
         if (catalog is null)
         {
             await app.Services.GetRequiredService<CatalogMigration>().Ready.WaitAsync(Patience);
+            await app.Services.GetRequiredService<HostChecks>().Passed.WaitAsync(Patience);
         }
 
         var observer = app.Services.GetRequiredService<IBusControl>().ConnectReceiveEndpoint("observer", endpoint =>

@@ -15,6 +15,21 @@ public sealed class RetentionTests
     private static readonly DateTime LongAgo = DateTime.UtcNow.AddDays(-40);
 
     [Fact]
+    public async Task Nothing_is_collected_on_the_volume_of_another_catalog()
+    {
+        await using var server = await AdminServer.StartAsync();
+        await WriteAsync(server, $"features/k/shard-00000.{Guid.NewGuid():N}.safetensors");
+        await File.WriteAllTextAsync(Path.Combine(server.Directory, Volume.Marker), $"{Guid.NewGuid():D}\n");
+        var before = Files(server);
+
+        using var response = await server.Client.PostAsync("/api/v1/maintenance/collect?force=true", content: null);
+
+        var problem = await AdminServer.ProblemAsync(response, HttpStatusCode.ServiceUnavailable);
+        Assert.Contains("Another volume is mounted", problem.GetProperty("detail").GetString());
+        Assert.Equal(before, Files(server));
+    }
+
+    [Fact]
     public async Task Orphans_go_and_what_is_named_young_current_or_not_ours_stays()
     {
         await using var server = await AdminServer.StartAsync();

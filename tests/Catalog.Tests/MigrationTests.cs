@@ -39,6 +39,47 @@ public sealed class MigrationTests
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_catalog_that_a_later_version_has_migrated_is_left_alone_and_waited_for(bool migrate)
+    {
+        var path = Path.Combine(Path.GetTempPath(), $"catalog-{Guid.NewGuid():N}.db");
+        var log = new WaitingLog();
+        await using var services = new ServiceCollection()
+            .AddLogging(logging => logging.AddProvider(log))
+            .AddCatalog($"Data Source={path};Pooling=False", migrate)
+            .BuildServiceProvider();
+        var migration = services.GetRequiredService<CatalogMigration>();
+        try
+        {
+            await using (var context = await services.GetRequiredService<IDbContextFactory<CatalogContext>>().CreateDbContextAsync())
+            {
+                // A later version, that has taken a table away.
+                await CatalogMigration.MigrateAsync(context, CancellationToken.None);
+                await context.Database.ExecuteSqlRawAsync("""
+                    INSERT INTO "__EFMigrationsHistory" VALUES ('29991231000000_Future', '99.0.0');
+                    DROP TABLE audit_log;
+                    """);
+                var error = await Assert.ThrowsAsync<CatalogVersionException>(() => CatalogMigration.MigrateAsync(context, CancellationToken.None));
+                Assert.Contains("29991231000000_Future", error.Message, StringComparison.Ordinal);
+                Assert.Contains("later version of the program", error.Message, StringComparison.Ordinal);
+                await Assert.ThrowsAsync<CatalogVersionException>(() => CatalogMigration.IsCurrentAsync(context, CancellationToken.None));
+            }
+
+            await migration.StartAsync(CancellationToken.None);
+
+            Assert.Contains("29991231000000_Future", await log.Said.WaitAsync(Patience), StringComparison.Ordinal);
+            Assert.Contains("29991231000000_Future", migration.Waiting, StringComparison.Ordinal);
+            Assert.False(migration.Ready.IsCompleted);
+        }
+        finally
+        {
+            await migration.StopAsync(CancellationToken.None);
+            File.Delete(path);
+        }
+    }
+
     [Fact]
     public async Task Whoever_reads_a_SQLite_catalog_need_not_wait_for_a_writer()
     {

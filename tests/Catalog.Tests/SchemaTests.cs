@@ -30,7 +30,7 @@ public abstract partial class SchemaTests(TestCatalog catalog)
         await using var context = await catalog.Contexts.CreateDbContextAsync();
         var tables = context.GetService<Microsoft.EntityFrameworkCore.Metadata.IDesignTimeModel>().Model.GetRelationalModel().Tables.ToList();
 
-        Assert.Equal(17, tables.Count);
+        Assert.Equal(18, tables.Count);
         Assert.All(tables, table => Assert.Matches(SnakeCase(), table.Name));
         Assert.All(tables.SelectMany(table => table.Columns), column => Assert.Matches(SnakeCase(), column.Name));
     }

@@ -196,7 +196,7 @@ public sealed class ImagePackerTests : IDisposable
         }
 
         var listing = await DatasetSource.ListAsync(source.Root);
-        var volume = new Volume(_directory.At("volume"));
+        var volume = Volume.Begin(_directory.At("volume"));
         var records = new List<PackedImage>();
         var stored = new List<PackedPart>();
         foreach (var (first, end) in parts.Zip(parts.Skip(1)))

@@ -51,6 +51,8 @@ internal sealed class ServiceHarness : IAsyncDisposable
         builder.Services.AddSingleton<TimeProvider>(new HurriedTime());
         var consumers = new ConsumerSet();
         addServices(builder, consumers);
+        // No AdminApi is there to do so.
+        builder.Services.AddSingleton(new VolumeOptions(VolumeDuty.Begin));
         builder.AddServiceDefaults("test", consumers);
         var harness = new ServiceHarness(builder.Build(), directory);
         await harness._host.StartAsync();

@@ -141,6 +141,24 @@ public sealed class ConsumerWatchTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_host_that_waits_for_another_to_declare_queues_waits_without_end()
+    {
+        await using var host = await StartAsync(set => TestHost.Training(set));
+        var gate = new BusGate(declaresNothing: false) { Waiting = "AdminApi declares them." };
+        using var watch = Watch(host, Real(host), gate);
+
+        await LookAsync(watch, 5 * ConsumerWatch.MostLooks);
+        Assert.Null(host.Services.GetRequiredService<Withdrawal>().Reason);
+
+        // From then on it is its own affair.
+        gate.Waiting = null;
+        await LookAsync(watch, ConsumerWatch.MostLooks - 1);
+        Assert.Null(host.Services.GetRequiredService<Withdrawal>().Reason);
+        await LookAsync(watch, 1);
+        Assert.NotNull(host.Services.GetRequiredService<Withdrawal>().Reason);
+    }
+
+    [Fact]
     public async Task Nobody_looks_while_the_host_stops()
     {
         await using var host = await StartAsync();

@@ -138,7 +138,7 @@ public sealed class HostChecksTests : IDisposable
         var check = new Check { Error = new IOException("The volume does not answer.") };
         await using var host = await StartAsync(check);
         await Wait.UntilAsync(() => check.Count > 1, "the check is repeated");
-        Assert.Equal("The volume does not answer.", Assert.Single(host.Services.GetRequiredService<HostChecks>().Pending).Reason);
+        Assert.Equal("The volume does not answer.", host.Services.GetRequiredService<HostChecks>().Pending.Single(pending => pending.Name == check.Name).Reason);
 
         check.Error = new TypeInitializationException("SkiaSharp.SKData", new DllNotFoundException("There is no libSkiaSharp."));
 
@@ -150,13 +150,15 @@ public sealed class HostChecksTests : IDisposable
     public async Task Readiness_names_what_a_host_waits_for()
     {
         var check = new Check { Result = HostCheckResult.Waiting("The volume is not mounted.") };
+        var volume = Directory.CreateTempSubdirectory("host-checks-");
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
             ["ConnectionStrings:Catalog"] = _catalog.ConnectionString,
             ["ConnectionStrings:RabbitMq"] = TestHost.InMemory,
-            ["Volume:Root"] = Path.GetTempPath(),
+            ["Volume:Root"] = volume.FullName,
         });
+        builder.Services.AddSingleton(new VolumeOptions(VolumeDuty.Begin));
         builder.Services.AddSingleton<IHostCheck>(check);
         builder.AddServiceDefaults("test", new ConsumerSet());
         using var host = builder.Build();
@@ -169,6 +171,7 @@ public sealed class HostChecksTests : IDisposable
         check.Result = HostCheckResult.Passed;
         await Wait.UntilAsync(async () => (await CheckAsync()).Status == HealthStatus.Healthy, "the host is ready");
         await host.StopAsync();
+        volume.Delete(recursive: true);
 
         async Task<HealthReportEntry> CheckAsync() => (await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(check => check.Name == "host")).Entries["host"];
     }

@@ -63,7 +63,7 @@ public sealed class UnitWorkerTests : IDisposable
         await using var host = await StartAsync();
         var (run, unit) = await host.PlanTrainingAsync();
         var directory = Directory.CreateTempSubdirectory("messaging-");
-        var volume = new Volume(directory.FullName);
+        var volume = Volume.Begin(directory.FullName);
         host.Script.Execute = async (_, token) =>
         {
             await volume.VerifyAsync(new StoredFile("missing-file", 1, new string('a', 64)), token);

@@ -111,6 +111,26 @@ public sealed class ErrorTests : IDisposable
         Refused(await _command.ExecuteAsync(_command.Run("--dataset", "nowhere")), "does not exist");
     }
 
+    [Fact]
+    public async Task A_volume_whose_catalog_a_later_version_has_migrated_is_left_alone()
+    {
+        Directory.CreateDirectory(_command.Volume);
+        await using (var database = new SqliteConnection($"Data Source={Path.Combine(_command.Volume, "catalog.db")};Pooling=False"))
+        {
+            await database.OpenAsync();
+            await using var create = database.CreateCommand();
+            create.CommandText = """
+                CREATE TABLE "__EFMigrationsHistory" (migration_id TEXT NOT NULL PRIMARY KEY, product_version TEXT NOT NULL);
+                INSERT INTO "__EFMigrationsHistory" VALUES ('29991231000000_Future', '99.0.0');
+                """;
+            await create.ExecuteNonQueryAsync();
+        }
+
+        Refused(await _command.ExecuteAsync(_command.Run()), "29991231000000_Future");
+        Refused(await _command.ExecuteAsync(["serve", "--urls", "http://127.0.0.1:0", "--volume", _command.Volume], ("Logging__LogLevel__Default", "None")), "later version");
+        Refused(await _command.ExecuteAsync(["keys", "list", "--volume", _command.Volume]), "later version");
+    }
+
     private static void Refused(Ended ended, string said)
     {
         Assert.True(ended.Code == 1, $"It ended with {ended.Code}. {string.Join('\n', ended.Errors)}");

@@ -7,7 +7,7 @@ public sealed class VolumeAwayTests : IDisposable
     private readonly string _root = Path.Combine(Path.GetTempPath(), $"volume-{Guid.NewGuid():N}");
     private readonly Volume _volume;
 
-    public VolumeAwayTests() => _volume = new Volume(_root);
+    public VolumeAwayTests() => _volume = Volume.Begin(_root);
 
     public void Dispose() => Directory.Delete(_root, recursive: true);
 
@@ -32,6 +32,41 @@ public sealed class VolumeAwayTests : IDisposable
         Directory.Delete(_root);
         Directory.Move(mounted, _root);
         await _volume.VerifyAsync(file);
+    }
+
+    [Fact]
+    public async Task On_another_volume_in_its_place_nothing_is_written_and_no_file_counts_as_missing()
+    {
+        var file = await _volume.WriteAsync("a/b.txt", Write);
+        var mounted = _root + "-elsewhere";
+        Directory.Move(_root, mounted);
+        var other = Volume.Begin(_root);
+
+        IOException[] errors =
+        [
+            await Assert.ThrowsAsync<IOException>(() => _volume.WriteAsync("a/c.txt", Write)),
+            await Assert.ThrowsAsync<IOException>(() => _volume.VerifyAsync(file)),
+            Assert.Throws<IOException>(_volume.Probe),
+        ];
+
+        Assert.All(errors, error => Assert.Contains($"its id is {other.Id:D}, and it was {_volume.Id:D}", error.Message, StringComparison.Ordinal));
+        Assert.Equal([Volume.Marker], Directory.EnumerateFileSystemEntries(_root).Select(Path.GetFileName));
+        Directory.Delete(_root, recursive: true);
+        Directory.Move(mounted, _root);
+        await _volume.VerifyAsync(file);
+    }
+
+    [Fact]
+    public async Task A_volume_that_nobody_has_accepted_is_neither_made_nor_written()
+    {
+        var folder = _root + "-new";
+        var volume = new Volume(folder);
+
+        await Assert.ThrowsAsync<IOException>(() => volume.WriteAsync("a", Write));
+        volume.Refuse("It is another's.");
+
+        Assert.Equal("It is another's.", Assert.Throws<IOException>(volume.Probe).Message);
+        Assert.False(Directory.Exists(folder));
     }
 
     [Fact]

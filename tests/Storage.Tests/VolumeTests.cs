@@ -8,7 +8,7 @@ public sealed class VolumeTests : IDisposable
     private readonly string _root = Path.Combine(Path.GetTempPath(), $"volume-{Guid.NewGuid():N}");
     private readonly Volume _volume;
 
-    public VolumeTests() => _volume = new Volume(_root);
+    public VolumeTests() => _volume = Volume.Begin(_root);
 
     public void Dispose() => Directory.Delete(_root, recursive: true);
 

@@ -67,6 +67,8 @@ public sealed class LeastPrivilegeTests
             ("worker", "INSERT INTO api_keys (id) VALUES ('mine')"),
             ("worker", "SELECT * FROM audit_log"),
             ("worker", "INSERT INTO audit_log (id) VALUES (gen_random_uuid())"),
+            ("worker", "UPDATE installation SET volume_id = gen_random_uuid()"),
+            ("worker", "DELETE FROM installation"),
             ("worker", "ALTER TABLE runs ADD COLUMN mine int"),
             ("worker", "CREATE TABLE mine (id int)"),
             ("worker", "UPDATE \"__EFMigrationsHistory\" SET product_version = ''"),

@@ -72,6 +72,28 @@ public sealed class Cluster : IAsyncDisposable
     public static async Task<Cluster> StartAsync(
         IReadOnlyDictionary<string, string?>? settings = null, Func<Cluster, Task>? prepare = null, string? volume = null, ServerAddresses? servers = null, string? logs = null)
     {
+        var cluster = await CreateAsync(settings, prepare, volume, servers, logs);
+        try
+        {
+            foreach (var service in Services)
+            {
+                cluster.Start(service);
+            }
+
+            await cluster.WaitForReadyAsync();
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>The same without any host.</summary>
+    public static async Task<Cluster> CreateAsync(
+        IReadOnlyDictionary<string, string?>? settings = null, Func<Cluster, Task>? prepare = null, string? volume = null, ServerAddresses? servers = null, string? logs = null)
+    {
         var cluster = new Cluster(
             await PostgresDatabase.CreateAsync(servers?.Postgres), await RabbitMqVirtualHost.CreateAsync(servers), settings ?? new Dictionary<string, string?>(), volume, logs);
         try
@@ -81,12 +103,6 @@ public sealed class Cluster : IAsyncDisposable
                 await prepare(cluster);
             }
 
-            foreach (var service in Services)
-            {
-                cluster.Start(service);
-            }
-
-            await cluster.WaitForReadyAsync();
             return cluster;
         }
         catch

@@ -25,7 +25,7 @@ internal abstract class CatalogCommand : Command
                 await using var services = new ServiceCollection().AddLogging().AddCatalog(_connectionString(result)).BuildServiceProvider();
                 return await action(services, result, cancellationToken);
             }
-            catch (Exception exception) when (exception is ArgumentException or DbException or IOException || CatalogOutage.Is(exception))
+            catch (Exception exception) when (exception is ArgumentException or DbException or IOException or UnauthorizedAccessException or CatalogVersionException || CatalogOutage.Is(exception))
             {
                 return await FailAsync(exception.GetBaseException().Message);
             }
@@ -35,6 +35,12 @@ internal abstract class CatalogCommand : Command
     {
         await Console.Error.WriteLineAsync($"error: {message}");
         return 1;
+    }
+
+    protected static async Task<int> SucceedAsync(string message)
+    {
+        await Console.Error.WriteLineAsync(message);
+        return 0;
     }
 
     protected static async Task<CatalogContext> OpenAsync(IServiceProvider services, CancellationToken cancellationToken) =>

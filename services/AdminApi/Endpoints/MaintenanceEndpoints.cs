@@ -12,7 +12,16 @@ internal static class MaintenanceEndpoints
             .WithSummary("Remove from the volume what the retention policy lets go")
             .WithDescription("With dryRun=true nothing is removed: the answer tells what would be, why, and how many bytes that frees. With force=true orphans are removed also where they are more than half of the files.");
 
-    private static async Task<Ok<CollectionReport>> CollectAsync(
-        Collector collector, CancellationToken cancellationToken, [FromQuery] bool dryRun = false, [FromQuery] bool force = false) =>
-        TypedResults.Ok(await collector.CollectAsync(dryRun, force, cancellationToken));
+    private static async Task<Results<Ok<CollectionReport>, ProblemHttpResult>> CollectAsync(
+        Collector collector, CancellationToken cancellationToken, [FromQuery] bool dryRun = false, [FromQuery] bool force = false)
+    {
+        try
+        {
+            return TypedResults.Ok(await collector.CollectAsync(dryRun, force, cancellationToken));
+        }
+        catch (IOException exception)
+        {
+            return TypedResults.Problem(exception.Message, statusCode: StatusCodes.Status503ServiceUnavailable);
+        }
+    }
 }

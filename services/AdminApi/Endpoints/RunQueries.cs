@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Messaging;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.AdminApi.Endpoints;
@@ -15,7 +16,9 @@ namespace Distributed.AdminApi.Endpoints;
 public sealed record RunFilter(RunState? State, string? Tag, string? Name, string? Dataset, Guid? After, int Limit);
 
 /// <summary>Reads runs for people.</summary>
-public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts)
+/// <param name="contexts">The catalog.</param>
+/// <param name="workers">Which workers are connected; null where all are in this process.</param>
+public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, WorkerPresence? workers = null)
 {
     /// <summary>A page of runs, the latest first.</summary>
     public async Task<RunPage> ListAsync(RunFilter filter, CancellationToken cancellationToken)
@@ -184,15 +187,33 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts)
         }
     }
 
-    /// <summary>What units that the run needs wait for: what their attempts say while they last, or the damage that is being mended.</summary>
-    private static async Task<string?> FindCauseAsync(CatalogContext context, Guid runId, CancellationToken cancellationToken)
+    /// <summary>What units that the run needs wait for: what their attempts say while they last, the damage that is being mended, or a worker.</summary>
+    private async Task<string?> FindCauseAsync(CatalogContext context, Guid runId, CancellationToken cancellationToken)
     {
         var units = context.WorkUnits.Where(unit => context.RunDependencies.Any(d => d.RunId == runId && d.Subject == unit.Subject));
         return await units
                 .Where(unit => unit.State == UnitState.Running)
                 .Join(context.Attempts.Where(attempt => attempt.EndedAt == null && attempt.Outcome != null), unit => unit.Attempt, attempt => attempt.Token, (_, attempt) => attempt.Outcome)
                 .FirstOrDefaultAsync(cancellationToken)
-            ?? await units.Where(unit => unit.State == UnitState.Waiting).Select(unit => unit.LastError).FirstOrDefaultAsync(cancellationToken);
+            ?? await units.Where(unit => unit.State == UnitState.Waiting).Select(unit => unit.LastError).FirstOrDefaultAsync(cancellationToken)
+            ?? await FindMissingWorkerAsync(units, cancellationToken);
+    }
+
+    private async Task<string?> FindMissingWorkerAsync(IQueryable<WorkUnit> units, CancellationToken cancellationToken)
+    {
+        if (workers?.Missing is not { Count: > 0 } missing)
+        {
+            return null;
+        }
+
+        // Whoever works on one of them is there, whatever the broker said some seconds ago.
+        var claimed = units.Where(unit => unit.State == UnitState.Running && unit.LeaseUntil >= DateTime.UtcNow).Select(unit => unit.Kind);
+        var waiting = await units.Unclaimed()
+            .Where(unit => missing.Contains(unit.Kind) && !claimed.Contains(unit.Kind))
+            .Select(unit => unit.Kind)
+            .Distinct()
+            .ToListAsync(cancellationToken);
+        return waiting.Count == 0 ? null : WorkerPresence.Describe(waiting.Min());
     }
 
     private static async Task<StageProgress> CountAsync(CatalogContext context, string stage, UnitKind kind, string subject, CancellationToken cancellationToken)

@@ -28,6 +28,8 @@ internal sealed partial class Collector(
         await _one.WaitAsync(cancellationToken);
         try
         {
+            // On another catalog's volume everything would be an orphan.
+            volume.ThrowIfAway();
             List<CollectedItem> items =
             [
                 .. await CollectCheckpointsAsync(dryRun, cancellationToken),

@@ -51,6 +51,18 @@ public static class CatalogUnits
         await context.ReviveUnitsAsync(runId, subject, cancellationToken);
     }
 
+    /// <summary>Units that an open run needs, to be read.</summary>
+    public static IQueryable<WorkUnit> NeededUnits(this CatalogContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        return context.WorkUnits.AsNoTracking().Where(unit => context.RunDependencies.Any(dependency => dependency.Subject == unit.Subject
+            && context.Runs.Any(run => run.Id == dependency.RunId && RunStates.Open.Contains(run.State))));
+    }
+
+    /// <summary>Those of some units that wait for a worker: nobody has begun them, or whoever had is silent for longer than its lease.</summary>
+    public static IQueryable<WorkUnit> Unclaimed(this IQueryable<WorkUnit> units) =>
+        units.Where(unit => unit.State == UnitState.Pending || (unit.State == UnitState.Running && unit.LeaseUntil < DateTime.UtcNow));
+
     /// <summary>Those of some units that have a priority: interactive where an open interactive run needs them.</summary>
     public static IQueryable<WorkUnit> OfPriority(this IQueryable<WorkUnit> units, CatalogContext context, RunPriority priority)
     {

@@ -18,7 +18,8 @@ internal sealed class MisconfiguredRow : IFaultRow
 
     public async Task RunAsync(FaultLab lab)
     {
-        var hosts = await BadHosts.CreateAsync(lab);
+        await using var places = await WrongPlaces.CreateAsync(lab);
+        List<BadHost> hosts = [.. await BadHosts.CreateAsync(lab), .. places.Hosts];
         var twins = await lab.Workload.TwinsAsync(lab);
         await using var cluster = await lab.StartClusterAsync(lab.Workload.Settings);
         using var end = new CancellationTokenSource();

@@ -687,6 +687,26 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.ToTable("ingestions", (string)null);
                 });
 
+            modelBuilder.Entity("Distributed.Catalog.Installation", b =>
+                {
+                    b.Property<int>("Id")
+                        .HasColumnType("integer")
+                        .HasColumnName("id");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<Guid>("VolumeId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("volume_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_installation");
+
+                    b.ToTable("installation", (string)null);
+                });
+
             modelBuilder.Entity("Distributed.Catalog.PackedPartRecord", b =>
                 {
                     b.Property<string>("IngestionKey")

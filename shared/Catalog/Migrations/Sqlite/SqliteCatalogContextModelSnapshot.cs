@@ -682,6 +682,26 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.ToTable("ingestions", (string)null);
                 });
 
+            modelBuilder.Entity("Distributed.Catalog.Installation", b =>
+                {
+                    b.Property<int>("Id")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("created_at");
+
+                    b.Property<Guid>("VolumeId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("volume_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_installation");
+
+                    b.ToTable("installation", (string)null);
+                });
+
             modelBuilder.Entity("Distributed.Catalog.PackedPartRecord", b =>
                 {
                     b.Property<string>("IngestionKey")

@@ -1,0 +1,155 @@
+using System.Diagnostics.Metrics;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Distributed.Messaging;
+
+/// <summary>
+/// Knows for which kinds of job no worker is connected. The broker is asked every few seconds, for all runs together; while it
+/// does not answer, nothing is known, and nothing is said.
+/// </summary>
+public sealed partial class WorkerPresence : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+
+    /// <summary>From one scan to the next while a worker is missed, so that it is soon known that there is one.</summary>
+    private static readonly TimeSpan ShortInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>How old an answer of the broker may be, where the next one takes its time.</summary>
+    private static readonly TimeSpan KnownFor = TimeSpan.FromSeconds(30);
+
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
+    private static readonly IReadOnlyList<string> Queues = [.. UnitRoutes.All.SelectMany(route => route.Queues)];
+
+    private readonly IDbContextFactory<CatalogContext> _contexts;
+    private readonly CatalogMigration _catalog;
+    private readonly IQueueInspector _inspector;
+    private readonly TimeProvider _time;
+    private readonly ILogger<WorkerPresence> _logger;
+    private readonly HashSet<string> _missed = new(StringComparer.Ordinal);
+    private volatile Answer? _answer;
+
+    /// <param name="contexts">The catalog.</param>
+    /// <param name="catalog">Says when the catalog can be used.</param>
+    /// <param name="inspector">Asks the broker.</param>
+    /// <param name="meters">Makes the meter.</param>
+    /// <param name="time">Times the scans.</param>
+    /// <param name="logger">Told when workers are missed, and when they are there again.</param>
+    public WorkerPresence(
+        IDbContextFactory<CatalogContext> contexts, CatalogMigration catalog, IQueueInspector inspector, IMeterFactory meters, TimeProvider time, ILogger<WorkerPresence> logger)
+    {
+        ArgumentNullException.ThrowIfNull(meters);
+        (_contexts, _catalog, _inspector, _time, _logger) = (contexts, catalog, inspector, time, logger);
+        meters.Create(MessagingTelemetry.SourceName).CreateObservableGauge(
+            "distributed.queue.consumers",
+            Measure,
+            "{consumer}",
+            "Workers that are connected to a queue of jobs, by queue and service; absent while the broker does not answer");
+    }
+
+    /// <summary>Kinds of job for which no worker is connected; empty where that is not known.</summary>
+    public IReadOnlyList<UnitKind> Missing => Current is { } answer ? [.. UnitRoutes.All.Where(route => IsMissing(answer, route)).Select(route => route.Kind)] : [];
+
+    private Answer? Current => _answer is { } answer && _time.GetElapsedTime(answer.At) < KnownFor ? answer : null;
+
+    /// <summary>What a run waits for whose jobs nobody takes.</summary>
+    public static string Describe(UnitKind kind) => $"No {BrokerPermissions.ServiceOf(kind)} worker is connected.";
+
+    /// <summary>Scans once.</summary>
+    public async Task ScanAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var standings = await _time.RunAsync(Timeout, token => _inspector.LookAsync(Queues, token), cancellationToken);
+            _answer = new Answer(standings, _time.GetTimestamp());
+        }
+        catch (Exception exception)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            _answer = null;
+            LogNotAsked(exception);
+            return;
+        }
+
+        try
+        {
+            await LogAsync(Missing, cancellationToken);
+        }
+        catch (Exception exception) when (CatalogOutage.Is(exception))
+        {
+            LogNotAsked(exception);
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            // The host has other things to do than to count.
+            LogFailed(exception);
+        }
+    }
+
+    /// <inheritdoc />
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await _catalog.Ready.WaitAsync(stoppingToken);
+        using var timer = new PeriodicTimer(Interval, _time);
+        do
+        {
+            await ScanAsync(stoppingToken);
+            timer.Period = Missing.Count == 0 ? Interval : ShortInterval;
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    private static bool IsMissing(Answer answer, UnitRoute route) => route.Queues.All(queue => answer.Standings[queue].Consumers == 0);
+
+    internal IEnumerable<Measurement<long>> Measure() => Current is not { } answer
+        ? []
+        : UnitRoutes.All.SelectMany(route => route.Queues.Select(queue => new Measurement<long>(
+            answer.Standings[queue].Consumers, new("queue", queue), new("service", BrokerPermissions.ServiceOf(route.Kind)))));
+
+    /// <summary>Once when jobs come to wait for a service's workers, and once when one is there.</summary>
+    private async Task LogAsync(IReadOnlyList<UnitKind> missing, CancellationToken cancellationToken)
+    {
+        var services = missing.Select(BrokerPermissions.ServiceOf).ToHashSet(StringComparer.Ordinal);
+        foreach (var service in _missed.Where(service => !services.Contains(service)).ToList())
+        {
+            _missed.Remove(service);
+            LogConnected(service);
+        }
+
+        if (services.All(_missed.Contains))
+        {
+            return;
+        }
+
+        await using var context = await _contexts.CreateDbContextAsync(cancellationToken);
+        var waiting = await context.NeededUnits().Unclaimed()
+            .Where(unit => missing.Contains(unit.Kind))
+            .GroupBy(unit => unit.Kind)
+            .Select(kind => new { Kind = kind.Key, Count = kind.Count() })
+            .ToListAsync(cancellationToken);
+        foreach (var service in waiting.GroupBy(kind => BrokerPermissions.ServiceOf(kind.Kind), StringComparer.Ordinal))
+        {
+            if (_missed.Add(service.Key))
+            {
+                LogMissed(service.Key, service.Sum(kind => kind.Count));
+            }
+        }
+    }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "No {Service} worker is connected, and {Count} jobs wait for one. Start one; one that runs says in /health/ready why it takes no work")]
+    private partial void LogMissed(string service, int count);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "A {Service} worker is connected")]
+    private partial void LogConnected(string service);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "Connected workers could not be counted")]
+    private partial void LogNotAsked(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "Jobs that wait for a worker could not be counted")]
+    private partial void LogFailed(Exception exception);
+
+    private sealed record Answer(IReadOnlyDictionary<string, QueueStanding> Standings, long At);
+}
