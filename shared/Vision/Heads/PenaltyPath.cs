@@ -121,6 +121,7 @@ public static class PenaltyPath
             Begin(state, rotated, images, penalty), penalty, cancellationToken, validation is null || !HasManyClasses(state) ? null : ToleranceOfManyClasses);
         var weights = rotated.Features.RotateBack(solution.Weights, state.Classes);
         var metrics = new EpochMetrics(state.Epoch, solution.Loss, solution.Accuracy, null, null, Penalty: penalty);
+        images.Recycle(solution);
         state = state with { Epoch = state.Epoch + 1, Previous = state.Latest, Latest = weights };
         if (validation is null)
         {
@@ -187,7 +188,13 @@ public static class PenaltyPath
         Vectors.Axpy(1 + ahead, weights, further);
         Vectors.Axpy(-ahead, rotated.Of(state.Previous), further);
         var extrapolated = images.Evaluate(further);
-        return images.Objective(extrapolated, penalty) < images.Objective(weights, images.Measure(weights).Loss, penalty) ? extrapolated : images.Evaluate(weights);
+        if (images.Objective(extrapolated, penalty) < images.Objective(weights, images.Measure(weights).Loss, penalty))
+        {
+            return extrapolated;
+        }
+
+        images.Recycle(extrapolated);
+        return images.Evaluate(weights);
     }
 
     /// <summary>The two latest solutions in the coordinates of the solver: each is needed at two penalties, and rotated once.</summary>
