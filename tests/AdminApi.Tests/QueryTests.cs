@@ -155,7 +155,7 @@ public sealed class QueryTests : IAsyncLifetime
 
         Assert.Equal(stage, progress.GetProperty("stage").GetString());
         Assert.Equal(done, progress.GetProperty("done").GetInt32());
-        Assert.Equal(total, progress.GetProperty("total").ValueKind == JsonValueKind.Null ? null : progress.GetProperty("total").GetInt32());
+        Assert.Equal(total, progress.GetProperty("total").ValueKind == JsonValueKind.Null ? (int?)null : progress.GetProperty("total").GetInt32());
     }
 
     [Fact]
