@@ -60,6 +60,7 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
 
     private static string Describe(StageProgress? progress) => progress is null
         ? ""
+        : progress is { Done: 0, Total: null } ? progress.Stage
         : progress.Total is { } total ? $"{progress.Stage}: {progress.Done:N0} of {total:N0}" : $"{progress.Stage}: {progress.Done:N0}";
 
     private Task<T> ShowBarsAsync<T>(Func<Action<RunDetail>, Task<T>> watch) =>

@@ -110,9 +110,17 @@ public sealed record TrainingSpecification
 
     /// <summary>
     /// <see cref="HeadOptimizer.Newton"/>: L2 penalties to choose from on the validation split, in falling order; 1 to 100
-    /// numbers above 0, up to 1e6. Empty for 30 from 10 to 1e-6; without validation images, for 0.01 alone.
+    /// numbers above 0, up to 1e6. Empty for <see cref="DefaultPenalties"/> from 10 to 1e-6; without validation images, for 0.01 alone.
+    /// The one with the smallest validation loss is chosen; after <see cref="PenaltiesWithoutImprovement"/> in a row without a
+    /// smaller one the rest is not tried.
     /// </summary>
     public IReadOnlyList<double> Penalties { get; init; } = [];
+
+    /// <summary>Penalties to choose from where none are given.</summary>
+    public const int DefaultPenalties = 30;
+
+    /// <summary>Penalties in a row without a smaller validation loss after which the rest is not tried.</summary>
+    public const int PenaltiesWithoutImprovement = 3;
 
     /// <summary><see cref="HeadOptimizer.Adam"/>: the most passes over the training split; 1 to 10,000.</summary>
     public int Epochs { get; init; } = 100;
@@ -136,7 +144,7 @@ public enum HeadOptimizer
     /// <summary><see cref="Newton"/> for a linear head unless one of Adam's settings is not at its default, else <see cref="Adam"/>.</summary>
     Auto,
 
-    /// <summary>Newton's method for a linear head, along a path of penalties; the best one's weights are found again on training and validation images.</summary>
+    /// <summary>Newton's method for a linear head, along a path of penalties; with the best one the head is refitted on training and validation images.</summary>
     Newton,
 
     /// <summary>Adam, with early stopping on the validation split.</summary>

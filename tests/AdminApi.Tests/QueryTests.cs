@@ -129,6 +129,36 @@ public sealed class QueryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Penalties_are_no_epochs_and_have_no_learning_rate()
+    {
+        var run = NewRun(RunState.Completed);
+        await _server.AddAsync(run, Penalty(run, 1, 10, 0.9), Penalty(run, 2, 1, 0.5));
+
+        var metrics = await _server.GetAsync($"/api/v1/runs/{run.Id}/metrics");
+
+        Assert.Equal(0, metrics.GetProperty("epochs").GetArrayLength());
+        Assert.Equal([10, 1], metrics.GetProperty("penalties").EnumerateArray().Select(step => step.GetProperty("penalty").GetDouble()));
+        Assert.Equal(0.5, metrics.GetProperty("penalties")[1].GetProperty("validationLoss").GetDouble());
+        Assert.False(metrics.GetProperty("penalties")[0].TryGetProperty("learningRate", out _));
+    }
+
+    [Theory]
+    [InlineData(new[] { 0.9, 0.5, 0.6, 0.7 }, "penalties tried", 4, 30)]
+    [InlineData(new double[0], "penalties tried", 0, 30)]
+    [InlineData(new[] { 0.9, 0.5, 0.6, 0.7, 0.8 }, "refitting on training and validation images", 0, null)]
+    public async Task Training_by_penalties_says_how_many_were_tried_and_when_the_head_is_refitted(double[] losses, string stage, int done, int? total)
+    {
+        var run = NewRun(RunState.Training);
+        await _server.AddAsync([run, .. losses.Select((loss, index) => Penalty(run, index + 1, 10.0 / (index + 1), loss))]);
+
+        var progress = (await _server.GetAsync($"/api/v1/runs/{run.Id}")).GetProperty("progress");
+
+        Assert.Equal(stage, progress.GetProperty("stage").GetString());
+        Assert.Equal(done, progress.GetProperty("done").GetInt32());
+        Assert.Equal(total, progress.GetProperty("total").ValueKind == JsonValueKind.Null ? (int?)null : progress.GetProperty("total").GetInt32());
+    }
+
+    [Fact]
     public async Task Metrics_are_the_learning_curve_and_the_test_result_once_there()
     {
         var run = NewRun(RunState.Completed);
@@ -236,6 +266,9 @@ public sealed class QueryTests : IAsyncLifetime
 
     private static EpochMetric Epoch(Run run, int epoch, double accuracy) =>
         new() { RunId = run.Id, Epoch = epoch, TrainLoss = 1, TrainAccuracy = accuracy, LearningRate = 0.001 };
+
+    private static EpochMetric Penalty(Run run, int step, double penalty, double validationLoss) =>
+        new() { RunId = run.Id, Epoch = step, TrainLoss = 1, TrainAccuracy = 1, ValidationLoss = validationLoss, ValidationAccuracy = 1, LearningRate = 0, Penalty = penalty };
 
     private static ClassMetric Class(Run run, int label, string name) =>
         new() { RunId = run.Id, Label = label, ClassName = name, Precision = 1, Recall = 1, F1 = 1, Support = 2 };

@@ -29,6 +29,7 @@ internal static class Contestants
             ["memory", var images] => Memory(Parse(images)),
             ["onnx-memory", var images] => OnnxMemory(Parse(images)),
             ["penalty-path", var folder] => PenaltyPathBenchmark.Path(folder),
+            ["many-classes", var folder] => ManyClassesBenchmark.Path(folder),
             [ShardOverheadBenchmark.Worker, var catalog, var broker] => ShardOverheadBenchmark.Work250(catalog, broker),
             ["bare-run", var folder] => FirstRunBenchmark.Bare(folder),
             ["first-run", var folder] => WholeRuns.First(folder),

@@ -19,6 +19,7 @@ IBenchmark[] benchmarks =
     new MemoryBenchmark(),
     new DecodeBenchmark(),
     new PenaltyPathBenchmark(),
+    new ManyClassesBenchmark(),
     new FirstRunBenchmark(),
     new SecondRunBenchmark(),
     new ShardOverheadBenchmark(),

@@ -96,6 +96,26 @@ internal static class Python
             print(seconds, flush=True)
         """;
 
+    /// <summary>scikit-learn's logistic regression with one penalty on all but the test images of a folder.</summary>
+    public const string OnePenalty = """
+        import sys, time, warnings, pathlib, numpy, sklearn
+        from sklearn.linear_model import LogisticRegression
+        warnings.simplefilter("ignore")
+        folder = pathlib.Path(sys.argv[1])
+        y = numpy.fromfile(folder / "labels.i32", numpy.int32)
+        x = numpy.fromfile(folder / "features.f32", numpy.float32).reshape(len(y), -1).astype(float)
+        train, count = map(int, (folder / "split.txt").read_text().split())
+        spread = x[:train].std(0)
+        x = (x - x[:train].mean(0)) / numpy.where(spread == 0, 1, spread)
+        penalty = float((folder / "penalty.txt").read_text())
+        start = time.perf_counter()
+        model = LogisticRegression(C=1 / (count * penalty), max_iter=10_000).fit(x[:count], y[:count])
+        seconds = time.perf_counter() - start
+        print(f"ready scikit-learn {sklearn.__version__}, L-BFGS, one penalty, accuracy {model.score(x[count:], y[count:]):.3f}", flush=True)
+        for _ in sys.stdin:
+            print(seconds, flush=True)
+        """;
+
     /// <summary>PIL: decoding, shorter side to a size with the bicubic filter, centre crop.</summary>
     public const string Pil = """
         import io, sys, time, PIL

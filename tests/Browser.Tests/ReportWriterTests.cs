@@ -55,8 +55,23 @@ public sealed partial class ReportWriterTests
         AssertBalanced(html);
         Assert.Equal(classes <= 30, html.Contains("id=\"matrix\"", StringComparison.Ordinal));
         Assert.Equal(perfect, html.Contains("None: every test image was classified rightly.", StringComparison.Ordinal));
-        Assert.Equal(epochs == 0, html.Contains("was not trained in epochs", StringComparison.Ordinal));
+        Assert.Equal(epochs == 0, html.Contains("has no learning curve", StringComparison.Ordinal));
         Assert.Equal(validated, html.Contains("line validation", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Penalties_are_not_called_epochs()
+    {
+        var model = SampleReports.Create(epochs: 4);
+        var html = await SampleReports.RenderTextAsync(model with
+        {
+            Epochs = [.. model.Epochs.Select(epoch => epoch with { LearningRate = null, Penalty = 1.0 / (1 << epoch.Epoch) })],
+            BestEpoch = 3,
+        });
+
+        Assert.DoesNotContain("epoch", Tag().Replace(html[html.IndexOf("<body", StringComparison.Ordinal)..], " "), StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("penalty 0.125, the best of 4", html, StringComparison.Ordinal);
+        Assert.Contains("Best penalty: 3.", html, StringComparison.Ordinal);
     }
 
     [Fact]

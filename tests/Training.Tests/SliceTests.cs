@@ -1,6 +1,7 @@
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.ServiceTests;
+using Distributed.Vision;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using static Distributed.Training.Tests.TrainingServices;
@@ -52,7 +53,7 @@ public sealed class SliceTests
 
         Assert.Equal(await whole.HeadAsync(wholeRun), await sliced.HeadAsync(slicedRun));
         Assert.Single(await whole.CheckpointsAsync(wholeRun, CheckpointKind.Last));
-        // A slice for each penalty, and one for the second solution at the best of them.
+        // A slice for each penalty, and one for the refit.
         Assert.Equal(Enumerable.Range(0, 5), (await sliced.CheckpointsAsync(slicedRun, CheckpointKind.Last)).Select(slice => slice.Slice));
         foreach (var (services, run) in new[] { (whole, wholeRun), (sliced, slicedRun) })
         {
@@ -60,6 +61,13 @@ public sealed class SliceTests
             Assert.Equal(penalties.Select(penalty => (double?)penalty), steps.Select(step => step.Penalty));
             Assert.All(steps, step => Assert.Equal(0, step.LearningRate));
         }
+    }
+
+    [Fact]
+    public void The_specification_describes_the_path_that_is_taken()
+    {
+        Assert.Equal(TrainingSpecification.DefaultPenalties, PenaltyPathOptions.DefaultPenalties.Count);
+        Assert.Equal(TrainingSpecification.PenaltiesWithoutImprovement, PenaltyPathOptions.PenaltiesWithoutImprovement);
     }
 
     [Fact]

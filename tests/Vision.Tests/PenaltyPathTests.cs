@@ -9,22 +9,27 @@ public sealed class PenaltyPathTests
 
     private static readonly PenaltyPathOptions Options = new([10, 1, 0.1, 0.01, 1e-3, 1e-4]);
 
-    public static TheoryData<int, int> Shapes => new() { { 60, Size }, { 200, Size }, { 25, 40 } };
+    /// <summary>Images, features, classes: more classes than stand in one block of the preconditioner, too.</summary>
+    public static TheoryData<int, int, int> Shapes => new() { { 60, Size, Classes }, { 200, Size, Classes }, { 25, 40, Classes }, { 120, 50, 37 }, { 300, 45, 37 } };
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void Every_solution_is_within_a_millionth_of_the_smallest_objective(int count, int size)
+    public void Every_solution_is_within_a_millionth_of_the_smallest_objective(int count, int size, int classes)
     {
-        using var data = Data(count, 9, size);
-        var state = PenaltyPath.Start(HeadDefinition.Linear, Options, data, Classes);
+        using var data = Data(count, 0, size, classes);
+        PenaltyPathState? before = null;
         foreach (var penalty in Options.Penalties)
         {
+            // Begins where the penalty before it ended.
+            var state = PenaltyPath.Start(HeadDefinition.Linear, new([penalty]), data, classes);
+            state = state with { Latest = before?.Latest ?? state.Latest };
             (state, var metrics) = PenaltyPath.Train(state, data, () => true);
             var (objective, loss) = Objective(data, state, penalty);
             var smallest = Smallest(data, state, penalty);
             Assert.InRange((objective / smallest) - 1, -1e-9, 1e-6);
             Assert.Equal(loss, Assert.Single(metrics).TrainLoss, 1e-6);
             Assert.Equal(penalty, metrics[0].Penalty);
+            before = state;
         }
     }
 
@@ -47,8 +52,8 @@ public sealed class PenaltyPathTests
             cut = outcome.State;
         }
 
-        // One a penalty, and one for the second solution at the best.
-        Assert.Equal(Options.Penalties.Count + 1, slices);
+        // One a penalty, and one for the refit.
+        Assert.Equal(whole.Epochs.Count + 1, slices);
         Assert.Equal(whole.State.ToBytes(), cut.ToBytes());
         Assert.Equal(whole.State.ExportBest(), cut.ExportBest());
         Assert.Equal(whole.Epochs, epochs);
@@ -56,14 +61,15 @@ public sealed class PenaltyPathTests
     }
 
     [Fact]
-    public void The_penalty_is_chosen_on_validation_and_its_weights_are_found_again_on_all_images()
+    public void The_penalty_with_the_smallest_validation_loss_is_chosen_and_the_head_is_refitted_on_all_images()
     {
         using var data = Data(60, 40, Size);
         var (state, epochs) = PenaltyPath.Train(PenaltyPath.Start(HeadDefinition.Linear, Options, data, Classes), data, () => false);
 
-        var best = epochs.OrderByDescending(epoch => epoch.ValidationAccuracy).ThenBy(epoch => epoch.ValidationLoss).ThenBy(epoch => epoch.Epoch).First();
+        var best = epochs.MinBy(epoch => epoch.ValidationLoss)!;
         Assert.Equal(best.Epoch, state.BestEpoch);
         Assert.Equal(best.ValidationAccuracy, state.BestAccuracy);
+        Assert.Equal(best.ValidationLoss, state.BestLoss);
         Assert.True(best.ValidationAccuracy > 0.8, $"accuracy {best.ValidationAccuracy}");
 
         using var all = Data(100, 0, Size);
@@ -73,6 +79,78 @@ public sealed class PenaltyPathTests
         var alone = PenaltyPath.Start(HeadDefinition.Linear, new([penalty]), all, Classes) with { Mean = state.Mean, Std = state.Std };
         var expected = PenaltyPath.Train(alone, all, () => false).State.Best;
         Assert.All(expected.Zip(state.Best), pair => Assert.Equal(pair.First, pair.Second, 0.01 * expected.Max()));
+    }
+
+    [Fact]
+    public void The_path_ends_once_three_penalties_in_a_row_only_made_the_validation_loss_larger()
+    {
+        using var data = Data(60, 40, Size);
+        double[] penalties = [.. Enumerable.Range(0, 25).Select(i => Math.Pow(10, 1 - (i / 4.0)))];
+        var (state, epochs) = PenaltyPath.Train(PenaltyPath.Start(HeadDefinition.Linear, new(penalties), data, Classes), data, () => false);
+
+        Assert.True(state.Finished);
+        Assert.InRange(state.BestEpoch, 1, 20);
+        Assert.Equal(state.BestEpoch + 4, epochs.Count);
+        Assert.All(epochs.Skip(state.BestEpoch + 1), epoch => Assert.True(epoch.ValidationLoss > state.BestLoss));
+    }
+
+    [Fact]
+    public void A_refit_of_many_classes_is_within_a_millionth_of_the_smallest_objective()
+    {
+        const int classes = 37, size = 50;
+        using var data = Data(80, 40, size, classes);
+        // So weak that the validation images are far from what the training images say.
+        double[] penalties = [.. Enumerable.Range(0, 13).Select(i => Math.Pow(10, 1 - (i / 2.0)))];
+        var chosen = penalties.Length - 1;
+        var state = PenaltyPath.Start(HeadDefinition.Linear, new(penalties), data, classes) with { Epoch = penalties.Length, BestEpoch = chosen };
+        state = PenaltyPath.Train(state, data, () => false).State;
+
+        using var all = Data(120, 0, size, classes);
+        var alone = PenaltyPath.Start(HeadDefinition.Linear, new([penalties[chosen]]), all, classes) with { Mean = state.Mean, Std = state.Std, Latest = state.Best };
+        var smallest = Objective(all, PenaltyPath.Train(alone, all, () => true, tolerance: 1e-13).State, penalties[chosen]).Objective;
+        Assert.InRange((Objective(all, state with { Latest = state.Best }, penalties[chosen]).Objective / smallest) - 1, -1e-9, 1e-6);
+    }
+
+    [Theory]
+    [InlineData(5)]
+    [InlineData(16)]
+    [InlineData(37)]
+    public void The_preconditioner_inverts_its_blocks_where_not_all_classes_get_the_same(int classes)
+    {
+        const int count = 90, size = 4;
+        const double penalty = 0.03;
+        using var scope = NewDisposeScope();
+        using var team = new ThreadTeam(2);
+        var shape = new RowShape(size, classes);
+        var drawn = nn.functional.softmax(tensor(GoldenData.Draw(4, count * classes)).view(count, classes).to(ScalarType.Float64) * 3, 1);
+        var probabilities = zeros([count, shape.PaddedClasses], ScalarType.Float64);
+        probabilities.narrow(1, 0, classes).copy_(drawn);
+        var meanSquares = new double[shape.Stride];
+        (meanSquares[0], meanSquares[1], meanSquares[2], meanSquares[3]) = (3, 1, 0.2, 1);
+        var residual = zeros([shape.PaddedClasses, shape.Stride], ScalarType.Float64);
+        var wanted = tensor(GoldenData.Draw(6, classes * size)).view(classes, size).to(ScalarType.Float64);
+        residual.narrow(0, 0, classes).narrow(1, 0, size).copy_(wanted - wanted.mean([0]));
+        var result = new double[shape.Length];
+        new ClassPreconditioner(probabilities.data<double>().ToArray(), count, shape, meanSquares, penalty, team).Apply(residual.data<double>().ToArray(), result);
+
+        var covariance = drawn.mean([0]).diag() - drawn.t().mm(drawn).div(count);
+        for (var first = 0; first < classes; first += ClassPreconditioner.BlockClasses)
+        {
+            var end = Math.Min(first + ClassPreconditioner.BlockClasses, classes);
+            covariance[first..end, 0..first] = tensor(0.0);
+            covariance[first..end, end..classes] = tensor(0.0);
+        }
+
+        var found = tensor(result, [shape.PaddedClasses, shape.Stride]);
+        for (var feature = 0; feature < size; feature++)
+        {
+            var inverse = linalg.pinv((covariance * meanSquares[feature]) + (eye(classes, dtype: ScalarType.Float64) * (feature == size - 1 ? 0 : penalty)));
+            var (own, ones) = (inverse.mv(residual.narrow(0, 0, classes).select(1, feature)), inverse.mv(torch.ones(classes, dtype: ScalarType.Float64)));
+            var expected = classes <= ClassPreconditioner.BlockClasses ? own : own - (ones * own.sum() / ones.sum());
+            Assert.All(
+                expected.data<double>().ToArray().Zip(found.narrow(0, 0, classes).select(1, feature).contiguous().data<double>().ToArray()),
+                pair => Assert.Equal(pair.First, pair.Second, 1e-9 * expected.abs().max().item<double>()));
+        }
     }
 
     [Fact]
@@ -101,6 +179,7 @@ public sealed class PenaltyPathTests
     [InlineData(16, 4, 17)]
     [InlineData(333, 5, 11)]
     [InlineData(35, 10, 1100)]
+    [InlineData(150, 75, 1100)]
     public void Products_are_those_of_matrices(int count, int classes, int size)
     {
         Check<double>(1e-13);
@@ -175,29 +254,29 @@ public sealed class PenaltyPathTests
         using var scope = NewDisposeScope();
         var features = data.Features.narrow(0, 0, data.Train.Length).to(ScalarType.Float64).sub_(tensor(state.Mean)).div_(tensor(state.Std));
         var parameters = tensor(state.Latest);
-        var weights = parameters.narrow(0, 0, Classes * state.FeatureSize).view(Classes, state.FeatureSize);
-        var logits = features.mm(weights.t()).add_(parameters.narrow(0, Classes * state.FeatureSize, Classes));
+        var weights = parameters.narrow(0, 0, state.Classes * state.FeatureSize).view(state.Classes, state.FeatureSize);
+        var logits = features.mm(weights.t()).add_(parameters.narrow(0, state.Classes * state.FeatureSize, state.Classes));
         var loss = nn.functional.cross_entropy(logits, data.Labels.narrow(0, 0, data.Train.Length)).item<double>();
         return (loss + (0.5 * penalty * weights.square().sum().item<double>()), loss);
     }
 
     private static double Smallest(FeatureData data, PenaltyPathState state, double penalty)
     {
-        var alone = PenaltyPath.Start(HeadDefinition.Linear, new([penalty]), data, Classes);
+        var alone = PenaltyPath.Start(HeadDefinition.Linear, new([penalty]), data, state.Classes);
         return Objective(data, PenaltyPath.Train(alone with { Latest = state.Latest }, data, () => true, tolerance: 1e-13).State, penalty).Objective;
     }
 
-    private static FeatureData Data(int train, int validation, int size)
+    private static FeatureData Data(int train, int validation, int size, int classes = Classes)
     {
         var count = train + validation;
         var values = Array.ConvertAll(GoldenData.Draw(3, count * size), value => (float)value);
         for (var row = 0; row < count; row++)
         {
-            values[(row * size) + (row % Classes)] += 0.8f;
+            values[(row * size) + (row % classes)] += 0.8f;
         }
 
         return FeatureData.Create(
-            new(values, count, size), [.. Enumerable.Range(0, count).Select(i => i % Classes)], [.. Enumerable.Range(0, train)], [.. Enumerable.Range(train, validation)], CPU);
+            new(values, count, size), [.. Enumerable.Range(0, count).Select(i => i % classes)], [.. Enumerable.Range(0, train)], [.. Enumerable.Range(train, validation)], CPU);
     }
 
     private static AlignedNumbers<float> Aligned(float[] values)

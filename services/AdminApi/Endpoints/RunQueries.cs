@@ -121,7 +121,10 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, Worke
         var epochs = await context.EpochMetrics.AsNoTracking().Where(epoch => epoch.RunId == runId).OrderBy(epoch => epoch.Epoch).ToListAsync(cancellationToken);
         var classes = await context.ClassMetrics.AsNoTracking().Where(metric => metric.RunId == runId).OrderBy(metric => metric.Label).ToListAsync(cancellationToken);
         var evaluation = await context.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.RunId == runId, cancellationToken);
-        return new RunMetrics(epochs, evaluation is null ? null : new EvaluationResult
+        return new RunMetrics(
+            [.. epochs.Where(row => row.Penalty is null).Select(row => new EpochResult(row.Epoch, row.TrainLoss, row.TrainAccuracy, row.ValidationLoss, row.ValidationAccuracy, row.LearningRate))],
+            [.. epochs.Where(row => row.Penalty is not null).Select(row => new PenaltyResult(row.Penalty!.Value, row.TrainLoss, row.TrainAccuracy, row.ValidationLoss, row.ValidationAccuracy))],
+            evaluation is null ? null : new EvaluationResult
         {
             TestImages = evaluation.TestImages,
             TestAccuracy = evaluation.TestAccuracy,
@@ -177,14 +180,24 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, Worke
             case RunState.Extracting when run.FeatureSetKey is not null:
                 return await CountAsync(context, "feature shards extracted", UnitKind.ExtractFeatures, run.FeatureSetKey, cancellationToken);
             case RunState.Training:
-                var epochs = await context.EpochMetrics.CountAsync(epoch => epoch.RunId == run.Id, cancellationToken);
+                var losses = await context.EpochMetrics.Where(epoch => epoch.RunId == run.Id).OrderBy(epoch => epoch.Epoch).Select(epoch => epoch.ValidationLoss).ToListAsync(cancellationToken);
                 var specification = JsonSerializer.Deserialize<RunSpecification>(run.Specification, ContractJson.Strict)!;
                 return specification.ResolveOptimizer() == HeadOptimizer.Adam
-                    ? new StageProgress("epochs trained", epochs, specification.Training.Epochs)
-                    : new StageProgress("penalties tried", epochs, specification.Training.Penalties.Count == 0 ? null : specification.Training.Penalties.Count);
+                    ? new StageProgress("epochs trained", losses.Count, specification.Training.Epochs)
+                    : MeasurePath(losses, specification.Training.Penalties.Count);
             default:
                 return null;
         }
+    }
+
+    /// <summary>How far Newton's method is: it tries penalties until the validation loss only grows, and then refits the head with the best.</summary>
+    private static StageProgress MeasurePath(List<double?> validationLosses, int given)
+    {
+        var penalties = given == 0 ? TrainingSpecification.DefaultPenalties : given;
+        var best = validationLosses.IndexOf(validationLosses.Min());
+        return validationLosses.Count == penalties || validationLosses.Count - 1 - best >= TrainingSpecification.PenaltiesWithoutImprovement
+            ? new StageProgress("refitting on training and validation images", 0, null)
+            : new StageProgress("penalties tried", validationLosses.Count, penalties);
     }
 
     /// <summary>What units that the run needs wait for: what their attempts say while they last, the damage that is being mended, or a worker.</summary>

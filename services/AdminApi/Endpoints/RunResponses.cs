@@ -61,7 +61,7 @@ public sealed record StageSeconds(double? Ingest, double? Features, double? Trai
 /// <summary>How many units of the current stage are done.</summary>
 /// <param name="Stage">What is counted: parts of a download, parts of images, shards of features, epochs, penalties.</param>
 /// <param name="Done">Done so far.</param>
-/// <param name="Total">In all; null where it is not known beforehand.</param>
+/// <param name="Total">In all, or at most where training may end early; null where it is not known beforehand, or nothing is counted.</param>
 public sealed record StageProgress(string Stage, long Done, long? Total);
 
 /// <summary>A run in full.</summary>
@@ -114,9 +114,27 @@ public sealed record RunDetail
 }
 
 /// <summary>What was measured of a run.</summary>
-/// <param name="Epochs">The learning curve.</param>
+/// <param name="Epochs">The epochs by Adam, in order; empty by Newton's method, which has none.</param>
+/// <param name="Penalties">The penalties that Newton's method tried, from the strongest on; empty by Adam.</param>
 /// <param name="Evaluation">The test result, once it is there.</param>
-public sealed record RunMetrics(IReadOnlyList<EpochMetric> Epochs, EvaluationResult? Evaluation);
+public sealed record RunMetrics(IReadOnlyList<EpochResult> Epochs, IReadOnlyList<PenaltyResult> Penalties, EvaluationResult? Evaluation);
+
+/// <summary>What an epoch came to.</summary>
+/// <param name="Epoch">Counted from 1.</param>
+/// <param name="TrainLoss">Mean cross-entropy over the epoch's batches, as trained (with dropout).</param>
+/// <param name="TrainAccuracy">Accuracy on them; 0 to 1.</param>
+/// <param name="ValidationLoss">Mean cross-entropy on the validation split; null without one.</param>
+/// <param name="ValidationAccuracy">Accuracy on it; null without one.</param>
+/// <param name="LearningRate">Adam's step size.</param>
+public sealed record EpochResult(int Epoch, double TrainLoss, double TrainAccuracy, double? ValidationLoss, double? ValidationAccuracy, double LearningRate);
+
+/// <summary>What a penalty came to.</summary>
+/// <param name="Penalty">The L2 penalty.</param>
+/// <param name="TrainLoss">Mean cross-entropy on the training split.</param>
+/// <param name="TrainAccuracy">Accuracy on it; 0 to 1.</param>
+/// <param name="ValidationLoss">Mean cross-entropy on the validation split, which the penalty is chosen by; null without one.</param>
+/// <param name="ValidationAccuracy">Accuracy on it; null without one.</param>
+public sealed record PenaltyResult(double Penalty, double TrainLoss, double TrainAccuracy, double? ValidationLoss, double? ValidationAccuracy);
 
 /// <summary>A test result.</summary>
 public sealed record EvaluationResult

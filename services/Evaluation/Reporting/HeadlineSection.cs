@@ -92,9 +92,16 @@ internal static class HeadlineSection
             layers += $", dropout {Figures.Fixed(head.Dropout, 2)}";
         }
 
+        if (model.Epochs.Count > 0 && model.Epochs[0].Penalty is not null)
+        {
+            return $"{layers}; penalty {Figures.Rate(ChosenPenalty(model))}{(model.Epochs.Count > 1 ? $", the best of {model.Epochs.Count}" : "")}";
+        }
+
         var epochs = model.Epochs.Count == 0 ? "" : $"; {Figures.Count(model.Epochs.Count, "epoch", "epochs")}";
         return model.BestEpoch is { } best && model.Epochs.Count > 1 ? $"{layers}{epochs}, the best {best}" : layers + epochs;
     }
+
+    private static double ChosenPenalty(ReportModel model) => model.Epochs.FirstOrDefault(step => step.Epoch == model.BestEpoch)?.Penalty ?? double.NaN;
 
     private static void WriteNotes(HtmlBuilder html, ReportModel model)
     {
@@ -129,7 +136,11 @@ internal static class HeadlineSection
 
         Figure("Macro F1", Figures.Fixed(evaluation.MacroF1, 3));
         Figure("Test loss", Figures.Loss(evaluation.Loss));
-        if (model.BestEpoch is { } best)
+        if (model.Epochs.Count > 0 && model.Epochs[0].Penalty is not null)
+        {
+            Figure("Penalty", $"{Figures.Rate(ChosenPenalty(model))}{(model.Epochs.Count > 1 ? $", the best of {model.Epochs.Count}" : "")}");
+        }
+        else if (model.BestEpoch is { } best)
         {
             Figure("Best epoch", model.Epochs.Count > 0 ? $"{best} of {model.Epochs.Count}" : $"{best}");
         }

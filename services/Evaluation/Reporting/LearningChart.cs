@@ -25,16 +25,17 @@ internal static class LearningChart
         var scale = Scale(finite, isAccuracy);
         var epochs = new EpochAxis(model.Epochs[0].Epoch, model.Epochs[^1].Epoch);
         var name = isAccuracy ? "Accuracy" : "Loss";
+        var step = model.Epochs[0].Penalty is null ? "epoch" : "penalty";
 
         html.Add($"""
             <figure class="chart">
             <figcaption>{name} <span class="fine">{(isAccuracy ? "share classified rightly" : "mean cross-entropy")}</span></figcaption>
-            <svg viewBox="0 0 {Width} {Height}" role="img" aria-label="{Describe(name, isAccuracy, train, validation, model.BestEpoch)}">
+            <svg viewBox="0 0 {Width} {Height}" role="img" aria-label="{Describe(name, step, isAccuracy, train, validation, model.BestEpoch)}">
             """);
-        WriteAxes(html, scale, epochs, isAccuracy, model.Epochs[0].Penalty is null ? "epoch" : "penalty, from the strongest on");
+        WriteAxes(html, scale, epochs, isAccuracy, step == "epoch" ? step : "penalty, from the strongest on");
         WriteBest(html, model, epochs);
-        WriteSeries(html, "train", "Training", train, scale, epochs, isAccuracy);
-        WriteSeries(html, "validation", "Validation", validation, scale, epochs, isAccuracy);
+        WriteSeries(html, "train", "Training", train, scale, epochs, step, isAccuracy);
+        WriteSeries(html, "validation", "Validation", validation, scale, epochs, step, isAccuracy);
         html.Add($"</svg></figure>");
     }
 
@@ -85,7 +86,7 @@ internal static class LearningChart
         html.Add($"""<path class="best" d="M{x:0.##} {Top}V{Bottom}"/><text class="mark" x="{x:0.##}" y="{Top - 9}" text-anchor="{anchor}">best: {best}</text>""");
     }
 
-    private static void WriteSeries(HtmlBuilder html, string kind, string title, List<Point> points, ChartScale scale, EpochAxis epochs, bool isAccuracy)
+    private static void WriteSeries(HtmlBuilder html, string kind, string title, List<Point> points, ChartScale scale, EpochAxis epochs, string step, bool isAccuracy)
     {
         var path = new StringBuilder();
         var drawn = false;
@@ -116,7 +117,7 @@ internal static class LearningChart
         var size = points.Count <= 15 ? "dot" : "dot faint";
         foreach (var point in points.Where(point => double.IsFinite(point.Value)))
         {
-            html.Add($"""<circle class="{size} {kind}" cx="{epochs.X(point.Epoch):0.##}" cy="{Y(scale, point.Value):0.##}" r="3.5"><title>{title}, epoch {point.Epoch}: {Value(point.Value, isAccuracy)}</title></circle>""");
+            html.Add($"""<circle class="{size} {kind}" cx="{epochs.X(point.Epoch):0.##}" cy="{Y(scale, point.Value):0.##}" r="3.5"><title>{title}, {step} {point.Epoch}: {Value(point.Value, isAccuracy)}</title></circle>""");
         }
     }
 
@@ -137,9 +138,9 @@ internal static class LearningChart
     private static List<Point> Series(IReadOnlyList<ReportEpoch> epochs, Func<ReportEpoch, double?> value) =>
         [.. epochs.Select(epoch => (epoch.Epoch, value: value(epoch))).Where(pair => pair.value is not null).Select(pair => new Point(pair.Epoch, pair.value!.Value))];
 
-    private static string Describe(string name, bool isAccuracy, List<Point> train, List<Point> validation, int? best)
+    private static string Describe(string name, string step, bool isAccuracy, List<Point> train, List<Point> validation, int? best)
     {
-        var text = new StringBuilder($"{name} by epoch.");
+        var text = new StringBuilder($"{name} by {step}.");
         foreach (var (title, points) in new[] { ("Training", train), ("Validation", validation) })
         {
             if (points.Count > 0)
@@ -148,7 +149,7 @@ internal static class LearningChart
             }
         }
 
-        return best is null ? text.ToString() : text.Append(CultureInfo.InvariantCulture, $" Best epoch: {best}.").ToString();
+        return best is null ? text.ToString() : text.Append(CultureInfo.InvariantCulture, $" Best {step}: {best}.").ToString();
     }
 
     private static string Value(double value, bool isAccuracy) => isAccuracy ? Figures.Percent(value) : Figures.Loss(value);

@@ -13,7 +13,7 @@ internal static class LearningSection
             """);
         if (model.Epochs.Count == 0)
         {
-            html.Add($"""<p class="empty">This head was not trained in epochs.</p></section>""");
+            html.Add($"""<p class="empty">This head has no learning curve.</p></section>""");
             return;
         }
 
@@ -36,9 +36,9 @@ internal static class LearningSection
         LearningChart.Write(html, model, isAccuracy: false);
         LearningChart.Write(html, model, isAccuracy: true);
         html.Add($"</div>");
-        if (path)
+        if (path && validated)
         {
-            html.Add($"""<p class="fine">Each step is the exact solution at one L2 penalty, from the strongest to the weakest. The weights of the best one were found again on training and validation images together; that head is the one evaluated.</p>""");
+            html.Add($"""<p class="fine">Each step is the exact solution at one L2 penalty, from the strongest on, until the validation loss only grew. With the penalty of the smallest validation loss the head was refitted on training and validation images together; that head is the one evaluated.</p>""");
         }
 
         if (!validated)

@@ -43,7 +43,8 @@ internal sealed class TrainHeadConsumer(
                 return state.Train(data, () => lifetime.ApplicationStopping.IsCancellationRequested || Stopwatch.GetElapsedTime(begun) >= options.Value.Slice, token);
             },
             cancellationToken);
-        TrainingTelemetry.RecordSlice(outcome.Epochs.Count, Stopwatch.GetElapsedTime(started).TotalSeconds);
+        var penalties = outcome.Epochs.Count(step => step.Penalty is not null);
+        TrainingTelemetry.RecordSlice(outcome.Epochs.Count - penalties, penalties, Stopwatch.GetElapsedTime(started).TotalSeconds);
 
         var state = outcome.State;
         var last = await SaveAsync(run.Id, CheckpointKind.Last, lease, state.ToBytes(), cancellationToken);

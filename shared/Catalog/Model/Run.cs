@@ -135,7 +135,7 @@ public sealed class RunDependency
     public required string Subject { get; init; }
 }
 
-/// <summary>Loss and accuracy after one epoch. Table <c>epoch_metrics</c>.</summary>
+/// <summary>Loss and accuracy after one epoch of Adam, or at one penalty of Newton's method. Table <c>epoch_metrics</c>.</summary>
 public sealed class EpochMetric
 {
     /// <summary>The run.</summary>

@@ -81,13 +81,18 @@ public sealed record AdamOptions(int Epochs, int BatchSize, double LearningRate,
 /// <summary>
 /// Training of a linear head along a path of penalties: for each, from the strongest to the weakest, the weights W are found
 /// that make the mean cross-entropy + penalty/2 ‖W‖² smallest on the standardised training features (biases are free). The
-/// penalty with the best validation accuracy is kept (of equals the one with the smallest loss, then the strongest), and its
-/// weights are found again on training and validation images together (Kornblith et al.: Do Better ImageNet Models Transfer
-/// Better?, 2019, A.4). scikit-learn's C is 1 / (images × penalty).
+/// penalty with the smallest validation loss is kept (of equals the strongest), and the head is refitted with it on training and
+/// validation images together, as Kornblith et al. do (Do Better ImageNet Models Transfer Better?, 2019, A.4). The path ends after
+/// <see cref="PenaltiesWithoutImprovement"/> penalties in a row without a smaller validation loss: weaker ones only overfit more.
+/// The loss is chosen by, since of few images many penalties get the same share right, and the weakest of them gives
+/// probabilities near 0 and 1. scikit-learn's C is 1 / (images × penalty).
 /// </summary>
 /// <param name="Penalties">1 to 100 positive numbers in falling order. Without validation images there has to be exactly one.</param>
 public sealed record PenaltyPathOptions(IReadOnlyList<double> Penalties) : HeadTrainingOptions
 {
+    /// <summary>Penalties in a row without a smaller validation loss after which the path ends.</summary>
+    public const int PenaltiesWithoutImprovement = 3;
+
     private const int MostPenalties = 100;
 
     /// <summary>30 penalties from 10 to 1e-6, at equal distances in their logarithms.</summary>

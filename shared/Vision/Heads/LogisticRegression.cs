@@ -1,6 +1,5 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
-using TorchSharp;
 
 namespace Distributed.Vision;
 
@@ -8,8 +7,7 @@ namespace Distributed.Vision;
 /// Multinomial logistic regression with an L2 penalty on all but the biases, solved by Newton's method with objective and
 /// gradient in double precision.
 /// Steps come from conjugate gradients (Nocedal and Wright: Numerical Optimization, 2006, algorithm 7.1) that are
-/// preconditioned by the Kronecker product of the features' mean squares and the mean covariance of the predicted classes: in
-/// rotated features that is nearly the curvature itself.
+/// preconditioned (<see cref="ClassPreconditioner"/>) by what in rotated features is nearly the curvature itself.
 /// </summary>
 internal sealed class LogisticRegression
 {
@@ -29,6 +27,8 @@ internal sealed class LogisticRegression
     private readonly int _count;
     private readonly int[] _labels;
     private readonly int _classes;
+    private readonly ThreadTeam _team;
+    private readonly Stack<double[]> _spare = [];
     private readonly double[] _meanSquares;
     private readonly int _bias;
     private readonly double _tolerance;
@@ -48,6 +48,7 @@ internal sealed class LogisticRegression
         _quick = new RowProducts<float>(features.Values, first, count, _shape, team);
         _labels = features.Labels[first..(first + count)];
         _classes = classes;
+        _team = team;
         _bias = features.Coordinates;
         _tolerance = tolerance;
         _meanSquares = new double[_shape.Stride];
@@ -70,13 +71,26 @@ internal sealed class LogisticRegression
     /// <param name="weights">[<see cref="RowShape.PaddedClasses"/>, <see cref="RowShape.Stride"/>]; every row ends with the bias.</param>
     public Point Evaluate(double[] weights)
     {
-        var probabilities = new double[_count * _shape.PaddedClasses];
+        var probabilities = _spare.TryPop(out var spare) ? spare : new double[_count * _shape.PaddedClasses];
+        var gradient = new double[Length];
+        var (loss, accuracy) = Run(weights, probabilities, gradient);
+        Scale(gradient, 1.0 / _count);
+        return new Point(weights, loss, accuracy, gradient, probabilities);
+    }
+
+    /// <summary>Takes back a point that nobody uses any more: probabilities are the largest there is, and two or three arrays of them do.</summary>
+    public void Recycle(Point point) => _spare.Push(point.Probabilities);
+
+    /// <summary>Computes loss and accuracy alone.</summary>
+    /// <inheritdoc cref="Evaluate"/>
+    public (double Loss, double Accuracy) Measure(double[] weights) => Run(weights, null, null);
+
+    private (double Loss, double Accuracy) Run(double[] weights, double[]? probabilities, double[]? gradient)
+    {
         var losses = new double[RowShape.Parts];
         var right = new int[RowShape.Parts];
-        var gradient = new double[Length];
         _exact.Run(weights, Score, gradient);
-        Scale(gradient, 1.0 / _count);
-        return new Point(weights, losses.Sum() / _count, (double)right.Sum() / _count, gradient, probabilities);
+        return (losses.Sum() / _count, (double)right.Sum() / _count);
 
         // Turns logits into residuals.
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -101,6 +115,11 @@ internal sealed class LogisticRegression
 
                 losses[part] += Math.Log(sum) - (own - most);
                 right[part] += best == _labels[row] ? 1 : 0;
+                if (probabilities is null)
+                {
+                    continue;
+                }
+
                 for (var label = 0; label < _classes; label++)
                 {
                     logits[label] /= sum;
@@ -113,24 +132,29 @@ internal sealed class LogisticRegression
     }
 
     /// <summary>Loss plus penalty.</summary>
-    public double Objective(Point point, double penalty)
+    public double Objective(Point point, double penalty) => Objective(point.Weights, point.Loss, penalty);
+
+    /// <summary>Loss plus penalty at weights whose loss is known.</summary>
+    public double Objective(double[] weights, double loss, double penalty)
     {
         var squares = 0.0;
         for (var start = 0; start < Length; start += _shape.Stride)
         {
-            squares += Dot(point.Weights.AsSpan(start, _bias), point.Weights.AsSpan(start, _bias));
+            squares += Dot(weights.AsSpan(start, _bias), weights.AsSpan(start, _bias));
         }
 
-        return point.Loss + (0.5 * penalty * squares);
+        return loss + (0.5 * penalty * squares);
     }
 
     /// <summary>Finds the weights at which loss plus penalty is smallest.</summary>
     /// <param name="start">Where to begin.</param>
     /// <param name="penalty">Positive.</param>
-    /// <param name="cancellationToken">Looked at between steps.</param>
+    /// <param name="cancellationToken">Looked at between products.</param>
+    /// <param name="tolerance">How far the objective may be from its smallest value, relative to it, where that may be farther than usual.</param>
     /// <exception cref="HeadTrainingException">They are not found, which only values that are not numbers explain.</exception>
-    public Point Solve(Point start, double penalty, CancellationToken cancellationToken)
+    public Point Solve(Point start, double penalty, CancellationToken cancellationToken, double? tolerance = null)
     {
+        var within = tolerance ?? _tolerance;
         var current = start;
         for (var step = 0; step < MostSteps; step++)
         {
@@ -141,12 +165,13 @@ internal sealed class LogisticRegression
                 throw new HeadTrainingException($"The loss at the penalty {penalty} is {objective}: the features are too large for their squares to be added up.");
             }
 
-            var (direction, decrease, enough) = FindStep(current, penalty, objective);
+            var (direction, decrease, enough) = FindStep(current, penalty, objective, within, cancellationToken);
             if (enough || Move(current, direction, penalty, objective, decrease) is not { } next)
             {
                 return current;
             }
 
+            Recycle(current);
             current = next;
         }
 
@@ -167,6 +192,8 @@ internal sealed class LogisticRegression
             {
                 return point;
             }
+
+            Recycle(point);
         }
 
         return null;
@@ -174,17 +201,18 @@ internal sealed class LogisticRegression
 
     /// <summary>The step to the lowest point of the quadratic model, nearly.</summary>
     /// <returns>The step, how much lower the model is there, and whether that is not worth a step.</returns>
-    private (double[] Direction, double Decrease, bool Enough) FindStep(Point point, double penalty, double objective)
+    private (double[] Direction, double Decrease, bool Enough) FindStep(
+        Point point, double penalty, double objective, double tolerance, CancellationToken cancellationToken)
     {
-        var precondition = Preconditioner(point, penalty);
+        var preconditioner = new ClassPreconditioner(point.Probabilities, _count, _shape, _meanSquares, penalty, _team);
         var (direction, residual, curved, scaled) = (new double[Length], new double[Length], new double[Length], new double[Length]);
         Vectors.Axpy(-1, point.Gradient, residual);
         AddPenalty(-penalty, point.Weights, residual);
-        precondition(residual, scaled);
+        preconditioner.Apply(residual, scaled);
         var search = (double[])scaled.Clone();
         var power = Dot(residual, scaled);
         // The preconditioner's estimate of the decrease may be too low by a small factor.
-        if (0.5 * power <= 0.1 * _tolerance * objective)
+        if (0.5 * power <= 0.1 * tolerance * objective)
         {
             return (direction, 0.5 * power, true);
         }
@@ -192,15 +220,16 @@ internal sealed class LogisticRegression
         var decrease = 0.0;
         for (var iteration = 0; iteration < MostDirections; iteration++)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             Curve(point, search, curved);
             AddPenalty(penalty, search, curved);
             var length = power / Dot(search, curved);
             Vectors.Axpy(length, search, direction);
             Vectors.Axpy(-length, curved, residual);
             decrease += 0.5 * length * power;
-            precondition(residual, scaled);
+            preconditioner.Apply(residual, scaled);
             var next = Dot(residual, scaled);
-            if (0.5 * next <= Math.Max(Forcing * decrease, 0.02 * _tolerance * objective))
+            if (0.5 * next <= Math.Max(Forcing * decrease, 0.02 * tolerance * objective))
             {
                 break;
             }
@@ -241,54 +270,6 @@ internal sealed class LogisticRegression
                 }
             }
         }
-    }
-
-    private Action<double[], double[]> Preconditioner(Point point, double penalty)
-    {
-        const double smallest = 1e-9;
-        var (spreads, axes) = ClassCovariance(point);
-        // Adding the same to all classes changes nothing but the penalty, so that one axis has no spread.
-        var least = (smallest * spreads.Max()) + double.Epsilon;
-        var stride = _shape.Stride;
-        var rotated = new double[stride];
-        return Apply;
-
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        void Apply(double[] residual, double[] result)
-        {
-            Array.Clear(result);
-            for (var axis = 0; axis < _classes; axis++)
-            {
-                Array.Clear(rotated);
-                for (var label = 0; label < _classes; label++)
-                {
-                    Vectors.Axpy(axes[(label * _classes) + axis], residual.AsSpan(label * stride, stride), rotated);
-                }
-
-                for (var i = 0; i < _bias; i++)
-                {
-                    rotated[i] /= (_meanSquares[i] * Math.Max(spreads[axis], least)) + penalty;
-                }
-
-                // The same added to all biases changes nothing at all: rounding must not drive them that way.
-                rotated[_bias] = spreads[axis] > least ? rotated[_bias] / (_meanSquares[_bias] * spreads[axis]) : 0;
-
-                for (var label = 0; label < _classes; label++)
-                {
-                    Vectors.Axpy(axes[(label * _classes) + axis], rotated, result.AsSpan(label * stride, stride));
-                }
-            }
-        }
-    }
-
-    /// <summary>Eigenvalues and eigenvectors, in columns, of the mean over the images of the covariance of the predicted class.</summary>
-    private (double[] Spreads, double[] Axes) ClassCovariance(Point point)
-    {
-        using var scope = torch.NewDisposeScope();
-        var probabilities = TensorData.FromValues(point.Probabilities, _count, _shape.PaddedClasses).ToTensor().narrow(1, 0, _classes);
-        var covariance = probabilities.mean([0]).diag().sub_(probabilities.t().mm(probabilities).div_(_count));
-        var (spreads, axes) = torch.linalg.eigh(covariance);
-        return (spreads.data<double>().ToArray(), axes.contiguous().data<double>().ToArray());
     }
 
     private void AddPenalty(double penalty, double[] weights, double[] target)

@@ -4,8 +4,8 @@ namespace Distributed.Vision;
 
 /// <summary>
 /// Trains a linear head along a path of penalties (<see cref="PenaltyPathOptions"/>). A step is one penalty; it begins at what
-/// the solutions at the two penalties before it point to. The last step is the second solution at the best penalty, on
-/// training and validation images together.
+/// the solutions at the two penalties before it point to. The last step refits the head with the best penalty on training and
+/// validation images together.
 /// </summary>
 /// <remarks>
 /// Solutions are kept in the coordinates of the features, so that wherever slices are cut, the result has the same bits on a
@@ -13,6 +13,12 @@ namespace Distributed.Vision;
 /// </remarks>
 public static class PenaltyPath
 {
+    /// <summary>
+    /// How far from its smallest value, relative to it, the objective may be at a penalty on the path of more classes than one block of the
+    /// preconditioner holds. The refit is solved to <see cref="LogisticRegression.DefaultTolerance"/> in any case.
+    /// </summary>
+    private const double ToleranceOfManyClasses = 1e-4;
+
     /// <summary>Prepares training: measures means and deviations of the training features.</summary>
     /// <param name="definition">A linear head without dropout.</param>
     /// <param name="options">The penalties.</param>
@@ -93,7 +99,7 @@ public static class PenaltyPath
         do
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (state.Epoch < state.Options.Penalties.Count)
+            if (!state.Chosen)
             {
                 (state, var metrics) = Advance(state, rotated, images, validation, cancellationToken);
                 epochs.Add(metrics);
@@ -111,18 +117,20 @@ public static class PenaltyPath
         PenaltyPathState state, RotatedPath rotated, LogisticRegression images, LogisticRegression? validation, CancellationToken cancellationToken)
     {
         var penalty = state.Options.Penalties[state.Epoch];
-        var solution = images.Solve(Begin(state, rotated, images, penalty), penalty, cancellationToken);
+        var solution = images.Solve(
+            Begin(state, rotated, images, penalty), penalty, cancellationToken, validation is null || !HasManyClasses(state) ? null : ToleranceOfManyClasses);
         var weights = rotated.Features.RotateBack(solution.Weights, state.Classes);
         var metrics = new EpochMetrics(state.Epoch, solution.Loss, solution.Accuracy, null, null, Penalty: penalty);
+        images.Recycle(solution);
         state = state with { Epoch = state.Epoch + 1, Previous = state.Latest, Latest = weights };
         if (validation is null)
         {
             return (state with { BestEpoch = metrics.Epoch, Best = weights, Finished = true }, metrics);
         }
 
-        var judged = validation.Evaluate(solution.Weights);
+        var judged = validation.Measure(solution.Weights);
         metrics = metrics with { ValidationLoss = judged.Loss, ValidationAccuracy = judged.Accuracy };
-        if (state.BestEpoch < 0 || judged.Accuracy > state.BestAccuracy || (judged.Accuracy == state.BestAccuracy && judged.Loss < state.BestLoss))
+        if (state.BestEpoch < 0 || judged.Loss < state.BestLoss)
         {
             state = state with { BestEpoch = metrics.Epoch, BestAccuracy = judged.Accuracy, BestLoss = judged.Loss, Best = weights };
         }
@@ -130,22 +138,48 @@ public static class PenaltyPath
         return (state, metrics);
     }
 
+    /// <summary>
+    /// Whether time grows with the classes so much that solutions which only serve to choose a penalty need not be exact: see <see cref="ToleranceOfManyClasses"/>.
+    /// </summary>
+    private static bool HasManyClasses(PenaltyPathState state) => state.Classes > ClassPreconditioner.BlockClasses;
+
     private static PenaltyPathState Refit(PenaltyPathState state, RotatedFeatures features, ThreadTeam team, double tolerance, CancellationToken cancellationToken)
     {
         var all = new LogisticRegression(features, 0, features.Labels.Length, state.Classes, team, tolerance);
-        var solution = all.Solve(
-            all.Evaluate(features.Rotate(state.Best, all.PaddedClasses)), state.Options.Penalties[state.BestEpoch], cancellationToken);
+        var solution = all.Solve(Approach(state, features, all, cancellationToken), state.Options.Penalties[state.BestEpoch], cancellationToken);
         return state with { Best = features.RotateBack(solution.Weights, state.Classes), Finished = true };
+    }
+
+    /// <summary>
+    /// Where the refit begins. With few classes, the best weights. With many, validation images are often classes that the training
+    /// images hardly show: at a weak penalty, weights that are sure of the wrong class lie in a flat region that takes hundreds of
+    /// products to leave. A short way along the path, from the strongest penalty, takes a few at each.
+    /// </summary>
+    private static LogisticRegression.Point Approach(PenaltyPathState state, RotatedFeatures features, LogisticRegression all, CancellationToken cancellationToken)
+    {
+        const int apart = 3;
+        const double tolerance = 1e-2;
+        if (!HasManyClasses(state))
+        {
+            return all.Evaluate(features.Rotate(state.Best, all.PaddedClasses));
+        }
+
+        var point = all.Evaluate(features.Rotate(new double[state.Best.Length], all.PaddedClasses));
+        for (var step = state.BestEpoch % apart; step < state.BestEpoch; step += apart)
+        {
+            point = all.Solve(point, state.Options.Penalties[step], cancellationToken, tolerance);
+        }
+
+        return point;
     }
 
     /// <summary>Where the solutions over the logarithm of the penalty point to, or the latest one where that is better.</summary>
     private static LogisticRegression.Point Begin(PenaltyPathState state, RotatedPath rotated, LogisticRegression images, double penalty)
     {
         var weights = rotated.Of(state.Latest);
-        var latest = images.Evaluate(weights);
         if (state.Epoch < 2)
         {
-            return latest;
+            return images.Evaluate(weights);
         }
 
         var penalties = state.Options.Penalties;
@@ -154,7 +188,13 @@ public static class PenaltyPath
         Vectors.Axpy(1 + ahead, weights, further);
         Vectors.Axpy(-ahead, rotated.Of(state.Previous), further);
         var extrapolated = images.Evaluate(further);
-        return images.Objective(extrapolated, penalty) < images.Objective(latest, penalty) ? extrapolated : latest;
+        if (images.Objective(extrapolated, penalty) < images.Objective(weights, images.Measure(weights).Loss, penalty))
+        {
+            return extrapolated;
+        }
+
+        images.Recycle(extrapolated);
+        return images.Evaluate(weights);
     }
 
     /// <summary>The two latest solutions in the coordinates of the solver: each is needed at two penalties, and rotated once.</summary>

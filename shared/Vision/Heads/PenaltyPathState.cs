@@ -30,8 +30,11 @@ public sealed record PenaltyPathState : IHeadTrainingState
     /// <summary>Validation loss at the best penalty; infinite without validation images.</summary>
     public double BestLoss { get; init; } = double.PositiveInfinity;
 
-    /// <summary>Whether the best penalty's weights have been found again on training and validation images.</summary>
+    /// <summary>Whether the head has been refitted on training and validation images with the best penalty.</summary>
     public bool Finished { get; init; }
+
+    /// <summary>Whether the penalty is chosen: all were tried, or the latest ones only made the validation loss larger.</summary>
+    internal bool Chosen => Epoch == Options.Penalties.Count || (BestEpoch >= 0 && Epoch - 1 - BestEpoch >= PenaltyPathOptions.PenaltiesWithoutImprovement);
 
     /// <summary>Means of the training features, [features].</summary>
     internal float[] Mean { get; init; } = [];

@@ -49,7 +49,9 @@ internal sealed unsafe class RowProducts<T>
     where T : unmanaged, INumber<T>
 {
     // What is called most is compiled in full at once: a path takes about as long as the run time needs to see that it is worth it.
-    private const int BlockRows = 16;
+
+    /// <summary>Classes whose weights are gone through together: those of <see cref="FeaturesTogether"/> features stay in the second-level cache.</summary>
+    private const int ClassesTogether = 32;
 
     /// <summary>Features that are gone through together: those of 4 rows stay in the first-level cache.</summary>
     private static readonly int FeaturesTogether = 4096 / sizeof(T);
@@ -60,9 +62,10 @@ internal sealed unsafe class RowProducts<T>
     private readonly RowShape _shape;
     private readonly ThreadTeam _team;
     private readonly AlignedNumbers<T> _weights;
-    private readonly AlignedNumbers<T>[] _sums;
+    private readonly int _blockRows;
     private readonly AlignedNumbers<T>[] _blocks;
     private readonly AlignedNumbers<T>[] _products;
+    private AlignedNumbers<T>[] _sums = [];
 
     /// <summary>Prepares products.</summary>
     /// <param name="rows">[n, <see cref="RowShape.Stride"/>], of at least <see cref="RowShape.LengthOf"/> numbers; what pads a row is zero.</param>
@@ -79,12 +82,13 @@ internal sealed unsafe class RowProducts<T>
         _shape = shape;
         _team = team;
         _weights = new AlignedNumbers<T>(shape.Length);
-        _sums = ForEachPart(shape.Length);
-        _blocks = typeof(T) == typeof(float) ? [] : ForEachPart(BlockRows * shape.Stride);
-        _products = ForEachPart(BlockRows * shape.PaddedClasses);
-
-        static AlignedNumbers<T>[] ForEachPart(int length) => [.. Enumerable.Range(0, RowShape.Parts).Select(_ => new AlignedNumbers<T>(length))];
+        // With many classes the weights do not stay in the cache: they are read once a block, so that it is larger.
+        _blockRows = shape.PaddedClasses > ClassesTogether ? 64 : 16;
+        _blocks = typeof(T) == typeof(float) ? [] : ForEachPart(_blockRows * shape.Stride);
+        _products = ForEachPart(_blockRows * shape.PaddedClasses);
     }
+
+    private static AlignedNumbers<T>[] ForEachPart(int length) => [.. Enumerable.Range(0, RowShape.Parts).Select(_ => new AlignedNumbers<T>(length))];
 
     /// <summary>Computes both products, or the first alone.</summary>
     /// <param name="weights">W, [<see cref="RowShape.PaddedClasses"/>, <see cref="RowShape.Stride"/>].</param>
@@ -93,13 +97,22 @@ internal sealed unsafe class RowProducts<T>
     public void Run(double[] weights, RowFunction<T> function, double[]? sums)
     {
         TensorPrimitives.ConvertTruncating<double, T>(weights, _weights.Span);
+        if (sums is not null && _sums.Length == 0)
+        {
+            _sums = ForEachPart(_shape.Length);
+        }
+
         _team.Run(RowShape.Parts, part =>
         {
-            _sums[part].Span.Clear();
-            var (begin, end) = ((int)((long)_count * part / RowShape.Parts), (int)((long)_count * (part + 1) / RowShape.Parts));
-            for (var row = begin; row < end; row += BlockRows)
+            if (sums is not null)
             {
-                var rows = Math.Min(BlockRows, end - row);
+                _sums[part].Span.Clear();
+            }
+
+            var (begin, end) = ((int)((long)_count * part / RowShape.Parts), (int)((long)_count * (part + 1) / RowShape.Parts));
+            for (var row = begin; row < end; row += _blockRows)
+            {
+                var rows = Math.Min(_blockRows, end - row);
                 if (Vector512.IsHardwareAccelerated)
                 {
                     Run<Lanes512<T>>(part, row, rows, function, sums is not null);
@@ -133,7 +146,7 @@ internal sealed unsafe class RowProducts<T>
         var (stride, classes) = (_shape.Stride, _shape.PaddedClasses);
         var padded = (count + RowShape.RowsTogether - 1) / RowShape.RowsTogether * RowShape.RowsTogether;
         var start = (_first + first) * stride;
-        T* w = _weights.Pointer, s = _sums[part].Pointer;
+        T* w = _weights.Pointer;
         T* x;
         if (typeof(T) == typeof(float))
         {
@@ -151,11 +164,15 @@ internal sealed unsafe class RowProducts<T>
         for (var feature = 0; feature < stride; feature += FeaturesTogether)
         {
             var length = Math.Min(FeaturesTogether, stride - feature);
-            for (var row = 0; row < padded; row += RowShape.RowsTogether)
+            for (var together = 0; together < classes; together += ClassesTogether)
             {
-                for (var label = 0; label < classes; label += 2)
+                var end = Math.Min(together + ClassesTogether, classes);
+                for (var row = 0; row < padded; row += RowShape.RowsTogether)
                 {
-                    Multiply<TLanes>(x + (row * stride) + feature, w + (label * stride) + feature, z + (row * classes) + label, length, stride, classes);
+                    for (var label = together; label < end; label += 2)
+                    {
+                        Multiply<TLanes>(x + (row * stride) + feature, w + (label * stride) + feature, z + (row * classes) + label, length, stride, classes);
+                    }
                 }
             }
         }
@@ -168,14 +185,19 @@ internal sealed unsafe class RowProducts<T>
 
         // What stands behind the last row belongs to others.
         products[(count * classes)..].Clear();
+        var s = _sums[part].Pointer;
         for (var feature = 0; feature < stride; feature += FeaturesTogether)
         {
             var length = Math.Min(FeaturesTogether, stride - feature);
-            for (var row = 0; row < padded; row += RowShape.RowsTogether)
+            for (var together = 0; together < classes; together += ClassesTogether)
             {
-                for (var label = 0; label < classes; label += 2)
+                var end = Math.Min(together + ClassesTogether, classes);
+                for (var row = 0; row < padded; row += RowShape.RowsTogether)
                 {
-                    Accumulate<TLanes>(x + (row * stride) + feature, z + (row * classes) + label, s + (label * stride) + feature, length, stride, classes);
+                    for (var label = together; label < end; label += 2)
+                    {
+                        Accumulate<TLanes>(x + (row * stride) + feature, z + (row * classes) + label, s + (label * stride) + feature, length, stride, classes);
+                    }
                 }
             }
         }
