@@ -11,7 +11,7 @@ internal sealed class SpecificationOptions
 
     private readonly Option<string> _dataset;
     private readonly Option<string> _backbone;
-    private readonly Option<string> _architecture;
+    private readonly Option<string?> _architecture;
     private readonly Option<int> _inputSize;
     private readonly Option<string> _fit;
     private readonly Option<string> _precision;
@@ -42,7 +42,7 @@ internal sealed class SpecificationOptions
     {
         _dataset = Add("--dataset", Defaults.Dataset, "sample, stl10, or the path of a folder or archive: STL-10's binary files, or class folders of images", "sample|stl10|PATH");
         _backbone = Add("--backbone", Defaults.Backbone, "demo (shipped), imagenet (downloaded), random, or the path of a .safetensors or .pth file", "demo|imagenet|random|PATH");
-        _architecture = Add("--architecture", Defaults.Architecture, "The network that the weights are for: densenet121, densenet169, densenet201, densenet161", "NAME");
+        _architecture = Add("--architecture", Defaults.Architecture, "The network that the weights must be of: densenet121, densenet169, densenet201, densenet161; that of the file where absent", "NAME");
         _inputSize = Add("--input-size", Defaults.InputSize, "Side in pixels that images are brought to", "N");
         _fit = Choice("--fit", Defaults.Fit, "How images that are no squares become squares");
         _precision = Choice("--precision", Defaults.Precision, "Arithmetic of the feature extraction");
@@ -103,7 +103,7 @@ internal sealed class SpecificationOptions
             Submitter = result.GetValue(_submitter),
             Dataset = ResolvePath(result.GetValue(_dataset)!, "sample", "stl10"),
             Backbone = ResolvePath(result.GetValue(_backbone)!, "demo", "imagenet", "random"),
-            Architecture = result.GetValue(_architecture)!,
+            Architecture = result.GetValue(_architecture),
             InputSize = result.GetValue(_inputSize),
             Fit = Parse<ImageFit>(result.GetValue(_fit)!),
             Precision = Parse<ExtractionPrecision>(result.GetValue(_precision)!),

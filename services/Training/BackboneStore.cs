@@ -57,15 +57,15 @@ internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, 
 
     private IBackbone Read(RunSpecification specification, string source)
     {
-        var asked = DenseNetArchitecture.ByName(specification.Architecture);
+        var asked = specification.Architecture is { } name ? DenseNetArchitecture.ByName(name) : null;
         var backbone = specification.Backbone switch
         {
             BackboneSource.Random => BackboneSource.Load(source, asked),
             Imagenet => BackboneSource.Load(source, title: ImagenetTitle),
             _ => BackboneSource.Load(source),
         };
-        var complaint = backbone.Name != asked.Name
-            ? $"The weights '{specification.Backbone}' are of {backbone.Name}, and the specification's architecture is {asked.Name}. Make them the same."
+        var complaint = asked is not null && backbone.Name != asked.Name
+            ? $"The weights '{specification.Backbone}' are of {backbone.Name}, and the specification's architecture is {asked.Name}. Leave the architecture out, so that it is read from the file, or give other weights."
             : specification.Backbone == Imagenet && backbone.Sha256 != ImagenetWeights.Sha256
                 ? $"The file {volume.FullPath(ImagenetWeights.VolumePath)} is not the published one: its SHA-256 is {backbone.Sha256}, not {ImagenetWeights.Sha256}. Remove it, and the next run fetches it again."
                 : null;
@@ -151,5 +151,5 @@ internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, 
         }
     }
 
-    private sealed record Named(string Backbone, string Architecture, string Source, long? Length, DateTime? Written);
+    private sealed record Named(string Backbone, string? Architecture, string Source, long? Length, DateTime? Written);
 }

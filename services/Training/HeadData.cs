@@ -8,15 +8,15 @@ namespace Distributed.Training;
 /// <remarks>The latest data stay loaded: slices of a run follow each other, and so do runs that differ in their heads alone.</remarks>
 internal sealed class HeadData(FeatureArtifacts features, DatasetArtifacts datasets, TensorThread tensors, TensorDevice device) : IDisposable
 {
-    private (Key Key, int Classes, FeatureData Data)? _loaded;
+    private (Key Key, IReadOnlyList<string> ClassNames, FeatureData Data)? _loaded;
 
     /// <summary>The data of a run; used on the tensor thread only.</summary>
-    public async Task<(FeatureData Data, int Classes)> LoadAsync(Run run, CancellationToken cancellationToken)
+    public async Task<(FeatureData Data, IReadOnlyList<string> ClassNames)> LoadAsync(Run run, CancellationToken cancellationToken)
     {
         var key = new Key(run.DatasetSha256!, run.FeatureSetKey!, run.Split!.Sha256);
         if (_loaded is { } loaded && loaded.Key == key)
         {
-            return (loaded.Data, loaded.Classes);
+            return (loaded.Data, loaded.ClassNames);
         }
 
         var manifest = await datasets.ReadManifestAsync(key.Dataset, cancellationToken);
@@ -32,8 +32,8 @@ internal sealed class HeadData(FeatureArtifacts features, DatasetArtifacts datas
             {
                 _loaded?.Data.Dispose();
                 var data = FeatureData.Create(matrix, labels, train, validation, device.Device);
-                _loaded = (key, manifest.ClassNames.Count, data);
-                return (data, manifest.ClassNames.Count);
+                _loaded = (key, manifest.ClassNames, data);
+                return (data, manifest.ClassNames);
             },
             cancellationToken);
     }

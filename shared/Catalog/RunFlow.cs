@@ -69,7 +69,7 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
                 throw;
             }
 
-            var isSame = string.Equals(run.Specification, known.Specification, StringComparison.Ordinal);
+            var isSame = ContractJson.IsSame(run.Specification, known.Specification);
             return new Submission(isSame ? SubmitOutcome.Repeated : SubmitOutcome.Conflict, known, Unit: null);
         }
     }

@@ -33,6 +33,28 @@ public static class ContractJson
     /// <summary>Writes a specification in full, defaults included.</summary>
     public static string Write(RunSpecification specification) => JsonSerializer.Serialize(specification, Strict);
 
+    /// <summary>Whether two texts that <see cref="Write"/> made ask for the same run.</summary>
+    /// <remarks>Where no architecture was given, the first versions wrote the one that was the default.</remarks>
+    public static bool IsSame(string one, string other)
+    {
+        return string.Equals(one, other, StringComparison.Ordinal) || string.Equals(Earlier(one), Earlier(other), StringComparison.Ordinal);
+
+        static string Earlier(string text)
+        {
+            try
+            {
+                return JsonSerializer.Deserialize<RunSpecification>(text, Strict) is { } specification
+                    ? Write(specification with { Architecture = specification.Architecture ?? "densenet121" })
+                    : text;
+            }
+            catch (JsonException)
+            {
+                // Of a later version: equal if its text is.
+                return text;
+            }
+        }
+    }
+
     /// <summary>Adds the project's conventions to the options of a host.</summary>
     public static void Configure(JsonSerializerOptions options)
     {

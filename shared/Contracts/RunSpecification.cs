@@ -29,8 +29,13 @@ public sealed record RunSpecification
     /// </summary>
     public string Backbone { get; init; } = "demo";
 
-    /// <summary>The network that the weights are for: densenet121, densenet169, densenet201 or densenet161.</summary>
-    public string Architecture { get; init; } = "densenet121";
+    /// <summary>
+    /// The network that the weights must be of: densenet121, densenet169, densenet201 or densenet161. Where absent, the one that the
+    /// file of weights is of; densenet121 for random weights.
+    /// </summary>
+    /// <remarks>Left out where it is absent; the first versions wrote densenet121 then: see <see cref="ContractJson.IsSame"/>.</remarks>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public string? Architecture { get; init; }
 
     /// <summary>Side in pixels of the square that every image is brought to; 32 to 1024.</summary>
     public int InputSize { get; init; } = 96;

@@ -45,9 +45,9 @@ public static class RunSpecificationRules
         Require(!string.IsNullOrWhiteSpace(specification.Dataset), "dataset", "is empty; give sample, stl10 or a path");
         Require(!string.IsNullOrWhiteSpace(specification.Backbone), "backbone", "is empty; give demo, imagenet, random or a path");
         Require(
-            Architectures.Contains(specification.Architecture, StringComparer.Ordinal),
+            specification.Architecture is null || Architectures.Contains(specification.Architecture, StringComparer.Ordinal),
             "architecture",
-            $"is '{Shown(specification.Architecture)}'; known are {string.Join(", ", Architectures)}");
+            $"is '{Shown(specification.Architecture)}'; known are {string.Join(", ", Architectures)}; leave it out for that of the weights");
         Range("inputSize", specification.InputSize, 32, 1024);
         Require(Enum.IsDefined(specification.Fit), "fit", "must be crop, pad or stretch");
         Require(Enum.IsDefined(specification.Precision), "precision", "must be auto, fp32 or bf16");

@@ -20,6 +20,7 @@ internal static class FuzzTargets
         ["safetensors"] = () => new SafetensorsTarget(),
         ["pth-zip"] = () => new CheckpointTarget("pth-zip"),
         ["pth-legacy"] = () => new CheckpointTarget("pth-legacy"),
+        ["weight-files"] = () => new WeightFileTarget(),
         ["pickle"] = () => new PickleTarget(),
         ["specification"] = () => new SpecificationTarget(),
         ["submit-message"] = () => new MessageTarget(),

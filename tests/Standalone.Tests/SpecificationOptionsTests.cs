@@ -12,7 +12,7 @@ public sealed class SpecificationOptionsTests
     private static readonly Gen<RunSpecification> Specifications =
         from dataset in Gen.OneOf(OneOf("sample", "stl10"), Paths)
         from backbone in Gen.OneOf(OneOf("demo", "imagenet", "random"), Paths)
-        from architecture in OneOf("densenet121", "densenet169", "densenet201", "densenet161")
+        from architecture in OneOf("", "densenet121", "densenet169", "densenet201", "densenet161").Select(name => name.Length == 0 ? null : name)
         from size in Gen.Int[32, 1024]
         from fit in Gen.Enum<ImageFit>()
         from precision in Gen.Enum<ExtractionPrecision>()

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using Distributed.Catalog;
@@ -64,6 +65,41 @@ public sealed class BackboneTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_architecture_is_that_of_the_file_where_the_specification_names_none_and_both_are_named_where_it_names_another()
+    {
+        var path = WriteConstant("weights.pth", DenseNetArchitecture.DenseNet169, 0x3C24);
+        var specification = Specify(_services) with { Backbone = path, InputSize = 32 };
+
+        var run = await _services.TrainAsync(specification);
+
+        Assert.Equal(1664, (await _services.SetsAsync()).Single(set => set.Key == run.FeatureSetKey).FeatureSize);
+        var reason = await _services.FailAsync(specification with { Architecture = "densenet121" });
+        Assert.Contains("are of densenet169, and the specification's architecture is densenet121", reason);
+        Assert.Contains("Leave the architecture out", reason);
+    }
+
+    [Fact]
+    public async Task Features_that_are_no_finite_numbers_fail_the_run_and_are_not_stored()
+    {
+        // 1e30 in every convolution: finite, and what they make of an image is not.
+        var path = WriteConstant("weights.safetensors", DenseNetArchitecture.DenseNet121, 0x7149);
+
+        Assert.Contains("are no finite numbers", await _services.FailAsync(Specify(_services) with { Backbone = path, InputSize = 32 }));
+
+        Assert.Empty(await _services.ShardsAsync());
+        var folder = _services.Volume.FullPath("features");
+        Assert.Empty(Directory.Exists(folder) ? Directory.GetFiles(folder, "*", SearchOption.AllDirectories) : []);
+    }
+
+    [Fact]
+    public async Task Weights_that_are_not_finite_fail_the_run_with_tensor_and_number()
+    {
+        var path = WriteConstant("weights.safetensors", DenseNetArchitecture.DenseNet121, 0x7FC0);
+
+        Assert.Contains("conv0.weight (9408 NaN of 9408)", await _services.FailAsync(Specify(_services) with { Backbone = path, InputSize = 32 }));
+    }
+
+    [Fact]
     public async Task Random_weights_may_be_of_any_architecture()
     {
         var run = await _services.TrainAsync(Specify(_services) with { Backbone = "random", InputSize = 32, Architecture = "densenet169" });
@@ -97,6 +133,19 @@ public sealed class BackboneTests : IAsyncLifetime
         File.Copy(BackboneSource.DemoPath, _services.Volume.FullPath("backbones/densenet121.tv_in1k.safetensors"));
 
         Assert.Contains("is not the published one", await _services.FailAsync(Specify(_services) with { Backbone = "imagenet" }));
+    }
+
+    /// <summary>A safetensors file, whatever its name: one value in bfloat16 in all convolutions, and normalisations that change nothing.</summary>
+    private string WriteConstant(string name, DenseNetArchitecture architecture, ushort value)
+    {
+        var tensors = architecture.TensorShapes.ToDictionary(pair => $"module.features.{pair.Key}", pair =>
+        {
+            var count = (int)pair.Value.Aggregate(1L, (product, side) => product * side);
+            ushort one = 0x3F80;
+            var bits = pair.Value.Length == 4 ? value : pair.Key.EndsWith(".weight", StringComparison.Ordinal) || pair.Key.EndsWith("_var", StringComparison.Ordinal) ? one : (ushort)0;
+            return new TensorData(TorchSharp.torch.ScalarType.BFloat16, pair.Value, MemoryMarshal.AsBytes(Enumerable.Repeat(bits, count).ToArray().AsSpan()).ToArray());
+        });
+        return _services.WriteFile(name, SafetensorsWriter.ToBytes(tensors));
     }
 
     /// <summary>The same tensors in other bytes: the header may end in spaces.</summary>

@@ -63,6 +63,29 @@ public sealed class SliceTests
         }
     }
 
+    [Theory]
+    [InlineData(HeadType.Linear)]
+    [InlineData(HeadType.Mlp)]
+    public async Task The_file_of_a_head_tells_what_it_is_for_and_nothing_of_the_run(HeadType kind)
+    {
+        await using var services = await StartAsync();
+        var specification = Specify(services) with { InputSize = 32, Head = new HeadSpecification { Kind = kind, HiddenSizes = [16] } };
+
+        var run = await services.TrainAsync(specification);
+        var again = await services.TrainAsync(specification with { Name = "again" });
+
+        var file = (await services.CheckpointsAsync(run, CheckpointKind.Best))[^1].File;
+        var bytes = await services.Volume.ReadAllBytesAsync(file);
+        var origin = TrainedHead.Load(bytes).Origin!;
+        var set = Assert.Single(await services.SetsAsync());
+        Assert.Equal(3, origin.ClassNames.Count);
+        Assert.Equal(origin.ClassNames.Order(StringComparer.Ordinal), origin.ClassNames);
+        Assert.Equal(("densenet121", set.BackboneSha256, set.Preprocessing, "fp32", run.DatasetSha256), (origin.Backbone, origin.BackboneSha256, origin.Preprocessing, origin.Precision, origin.DatasetSha256));
+        Assert.Contains("size=32;fit=crop", origin.Preprocessing);
+        Assert.DoesNotContain($"{run.Id}", System.Text.Encoding.UTF8.GetString(bytes));
+        Assert.Equal(file.Sha256, await services.HeadAsync(again));
+    }
+
     [Fact]
     public void The_specification_describes_the_path_that_is_taken()
     {

@@ -1,3 +1,6 @@
+using TorchSharp;
+using static Distributed.Vision.Tests.PickleBuilder;
+
 namespace Distributed.Vision.Tests;
 
 public sealed class BackboneWeightsTests : IDisposable
@@ -57,15 +60,153 @@ public sealed class BackboneWeightsTests : IDisposable
     [Fact]
     public void A_file_without_a_DenseNet_is_refused()
     {
-        var message = Assert.Throws<WeightsException>(() => BackboneSource.Load(Write(new() { ["layer1.weight"] = TensorData.FromValues([1f], 1) }))).Message;
-        Assert.Contains("features.norm5.weight", message, StringComparison.Ordinal);
+        var tensors = Enumerable.Range(0, 8).ToDictionary(i => $"layer{i}.conv.weight", _ => TensorData.FromValues([1f], 1));
+        tensors["norm0.weight"] = TensorData.FromValues([1f], 1);
+
+        var message = Assert.Throws<WeightsException>(() => BackboneSource.Load(Write(tensors))).Message;
+
+        Assert.Contains("densenet121, densenet169", message, StringComparison.Ordinal);
+        Assert.Contains("'layer0.conv.weight', 'layer1.conv.weight'", message, StringComparison.Ordinal);
+        Assert.Contains("and 4 more", message, StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string> Savings =>
+    [
+        "module.features.", "model.features.", "backbone.", "_orig_mod.features.", "net.0.", "encoder.model.features.", "model.module._orig_mod.features.",
+    ];
+
+    [Theory]
+    [MemberData(nameof(Savings))]
+    public void Weights_are_found_under_whatever_their_trainer_puts_before_them(string prefix)
+    {
+        var demo = ReadDemo();
+        var renamed = demo.ToDictionary(pair => pair.Key.StartsWith("features.", StringComparison.Ordinal) ? prefix + pair.Key["features.".Length..] : pair.Key, pair => pair.Value);
+        using var expected = BackboneSource.Load(BackboneSource.Demo);
+        var features = Features(expected);
+
+        using var plain = BackboneSource.Load(Write(renamed));
+        Assert.Equal(features, Features(plain));
+
+        // As Lightning saves them, with more beside them, and in a file whose name tells nothing.
+        using var lightning = BackboneSource.Load(WriteTorch(pickle => Dict(
+            ("epoch", Number(9)),
+            ("pytorch-lightning_version", Text("2.1")),
+            ("hyper_parameters", New("argparse", "Namespace", Dict(("lr", Double(0.1))))),
+            ("optimizer_states", List(Dict(("state", DictOf((Number(0), pickle(new() { ["features.norm0.bias"] = demo["features.norm0.bias"] }))))))),
+            ("state_dict", pickle(renamed)))));
+        Assert.Equal(features, Features(lightning));
+    }
+
+    [Fact]
+    public void Equal_copies_are_one_and_copies_that_differ_are_refused_with_both_places()
+    {
+        var demo = ReadDemo();
+        var averaged = new Dictionary<string, TensorData>(demo) { ["features.norm0.bias"] = demo["features.norm0.weight"] };
+
+        using var twice = BackboneSource.Load(WriteTorch(pickle => Dict(("model", pickle(demo)), ("model_ema", New("timm.utils", "ModelEma", Dict(("module", pickle(demo))))))));
+        Assert.Equal("densenet121", twice.Name);
+
+        var message = Assert.Throws<WeightsException>(() => BackboneSource.Load(WriteTorch(pickle => Dict(("model", pickle(demo)), ("model_ema", pickle(averaged)))))).Message;
+        Assert.Contains("densenet121 under ['model'] ('features.…') and densenet121 under ['model_ema'] ('features.…')", message, StringComparison.Ordinal);
+        Assert.Contains("torch.save(torch.load('FILE')['model_ema'], 'NEW')", message, StringComparison.Ordinal);
+
+        var both = demo.Concat(averaged.Select(pair => KeyValuePair.Create("ema." + pair.Key, pair.Value))).ToDictionary();
+        message = Assert.Throws<WeightsException>(() => BackboneSource.Load(Write(both))).Message;
+        Assert.Contains("densenet121 at the top ('ema.features.…') and densenet121 at the top ('features.…')", message, StringComparison.Ordinal);
+        Assert.Contains("if name.startswith('features.')", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Values_that_no_arithmetic_can_use_are_refused_by_tensor_and_number()
+    {
+        var tensors = ReadDemo();
+        Change("features.conv0.weight", values => (values[3], values[4], values[5]) = (float.NaN, float.NaN, float.PositiveInfinity));
+        Change("features.norm5.running_var", values => values[1023] = -0.5f);
+        var wide = tensors["features.norm0.bias"].ToSingles().Select(value => (double)value).ToArray();
+        wide[0] = 1e39;
+        tensors["features.norm0.bias"] = TensorData.FromValues(wide, 64);
+
+        var message = Assert.Throws<WeightsException>(() => BackboneSource.Load(Write(tensors))).Message;
+
+        Assert.Contains("(3): conv0.weight (2 NaN, 1 infinite of 9408), norm0.bias (1 infinite or beyond float32 of 64), norm5.running_var (1 negative of 1024)", message, StringComparison.Ordinal);
+
+        void Change(string name, Action<float[]> change)
+        {
+            var values = tensors[name].ToSingles();
+            change(values);
+            tensors[name] = TensorData.FromValues(values, tensors[name].Shape);
+        }
+    }
+
+    [Theory]
+    [InlineData(torch.ScalarType.Float16, (ushort)0x7C01)]
+    [InlineData(torch.ScalarType.BFloat16, (ushort)0xFF80)]
+    public void Half_precisions_are_looked_through_as_well(torch.ScalarType type, ushort bits)
+    {
+        var tensors = ReadDemo();
+        var bytes = new byte[2 * 64];
+        BitConverter.GetBytes(bits).CopyTo(bytes, 10);
+        tensors["features.norm0.bias"] = new TensorData(type, [64], bytes);
+
+        Assert.Contains("norm0.bias (1 ", Assert.Throws<WeightsException>(() => BackboneSource.Load(Write(tensors))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Products_of_finite_weights_beyond_float32_are_refused_by_the_normalisation()
+    {
+        var tensors = ReadDemo();
+        tensors["features.norm0.weight"] = TensorData.FromValues(Enumerable.Repeat(3e38f, 64).ToArray(), 64);
+        tensors["features.norm0.running_var"] = TensorData.FromValues(new float[64], 64);
+
+        using var backbone = BackboneSource.Load(Write(tensors));
+
+        Assert.Contains("'norm0'", Assert.Throws<WeightsException>(() => Features(backbone)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Features_that_are_no_finite_numbers_are_refused_where_finite_weights_make_them()
+    {
+        var tensors = ReadDemo();
+        foreach (var name in tensors.Keys.Where(name => name.Contains("conv", StringComparison.Ordinal)).ToList())
+        {
+            tensors[name] = TensorData.FromValues(Enumerable.Repeat(1e30f, (int)tensors[name].ElementCount).ToArray(), tensors[name].Shape);
+        }
+
+        using var backbone = BackboneSource.Load(Write(tensors));
+
+        var message = Assert.Throws<WeightsException>(() => Features(backbone)).Message;
+        Assert.Contains("of the features of 1 images are no finite numbers, computed in fp32", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Weights_beyond_float16_are_refused_in_that_precision_alone()
+    {
+        var tensors = ReadDemo();
+        tensors["features.norm5.bias"] = TensorData.FromValues(Enumerable.Repeat(70_000f, 1024).ToArray(), 1024);
+        using var backbone = (DenseNetBackbone)BackboneSource.Load(Write(tensors));
+
+        Assert.All(Features(backbone), value => Assert.True(float.IsFinite(value)));
+        using var folded = new FoldedDenseNet(backbone.Architecture, backbone.Weights, Precision.Bf16, torch.CPU);
+        var message = Assert.Throws<WeightsException>(() => new FoldedDenseNet(backbone.Architecture, backbone.Weights, Precision.Fp16, torch.CPU)).Message;
+        Assert.Contains("beyond the numbers of fp16", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_convolution_of_zeros_is_a_convolution()
+    {
+        var tensors = ReadDemo();
+        tensors["features.denseblock1.denselayer1.conv2.weight"] = TensorData.FromValues(new float[32 * 128 * 9], 32, 128, 3, 3);
+
+        using var backbone = BackboneSource.Load(Write(tensors));
+
+        Assert.All(Features(backbone), value => Assert.True(float.IsFinite(value)));
     }
 
     [Fact]
     public void Two_names_for_one_tensor_are_refused()
     {
         var tensors = ReadDemo();
-        tensors["norm0.bias"] = tensors["features.norm0.bias"];
+        tensors["features.denseblock1.denselayer1.norm.1.bias"] = tensors["features.denseblock1.denselayer1.norm1.bias"];
         Assert.Contains("Two tensors", Assert.Throws<WeightsException>(() => BackboneSource.Load(Write(tensors))).Message, StringComparison.Ordinal);
     }
 
@@ -90,6 +231,22 @@ public sealed class BackboneWeightsTests : IDisposable
     {
         using var extractor = new FeatureExtractor(backbone, Precision.Fp32, TorchSharp.torch.CPU);
         return extractor.Extract(GoldenData.Images(1, 32), 1, 32).Values;
+    }
+
+    /// <summary>A file of <c>torch.save</c>; the function turns tensors of float16 into what pickles as their state dict.</summary>
+    private string WriteTorch(Func<Func<Dictionary<string, TensorData>, Action<PickleBuilder>>, Action<PickleBuilder>> describe)
+    {
+        var storages = new Dictionary<string, byte[]>();
+        var pickle = PickleBuilder.Build(describe(tensors => Dict(tensors.Select(pair =>
+        {
+            Assert.Equal(torch.ScalarType.Float16, pair.Value.Type);
+            var key = $"{storages.Count}";
+            storages.Add(key, pair.Value.Bytes.ToArray());
+            return (pair.Key, Tensor("HalfStorage", key, 0, (int)pair.Value.ElementCount, [.. pair.Value.Shape.Select(side => (int)side)]));
+        }))));
+        var path = _folder[Guid.NewGuid().ToString("N") + ".ckpt"];
+        File.WriteAllBytes(path, TorchFiles.Zip(pickle, storages));
+        return path;
     }
 
     private string Write(Dictionary<string, TensorData> tensors, Dictionary<string, string>? metadata = null)

@@ -220,7 +220,7 @@ public sealed class HeadTests
         Assert.Contains("Feature 0", Assert.Throws<HeadTrainingException>(() => AdamTrainer.Start(HeadDefinition.Linear, options, broken, 2)).Message, StringComparison.Ordinal);
         var start = AdamTrainer.Start(HeadDefinition.Linear, options, data, Classes);
         Refused("features", () => AdamTrainer.Train(start, broken, () => false));
-        Assert.Throws<InvalidOperationException>(start.ExportBest);
+        Assert.Throws<InvalidOperationException>(() => start.ExportBest());
     }
 
     [Fact]
@@ -263,6 +263,41 @@ public sealed class HeadTests
             }
         }, iter: 3000);
         Assert.Contains("distributed-head-training/1", Assert.Throws<WeightsException>(() => TrainedHead.Load(files[0])).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_head_tells_what_it_is_for_and_those_of_the_first_versions_do_not()
+    {
+        using var data = Data(20, 8);
+        var state = AdamTrainer.Train(AdamTrainer.Start(Mlp, new(1, 8, 0.01, 0, 0, 0), data, Classes), data, () => false).State;
+        var origin = new HeadOrigin(["Möwe \u2028", "a,b", "\"c\""], "densenet121", new string('a', 64), "size=96", "fp32", new string('b', 64));
+
+        var read = TrainedHead.Load(state.ExportBest(origin)).Origin!;
+
+        Assert.Equal(origin.ClassNames, read.ClassNames);
+        Assert.Equal(origin with { ClassNames = read.ClassNames }, read);
+        Assert.Null(TrainedHead.Load(state.ExportBest()).Origin);
+        Assert.Throws<ArgumentException>(() => state.ExportBest(origin with { ClassNames = ["one"] }));
+    }
+
+    [Fact]
+    public void A_head_with_values_that_are_not_finite_is_refused()
+    {
+        using var data = Data(20, 8);
+        var state = AdamTrainer.Train(AdamTrainer.Start(Mlp, new(1, 8, 0.01, 0, 0, 0), data, Classes), data, () => false).State;
+        var broken = state with { Best = [float.NaN, .. state.Best[1..]] };
+        var flat = state with { Std = [0, .. state.Std[1..]] };
+
+        Assert.Contains("1 values", Assert.Throws<WeightsException>(() => TrainedHead.Load(broken.ExportBest(), "X")).Message, StringComparison.Ordinal);
+        Assert.Contains("1 values", Assert.Throws<WeightsException>(() => TrainedHead.Load(flat.ExportBest(), "X")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Features_that_are_the_same_for_all_images_are_refused()
+    {
+        using var same = FeatureData.Create(new([1, 2, 1, 2, 1, 2], 3, 2), [0, 1, 0], [0, 1, 2], [], CPU);
+
+        Assert.Contains("All 3 training images have the same 2 features", Assert.Throws<HeadTrainingException>(() => FeatureScaling.Measure(same)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

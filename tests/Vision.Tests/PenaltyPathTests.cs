@@ -226,7 +226,7 @@ public sealed class PenaltyPathTests
         Refused("Only linear heads", new(HeadKind.Mlp, [3], 0), data, 1);
         Refused("dropout", new(HeadKind.Linear, [], 0.5), data, 1);
         Refused("Without validation images", HeadDefinition.Linear, unvalidated, 2, 1);
-        Assert.Throws<InvalidOperationException>(PenaltyPath.Start(HeadDefinition.Linear, Options, data, Classes).ExportBest);
+        Assert.Throws<InvalidOperationException>(() => PenaltyPath.Start(HeadDefinition.Linear, Options, data, Classes).ExportBest());
     }
 
     [Fact]

@@ -32,13 +32,13 @@ internal sealed class TrainHeadConsumer(
         ArgumentNullException.ThrowIfNull(lease);
         var slice = lease.Unit.Step;
         var (run, specification) = await contexts.ReadRunAsync(lease.Unit.RunId, cancellationToken);
-        var (data, classes) = await heads.LoadAsync(run, cancellationToken);
+        var (data, classNames) = await heads.LoadAsync(run, cancellationToken);
         var saved = await ReadStateAsync(run.Id, cancellationToken);
         var started = Stopwatch.GetTimestamp();
         var outcome = await tensors.RunAsync(
             token =>
             {
-                var state = saved ?? HeadTraining.Start(Define(specification.Head), Choose(specification, data), data, classes);
+                var state = saved ?? HeadTraining.Start(Define(specification.Head), Choose(specification, data), data, classNames.Count);
                 var begun = Stopwatch.GetTimestamp();
                 return state.Train(data, () => lifetime.ApplicationStopping.IsCancellationRequested || Stopwatch.GetElapsedTime(begun) >= options.Value.Slice, token);
             },
@@ -48,7 +48,7 @@ internal sealed class TrainHeadConsumer(
 
         var state = outcome.State;
         var last = await SaveAsync(run.Id, CheckpointKind.Last, lease, state.ToBytes(), cancellationToken);
-        var best = state.BestEpoch < 0 ? null : await SaveAsync(run.Id, CheckpointKind.Best, lease, state.ExportBest(), cancellationToken);
+        var best = state.BestEpoch < 0 ? null : await SaveAsync(run.Id, CheckpointKind.Best, lease, state.ExportBest(await OriginAsync(run, classNames, cancellationToken)), cancellationToken);
         var environment = JsonSerializer.Serialize(TorchEnvironment.Describe(device.Device), ContractJson.Strict);
         return async (context, token) =>
         {
@@ -123,6 +123,14 @@ internal sealed class TrainHeadConsumer(
             .OrderByDescending(row => row.Slice)
             .FirstOrDefaultAsync(cancellationToken);
         return checkpoint is null ? null : HeadTraining.Resume(await volume.ReadAllBytesAsync(checkpoint.File, cancellationToken), checkpoint.File.Path);
+    }
+
+    private async Task<HeadOrigin> OriginAsync(Run run, IReadOnlyList<string> classNames, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var set = await context.FeatureSets.AsNoTracking().SingleAsync(row => row.Key == run.FeatureSetKey, cancellationToken);
+        var backbone = await context.Backbones.AsNoTracking().SingleAsync(row => row.Sha256 == set.BackboneSha256, cancellationToken);
+        return new HeadOrigin(classNames, backbone.Architecture, backbone.Sha256, set.Preprocessing, set.Precision, set.DatasetSha256);
     }
 
     private DateTime Now() => time.GetUtcNow().UtcDateTime;

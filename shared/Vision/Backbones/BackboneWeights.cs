@@ -1,16 +1,12 @@
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
-using System.Text.RegularExpressions;
 using TorchSharp;
 
 namespace Distributed.Vision;
 
 /// <summary>The weights of a convolutional base, under torchvision's names without the prefix <c>features.</c>.</summary>
-/// <remarks>
-/// Understands the names of torchvision and of timm, with and without prefix, and the older spelling <c>norm.1</c> for
-/// <c>norm1</c>. The classifier and the batch counters are left out: neither takes part in features.
-/// </remarks>
-internal sealed partial class BackboneWeights
+internal sealed class BackboneWeights
 {
     private const int MostNamesInAnError = 20;
 
@@ -38,40 +34,15 @@ internal sealed partial class BackboneWeights
 
     public Preprocessing Preprocessing { get; }
 
-    /// <summary>Reads a safetensors or .pth file.</summary>
+    /// <summary>Reads a weight file of any format that is known, told by its content.</summary>
     /// <param name="path">The file.</param>
     /// <param name="title">What people call it.</param>
-    /// <exception cref="WeightsException">The file is neither, is damaged, or two of its names mean the same tensor.</exception>
+    /// <exception cref="WeightsException">It is of another format, is damaged, or does not hold one network that is known.</exception>
     public static BackboneWeights Load(string path, string title)
     {
-        IReadOnlyDictionary<string, string> metadata = new Dictionary<string, string>();
-        var tensors = new Dictionary<string, TensorData>();
-        void Add(string name, Func<TensorData> read)
-        {
-            if (CanonicalName(name) is { } canonical && !tensors.TryAdd(canonical, read()))
-            {
-                throw new WeightsException($"Two tensors of '{path}' mean '{canonical}'; the second is '{name}'.");
-            }
-        }
-
-        if (path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))
-        {
-            using var file = SafetensorsFile.Open(path);
-            metadata = file.Metadata;
-            foreach (var name in file.Tensors.Keys)
-            {
-                Add(name, () => file.ReadData(name));
-            }
-        }
-        else
-        {
-            foreach (var (name, tensor) in PytorchCheckpoint.Read(path))
-            {
-                Add(name, () => tensor);
-            }
-        }
-
-        return new BackboneWeights(tensors, $"'{path}'", HashOf(path), OriginOf(title, metadata), PreprocessingOf(path, metadata));
+        using var file = WeightFile.Open(path);
+        var tensors = BackboneNames.Known.Find(file).ToDictionary(pair => pair.Key, pair => file.Read(pair.Value));
+        return new BackboneWeights(tensors, file.Source, HashOf(path), OriginOf(title, file.Metadata), PreprocessingOf(path, file.Metadata));
     }
 
     /// <summary>Draws weights: convolutions as torchvision does (He et al., 2015: normal, by fan-in), normalisations that change nothing.</summary>
@@ -129,13 +100,44 @@ internal sealed partial class BackboneWeights
         {
             throw new WeightsException($"{Source} does not hold the weights of {architecture.Name}: {string.Join("; ", problems)}.");
         }
+
+        Report(problems, "with values that no arithmetic can use", shared.Select(pair => Unusable(pair.Name, pair.Found)).OfType<string>());
+        if (problems.Count > 0)
+        {
+            throw new WeightsException($"{Source} is not fit for use: {problems[0]}. Its training diverged, or the file is damaged; take weights of an earlier epoch, or download it again.");
+        }
+    }
+
+    /// <summary>What is wrong with a tensor's values: how many are no finite float32, or as variances below 0; null where nothing is.</summary>
+    private static string? Unusable(string name, TensorData tensor)
+    {
+        var values = tensor.ToSingles();
+        var (nan, infinite, negative) = (0, 0, 0);
+        var isVariance = name.EndsWith(".running_var", StringComparison.Ordinal);
+        foreach (var value in values)
+        {
+            if (!float.IsFinite(value))
+            {
+                _ = float.IsNaN(value) ? nan++ : infinite++;
+            }
+            else if (isVariance && value < 0)
+            {
+                negative++;
+            }
+        }
+
+        var counts = new[] { (nan, "NaN"), (infinite, tensor.Type == torch.ScalarType.Float64 ? "infinite or beyond float32" : "infinite"), (negative, "negative") }
+            .Where(count => count.Item1 > 0)
+            .Select(count => $"{count.Item1} {count.Item2}")
+            .ToList();
+        return counts.Count == 0 ? null : $"{name} ({string.Join(", ", counts)} of {values.Length})";
     }
 
     /// <summary>Copies the weights into the network of their architecture.</summary>
     public void CopyTo(DenseNet network)
     {
         using var withoutGradients = torch.no_grad();
-        foreach (var (name, target) in network.state_dict().Where(pair => CanonicalName(pair.Key) is not null))
+        foreach (var (name, target) in network.state_dict().Where(pair => _tensors.ContainsKey(pair.Key)))
         {
             using var values = TensorData.FromValues(_tensors[name].ToSingles(), target.shape).ToTensor();
             target.copy_(values);
@@ -146,27 +148,42 @@ internal sealed partial class BackboneWeights
     public float[] Values(string name) => _tensors[name].ToSingles();
 
     /// <summary>A normalisation with its fixed statistics: value × scale + shift, by channel.</summary>
+    /// <exception cref="WeightsException">A scale or shift is beyond float32.</exception>
     public (double[] Scale, double[] Shift) Normalization(string name)
     {
         var (gamma, beta, mean, variance) = (
             Values(name + ".weight"), Values(name + ".bias"), Values(name + ".running_mean"), Values(name + ".running_var"));
         var scale = gamma.Zip(variance, (factor, spread) => factor / Math.Sqrt(spread + Epsilon)).ToArray();
-        return (scale, [.. scale.Select((factor, i) => beta[i] - (mean[i] * factor))]);
+        double[] shift = [.. scale.Select((factor, i) => beta[i] - (mean[i] * factor))];
+        ThrowIfBeyond(name, scale.Concat(shift).Count(value => !float.IsFinite((float)value)), "its scale or shift");
+        return (scale, shift);
     }
 
     /// <summary>A convolution and the normalisation that follows it, as one convolution with a bias. Rounded once.</summary>
+    /// <exception cref="WeightsException">The product is beyond float32.</exception>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public (float[] Weights, float[] Bias) FoldedConvolution(string convolution, string norm)
     {
         var folded = (float[])Values(convolution + ".weight").Clone();
         var (scale, shift) = Normalization(norm);
         var perOutput = folded.Length / scale.Length;
+        var beyond = 0;
         for (var i = 0; i < folded.Length; i++)
         {
             folded[i] = (float)(folded[i] * scale[i / perOutput]);
+            beyond += float.IsFinite(folded[i]) ? 0 : 1;
         }
 
+        ThrowIfBeyond(norm, beyond, $"its scale times '{convolution}.weight'");
         return (folded, Array.ConvertAll(shift, value => (float)value));
+    }
+
+    private void ThrowIfBeyond(string norm, int count, string what)
+    {
+        if (count > 0)
+        {
+            throw new WeightsException($"The normalisation '{norm}' of {Source} is not fit for use: {what} is beyond float32 in {count} channels or weights. Take weights of an earlier epoch, or download the file again.");
+        }
     }
 
     private static void Report(List<string> problems, string what, IEnumerable<string> names)
@@ -178,21 +195,6 @@ internal sealed partial class BackboneWeights
             problems.Add($"{what} ({all.Count}): {string.Join(", ", all.Take(MostNamesInAnError))}{more}");
         }
     }
-
-    private static string? CanonicalName(string name)
-    {
-        if (name.StartsWith("classifier.", StringComparison.Ordinal) || name.EndsWith(".num_batches_tracked", StringComparison.Ordinal))
-        {
-            return null;
-        }
-
-        const string prefix = "features.";
-        var bare = name.StartsWith(prefix, StringComparison.Ordinal) ? name[prefix.Length..] : name;
-        return OldSpelling().Replace(bare, "${kind}${number}");
-    }
-
-    [GeneratedRegex(@"(?<=\.)(?<kind>norm|conv)\.(?<number>[12])(?=\.)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex OldSpelling();
 
     private static string HashOf(string path)
     {
@@ -216,11 +218,13 @@ internal sealed partial class BackboneWeights
 
         try
         {
-            return new Preprocessing([.. mean.Split(',').Select(float.Parse)], [.. std.Split(',').Select(float.Parse)]);
+            return new Preprocessing(Numbers(mean), Numbers(std));
         }
         catch (Exception failure) when (failure is FormatException or ArgumentException)
         {
             throw new WeightsException($"The metadata of '{path}' says mean '{mean}' and std '{std}'; three numbers each, separated by commas, are expected.", failure);
         }
+
+        static float[] Numbers(string text) => [.. text.Split(',').Select(number => float.Parse(number, NumberStyles.Float, CultureInfo.InvariantCulture))];
     }
 }

@@ -65,6 +65,7 @@ public sealed class FeatureExtractor : IDisposable
     /// <exception cref="ArgumentException">A span has another length, or the images are too small for the backbone.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the features are incomplete.</exception>
     /// <exception cref="InvalidOperationException">The device has not the memory for a single image.</exception>
+    /// <exception cref="WeightsException">A feature is not a finite number.</exception>
     public void Extract(ReadOnlySpan<byte> images, int count, int size, Span<float> features, CancellationToken cancellationToken = default)
     {
         var imageLength = checked(size * size * 3);
@@ -116,7 +117,7 @@ public sealed class FeatureExtractor : IDisposable
 
     /// <summary>Waits for features, if there are any, and copies them.</summary>
     /// <returns>Where the next ones go.</returns>
-    private static Span<float> Collect(torch.Tensor? computing, Span<float> features)
+    private Span<float> Collect(torch.Tensor? computing, Span<float> features)
     {
         if (computing is null)
         {
@@ -127,8 +128,32 @@ public sealed class FeatureExtractor : IDisposable
         {
             using var scope = torch.NewDisposeScope();
             var values = MemoryMarshal.Cast<byte, float>(computing.cpu().contiguous().bytes);
+            ThrowIfNotFinite(values);
             values.CopyTo(features);
             return features[values.Length..];
+        }
+    }
+
+    /// <summary>Weights may be finite, and what they make of an image may not be: heads would learn nothing from it, or NaN.</summary>
+    private void ThrowIfNotFinite(ReadOnlySpan<float> values)
+    {
+        var (count, images) = (0, 0);
+        for (var start = 0; start < values.Length; start += FeatureSize)
+        {
+            var before = count;
+            foreach (var value in values.Slice(start, FeatureSize))
+            {
+                count += float.IsFinite(value) ? 0 : 1;
+            }
+
+            images += count > before ? 1 : 0;
+        }
+
+        if (count > 0)
+        {
+            var remedy = _backbone.Precision == Precision.Fp32 ? "Take other weights." : "Give the precision fp32, or take other weights.";
+            throw new WeightsException(
+                $"{_backbone.Origin}: {count} of the features of {images} images are no finite numbers, computed in {_backbone.Precision.ToString().ToLowerInvariant()}, though all weights are. {remedy}");
         }
     }
 

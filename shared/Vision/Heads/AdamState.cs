@@ -136,15 +136,16 @@ public sealed record AdamState : IHeadTrainingState
     }
 
     /// <summary>The best head so far as a safetensors file, for <see cref="TrainedHead.Load"/>: weights, standardisation and definition.</summary>
+    /// <param name="origin">What it is for, which the file then tells.</param>
     /// <exception cref="InvalidOperationException">No epoch is finished.</exception>
-    public byte[] ExportBest()
+    public byte[] ExportBest(HeadOrigin? origin = null)
     {
         if (BestEpoch < 0)
         {
             throw new InvalidOperationException("There is no best head before the first epoch is finished.");
         }
 
-        return TrainedHead.Export(Definition, FeatureSize, Classes, Mean, Std, Best);
+        return TrainedHead.Export(Definition, FeatureSize, Classes, Mean, Std, Best, origin);
     }
 
     /// <inheritdoc/>

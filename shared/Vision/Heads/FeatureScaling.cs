@@ -10,7 +10,7 @@ internal static class FeatureScaling
 
     /// <summary>Computes them in double precision, in one order whatever the machine, so that the bits never differ.</summary>
     /// <returns>[d] each; a deviation is 1 where all values are the same.</returns>
-    /// <exception cref="HeadTrainingException">A feature is not a finite number.</exception>
+    /// <exception cref="HeadTrainingException">A feature is not a finite number, or all are the same for all images.</exception>
     public static (float[] Mean, float[] Std) Measure(FeatureData data)
     {
         var count = data.Train.Length;
@@ -40,10 +40,18 @@ internal static class FeatureScaling
             }
         });
         var std = new float[mean.Length];
+        var constant = 0;
         for (var i = 0; i < std.Length; i++)
         {
             variance[i] /= count;
-            std[i] = IsConstant(variance[i], mean[i], count) ? 1 : (float)Math.Sqrt(variance[i]);
+            var isConstant = IsConstant(variance[i], mean[i], count);
+            constant += isConstant ? 1 : 0;
+            std[i] = isConstant ? 1 : (float)Math.Sqrt(variance[i]);
+        }
+
+        if (constant == std.Length && count > 1)
+        {
+            throw new HeadTrainingException($"All {count} training images have the same {constant} features, so there is nothing to tell them apart by: the images are all alike, or the backbone's weights let nothing of them through.");
         }
 
         return (Array.ConvertAll(mean, value => (float)value), std);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using TorchSharp;
 
 namespace Distributed.Vision;
@@ -114,18 +115,20 @@ internal sealed class HeadFile
         ? []
         : Parse(key, text => text.Split(',').Select(part => int.Parse(part, NumberStyles.None, CultureInfo.InvariantCulture)).ToArray());
 
-    private string Text(string key) => _file.Metadata.TryGetValue(key, out var text)
+    public bool Has(string key) => _file.Metadata.ContainsKey(key);
+
+    public string Text(string key) => _file.Metadata.TryGetValue(key, out var text)
         ? text
         : throw new WeightsException($"{_file.Source} is no checkpoint of a head: its metadata has no '{key}'.");
 
-    private T Parse<T>(string key, Func<string, T> parse)
+    public T Parse<T>(string key, Func<string, T> parse)
     {
         var text = Text(key);
         try
         {
             return parse(text);
         }
-        catch (Exception failure) when (failure is FormatException or OverflowException or ArgumentException)
+        catch (Exception failure) when (failure is FormatException or OverflowException or ArgumentException or JsonException)
         {
             throw new WeightsException($"The metadata '{key}' of {_file.Source} is '{text}', which is not what belongs there.", failure);
         }

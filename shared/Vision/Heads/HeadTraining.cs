@@ -24,8 +24,9 @@ public interface IHeadTrainingState
     byte[] ToBytes();
 
     /// <summary>The best head so far as a safetensors file, for <see cref="TrainedHead.Load"/>: weights, standardisation and definition.</summary>
+    /// <param name="origin">What it is for, which the file then tells.</param>
     /// <exception cref="InvalidOperationException">Nothing is finished yet.</exception>
-    byte[] ExportBest();
+    byte[] ExportBest(HeadOrigin? origin = null);
 
     /// <summary>Trains until training is over or the slice is to end, at least one step.</summary>
     /// <param name="data">The same data in every slice.</param>

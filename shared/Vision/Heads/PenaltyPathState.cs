@@ -102,14 +102,14 @@ public sealed record PenaltyPathState : IHeadTrainingState
     }
 
     /// <inheritdoc/>
-    public byte[] ExportBest()
+    public byte[] ExportBest(HeadOrigin? origin = null)
     {
         if (BestEpoch < 0)
         {
             throw new InvalidOperationException("There is no best head before the first penalty is finished.");
         }
 
-        return TrainedHead.Export(HeadDefinition.Linear, FeatureSize, Classes, Mean, Std, Array.ConvertAll(Best, value => (float)value));
+        return TrainedHead.Export(HeadDefinition.Linear, FeatureSize, Classes, Mean, Std, Array.ConvertAll(Best, value => (float)value), origin);
     }
 
     /// <inheritdoc/>

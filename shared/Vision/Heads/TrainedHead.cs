@@ -16,7 +16,7 @@ public sealed class TrainedHead
     private readonly float[] _std;
     private readonly float[] _parameters;
 
-    private TrainedHead(HeadFile file)
+    private TrainedHead(HeadFile file, string source)
     {
         _layout = file.Layout();
         Definition = file.Definition;
@@ -25,6 +25,12 @@ public sealed class TrainedHead
         _mean = file.Read("mean", FeatureSize);
         _std = file.Read("std", FeatureSize);
         _parameters = _layout.Load(file, "");
+        Origin = HeadOrigin.Read(file, Classes);
+        var notFinite = _mean.Concat(_std).Concat(_parameters).Count(value => !float.IsFinite(value)) + _std.Count(value => value <= 0);
+        if (notFinite > 0)
+        {
+            throw new WeightsException($"{source} holds {notFinite} values that are no finite numbers, or deviations that are not above 0: no training made them.");
+        }
     }
 
     /// <summary>What it is.</summary>
@@ -36,14 +42,17 @@ public sealed class TrainedHead
     /// <summary>Classes.</summary>
     public int Classes { get; }
 
+    /// <summary>What it is for; null for a head of the first versions, which did not tell.</summary>
+    public HeadOrigin? Origin { get; }
+
     /// <summary>Reads a head.</summary>
     /// <param name="bytes">What <see cref="IHeadTrainingState.ExportBest"/> made.</param>
     /// <param name="source">What errors call the bytes, such as the path they come from.</param>
     /// <exception cref="WeightsException">The bytes are no head.</exception>
-    public static TrainedHead Load(ReadOnlyMemory<byte> bytes, string source = "The head") => new(new HeadFile(bytes, source, Format));
+    public static TrainedHead Load(ReadOnlyMemory<byte> bytes, string source = "The head") => new(new HeadFile(bytes, source, Format), source);
 
     /// <summary>A head as a safetensors file.</summary>
-    internal static byte[] Export(HeadDefinition definition, int featureSize, int classes, float[] mean, float[] std, float[] parameters)
+    internal static byte[] Export(HeadDefinition definition, int featureSize, int classes, float[] mean, float[] std, float[] parameters, HeadOrigin? origin)
     {
         var tensors = new Dictionary<string, TensorData>
         {
@@ -51,7 +60,9 @@ public sealed class TrainedHead
             ["std"] = TensorData.FromValues(std, std.Length),
         };
         new HeadLayout(definition, featureSize, classes).Save(tensors, "", parameters);
-        return SafetensorsWriter.ToBytes(tensors, HeadFile.Describe(Format, definition, featureSize, classes));
+        var metadata = HeadFile.Describe(Format, definition, featureSize, classes);
+        origin?.AddTo(metadata, classes);
+        return SafetensorsWriter.ToBytes(tensors, metadata);
     }
 
     /// <summary>Logits of images.</summary>

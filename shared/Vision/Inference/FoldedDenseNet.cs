@@ -142,7 +142,7 @@ internal sealed class FoldedDenseNet : IDenseNetBackbone
         using var scope = NewDisposeScope();
         var shaped = TensorData.FromValues(weights, outputs, weights.Length / (outputs * window * window), window, window).ToTensor();
         return new Convolution(
-            Keep(ChannelsLast(shaped.to(Device).to(_type))),
+            Keep(ChannelsLast(Fitting(shaped.to(Device).to(_type)))),
             bias is null ? null : Keep(bias.Select(value => (double)value), _type, outputs),
             stride,
             window / 2);
@@ -151,7 +151,17 @@ internal sealed class FoldedDenseNet : IDenseNetBackbone
     private Tensor Keep(IEnumerable<double> values, ScalarType type, params long[] shape)
     {
         using var scope = NewDisposeScope();
-        return Keep(TensorData.FromValues([.. values.Select(value => (float)value)], shape).ToTensor().to(Device).to(type));
+        return Keep(Fitting(TensorData.FromValues([.. values.Select(value => (float)value)], shape).ToTensor().to(Device).to(type)));
+    }
+
+    /// <summary>The largest number of float16 is 65,504; bfloat16 ends a little below float32.</summary>
+    private Tensor Fitting(Tensor converted)
+    {
+        using var scope = NewDisposeScope();
+        var beyond = _type == ScalarType.Float32 ? 0 : converted.numel() - converted.isfinite().sum().item<long>();
+        return beyond == 0
+            ? converted
+            : throw new WeightsException($"{beyond} weights of {Weights.Source} are beyond the numbers of {Precision.ToString().ToLowerInvariant()}. Give the precision fp32.");
     }
 
     private Tensor Keep(Tensor tensor)

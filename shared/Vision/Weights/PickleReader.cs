@@ -6,13 +6,13 @@ using System.Text;
 namespace Distributed.Vision;
 
 /// <summary>
-/// Runs the part of Python's pickle machine that tensors and state dicts need. Everything that could import or call is
-/// refused unless it is on the list, so that a file can describe data and nothing else.
+/// Runs the part of Python's pickle machine that checkpoints need. Nothing is imported and nothing is called: a name stands
+/// for itself, and what a call would make is a value that does nothing, so that a file can describe data and nothing else.
 /// </summary>
 /// <remarks>
 /// Opcodes: CPython's Lib/pickletools.py. Values come out as string, long, BigInteger, double, bool, null,
-/// <see cref="PickleTuple"/>, List, and <see cref="PickleDictionary"/>. Strings are no longer
-/// than what is left of the input, and every other opcode takes a bounded amount of memory.
+/// <see cref="PickleTuple"/>, List, <see cref="PickleDictionary"/>, <see cref="PickleObject"/> and <see cref="PickleOpaque"/>.
+/// Strings are no longer than what is left of the input, and every other opcode takes a bounded amount of memory.
 /// </remarks>
 /// <param name="stream">Where the pickle lies; it may be followed by other things.</param>
 /// <param name="limit">Position in the stream that the pickle cannot reach beyond.</param>
@@ -80,8 +80,11 @@ internal sealed class PickleReader(Stream stream, long limit, string source, IPi
                 _stack.Add((long)BinaryPrimitives.ReadUInt16LittleEndian(ReadFixed(2)));
                 break;
             case 0x8A: // LONG1
-                var integer = ReadInteger();
+                var integer = ReadInteger(ReadByte());
                 _stack.Add(integer >= long.MinValue && integer <= long.MaxValue ? (object)(long)integer : integer);
+                break;
+            case 0x8B: // LONG4
+                _stack.Add(ReadInteger(BinaryPrimitives.ReadUInt32LittleEndian(ReadFixed(4))));
                 break;
             case (byte)'G': // BINFLOAT
                 _stack.Add(BinaryPrimitives.ReadDoubleBigEndian(ReadFixed(8)));
@@ -91,6 +94,18 @@ internal sealed class PickleReader(Stream stream, long limit, string source, IPi
                 break;
             case 0x8C: // SHORT_BINUNICODE
                 _stack.Add(ReadText(ReadByte(), Encoding.UTF8));
+                break;
+            case 0x8D: // BINUNICODE8
+                _stack.Add(ReadText(ReadLength8(), Encoding.UTF8));
+                break;
+            case (byte)'C': // SHORT_BINBYTES
+                SkipBytes(ReadByte());
+                break;
+            case (byte)'B': // BINBYTES
+                SkipBytes(BinaryPrimitives.ReadUInt32LittleEndian(ReadFixed(4)));
+                break;
+            case 0x8E or 0x96: // BINBYTES8, BYTEARRAY8
+                SkipBytes(ReadLength8());
                 break;
             case (byte)'T': // BINSTRING, of Python 2
                 _stack.Add(ReadText(BinaryPrimitives.ReadUInt32LittleEndian(ReadFixed(4)), Encoding.Latin1));
@@ -123,6 +138,12 @@ internal sealed class PickleReader(Stream stream, long limit, string source, IPi
     {
         switch (opcode)
         {
+            case (byte)'0': // POP
+                Pop();
+                break;
+            case (byte)'1': // POP_MARK
+                PopToMark();
+                break;
             case (byte)')': // EMPTY_TUPLE
                 _stack.Add(new PickleTuple([]));
                 break;
@@ -137,11 +158,21 @@ internal sealed class PickleReader(Stream stream, long limit, string source, IPi
                 break;
             case (byte)'a': // APPEND
                 var item = Pop();
-                Top<List<object?>>(opcode).Add(item);
+                Append(opcode, [item]);
                 break;
             case (byte)'e': // APPENDS
-                var items = PopToMark();
-                Top<List<object?>>(opcode).AddRange(items);
+                Append(opcode, PopToMark());
+                break;
+            case 0x8F: // EMPTY_SET
+                _stack.Add(PickleOpaque.Set);
+                break;
+            case 0x90: // ADDITEMS
+                PopToMark();
+                Top<PickleOpaque>(opcode);
+                break;
+            case 0x91: // FROZENSET
+                PopToMark();
+                _stack.Add(PickleOpaque.Set);
                 break;
             case (byte)'}': // EMPTY_DICT
                 _stack.Add(new PickleDictionary());
@@ -149,11 +180,11 @@ internal sealed class PickleReader(Stream stream, long limit, string source, IPi
             case (byte)'s': // SETITEM
                 var value = Pop();
                 var key = Pop();
-                Set(Top<PickleDictionary>(opcode), key, value);
+                Set(Dictionary(opcode), key, value);
                 break;
             case (byte)'u': // SETITEMS
                 var pairs = PopToMark();
-                var dictionary = Top<PickleDictionary>(opcode);
+                var dictionary = Dictionary(opcode);
                 for (var i = 0; i + 1 < pairs.Length; i += 2)
                 {
                     Set(dictionary, pairs[i], pairs[i + 1]);
@@ -169,41 +200,72 @@ internal sealed class PickleReader(Stream stream, long limit, string source, IPi
                 _stack.Add(Import(module as string, name as string));
                 break;
             case (byte)'Q': // BINPERSID
-                _stack.Add(host.Storage(Pop()));
+                _stack.Add(host.Resolve(Pop()));
                 break;
-            case (byte)'R': // REDUCE
-                var arguments = Pop() as PickleTuple ?? throw Error("calls something without a tuple of arguments");
-                var global = Pop() as PickleGlobal ?? throw Error("calls something that is no global");
-                _stack.Add(host.Call(global, arguments.Items));
+            case (byte)'R' or 0x81: // REDUCE, NEWOBJ
+                Call();
+                break;
+            case 0x92: // NEWOBJ_EX: the arguments by name stand above the others
+                Pop();
+                Call();
                 break;
             case (byte)'b': // BUILD
-                // State dicts carry their version so; nothing here has attributes.
-                Pop();
-                Top<PickleDictionary>(opcode);
+                // State dicts carry their version so; no other value here has attributes that matter.
+                var state = Pop();
+                if (Top<object>(opcode) is PickleObject built)
+                {
+                    built.State = state;
+                }
+
                 break;
             default:
-                throw Error($"uses the pickle opcode 0x{opcode:x2} at byte {stream.Position - 1}, which state dicts have no need of");
+                throw Error($"uses the pickle opcode 0x{opcode:x2} at byte {stream.Position - 1}, which checkpoints have no need of");
         }
+    }
+
+    private void Call()
+    {
+        var arguments = Pop() as PickleTuple ?? throw Error("calls something without a tuple of arguments");
+        var global = Pop() as PickleGlobal ?? throw Error("calls something that is no global");
+        _stack.Add(host.Call(global, arguments.Items));
     }
 
     private PickleGlobal Import(string? module, string? name)
     {
         var global = new PickleGlobal($"{module}.{name}");
-        return host.Allows(global) ? global : throw Error($"asks for '{Shorten(global.Name)}', which only code could need; it is refused");
+        return host.Allows(global)
+            ? global
+            : throw Error($"asks for '{Shorten(global.Name)}', which runs programs or code when Python opens it, and has no place among weights; it is refused");
     }
 
-    private void Set(PickleDictionary dictionary, object? key, object? value)
+    private void Append(byte opcode, ReadOnlySpan<object?> items)
     {
-        switch (key)
+        switch (Top<object>(opcode))
         {
-            case string name:
-                dictionary[name] = value;
+            case List<object?> list:
+                list.AddRange(items);
                 break;
-            case long or bool or double:
-                // Optimizers number their states. Nobody looks these up, and numbers that fall into one bucket would make a small file take hours.
+            case PickleObject:
+                // Lists of other classes hold histories of training and the like.
                 break;
             default:
-                throw Error($"has a dictionary key of the type {key?.GetType().Name ?? "None"}");
+                throw Misapplied(opcode);
+        }
+    }
+
+    private PickleDictionary Dictionary(byte opcode) => Top<object>(opcode) switch
+    {
+        PickleDictionary dictionary => dictionary,
+        PickleObject derived => derived.MakeItems(),
+        _ => throw Misapplied(opcode),
+    };
+
+    private static void Set(PickleDictionary dictionary, object? key, object? value)
+    {
+        // Optimizers number their states. Nobody looks these up, and numbers that fall into one bucket would make a small file take hours.
+        if (key is string name)
+        {
+            dictionary[name] = value;
         }
     }
 
@@ -222,7 +284,7 @@ internal sealed class PickleReader(Stream stream, long limit, string source, IPi
     }
 
     private T Top<T>(byte opcode)
-        where T : class => Peek() as T ?? throw Error($"applies the opcode 0x{opcode:x2} to something else than it is for");
+        where T : class => Peek() is T value && !ReferenceEquals(value, Mark) ? value : throw Misapplied(opcode);
 
     private object?[] PopToMark()
     {
@@ -256,9 +318,8 @@ internal sealed class PickleReader(Stream stream, long limit, string source, IPi
 
     private object? Recall(long index) => _memo.TryGetValue(index, out var value) ? value : throw Error($"recalls the object {index}, which it never stored");
 
-    private BigInteger ReadInteger()
+    private BigInteger ReadInteger(long length)
     {
-        var length = ReadByte();
         if (length > LongestInteger)
         {
             throw Error($"has an integer of {length} bytes");
@@ -279,6 +340,19 @@ internal sealed class PickleReader(Stream stream, long limit, string source, IPi
         var bytes = new byte[length];
         Fill(bytes);
         return encoding.GetString(bytes);
+    }
+
+    private long ReadLength8() => (long)Math.Min(BinaryPrimitives.ReadUInt64LittleEndian(ReadFixed(8)), long.MaxValue);
+
+    private void SkipBytes(long length)
+    {
+        if (length > limit - stream.Position)
+        {
+            throw Error($"has {length} bytes in one piece, where {limit - stream.Position} are left");
+        }
+
+        stream.Position += length;
+        _stack.Add(PickleOpaque.Bytes);
     }
 
     private string ReadLine()
@@ -315,27 +389,7 @@ internal sealed class PickleReader(Stream stream, long limit, string source, IPi
 
     private static string Shorten(string text) => text.Length > 100 ? text[..100] + "…" : text;
 
+    private WeightsException Misapplied(byte opcode) => Error($"applies the opcode 0x{opcode:x2} to something else than it is for");
+
     private WeightsException Error(string what) => new($"The pickle of {source} {what}.");
 }
-
-/// <summary>What a pickle may refer to.</summary>
-internal interface IPickleHost
-{
-    bool Allows(PickleGlobal global);
-
-    object? Call(PickleGlobal global, object?[] arguments);
-
-    object Storage(object? persistentId);
-}
-
-/// <summary>A name that a pickle imports.</summary>
-internal sealed record PickleGlobal(string Name);
-
-/// <summary>A tuple. Equal only to itself, since tuples may be nested as deep as a file likes.</summary>
-internal sealed class PickleTuple(object?[] items)
-{
-    public object?[] Items => items;
-}
-
-/// <summary>The named items of a dict or OrderedDict.</summary>
-internal sealed class PickleDictionary() : Dictionary<string, object?>(StringComparer.Ordinal);

@@ -12,18 +12,41 @@ internal sealed record PytorchStorage(torch.ScalarType Type, string Key, long Co
 }
 
 /// <summary>A tensor as a checkpoint describes it; lengths count elements.</summary>
-internal sealed record PytorchTensor(PytorchStorage Storage, long Offset, long[] Shape, long[] Strides);
+internal sealed record PytorchTensor(PytorchStorage Storage, long Offset, long[] Shape, long[] Strides) : IStoredTensor
+{
+    public torch.ScalarType Type => Storage.Type;
+}
 
-/// <summary>What the pickle of a state dict may refer to: tensors over storages, and ordered dictionaries.</summary>
+/// <summary>
+/// What the pickle of a checkpoint may refer to: tensors over storages and ordered dictionaries are what they say, and all other
+/// objects, such as the settings of the training, are values that do nothing.
+/// </summary>
+/// <remarks>
+/// Nothing is called in any case. Names that run programs or code are refused all the same: whoever opened such a file with
+/// Python would run them, so its owner should know.
+/// </remarks>
 /// <param name="source">What errors call the file.</param>
 /// <param name="fileLength">Length of the file, bytes: no storage is longer.</param>
 internal sealed class PytorchPickleHost(string source, long fileLength) : IPickleHost
 {
     private const string OrderedDictionary = "collections.OrderedDict";
-    private const string Parameter = "torch._utils._rebuild_parameter";
+    private const string Subclass = "torch._tensor._rebuild_from_type_v2";
+
+    private static readonly string[] Parameters = ["torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"];
 
     /// <summary>The second is how PyTorch wrote tensors up to version 0.3, which some published weights still are.</summary>
     private static readonly string[] Tensors = ["torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor"];
+
+    private static readonly HashSet<string> RunningModules = new(StringComparer.Ordinal)
+    {
+        "os", "posix", "nt", "subprocess", "_posixsubprocess", "sys", "runpy", "importlib", "pty", "socket", "shutil", "webbrowser", "ctypes", "pdb", "bdb", "timeit", "cProfile", "pip",
+        "pickle", "_pickle", "marshal",
+    };
+
+    private static readonly HashSet<string> RunningFunctions = new(StringComparer.Ordinal)
+    {
+        "eval", "exec", "execfile", "compile", "open", "__import__", "apply", "input", "breakpoint",
+    };
 
     private static readonly Dictionary<string, torch.ScalarType> Storages = new()
     {
@@ -46,8 +69,12 @@ internal sealed class PytorchPickleHost(string source, long fileLength) : IPickl
     /// <summary>The storages that were named, by key.</summary>
     public IReadOnlyDictionary<string, PytorchStorage> Named => _storages;
 
-    public bool Allows(PickleGlobal global) =>
-        global.Name is OrderedDictionary or Parameter || Tensors.Contains(global.Name) || Storages.ContainsKey(global.Name);
+    public bool Allows(PickleGlobal global)
+    {
+        var module = global.Name[..Math.Max(global.Name.LastIndexOf('.'), 0)];
+        return !RunningModules.Contains(module.Split('.', 2)[0])
+            && !(module is "builtins" or "__builtin__" && RunningFunctions.Contains(global.Name[(module.Length + 1)..]));
+    }
 
     public object? Call(PickleGlobal global, object?[] arguments)
     {
@@ -55,23 +82,41 @@ internal sealed class PytorchPickleHost(string source, long fileLength) : IPickl
         {
             case OrderedDictionary:
                 return ToDictionary(arguments);
-            case Parameter when arguments is [PytorchTensor tensor, ..]:
+            case var name when Parameters.Contains(name) && arguments is [PytorchTensor tensor, ..]:
                 return tensor;
-            case var name when Tensors.Contains(name)
-                && arguments is [PytorchStorage storage, long offset, PickleTuple shape, PickleTuple strides, ..]:
-                return ToTensor(storage, offset, shape.Items, strides.Items);
+            case Subclass when arguments is [PickleGlobal { Name: not Subclass } inner, _, PickleTuple inside, ..]:
+                return Call(inner, inside.Items);
+            case var name when Tensors.Contains(name):
+                return arguments switch
+                {
+                    [PytorchStorage storage, long offset, PickleTuple shape, PickleTuple strides, ..] => ToTensor(storage, offset, shape.Items, strides.Items),
+                    [PickleObject unknown, ..] => new PickleObject($"tensor of {unknown.Name}"),
+                    _ => throw Error($"calls '{name}' with arguments that it does not take"),
+                };
             default:
-                throw Error($"calls '{global.Name}' with arguments that it does not take");
+                return new PickleObject(global.Name);
         }
     }
 
-    public object Storage(object? persistentId)
+    public object? Resolve(object? persistentId)
     {
+        // ('module', class, file, text): the class of a network that was saved whole, with its Python source beside it.
+        if (persistentId is PickleTuple { Items: ["module", PickleGlobal saved, ..] })
+        {
+            return saved;
+        }
+
         // ('storage', type, key, device, count), and in the legacy format a description of the view, if it is one.
         if (persistentId is not PickleTuple { Items: ["storage", PickleGlobal kind, string key, string, long count, .. var rest] }
-            || !Storages.TryGetValue(kind.Name, out var type) || count < 0 || rest is not ([] or [null]))
+            || count < 0 || rest is not ([] or [null]))
         {
             throw Error("refers to a storage in a way that is not understood");
+        }
+
+        if (!Storages.TryGetValue(kind.Name, out var type))
+        {
+            // Quantised and complex numbers, for example: no network here is made of them.
+            return new PickleObject(kind.Name);
         }
 
         var storage = new PytorchStorage(type, key, count);

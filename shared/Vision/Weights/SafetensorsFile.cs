@@ -9,7 +9,7 @@ namespace Distributed.Vision;
 /// <param name="Shape">Extents.</param>
 /// <param name="Begin">First byte, counted from the end of the header.</param>
 /// <param name="End">Byte after the last, counted from the end of the header.</param>
-public sealed record SafetensorsEntry(string Name, torch.ScalarType Type, long[] Shape, long Begin, long End)
+public sealed record SafetensorsEntry(string Name, torch.ScalarType Type, long[] Shape, long Begin, long End) : IStoredTensor
 {
     /// <summary>Bytes.</summary>
     public long Length => End - Begin;
