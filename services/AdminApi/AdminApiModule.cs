@@ -12,6 +12,13 @@ namespace Distributed.AdminApi;
 /// <summary>The admin service: submit, watch and cancel runs, by HTTP and by message; the watchdog.</summary>
 public static class AdminApiModule
 {
+    /// <summary>Describes the settings of the service.</summary>
+    public static void DescribeSettings(HostSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        settings.AddOptions<ApiOptions>(ApiOptions.Section).AddOptions<RetentionOptions>(RetentionOptions.Section);
+    }
+
     /// <summary>Registers the service; also called by the one-process host.</summary>
     public static void AddAdminApi(this IHostApplicationBuilder builder, ConsumerSet consumers)
     {

@@ -5,6 +5,7 @@ using Distributed.Ingestion;
 using Distributed.Messaging;
 using Distributed.ServiceDefaults;
 using Distributed.Training;
+using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Standalone;
@@ -16,6 +17,7 @@ internal static class StandaloneHost
     public const string DefaultVolume = "volume";
 
     /// <summary>Registers all services over a volume.</summary>
+    /// <exception cref="HostSettingsException">A setting is wrong.</exception>
     public static void AddServices(IHostApplicationBuilder builder, string volume)
     {
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.Ordinal)
@@ -36,6 +38,11 @@ internal static class StandaloneHost
             builder.Configuration.AddInMemoryCollection([KeyValuePair.Create("Api:Keys", (string?)"loopback")]);
         }
 
+        if (Settings().FindErrors(builder.Configuration) is { Count: > 0 } errors)
+        {
+            throw new HostSettingsException(errors);
+        }
+
         var consumers = new ConsumerSet();
         builder.AddAdminApi(consumers);
         builder.AddIngestion(consumers);
@@ -43,10 +50,20 @@ internal static class StandaloneHost
         builder.AddEvaluation(consumers);
         builder.AddServiceDefaults("standalone", consumers);
         builder.Services.AddSingleton<RunOutcomeReader>();
+        builder.Services.AddStopSignals();
     }
 
     /// <summary>The catalog of a volume.</summary>
-    public static string CatalogOf(string volume) => $"Data Source={Path.Combine(volume, "catalog.db")}";
+    public static string CatalogOf(string volume) => new SqliteConnectionStringBuilder { DataSource = Path.Combine(volume, "catalog.db") }.ConnectionString;
+
+    private static HostSettings Settings()
+    {
+        var settings = new HostSettings().AddDefaults();
+        AdminApiModule.DescribeSettings(settings);
+        IngestionModule.DescribeSettings(settings);
+        TrainingModule.DescribeSettings(settings);
+        return settings;
+    }
 
     /// <summary>Starts the host, going on with what an earlier process on this volume left unfinished.</summary>
     public static async Task StartAsync(IHost host, CancellationToken cancellationToken)

@@ -2,6 +2,7 @@ using Distributed.Artifacts;
 using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Messaging;
+using Distributed.ServiceDefaults;
 using Distributed.Training.Consumers;
 using Distributed.Vision;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -12,6 +13,13 @@ namespace Distributed.Training;
 /// <summary>The training service: plans and computes features, trains heads.</summary>
 public static class TrainingModule
 {
+    /// <summary>Describes the settings of the service.</summary>
+    public static void DescribeSettings(HostSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        settings.AddOptions<TrainingOptions>(TrainingOptions.Section);
+    }
+
     /// <summary>Registers the service; also called by the one-process host.</summary>
     public static void AddTraining(this IHostApplicationBuilder builder, ConsumerSet consumers)
     {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Data.Common;
 using Distributed.Catalog;
+using Distributed.ServiceDefaults;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.AdminApi.Commands;
@@ -24,6 +25,10 @@ internal abstract class CatalogCommand : Command
             {
                 await using var services = new ServiceCollection().AddLogging().AddCatalog(_connectionString(result)).BuildServiceProvider();
                 return await action(services, result, cancellationToken);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                return StopSignals.Status ?? 130;
             }
             catch (Exception exception) when (exception is ArgumentException or DbException or IOException || CatalogOutage.Is(exception))
             {
