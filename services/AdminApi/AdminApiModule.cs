@@ -44,6 +44,7 @@ public static class AdminApiModule
                 return Task.CompletedTask;
             });
             options.DescribeAccess();
+            options.LeaveOutHead();
         });
         builder.Services.ConfigureHttpJsonOptions(options => ContractJson.Configure(options.SerializerOptions));
         consumers.AddSubmissions<SubmitRunConsumer>();
@@ -55,7 +56,8 @@ public static class AdminApiModule
         ArgumentNullException.ThrowIfNull(app);
         app.UseProblems();
         app.UseApiAccess();
-        var api = app.MapGroup("/api/v1");
+        app.UseStrictQuery();
+        var api = app.MapGroup("/api/v1").WithStrictQuery();
         api.MapRuns();
         api.MapDatasets();
         api.MapAudit();

@@ -20,7 +20,7 @@ internal sealed record HostSetting(string Key, string Allowed, Func<string, stri
     /// <summary>The environment variable that sets it.</summary>
     public string Variable => VariableOf(Key);
 
-    public static string VariableOf(string key) => key.Replace(":", "__", StringComparison.Ordinal);
+    public static string VariableOf(string key) => key == "urls" ? "ASPNETCORE_URLS" : key.Replace(":", "__", StringComparison.Ordinal);
 
     /// <summary>The setting that a property of an options class is bound to, with the limits that its attributes state.</summary>
     public static HostSetting Of(string section, PropertyInfo property, object defaults)
@@ -29,7 +29,7 @@ internal sealed record HostSetting(string Key, string Allowed, Func<string, stri
         var range = property.GetCustomAttribute<RangeAttribute>();
         var isOptional = property.GetValue(defaults) is null;
         var (what, parse) = Reader(type, property);
-        var allowed = range is null ? what : $"{what} from {Text(range.Minimum)} to {Text(range.Maximum)}";
+        var allowed = range is null ? what : range.Maximum is double and >= long.MaxValue ? $"{what} of at least {Text(range.Minimum)}" : $"{what} from {Text(range.Minimum)} to {Text(range.Maximum)}";
         return new HostSetting(
             $"{section}:{property.Name}",
             allowed,
@@ -55,6 +55,8 @@ internal sealed record HostSetting(string Key, string Allowed, Func<string, stri
 
     private static string Text(object value) => value switch
     {
+        // Limits of longs.
+        double and >= long.MinValue and < long.MaxValue and var number when double.IsInteger(number) => ((long)number).ToString(CultureInfo.InvariantCulture),
         bool or Enum => value.ToString()!.ToLowerInvariant(),
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };
@@ -63,10 +65,7 @@ internal sealed record HostSetting(string Key, string Allowed, Func<string, stri
 /// <summary>How values stand in errors.</summary>
 internal static class SettingText
 {
-    private const int Longest = 100;
-
-    public static string Quote(string value) =>
-        $"'{string.Concat((value.Length > Longest ? value[..Longest] + "…" : value).Select(character => char.IsControl(character) || char.IsSurrogate(character) ? '?' : character))}'";
+    public static string Quote(string value) => $"'{RunSpecificationRules.Shown(value)}'";
 
     public static string OneOf(IReadOnlyList<string> names)
     {

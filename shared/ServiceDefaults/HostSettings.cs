@@ -125,7 +125,6 @@ public sealed class HostSettings
         var lines = _settings.Values
             .Select(setting => (setting.Variable, Text: $"{setting.Allowed}{(setting.IsRequired ? " (required)" : setting.Default is { } usual ? $" (default: {usual})" : "")}"))
             .Concat(_lists.Select(list => (Variable: $"{HostSetting.VariableOf(list)}__0, __1 …", Text: "one or more")))
-            .Append((Variable: "ASPNETCORE_URLS", Text: "addresses to listen on, with semicolons between them"))
             .OrderBy(line => line.Variable, StringComparer.Ordinal)
             .ToList();
         var width = lines.Max(line => line.Variable.Length);

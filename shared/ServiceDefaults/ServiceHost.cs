@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Distributed.Messaging;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -115,6 +116,10 @@ public static class ServiceHost
         {
             await app.StartAsync(stop);
             await app.WaitForShutdownAsync(stop);
+        }
+        catch (Exception exception) when (exception.GetBaseException() is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse or SocketError.AddressNotAvailable or SocketError.AccessDenied } refused)
+        {
+            throw new HostSettingsException($"ASPNETCORE_URLS is '{builder.Configuration["urls"] ?? builder.WebHost.GetSetting("urls")}', where nothing can listen: {refused.Message}. Give another address, or end what listens there.", exception);
         }
         catch (OperationCanceledException) when (app.Services.GetRequiredService<Withdrawal>().Reason is not null)
         {

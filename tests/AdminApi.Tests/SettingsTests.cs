@@ -41,6 +41,7 @@ public sealed class SettingsTests
     [InlineData("Api_Keys", "loopback", "Api_Keys is no setting; did you mean Api__Keys?")]
     [InlineData("Retention:Interval", "10", "Retention__Interval is '10'; it must be a time as [days.]hours:minutes:seconds from 00:00:01 to 30.00:00:00.")]
     [InlineData("Retention:Interval", "31.00:00:00", "Retention__Interval is '31.00:00:00'")]
+    [InlineData("Retention:FeatureBytes", "5 GB", "Retention__FeatureBytes is '5 GB'; it must be a whole number of at least 0.")]
     [InlineData("Catalog:Migrate", "yes", "Catalog__Migrate is 'yes'; it must be true or false.")]
     [InlineData("Data:Root:0", "/data", "Data__Root__0 is no setting; did you mean Data__Roots?")]
     [InlineData("Data:Roots:first", "/data", "Data__Roots__first is no setting")]
@@ -51,7 +52,7 @@ public sealed class SettingsTests
     [InlineData("Volume:Root", " ", "Volume__Root is not set; give the directory that all hosts share.")]
     [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317", "OTEL_EXPORTER_OTLP_ENDPOINT is 'collector:4317'; it must be an address")]
     [InlineData("Logging:LogLevel:Default", "Loud", "Logging__LogLevel__Default is 'Loud'; it must be trace, debug,")]
-    [InlineData("urls", "nowhere", "urls is 'nowhere'; it must be addresses such as")]
+    [InlineData("urls", "nowhere", "ASPNETCORE_URLS is 'nowhere'; it must be addresses such as")]
     public void A_wrong_setting_is_named_with_its_value_and_what_is_allowed(string key, string value, string said)
     {
         var error = Assert.Single(Find([.. Needed.Where(setting => setting.Key != key), (key, value)]));
@@ -91,6 +92,17 @@ public sealed class SettingsTests
 
         Assert.Equal(ServiceHost.MisconfiguredStatus, await host.WaitForExitAsync());
         Assert.Contains(host.Lines, line => line.StartsWith("error: 'kyes' is neither a command nor a setting", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("migrate")]
+    [InlineData("keys list")]
+    public async Task A_command_on_a_catalog_that_is_not_set_says_so(string command)
+    {
+        await using var host = HostProcess.StartService(TestEnvironment.ServiceDll("AdminApi"), command.Split(' '));
+
+        Assert.Equal(ServiceHost.MisconfiguredStatus, await host.WaitForExitAsync());
+        Assert.StartsWith("error: ConnectionStrings__Catalog is not set; give a Postgres connection string", Assert.Single(host.Lines), StringComparison.Ordinal);
     }
 
     [Fact]
