@@ -13,6 +13,13 @@ namespace Distributed.AdminApi;
 /// <summary>The admin service: submit, watch and cancel runs, by HTTP and by message; the watchdog.</summary>
 public static class AdminApiModule
 {
+    /// <summary>Describes the settings of the service.</summary>
+    public static void DescribeSettings(HostSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        settings.AddOptions<ApiOptions>(ApiOptions.Section).AddOptions<RetentionOptions>(RetentionOptions.Section);
+    }
+
     /// <summary>Registers the service; also called by the one-process host.</summary>
     public static void AddAdminApi(this IHostApplicationBuilder builder, ConsumerSet consumers)
     {
@@ -39,6 +46,7 @@ public static class AdminApiModule
                 return Task.CompletedTask;
             });
             options.DescribeAccess();
+            options.LeaveOutHead();
         });
         builder.Services.ConfigureHttpJsonOptions(options => ContractJson.Configure(options.SerializerOptions));
         consumers.AddSubmissions<SubmitRunConsumer>();
@@ -50,7 +58,8 @@ public static class AdminApiModule
         ArgumentNullException.ThrowIfNull(app);
         app.UseProblems();
         app.UseApiAccess();
-        var api = app.MapGroup("/api/v1").AddEndpointFilter<CatalogFilter>();
+        app.UseStrictQuery();
+        var api = app.MapGroup("/api/v1").AddEndpointFilter<CatalogFilter>().WithStrictQuery();
         api.MapRuns();
         api.MapDatasets();
         api.MapAudit();

@@ -1,4 +1,4 @@
 using Distributed.Evaluation;
 using Distributed.ServiceDefaults;
 
-await ServiceHost.RunAsync(args, "evaluation", defaultPort: 8083, (builder, consumers) => builder.AddEvaluation(consumers));
+return await ServiceHost.RunAsync(args, "evaluation", defaultPort: 8083, _ => { }, (builder, consumers) => builder.AddEvaluation(consumers));

@@ -12,6 +12,13 @@ namespace Distributed.Ingestion;
 /// <summary>The ingestion service: fetches, verifies, decodes and packs data sets.</summary>
 public static class IngestionModule
 {
+    /// <summary>Describes the settings of the service.</summary>
+    public static void DescribeSettings(HostSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        settings.AddOptions<IngestionOptions>(IngestionOptions.Section);
+    }
+
     /// <summary>Registers the service; also called by the one-process host.</summary>
     public static void AddIngestion(this IHostApplicationBuilder builder, ConsumerSet consumers)
     {

@@ -1,5 +1,6 @@
 using System.CommandLine;
-using Microsoft.Extensions.Options;
+using System.CommandLine.Parsing;
+using Distributed.ServiceDefaults;
 
 namespace Distributed.Standalone;
 
@@ -9,7 +10,9 @@ internal static class CommandOptions
     public static Option<string> Volume() => new("--volume")
     {
         Description = "Directory for data sets, features, checkpoints, reports and the catalog",
+        HelpName = "DIR",
         DefaultValueFactory = _ => StandaloneHost.DefaultVolume,
+        Validators = { RefuseEmpty },
     };
 
     /// <summary>Tells what is wrong with a command line, on standard error alone: standard output is for results.</summary>
@@ -27,14 +30,31 @@ internal static class CommandOptions
         {
             return await command();
         }
-        catch (Exception exception) when (exception is CommandException or IOException or UnauthorizedAccessException or OptionsValidationException)
+        catch (HostSettingsException exception)
+        {
+            foreach (var error in exception.Errors)
+            {
+                await TellAsync(error);
+            }
+
+            return ServiceHost.MisconfiguredStatus;
+        }
+        catch (Exception exception) when (exception is CommandException or IOException or UnauthorizedAccessException)
         {
             await TellAsync(exception.Message);
             return exception is CommandException { Status: var status } ? status : 1;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            return 130;
+            return StopSignals.Status ?? 130;
+        }
+    }
+
+    private static void RefuseEmpty(OptionResult result)
+    {
+        if (string.IsNullOrWhiteSpace(result.GetValueOrDefault<string>()))
+        {
+            result.AddError($"{result.Option.Name} is empty; give a directory.");
         }
     }
 

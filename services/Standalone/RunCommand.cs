@@ -3,7 +3,7 @@ using System.CommandLine.Parsing;
 using Distributed.AdminApi;
 using Distributed.AdminApi.Endpoints;
 using Distributed.Catalog;
-using Distributed.Contracts;
+using Distributed.ServiceDefaults;
 using Microsoft.Extensions.Logging.Console;
 
 namespace Distributed.Standalone;
@@ -72,7 +72,7 @@ internal sealed class RunCommand : Command
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             await Console.Error.WriteLineAsync($"Stopped. The run goes on where it was when a command is started on the volume {volume} again.");
-            return 130;
+            return StopSignals.Status ?? 130;
         }
         catch (OperationCanceledException exception) when (StandaloneHost.HasWithdrawn(host))
         {

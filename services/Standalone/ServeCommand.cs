@@ -46,7 +46,7 @@ internal sealed class ServeCommand : Command
         }
 
         await app.WaitForShutdownAsync(cancellationToken);
-        return Environment.ExitCode;
+        return StopSignals.Status ?? Environment.ExitCode;
     }
 
     private static void ThrowIfNoAddress(string url)

@@ -6,6 +6,7 @@ using Distributed.Ingestion;
 using Distributed.Messaging;
 using Distributed.ServiceDefaults;
 using Distributed.Training;
+using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Standalone;
@@ -17,6 +18,7 @@ internal static class StandaloneHost
     public const string DefaultVolume = "volume";
 
     /// <summary>Registers all services over a volume.</summary>
+    /// <exception cref="HostSettingsException">A setting is wrong.</exception>
     public static void AddServices(IHostApplicationBuilder builder, string volume)
     {
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.Ordinal)
@@ -37,6 +39,11 @@ internal static class StandaloneHost
             builder.Configuration.AddInMemoryCollection([KeyValuePair.Create("Api:Keys", (string?)"loopback")]);
         }
 
+        if (Settings().FindErrors(builder.Configuration) is { Count: > 0 } errors)
+        {
+            throw new HostSettingsException(errors);
+        }
+
         var consumers = new ConsumerSet();
         builder.AddAdminApi(consumers);
         builder.AddIngestion(consumers);
@@ -46,10 +53,20 @@ internal static class StandaloneHost
         builder.Services.AddSingleton(new VolumeOptions(VolumeDuty.Adopt));
         builder.AddServiceDefaults("standalone", consumers);
         builder.Services.AddSingleton<RunOutcomeReader>();
+        builder.Services.AddStopSignals();
     }
 
     /// <summary>The catalog of a volume.</summary>
-    public static string CatalogOf(string volume) => $"Data Source={Path.Combine(volume, "catalog.db")}";
+    public static string CatalogOf(string volume) => new SqliteConnectionStringBuilder { DataSource = Path.Combine(volume, "catalog.db") }.ConnectionString;
+
+    private static HostSettings Settings()
+    {
+        var settings = new HostSettings().AddDefaults();
+        AdminApiModule.DescribeSettings(settings);
+        IngestionModule.DescribeSettings(settings);
+        TrainingModule.DescribeSettings(settings);
+        return settings;
+    }
 
     /// <summary>Starts the host, going on with what an earlier process on this volume left unfinished.</summary>
     public static async Task StartAsync(IHost host, CancellationToken cancellationToken)

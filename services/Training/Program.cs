@@ -1,4 +1,4 @@
 using Distributed.Training;
 using Distributed.ServiceDefaults;
 
-await ServiceHost.RunAsync(args, "training", defaultPort: 8082, (builder, consumers) => builder.AddTraining(consumers));
+return await ServiceHost.RunAsync(args, "training", defaultPort: 8082, TrainingModule.DescribeSettings, (builder, consumers) => builder.AddTraining(consumers));

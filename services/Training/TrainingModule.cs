@@ -13,6 +13,13 @@ namespace Distributed.Training;
 /// <summary>The training service: plans and computes features, trains heads.</summary>
 public static class TrainingModule
 {
+    /// <summary>Describes the settings of the service.</summary>
+    public static void DescribeSettings(HostSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        settings.AddOptions<TrainingOptions>(TrainingOptions.Section);
+    }
+
     /// <summary>Registers the service; also called by the one-process host.</summary>
     public static void AddTraining(this IHostApplicationBuilder builder, ConsumerSet consumers)
     {

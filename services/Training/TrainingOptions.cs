@@ -9,6 +9,7 @@ internal sealed class TrainingOptions
 
     /// <summary>Where to compute: auto, cpu, cuda or cuda:N.</summary>
     [Required]
+    [RegularExpression("(?i)auto|cpu|cuda(:[0-9]{1,3})?", ErrorMessage = "auto, cpu, cuda or cuda:N")]
     public string Device { get; set; } = "auto";
 
     /// <summary>Threads of one operator; 0 for the number of cores.</summary>

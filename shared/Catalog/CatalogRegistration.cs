@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
@@ -11,6 +12,28 @@ namespace Distributed.Catalog;
 /// <summary>Registers the catalog in a host.</summary>
 public static class CatalogRegistration
 {
+    /// <summary>How a connection string to the catalog is written.</summary>
+    public const string ConnectionStringForm = "a Postgres connection string (Host=...;Database=...;Username=...;Password=..., a password with ; or = in it in quotes: Password='...')";
+
+    private const string Sqlite = "Data Source=";
+
+    /// <summary>What is wrong with a connection string; null when nothing is. What it holds is not repeated.</summary>
+    /// <param name="connectionString">The connection string.</param>
+    public static string? FindError(string connectionString)
+    {
+        ArgumentNullException.ThrowIfNull(connectionString);
+        try
+        {
+            DbConnectionStringBuilder parsed = IsSqlite(connectionString) ? new SqliteConnectionStringBuilder(connectionString) : new NpgsqlConnectionStringBuilder(connectionString);
+            return parsed is NpgsqlConnectionStringBuilder { Host: null or "" } ? "names no host" : null;
+        }
+        catch (Exception exception) when (IsMalformed(exception))
+        {
+            // The driver's message may hold what follows a semicolon in a password.
+            return "is malformed";
+        }
+    }
+
     /// <summary>Adds the catalog, its rules, and its migration at start.</summary>
     /// <param name="services">The host's services.</param>
     /// <param name="connectionString">An Npgsql connection string, or <c>Data Source=FILE</c> for SQLite.</param>
@@ -20,10 +43,10 @@ public static class CatalogRegistration
     {
         if (string.IsNullOrWhiteSpace(connectionString))
         {
-            throw new ArgumentException("ConnectionStrings:Catalog is not configured. Give a Postgres connection string (Host=...;Database=...;Username=...;Password=...).", nameof(connectionString));
+            throw new ArgumentException($"ConnectionStrings__Catalog is not set; give {ConnectionStringForm}.", nameof(connectionString));
         }
 
-        if (connectionString.StartsWith("Data Source=", StringComparison.OrdinalIgnoreCase))
+        if (IsSqlite(connectionString))
         {
             services.AddDbContextFactory<SqliteCatalogContext>(builder => builder
                 .UseSqlite(connectionString)
@@ -68,17 +91,21 @@ public static class CatalogRegistration
         return builder.ConnectionString;
     }
 
+    private static bool IsSqlite(string connectionString) => connectionString.StartsWith(Sqlite, StringComparison.OrdinalIgnoreCase);
+
+    private static bool IsMalformed(Exception exception) => exception is ArgumentException or FormatException or InvalidCastException or OverflowException;
+
     private static NpgsqlConnectionStringBuilder Parse(string connectionString)
     {
         try
         {
             return new NpgsqlConnectionStringBuilder(connectionString);
         }
-        catch (Exception exception) when (exception is ArgumentException or FormatException or InvalidCastException or OverflowException)
+        catch (Exception exception) when (IsMalformed(exception))
         {
-            // The driver's message may hold what follows a semicolon in a password: neither it nor the exception is passed on.
+            // Neither the driver's message nor the exception is passed on.
 #pragma warning disable CA2208, MA0015, MA0054 // Of the setting, not of a parameter; and alone.
-            throw new ArgumentException("ConnectionStrings:Catalog is malformed. Write Host=...;Database=...;Username=...;Password=..., and a password with ; or = in it in quotes: Password='...'.");
+            throw new ArgumentException($"ConnectionStrings__Catalog is malformed; it must be {ConnectionStringForm}.");
 #pragma warning restore CA2208, MA0015, MA0054
         }
     }

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Distributed.Contracts;
 
 /// <summary>The command line of the one-process host that asks for a run; options at their defaults are left out.</summary>
@@ -12,41 +10,18 @@ public static class RunCommandLine
     public static IReadOnlyList<string> Arguments(RunSpecification specification)
     {
         ArgumentNullException.ThrowIfNull(specification);
-        var defaults = new RunSpecification();
-        var arguments = new List<string>();
-        Add("--dataset", specification.Dataset, defaults.Dataset);
-        Add("--backbone", specification.Backbone, defaults.Backbone);
-        Add("--architecture", specification.Architecture, defaults.Architecture);
-        Add("--input-size", specification.InputSize, defaults.InputSize);
-        Add("--fit", specification.Fit.ToString().ToLowerInvariant(), defaults.Fit.ToString().ToLowerInvariant());
-        Add("--precision", specification.Precision.ToString().ToLowerInvariant(), defaults.Precision.ToString().ToLowerInvariant());
-        Add("--head", specification.Head.Kind.ToString().ToLowerInvariant(), defaults.Head.Kind.ToString().ToLowerInvariant());
-        Add("--hidden-sizes", string.Join(',', specification.Head.HiddenSizes), string.Join(',', defaults.Head.HiddenSizes));
-        Add("--dropout", specification.Head.Dropout, defaults.Head.Dropout);
-        Add("--optimizer", specification.Training.Optimizer.ToString().ToLowerInvariant(), defaults.Training.Optimizer.ToString().ToLowerInvariant());
-        Add("--penalties", string.Join(',', specification.Training.Penalties.Select(penalty => penalty.ToString(CultureInfo.InvariantCulture))), "");
-        Add("--epochs", specification.Training.Epochs, defaults.Training.Epochs);
-        Add("--batch-size", specification.Training.BatchSize, defaults.Training.BatchSize);
-        Add("--learning-rate", specification.Training.LearningRate, defaults.Training.LearningRate);
-        Add("--weight-decay", specification.Training.WeightDecay, defaults.Training.WeightDecay);
-        Add("--patience", specification.Training.Patience, defaults.Training.Patience);
-        Add("--validation-fraction", specification.ValidationFraction, defaults.ValidationFraction);
-        Add("--test-fraction", specification.TestFraction, defaults.TestFraction);
-        Add("--fold", specification.Fold, defaults.Fold);
-        Add("--seed", specification.Seed, defaults.Seed);
-        Add("--split-seed", specification.SplitSeed, defaults.SplitSeed);
-        Add("--top-k", specification.TopK, defaults.TopK);
-        Add("--report", specification.Report ? "true" : "false", "true");
-        return arguments;
-
-        void Add<T>(string name, T value, T usual)
-        {
-            if (!EqualityComparer<T>.Default.Equals(value, usual))
-            {
-                arguments.Add(name);
-                arguments.Add(Convert.ToString(value, CultureInfo.InvariantCulture)!);
-            }
-        }
+        // What follows another setting where it is not given is at its default where it follows.
+        var defaults = new RunSpecification { Backbone = specification.Backbone };
+        var usualBackbone = new RunSpecification().Backbone;
+        return
+        [
+            .. from setting in RunSettings.All
+               where !setting.IsLabel
+               let value = setting.TextOf(specification)
+               where value is not null && value != (setting.Field == "backbone" ? usualBackbone : setting.TextOf(defaults))
+               from argument in new[] { setting.Option, value }
+               select argument,
+        ];
     }
 
     /// <summary>The whole command, quoted for a POSIX shell.</summary>

@@ -8,6 +8,11 @@ namespace Distributed.Contracts;
 /// </summary>
 public sealed record RunSpecification
 {
+    private const int SmallInput = 96;
+    private const int UsualInput = 224;
+
+    private readonly int? _inputSize;
+
     /// <summary>A name for people; need not be unique. At most 200 characters.</summary>
     public string? Name { get; init; }
 
@@ -37,8 +42,15 @@ public sealed record RunSpecification
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public string? Architecture { get; init; }
 
-    /// <summary>Side in pixels of the square that every image is brought to; 32 to 1024.</summary>
-    public int InputSize { get; init; } = 96;
+    /// <summary>
+    /// Side in pixels of the square that every image is brought to; 32 to 1024. Where it is not given it follows the backbone, known by
+    /// its name alone: 96 for <c>demo</c> and <c>random</c>, else the 224 that networks are usually trained at.
+    /// </summary>
+    public int InputSize
+    {
+        get => _inputSize ?? (Backbone is "demo" or "random" ? SmallInput : UsualInput);
+        init => _inputSize = value;
+    }
 
     /// <summary>How an image that is no square is brought to one.</summary>
     public ImageFit Fit { get; init; } = ImageFit.Crop;

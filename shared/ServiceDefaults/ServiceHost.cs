@@ -1,13 +1,18 @@
+using System.Net.Sockets;
 using Distributed.Messaging;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 
 namespace Distributed.ServiceDefaults;
 
 /// <summary>Begins a host in the way all of ours begin.</summary>
 public static class ServiceHost
 {
+    /// <summary>The status of a program that cannot begin as it is set up.</summary>
+    public const int MisconfiguredStatus = 2;
+
     /// <summary>A builder that finds its settings beside the program, and listens on loopback where nothing else is said.</summary>
     /// <param name="args">The program's arguments; <c>--Key=value</c> sets a setting.</param>
     /// <param name="defaultPort">Where it listens on loopback when neither <c>--urls</c>, <c>ASPNETCORE_URLS</c> nor <c>ASPNETCORE_HTTP_PORTS</c> says otherwise.</param>
@@ -29,25 +34,92 @@ public static class ServiceHost
         return builder;
     }
 
-    /// <summary>A whole host of one service: defaults, module, run.</summary>
+    /// <summary>A whole host of one service: settings, defaults, module, run.</summary>
     /// <param name="args">The program's arguments.</param>
     /// <param name="serviceName">Its name in telemetry.</param>
     /// <param name="defaultPort">See <see cref="CreateBuilder"/>.</param>
+    /// <param name="describe">Describes the settings of the service, beside those of every host.</param>
     /// <param name="addModule">Registers the service and its consumers.</param>
     /// <param name="map">Maps its endpoints, where it has some.</param>
-    public static async Task RunAsync(string[] args, string serviceName, int defaultPort, Action<WebApplicationBuilder, ConsumerSet> addModule, Action<WebApplication>? map = null)
+    /// <param name="commands">What the program does instead of serving, for its help; null for nothing.</param>
+    /// <returns>
+    /// The status to end with: <see cref="MisconfiguredStatus"/> where it cannot begin as it is set up, 130 or 143 after a signal, 1
+    /// after an error, else 0.
+    /// </returns>
+    public static async Task<int> RunAsync(
+        string[] args,
+        string serviceName,
+        int defaultPort,
+        Action<HostSettings> describe,
+        Action<WebApplicationBuilder, ConsumerSet> addModule,
+        Action<WebApplication>? map = null,
+        string? commands = null)
     {
+        ArgumentNullException.ThrowIfNull(args);
+        ArgumentNullException.ThrowIfNull(describe);
         ArgumentNullException.ThrowIfNull(addModule);
-        var builder = CreateBuilder(args, defaultPort);
+        var stop = StopSignals.Listen();
+        var settings = new HostSettings().AddDefaults();
+        describe(settings);
+        if (args.Any(argument => argument is "--help" or "-h" or "-?"))
+        {
+            await Console.Out.WriteLineAsync(settings.Describe(serviceName) + (commands is null ? "" : $"{Environment.NewLine}Commands: {commands}."));
+            return 0;
+        }
+
+        try
+        {
+            await RunAsync(args, serviceName, defaultPort, settings, addModule, map, stop);
+            return StopSignals.Status ?? Environment.ExitCode;
+        }
+        catch (HostSettingsException exception)
+        {
+            foreach (var error in exception.Errors)
+            {
+                await Console.Error.WriteLineAsync($"error: {error}");
+            }
+
+            return MisconfiguredStatus;
+        }
+        catch (OperationCanceledException) when (StopSignals.Status is not null)
+        {
+            // Asked to end before it had begun.
+            return StopSignals.Status.Value;
+        }
+    }
+
+    private static async Task RunAsync(
+        string[] args,
+        string serviceName,
+        int defaultPort,
+        HostSettings settings,
+        Action<WebApplicationBuilder, ConsumerSet> addModule,
+        Action<WebApplication>? map,
+        CancellationToken stop)
+    {
+        var wrong = settings.FindErrors(args);
+        var builder = CreateBuilder(wrong.Count == 0 ? args : [], defaultPort);
+        wrong = [.. wrong, .. settings.FindErrors(builder.Configuration)];
+        if (wrong.Count > 0)
+        {
+            throw new HostSettingsException(wrong);
+        }
+
         var consumers = new ConsumerSet();
         addModule(builder, consumers);
         builder.AddServiceDefaults(serviceName, consumers);
+        builder.Services.AddStopSignals();
         await using var app = builder.Build();
         app.MapServiceDefaults();
         map?.Invoke(app);
         try
         {
-            await app.RunAsync();
+            await app.StartAsync(stop);
+            await app.WaitForShutdownAsync(stop);
+        }
+        catch (Exception exception) when (exception.GetBaseException() is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse or SocketError.AddressNotAvailable or SocketError.AccessDenied } refused)
+        {
+            throw new HostSettingsException($"ASPNETCORE_URLS is '{builder.Configuration["urls"] ?? builder.WebHost.GetSetting("urls")}', where nothing can listen: {refused.Message}. Give another address, or end what listens there.", exception);
         }
         catch (OperationCanceledException) when (app.Services.GetRequiredService<Withdrawal>().Reason is not null)
         {

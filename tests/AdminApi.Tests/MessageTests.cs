@@ -2,6 +2,7 @@ using System.Text.Json;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using MassTransit;
+using MassTransit.Serialization;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -45,7 +46,7 @@ public sealed class MessageTests : IAsyncLifetime
 
     [Theory]
     [InlineData("""{"training":{"epochs":0},"inputSize":1}""", "inputSize", "training.epochs")]
-    [InlineData("""{"epochs":3}""", "epochs", "spelling")]
+    [InlineData("""{"epochs":3}""", "epochs", "did you mean training.epochs?")]
     [InlineData("null", "specification", "null")]
     public async Task An_invalid_specification_by_message_is_a_failed_run_that_says_why_and_is_published(string specification, params string[] named)
     {
@@ -60,6 +61,17 @@ public sealed class MessageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_message_without_a_specification_is_a_failed_run_that_says_so()
+    {
+        var id = Guid.NewGuid();
+        var endpoint = await _server.Services.GetRequiredService<IBus>().GetSendEndpoint(new Uri("queue:submit-run"));
+        await endpoint.Send(new SubmitRun(id, default), context => context.Serializer = new WithoutSpecification(id));
+
+        await _server.EventAsync<RunFailed>(failed => failed.RunId == id);
+        Assert.Equal("The specification is not valid: specification is missing; give a JSON object, {} for the sample run.", (await FindAsync(id)).Failure);
+    }
+
+    [Fact]
     public async Task An_invalid_specification_sent_again_changes_nothing()
     {
         var (id, last) = (Guid.NewGuid(), Guid.NewGuid());
@@ -71,6 +83,15 @@ public sealed class MessageTests : IAsyncLifetime
         await _server.EventAsync<RunFailed>(_ => true);
         Assert.Single(_server.Events);
         Assert.Equal(RunState.Failed, (await FindAsync(id)).State);
+    }
+
+    /// <summary>What a program in another language may send.</summary>
+    private sealed class WithoutSpecification(Guid id) : IMessageSerializer
+    {
+        public System.Net.Mime.ContentType ContentType { get; } = new("application/json");
+
+        public MessageBody GetMessageBody<T>(SendContext<T> context)
+            where T : class => new StringMessageBody($$"""{"runId":"{{id}}"}""");
     }
 
     private async Task<Run> FindAsync(Guid id)

@@ -32,6 +32,17 @@ public sealed class OperationTests
             document.GetProperty("paths").EnumerateObject()
                 .SelectMany(path => path.Value.EnumerateObject().Select(operation => $"{operation.Name.ToUpperInvariant()} {path.Name}"))
                 .Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["401", "403", "404", "409", "413", "415", "429"],
+            Responses("/api/v1/runs", "post").Union(Responses("/api/v1/runs/{runId}/retry", "post")).Where(status => status[0] == '4' && status != "400").Order(StringComparer.Ordinal));
+        Assert.Contains("410", Responses("/api/v1/runs/{runId}/report", "get"));
+        var inputSize = document.GetProperty("components").GetProperty("schemas").GetProperty("RunSpecification").GetProperty("properties").GetProperty("inputSize");
+        // A number that may be a text too would have two types.
+        Assert.Equal("integer", inputSize.GetProperty("type").GetString());
+        Assert.Contains("a whole number from 32 to 1024", inputSize.GetProperty("description").GetString(), StringComparison.Ordinal);
+
+        IEnumerable<string> Responses(string path, string method) =>
+            document.GetProperty("paths").GetProperty(path).GetProperty(method).GetProperty("responses").EnumerateObject().Select(response => response.Name);
     }
 
     [Fact]

@@ -119,13 +119,54 @@ public sealed class QueryTests : IAsyncLifetime
     [InlineData("state=3", "state")]
     [InlineData("state=ingesting,submitted", "state")]
     [InlineData("limit=0", "limit")]
+    [InlineData("limit=1,000", "limit")]
+    [InlineData("limit=%205", "limit")]
+    [InlineData("limit=5%00", "limit")]
+    [InlineData("limit=", "limit")]
+    [InlineData("limit=1&limit=2", "limit")]
+    [InlineData("after=here", "after")]
+    [InlineData("stat=failed", "stat")]
+    [InlineData("limit=0&state=3&colour=red", "limit,state,colour")]
     [InlineData("limit=501", "limit")]
     [InlineData("after=00000000-0000-0000-0000-000000000001", "after")]
-    public async Task A_filter_that_means_nothing_is_refused(string query, string field)
+    public async Task A_filter_that_means_nothing_is_refused(string query, string fields)
     {
         var problem = await _server.GetProblemAsync($"/api/v1/runs?{query}", HttpStatusCode.BadRequest);
 
-        Assert.Equal([field], problem.GetProperty("errors").EnumerateObject().Select(error => error.Name));
+        Assert.Equal(fields.Split(','), problem.GetProperty("errors").EnumerateObject().Select(error => error.Name));
+    }
+
+    [Theory]
+    [InlineData("POST", "/api/v1/maintenance/collect?dryRun=maybe", "dryRun", "is 'maybe'; it must be true or false")]
+    [InlineData("POST", "/api/v1/maintenance/collect?dry=true", "dry", "is an unknown parameter; known are dryRun, force")]
+    [InlineData("POST", "/api/v1/runs?name=x", "name", "is an unknown parameter; there is none here")]
+    [InlineData("GET", "/api/v1/runs?limit=1,000", "limit", "is '1,000'; it must be a whole number from 1 to 500")]
+    [InlineData("GET", "/api/v1/runs?states=failed", "states", "is an unknown parameter; did you mean state?")]
+    [InlineData("GET", "/api/v1/audit?limit=0", "limit", "is '0'; it must be a whole number from 1 to 500")]
+    [InlineData("GET", "/api/v1/datasets?after=ccc", "after", "names no data set")]
+    public async Task A_query_parameter_is_read_strictly_and_named(string method, string path, string field, string said)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        using var response = await _server.Client.SendAsync(request);
+
+        var error = Assert.Single((await AdminServer.ProblemAsync(response, HttpStatusCode.BadRequest)).GetProperty("errors").EnumerateObject());
+        Assert.Equal(field, error.Name);
+        Assert.StartsWith(said, error.Value[0].GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Head_is_answered_wherever_get_is()
+    {
+        var run = NewRun(RunState.Completed);
+        await _server.AddAsync(run, await EvaluateAsync(run, "<p>fine</p>"));
+        foreach (var path in new[] { "runs", $"runs/{run.Id}", $"runs/{run.Id}/metrics", $"runs/{run.Id}/report", "datasets", "audit" })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Head, $"/api/v1/{path}");
+            using var response = await _server.Client.SendAsync(request);
+
+            Assert.Equal((path, HttpStatusCode.OK), (path, response.StatusCode));
+            Assert.Empty(await response.Content.ReadAsByteArrayAsync());
+        }
     }
 
     [Fact]
@@ -201,7 +242,12 @@ public sealed class QueryTests : IAsyncLifetime
         await _server.AddAsync(NewDataset("aaa", Noon), NewDataset("bbb", Noon.AddDays(1)));
 
         var list = await _server.GetAsync("/api/v1/datasets");
-        Assert.Equal(["bbb", "aaa"], list.EnumerateArray().Select(dataset => dataset.GetProperty("sha256").GetString()));
+        Assert.Equal(["bbb", "aaa"], list.GetProperty("items").EnumerateArray().Select(dataset => dataset.GetProperty("sha256").GetString()));
+        Assert.Equal(JsonValueKind.Null, list.GetProperty("next").ValueKind);
+        var first = await _server.GetAsync("/api/v1/datasets?limit=1");
+        Assert.Equal(("bbb", "bbb"), (first.GetProperty("items")[0].GetProperty("sha256").GetString(), first.GetProperty("next").GetString()));
+        var second = await _server.GetAsync("/api/v1/datasets?limit=1&after=bbb");
+        Assert.Equal("aaa", Assert.Single(second.GetProperty("items").EnumerateArray()).GetProperty("sha256").GetString());
         var found = await _server.GetAsync("/api/v1/datasets/aaa");
         Assert.Equal(["cat", "dog"], found.GetProperty("classNames").EnumerateArray().Select(name => name.GetString()));
         await _server.GetProblemAsync("/api/v1/datasets/ccc", HttpStatusCode.NotFound);

@@ -44,9 +44,9 @@ public sealed class SecretTests : IDisposable
     }
 
     [Theory]
-    [InlineData($"Host=127.0.0.1;Password=a;{Secret}=b;Username=c", "in-memory", "ConnectionStrings:Catalog is malformed")]
-    [InlineData($"Host=127.0.0.1;Password=a;{Secret}", "in-memory", "ConnectionStrings:Catalog is malformed")]
-    [InlineData("Data Source=catalog.db", $"amqp://user:{Secret}@host:port/", "ConnectionStrings:RabbitMq is not configured")]
+    [InlineData($"Host=127.0.0.1;Password=a;{Secret}=b;Username=c", "in-memory", "ConnectionStrings__Catalog is malformed")]
+    [InlineData($"Host=127.0.0.1;Password=a;{Secret}", "in-memory", "ConnectionStrings__Catalog is malformed")]
+    [InlineData("Data Source=catalog.db", $"amqp://user:{Secret}@host:port/", "ConnectionStrings__RabbitMq is malformed")]
     [InlineData("Data Source=catalog.db", $"amqp://{Secret}@127.0.0.1/", "names no user and password")]
     public async Task A_malformed_connection_string_is_told_without_what_it_holds(string catalog, string broker, string message)
     {

@@ -102,9 +102,25 @@ public sealed class SubmissionTests : IAsyncLifetime
         Assert.Equal(0, await _server.QueryAsync(context => context.Runs.CountAsync()));
     }
 
+    [Fact]
+    public async Task Wrong_types_names_and_repeated_fields_are_named_at_once_in_plain_words()
+    {
+        using var response = await _server.PostAsync("""{"fit":"squash","inputSize":"224","seed":1,"seed":2,"training":{"epoch":5}}""");
+
+        var problem = await AdminServer.ProblemAsync(response, HttpStatusCode.BadRequest);
+        Assert.Equal(
+            [
+                "fit: is \"squash\"; it must be crop, pad or stretch",
+                "inputSize: is \"224\"; it must be a whole number from 32 to 1024",
+                "seed: is given twice; give it once",
+                "training.epoch: is an unknown field; did you mean training.epochs?",
+            ],
+            problem.GetProperty("errors").EnumerateObject().Select(error => $"{error.Name}: {error.Value[0].GetString()}"));
+    }
+
     [Theory]
-    [InlineData("""{"epochs":3}""", "epochs", "spelling")]
-    [InlineData("""{"training":{"epoch":3}}""", "training.epoch", "spelling")]
+    [InlineData("""{"epochs":3}""", "epochs", "did you mean training.epochs?")]
+    [InlineData("""{"training":{"epoch":3}}""", "training.epoch", "did you mean training.epochs?")]
     [InlineData("""{"fit":"squash"}""", "fit", "squash")]
     [InlineData("""{"precision":1}""", "precision", "1")]
     [InlineData("""{"training":{"epochs":"many"}}""", "training.epochs", "many")]

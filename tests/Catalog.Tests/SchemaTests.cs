@@ -171,7 +171,7 @@ public sealed class MigrationAtStartTests
     {
         var error = Assert.Throws<ArgumentException>(() => new ServiceCollection().AddCatalog(" "));
 
-        Assert.Contains("ConnectionStrings:Catalog", error.Message, StringComparison.Ordinal);
+        Assert.Contains("ConnectionStrings__Catalog", error.Message, StringComparison.Ordinal);
     }
 
     private static ServiceProvider Hosts(string connectionString) => new ServiceCollection()

@@ -44,7 +44,7 @@ public sealed class RunSpecificationTests
             byte[] json = [.. System.Text.Encoding.UTF8.GetBytes(before), 0xFF, .. before.Length > 2 ? "\"}"u8 : "\":1}"u8];
             using var document = JsonDocument.Parse(json);
 
-            Assert.Null(ContractJson.ReadSpecification(document.RootElement, out var errors));
+            Assert.Null(RunSpecificationReader.Read(document.RootElement, out var errors));
             Assert.NotEmpty(Assert.Single(errors).Message);
         }
     }
@@ -81,14 +81,25 @@ public sealed class RunSpecificationTests
     [InlineData("""{"validationFraction":-0.1}""", "validationFraction", "-0.1")]
     [InlineData("""{"tags":null}""", "tags", "list")]
     [InlineData("""{"report":"no"}""", "report", "no")]
-    [InlineData("""{"learning_rate":1}""", "learning_rate", "spelling")]
+    [InlineData("""{"learning_rate":1}""", "learning_rate", "did you mean training.learningRate?")]
     [InlineData("""{"precision":1}""", "precision", "precision")]
     [InlineData("""{"name":"a\u0000b"}""", "name", "control character")]
     [InlineData("""{"dataset":"a\nb"}""", "dataset", "control character")]
     [InlineData("""{"tags":["\u0007"]}""", "tags", "control character")]
-    [InlineData("""{"name":"\ud800"}""", "name", "could not be converted")]
+    [InlineData("""{"name":"\ud800"}""", "name", "no valid Unicode text")]
     [InlineData("""{"":1}""", "specification", "without a name")]
     [InlineData("[]", "specification", "JSON")]
+    [InlineData("""{"inputSize":"224"}""", "inputSize", "is \"224\"; it must be a whole number from 32 to 1024")]
+    [InlineData("""{"inputSize":96.5}""", "inputSize", "is 96.5; it must be a whole number")]
+    [InlineData("""{"inputSize":null}""", "inputSize", "is null; it must be a whole number")]
+    [InlineData("""{"seed":1,"seed":2}""", "seed", "is given twice")]
+    [InlineData("""{"training":{"epochs":1,"epochs":1}}""", "training.epochs", "is given twice")]
+    [InlineData("""{"epochs":3}""", "epochs", "did you mean training.epochs?")]
+    [InlineData("""{"zzz":3}""", "zzz", "check its spelling")]
+    [InlineData("""{"training":7}""", "training", "is 7; it must be a JSON object")]
+    [InlineData("""{"head":{"hiddenSizes":[64,"x"]}}""", "head.hiddenSizes", "has an entry that is \"x\"; it must be a list of 1 to 4 whole numbers")]
+    [InlineData("""{"fit":"crop,pad"}""", "fit", "it must be crop, pad or stretch")]
+    [InlineData("""{"training":{"learningRate":1e999}}""", "training.learningRate", "is 1e999; it must be a number above 0, up to 10")]
     public void A_wrong_field_is_named_with_what_is_allowed(string json, string field, string hint)
     {
         var specification = Read(json, out var errors);
@@ -105,6 +116,56 @@ public sealed class RunSpecificationTests
         Read("""{"inputSize":1,"topK":0,"training":{"batchSize":0}}""", out var errors);
 
         Assert.Equal(["inputSize", "topK", "training.batchSize"], errors.Select(error => error.Field));
+    }
+
+    [Fact]
+    public void Wrong_types_names_ranges_and_unknown_fields_are_told_at_once_in_plain_words()
+    {
+        Read("""{"fit":"squash","inputSize":-5,"seed":"1","seed":2,"head":{"kind":"forest","dropout":"half"},"training":{"optimizer":"newton","epoch":5},"report":1}""", out var errors);
+
+        Assert.Equal(["fit", "inputSize", "seed", "seed", "head.kind", "head.dropout", "training.epoch", "report"], errors.Select(error => error.Field));
+        Assert.All(errors, error => Assert.DoesNotMatch("System|Distributed|convert|Json[A-Z]", error.Message));
+    }
+
+    [Fact]
+    public void Settings_that_do_not_go_together_are_told_beside_others_that_are_wrong()
+    {
+        Read("""{"inputSize":1,"training":{"optimizer":"newton","epochs":5}}""", out var errors);
+
+        Assert.Equal(["inputSize", "training.optimizer"], errors.Select(error => error.Field));
+    }
+
+    [Fact]
+    public void A_specification_that_is_not_there_is_called_missing()
+    {
+        Assert.Null(RunSpecificationReader.Read(default(JsonElement), out var errors));
+
+        Assert.Equal(new SpecificationError("specification", "is missing; give a JSON object, {} for the sample run"), Assert.Single(errors));
+    }
+
+    [Theory]
+    [InlineData("{}", 96)]
+    [InlineData("""{"backbone":"random"}""", 96)]
+    [InlineData("""{"backbone":"imagenet"}""", 224)]
+    [InlineData("""{"backbone":"/data/weights.pth"}""", 224)]
+    [InlineData("""{"inputSize":96,"backbone":"imagenet"}""", 96)]
+    [InlineData("""{"inputSize":224}""", 224)]
+    public void The_input_size_follows_the_backbone_where_it_is_not_given_and_is_recorded(string json, int size)
+    {
+        var specification = Read(json, out _)!;
+
+        Assert.Equal(size, specification.InputSize);
+        Assert.Contains($"\"inputSize\":{size},", ContractJson.Write(specification), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_field_of_a_specification_is_described()
+    {
+        var fields = JsonSerializer.SerializeToElement(new RunSpecification { Report = false, Priority = RunPriority.Bulk, TimeLimit = 1 }, ContractJson.Strict).EnumerateObject()
+            .SelectMany(field => field.Value.ValueKind == JsonValueKind.Object ? field.Value.EnumerateObject().Select(inner => $"{field.Name}.{inner.Name}") : [field.Name]);
+
+        Assert.Equal(fields.Order(StringComparer.Ordinal), RunSettings.All.Select(setting => setting.Field).Order(StringComparer.Ordinal));
+        Assert.All(RunSettings.All, setting => Assert.True(setting.Help.Length > 0 && setting.Placeholder.Length > 0 && setting.Allowed.Length > 0, setting.Field));
     }
 
     [Fact]
@@ -139,6 +200,6 @@ public sealed class RunSpecificationTests
     private static RunSpecification? Read(string json, out IReadOnlyList<SpecificationError> errors)
     {
         using var document = JsonDocument.Parse(json);
-        return ContractJson.ReadSpecification(document.RootElement, out errors);
+        return RunSpecificationReader.Read(document.RootElement, out errors);
     }
 }

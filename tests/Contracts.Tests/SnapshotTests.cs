@@ -55,7 +55,7 @@ public sealed class SnapshotTests
 
         if (type == typeof(RunSpecification))
         {
-            Assert.Null(ContractJson.ReadSpecification(JsonSerializer.SerializeToElement(newer), out var errors));
+            Assert.Null(RunSpecificationReader.Read(JsonSerializer.SerializeToElement(newer), out var errors));
             Assert.Equal("fieldOfALaterVersion", Assert.Single(errors).Field);
         }
         else
@@ -69,7 +69,7 @@ public sealed class SnapshotTests
     {
         foreach (var snapshot in Snapshots.Select(row => row.Data).Where(path => path.EndsWith("RunSpecification.json", StringComparison.Ordinal)))
         {
-            Assert.NotNull(ContractJson.ReadSpecification(JsonSerializer.SerializeToElement(Read(snapshot)), out var errors));
+            Assert.NotNull(RunSpecificationReader.Read(JsonSerializer.SerializeToElement(Read(snapshot)), out var errors));
             Assert.Empty(errors);
         }
     }

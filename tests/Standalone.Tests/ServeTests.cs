@@ -32,6 +32,6 @@ public sealed class ServeTests
         Assert.Contains("<!DOCTYPE html>", await client.GetStringAsync(detail.GetProperty("reportUrl").GetString()));
         Assert.Contains("distributed_features_images", await client.GetStringAsync("/metrics"));
         server.Terminate();
-        Assert.Equal(0, await server.WaitForExitAsync());
+        Assert.Equal(143, await server.WaitForExitAsync());
     }
 }

@@ -83,9 +83,41 @@ public sealed class SpecificationOptionsTests
     {
         var error = Assert.Throws<CommandException>(() => Read("--epochs", "0", "--input-size", "7", "--architecture", "vgg"));
 
-        Assert.Contains("architecture", error.Message);
-        Assert.Contains("inputSize", error.Message);
-        Assert.Contains("training.epochs", error.Message);
+        Assert.Equal(
+            "--architecture is 'vgg'; it must be densenet121, densenet169, densenet201 or densenet161. "
+                + "--input-size is 7; it must be a whole number from 32 to 1024. --epochs is 0; it must be a whole number from 1 to 10000.",
+            error.Message);
+    }
+
+    [Theory]
+    [InlineData("--learning-rate", "0,001", "--learning-rate is '0,001'; it must be a number above 0, up to 10.")]
+    [InlineData("--learning-rate", "1 ", "--learning-rate is '1 '")]
+    [InlineData("--learning-rate", "fast", "--learning-rate is 'fast'")]
+    [InlineData("--batch-size", "1,024", "--batch-size is '1,024'; it must be a whole number from 1 to 65536.")]
+    [InlineData("--seed", "99999999999", "--seed is '99999999999'; it must be a whole number from -2147483648 to 2147483647.")]
+    [InlineData("--penalties", "1, 0.1", "--penalties has an entry that is ' 0.1'; it must be a list of at most 100 numbers")]
+    [InlineData("--penalties", "1,,0.1", "--penalties has an entry that is ''")]
+    [InlineData("--hidden-sizes", "5,x", "--hidden-sizes has an entry that is 'x'; it must be a list of 1 to 4 whole numbers from 1 to 8192.")]
+    [InlineData("--report", "maybe", "--report is 'maybe'; it must be true or false.")]
+    [InlineData("--fit", "1", "--fit is '1'; it must be crop, pad or stretch.")]
+    [InlineData("--dataset", "", "--dataset is empty; it must be sample, stl10 or a path")]
+    [InlineData("--backbone", " ", "--backbone is empty; it must be demo, imagenet, random or a path")]
+    [InlineData("--tag", "", "--tag has the entry \"\"; it must be a list of at most 20 texts")]
+    public void What_is_no_value_of_an_option_is_named_with_what_is_allowed(string option, string text, string said)
+    {
+        var error = Assert.Throws<CommandException>(() => Read(option, text));
+
+        Assert.StartsWith(said, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_option_whose_value_was_forgotten_does_not_take_the_next_ones_name_for_it()
+    {
+        var command = new Command("run") { new Option<string>("--volume") };
+        _ = new SpecificationOptions(command);
+
+        Assert.Equal("--dataset has no value: --volume is the next option.", Assert.Single(command.Parse(["--dataset", "--volume"]).Errors).Message);
+        Assert.Contains(command.Parse(["--dataset", "--volume", "X"]).Errors, error => error.Message == "--dataset has no value: --volume is the next option.");
     }
 
     private static Gen<string> OneOf(params string[] names) => Gen.Int[0, names.Length - 1].Select(i => names[i]);

@@ -93,7 +93,7 @@ internal static class ApiAccess
             {
                 Status = StatusCodes.Status429TooManyRequests,
                 Title = "Too many requests.",
-                Detail = $"Try again in {wait} s. The limits are the settings Api:RequestsPerSecond (a key) and Api:AnonymousRequestsPerSecond (an address without one).",
+                Detail = $"Try again in {wait} s. The limits are the settings Api__RequestsPerSecond (a key) and Api__AnonymousRequestsPerSecond (an address without one).",
             },
         });
     }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net.Http.Headers;
 using System.Text;
 using Distributed.Messaging;
+using Distributed.ServiceDefaults;
 
 namespace Distributed.AdminApi.Commands;
 
@@ -10,6 +11,8 @@ internal sealed class BrokerUsersCommand : Command
 {
     /// <summary>Section of the settings with the passwords, by service.</summary>
     public const string PasswordSection = "Broker:Passwords";
+
+    private const string ConnectionName = "RabbitMqManagement";
 
     public BrokerUsersCommand(IConfiguration configuration)
         : base("broker-users", $"Create the services' users of the broker, or bring their passwords ({PasswordSection}:SERVICE) and permissions up to date")
@@ -22,11 +25,20 @@ internal sealed class BrokerUsersCommand : Command
         {
             try
             {
-                using var management = Connect(configuration.GetConnectionString("RabbitMqManagement"));
+                if (FindErrors(configuration) is { Count: > 0 } errors)
+                {
+                    foreach (var error in errors)
+                    {
+                        await Console.Error.WriteLineAsync($"error: {error}");
+                    }
+
+                    return ServiceHost.MisconfiguredStatus;
+                }
+
+                using var management = Connect(configuration.GetConnectionString(ConnectionName)!);
                 foreach (var (service, permissions) in BrokerPermissions.All)
                 {
-                    var password = configuration[$"{PasswordSection}:{service}"]
-                        ?? throw new ArgumentException($"{PasswordSection}:{service} is not configured; give a password for each of {string.Join(", ", BrokerPermissions.All.Keys)}.");
+                    var password = configuration[$"{PasswordSection}:{service}"];
                     var user = Uri.EscapeDataString(result.GetValue(prefix) + service);
                     await PutAsync(management, $"api/users/{user}", new { password, tags = "" }, cancellationToken);
                     await PutAsync(management, $"api/permissions/{Uri.EscapeDataString(result.GetValue(vhost)!)}/{user}", permissions, cancellationToken);
@@ -35,7 +47,11 @@ internal sealed class BrokerUsersCommand : Command
                 await Console.Error.WriteLineAsync($"The broker knows {string.Join(", ", BrokerPermissions.All.Keys.Select(service => result.GetValue(prefix) + service))}.");
                 return 0;
             }
-            catch (Exception exception) when (exception is ArgumentException or HttpRequestException)
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                return StopSignals.Status ?? 130;
+            }
+            catch (HttpRequestException exception)
             {
                 await Console.Error.WriteLineAsync($"error: {exception.Message}");
                 return 1;
@@ -43,13 +59,23 @@ internal sealed class BrokerUsersCommand : Command
         });
     }
 
-    private static HttpClient Connect(string? connectionString)
+    private static IReadOnlyList<string> FindErrors(IConfiguration configuration)
     {
-        if (!Uri.TryCreate(connectionString, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.UserInfo.Length == 0)
+        var settings = new HostSettings().AddRequired(
+            $"ConnectionStrings:{ConnectionName}",
+            "the broker's management as http://ADMINISTRATOR:PASSWORD@HOST:15672",
+            text => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.UserInfo.Contains(':', StringComparison.Ordinal) ? null : "is malformed");
+        foreach (var service in BrokerPermissions.All.Keys)
         {
-            throw new ArgumentException("ConnectionStrings:RabbitMqManagement is not configured; write http://ADMINISTRATOR:PASSWORD@HOST:15672.");
+            settings.AddRequired($"{PasswordSection}:{service}", $"the password that the user {service} is to have", _ => null);
         }
 
+        return settings.FindErrors(configuration);
+    }
+
+    private static HttpClient Connect(string connectionString)
+    {
+        var uri = new Uri(connectionString);
         var credentials = Convert.ToBase64String(Encoding.UTF8.GetBytes(Uri.UnescapeDataString(uri.UserInfo)));
         return new HttpClient
         {

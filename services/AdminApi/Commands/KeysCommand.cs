@@ -50,18 +50,20 @@ internal sealed class KeysCommand : CatalogCommand
     private Command Create()
     {
         var name = Owner();
-        var role = new Option<ApiRole>("--role") { Description = "reader: look at everything; operator: also submit, cancel and change", DefaultValueFactory = _ => ApiRole.Reader };
+        var role = new Option<string>("--role") { Description = "reader: look at everything; operator: also submit, cancel and change", DefaultValueFactory = _ => RoleName(ApiRole.Reader) };
+        role.AcceptOnlyFromAmong([.. Enum.GetValues<ApiRole>().Select(RoleName)]);
         var command = new Command("create", "Create a key and print it, once") { name, role };
         SetAction(command, async (services, result, cancellationToken) =>
         {
             var owner = result.GetRequiredValue(name);
-            if (await (await StoreAsync(services, cancellationToken)).CreateAsync(owner, result.GetValue(role), AuditActor.Account, cancellationToken) is not { } key)
+            var granted = Enum.GetValues<ApiRole>().Single(known => RoleName(known) == result.GetValue(role));
+            if (await (await StoreAsync(services, cancellationToken)).CreateAsync(owner, granted, AuditActor.Account, cancellationToken) is not { } key)
             {
                 return await FailAsync($"There is a valid key named '{owner}' already. Choose another name, or revoke that key first: keys revoke {owner}.");
             }
 
             // The key alone on standard output, so that a script can take it.
-            await Console.Error.WriteLineAsync($"The {result.GetValue(role).ToString().ToLowerInvariant()} key '{owner}'. Keep it now: it is stored nowhere, and cannot be shown again.");
+            await Console.Error.WriteLineAsync($"The {RoleName(granted)} key '{owner}'. Keep it now: it is stored nowhere, and cannot be shown again.");
             await Console.Out.WriteLineAsync(key.Reveal());
             return 0;
         });
@@ -76,7 +78,7 @@ internal sealed class KeysCommand : CatalogCommand
             foreach (var key in await (await StoreAsync(services, cancellationToken)).ListAsync(cancellationToken))
             {
                 var state = key.RevokedAt is { } revoked ? $"revoked {Time(revoked)}" : key.LastUsedAt is { } used ? $"last used {Time(used)}" : "never used";
-                await Console.Out.WriteLineAsync($"{key.Name}\t{key.Role.ToString().ToLowerInvariant()}\tdstk_{key.Id}_…\tcreated {Time(key.CreatedAt)}\t{state}");
+                await Console.Out.WriteLineAsync($"{key.Name}\t{RoleName(key.Role)}\tdstk_{key.Id}_…\tcreated {Time(key.CreatedAt)}\t{state}");
             }
 
             return 0;
@@ -101,6 +103,8 @@ internal sealed class KeysCommand : CatalogCommand
         });
         return command;
     }
+
+    private static string RoleName(ApiRole role) => role.ToString().ToLowerInvariant();
 
     private static string Time(DateTime value) => value.ToString("yyyy-MM-dd HH:mm'Z'", CultureInfo.InvariantCulture);
 }

@@ -26,7 +26,7 @@ internal sealed partial class SubmitRunConsumer(
         }
 
         await catalog.Ready.WaitAsync(context.CancellationToken);
-        if (ContractJson.ReadSpecification(message.Specification, out var errors) is not { } specification)
+        if (RunSpecificationReader.Read(message.Specification, out var errors) is not { } specification)
         {
             await outages.RunAsync(token => RefuseAsync(message.RunId, errors, token), context.CancellationToken);
             return;
@@ -44,7 +44,7 @@ internal sealed partial class SubmitRunConsumer(
     private async Task RefuseAsync(Guid runId, IReadOnlyList<SpecificationError> errors, CancellationToken cancellationToken)
     {
         // The sender has no answer to read, so the refusal stands where the run would, and is published as an event.
-        var reason = "The specification is not valid: " + string.Join("; ", errors.Select(error => $"{error.Field} {error.Message}"));
+        var reason = "The specification is not valid: " + string.Join(" ", errors.Select(error => $"{error.Field} {error.Message}."));
         LogRefused(runId, reason);
         await runs.RefuseAsync(runId, reason, cancellationToken);
         await announcer.AnnounceAsync(cancellationToken);

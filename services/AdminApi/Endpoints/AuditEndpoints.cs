@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using Distributed.AdminApi.Access;
 using Distributed.Catalog;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -12,24 +13,20 @@ internal static class AuditEndpoints
     private const int MostPerPage = 500;
 
     public static void MapAudit(this IEndpointRouteBuilder api) =>
-        api.MapGet("/audit", ListAsync)
+        api.MapRead("/audit", ListAsync)
             .RequireAuthorization(ApiAccess.OperatorPolicy)
             .WithTags("Audit log")
-            .WithSummary("Who submitted, cancelled or changed what, the latest first; for operators");
+            .WithSummary("Who submitted, cancelled or changed what, the latest first; for operators")
+            .ProducesValidationProblem();
 
-    private static async Task<Results<Ok<AuditPage>, ValidationProblem>> ListAsync(
+    private static async Task<Ok<AuditPage>> ListAsync(
         IDbContextFactory<CatalogContext> contexts,
         CancellationToken cancellationToken,
         [FromQuery] string? subject = null,
         [FromQuery] string? actor = null,
         [FromQuery] Guid? after = null,
-        [FromQuery] int limit = 50)
+        [FromQuery, Range(1, MostPerPage)] int limit = 50)
     {
-        if (limit is < 1 or > MostPerPage)
-        {
-            return TypedResults.ValidationProblem(new Dictionary<string, string[]> { ["limit"] = [$"is {limit}; it must be from 1 to {MostPerPage}"] });
-        }
-
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var entries = context.AuditLog.AsNoTracking();
         if (subject is not null)

@@ -37,7 +37,7 @@ internal static class Problems
         problem.Detail = context.Exception switch
         {
             BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest, InnerException: JsonException json } => $"The body is not JSON: {json.Message}",
-            BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } when HttpMethods.IsPost(context.HttpContext.Request.Method) =>
+            BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } when HttpMethods.IsPost(context.HttpContext.Request.Method) && context.HttpContext.Request.ContentLength is null or 0 =>
                 "The request has no body. Send a JSON object; {} is the sample run.",
             BadHttpRequestException bad => bad.Message,
             { } exception when CatalogOutage.Is(exception) => "The catalog's database cannot be reached at the moment. Try again later.",

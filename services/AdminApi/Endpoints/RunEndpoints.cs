@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Security.Claims;
 using System.Text.Json;
 using Distributed.AdminApi.Access;
@@ -25,24 +26,45 @@ internal static class RunEndpoints
         runs.MapPost("", SubmitAsync)
             .AddOpenApiOperationTransformer(DescribeBodyAsync)
             .WithSummary("Submit a run")
-            .WithDescription("The body is a run specification; {} is the sample run. With an Idempotency-Key a repeated request is answered with the first one's run.");
-        runs.MapGet("", ListAsync).WithSummary("List runs, the latest first");
-        runs.MapGet("{runId:guid}", FindAsync).WithSummary("A run in full");
-        runs.MapPost("{runId:guid}/cancel", CancelAsync).WithSummary("Cancel a run");
+            .WithDescription("The body is a run specification; {} is the sample run. With an Idempotency-Key a repeated request is answered with the first one's run.")
+            .ProducesProblem(StatusCodes.Status409Conflict)
+            .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
+            .ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
+        runs.MapRead("", ListAsync).WithSummary("List runs, the latest first");
+        runs.MapRead("{runId:guid}", FindAsync).WithSummary("A run in full").ProducesProblem(StatusCodes.Status404NotFound);
+        runs.MapPost("{runId:guid}/cancel", CancelAsync).WithSummary("Cancel a run")
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status409Conflict);
         runs.MapPost("{runId:guid}/retry", RetryAsync)
             .WithSummary("Retry a run")
-            .WithDescription("A run that failed or was cancelled goes on from the stage in which it ended; what is done stays done, and its time limit begins anew.");
+            .WithDescription("A run that failed or was cancelled goes on from the stage in which it ended; what is done stays done, and its time limit begins anew.")
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status409Conflict);
         runs.MapDelete("{runId:guid}", DeleteAsync)
             .WithSummary("Delete a run")
-            .WithDescription("Removes a run that has ended, its head and its report. Data sets and features stay: other runs may use them.");
-        runs.MapGet("{runId:guid}/metrics", FindMetricsAsync).WithSummary("Learning curve and test result");
-        runs.MapGet("{runId:guid}/report", ReadReportAsync).WithSummary("The report, one HTML page").Produces<string>(contentType: "text/html");
+            .WithDescription("Removes a run that has ended, its head and its report. Data sets and features stay: other runs may use them.")
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status409Conflict)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+        runs.MapRead("{runId:guid}/metrics", FindMetricsAsync).WithSummary("Learning curve and test result").ProducesProblem(StatusCodes.Status404NotFound);
+        runs.MapRead("{runId:guid}/report", ReadReportAsync).WithSummary("The report, one HTML page").Produces<string>(contentType: "text/html")
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status410Gone);
     }
 
     /// <summary>The body is bound as plain JSON, so that every wrong field is answered at once; its shape is told here.</summary>
     private static async Task DescribeBodyAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
         var schema = await context.GetOrCreateSchemaAsync(typeof(RunSpecification), parameterDescription: null, cancellationToken);
+        foreach (var setting in RunSettings.All)
+        {
+            var found = setting.Field.Split('.').Aggregate((IOpenApiSchema?)schema, (parent, name) => parent?.Properties?.TryGetValue(name, out var child) == true ? child : null);
+            if (found is not null)
+            {
+                found.Description = $"{setting.Help}. Must be {setting.Allowed}.";
+            }
+        }
+
         context.Document!.AddComponent(nameof(RunSpecification), schema);
         operation.RequestBody!.Content!["application/json"].Schema = new OpenApiSchemaReference(nameof(RunSpecification), context.Document);
     }
@@ -55,7 +77,7 @@ internal static class RunEndpoints
         ClaimsPrincipal user,
         CancellationToken cancellationToken)
     {
-        if (ContractJson.ReadSpecification(body, out var errors) is not { } specification)
+        if (RunSpecificationReader.Read(body, out var errors) is not { } specification)
         {
             return TypedResults.ValidationProblem(errors.GroupBy(error => error.Field).ToDictionary(group => group.Key, group => group.Select(error => error.Message).ToArray()));
         }
@@ -76,38 +98,21 @@ internal static class RunEndpoints
     private static async Task<Results<Ok<RunPage>, ValidationProblem>> ListAsync(
         RunQueries queries,
         CancellationToken cancellationToken,
-        [FromQuery] string? state = null,
+        [FromQuery, EnumDataType(typeof(RunState))] string? state = null,
         [FromQuery] string? tag = null,
         [FromQuery] string? name = null,
         [FromQuery] string? dataset = null,
         [FromQuery] Guid? after = null,
-        [FromQuery] int limit = 50)
+        [FromQuery, Range(1, MostPerPage)] int limit = 50)
     {
-        var errors = new Dictionary<string, string[]>();
-        RunState? wanted = null;
-        if (state is not null)
-        {
-            // By name only: the parser of enumerations would also take numbers and lists.
-            wanted = Enum.GetValues<RunState>().Cast<RunState?>().FirstOrDefault(known => string.Equals(known.ToString(), state, StringComparison.OrdinalIgnoreCase));
-            if (wanted is null)
-            {
-                errors["state"] = [$"is '{state}'; known are {string.Join(", ", Enum.GetNames<RunState>()).ToLowerInvariant()}"];
-            }
-        }
-
-        if (limit is < 1 or > MostPerPage)
-        {
-            errors["limit"] = [$"is {limit}; it must be from 1 to {MostPerPage}"];
-        }
-
         if (after is { } last && !await queries.HasAsync(last, cancellationToken))
         {
-            errors["after"] = [$"is {last:D}, and there is no such run; give a page's next"];
+            return TypedResults.ValidationProblem(new Dictionary<string, string[]> { ["after"] = [$"is {last:D}, and there is no such run; give a page's next"] });
         }
 
-        return errors.Count > 0
-            ? TypedResults.ValidationProblem(errors)
-            : TypedResults.Ok(await queries.ListAsync(new RunFilter(wanted, tag, name, dataset, after, limit), cancellationToken));
+        // Its name was checked before it was bound; the binding of enumerations would know it in one case only.
+        RunState? wanted = state is null ? null : Enum.Parse<RunState>(state, ignoreCase: true);
+        return TypedResults.Ok(await queries.ListAsync(new RunFilter(wanted, tag, name, dataset, after, limit), cancellationToken));
     }
 
     private static async Task<Results<Ok<RunDetail>, ProblemHttpResult>> FindAsync(Guid runId, RunQueries queries, CancellationToken cancellationToken) =>

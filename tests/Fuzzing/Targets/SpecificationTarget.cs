@@ -37,7 +37,7 @@ internal sealed class SpecificationTarget : FuzzTarget
     /// <summary>What holds of every JSON value, whichever way it came.</summary>
     public static bool Check(JsonElement json)
     {
-        var specification = ContractJson.ReadSpecification(json, out var errors);
+        var specification = RunSpecificationReader.Read(json, out var errors);
         if (specification is null)
         {
             Promise(errors.Count is > 0 and <= 100, $"a refusal has {errors.Count} reasons");
@@ -59,7 +59,7 @@ internal sealed class SpecificationTarget : FuzzTarget
 
         var written = ContractJson.Write(specification);
         using var again = JsonDocument.Parse(written);
-        Promise(ContractJson.ReadSpecification(again.RootElement, out _) is { } read && ContractJson.Write(read) == written, "what was written is read as something else");
+        Promise(RunSpecificationReader.Read(again.RootElement, out _) is { } read && ContractJson.Write(read) == written, "what was written is read as something else");
         return true;
     }
 }

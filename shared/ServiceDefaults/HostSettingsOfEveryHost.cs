@@ -1,0 +1,46 @@
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Messaging;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace Distributed.ServiceDefaults;
+
+/// <summary>The settings that every host has.</summary>
+public static class HostSettingsOfEveryHost
+{
+    private static readonly string[] OtlpProtocols = ["grpc", "http/protobuf"];
+
+    /// <summary>Adds where catalog, broker and volume are, and what the defaults of all hosts are told.</summary>
+    public static HostSettings AddDefaults(this HostSettings settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        return settings
+            .AddRequired("ConnectionStrings:Catalog", CatalogRegistration.ConnectionStringForm, CatalogRegistration.FindError)
+            .AddRequired("ConnectionStrings:RabbitMq", BrokerAddress.Form, BrokerAddress.FindError)
+            .AddOptional("ConnectionStrings:RabbitMqManagement", "an address for the command broker-users", usual: null, _ => null)
+            .AddRequired("Volume:Root", "the directory that all hosts share", _ => null)
+            .AddOptional("Catalog:Migrate", "true or false", "true", text => StrictText.TryParseBoolean(text, out _) ? null : $"is {SettingText.Quote(text)}")
+            .AddOptions<UnitOptions>("Units")
+            .AddList("Data:Roots")
+            .AddOptional("OTEL_EXPORTER_OTLP_ENDPOINT", "an address such as http://127.0.0.1:4317", usual: null, FindOtlpError)
+            .AddOptional("OTEL_EXPORTER_OTLP_PROTOCOL", SettingText.OneOf(OtlpProtocols), "grpc", text => text.Length == 0 || OtlpProtocols.Contains(text) ? null : $"is {SettingText.Quote(text)}")
+            .AddOptional("Logging:LogLevel:Default", SettingText.OneOf(Enum.GetNames<LogLevel>()), "information", text => Enum.GetNames<LogLevel>().Contains(text, StringComparer.OrdinalIgnoreCase) ? null : $"is {SettingText.Quote(text)}")
+            .AddOptional("urls", "addresses such as http://127.0.0.1:8080, with semicolons between them", usual: null, FindUrlError);
+    }
+
+    private static string? FindOtlpError(string text) =>
+        text.Length == 0 || (Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https") ? null : $"is {SettingText.Quote(text)}";
+
+    private static string? FindUrlError(string text)
+    {
+        try
+        {
+            return text.Split(';', StringSplitOptions.RemoveEmptyEntries).All(url => BindingAddress.Parse(url).Scheme is "http" or "https") ? null : $"is {SettingText.Quote(text)}";
+        }
+        catch (FormatException)
+        {
+            return $"is {SettingText.Quote(text)}";
+        }
+    }
+}
