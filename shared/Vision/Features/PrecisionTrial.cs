@@ -47,9 +47,21 @@ public static class PrecisionTrial
         var isGpu = device.type == DeviceType.CUDA;
         var usual = FeatureExtractor.DefaultBatchSizeFor(size, device.type);
         batchSizes ??= [usual, usual / 2, usual * 2];
-        var sides = Candidates(device).Select(precision => (Precision: precision, Backbone: backbone.ConvertTo(precision, device))).ToList();
+        var sides = new List<(Precision Precision, IBackbone Backbone)>();
         try
         {
+            foreach (var precision in Candidates(device))
+            {
+                try
+                {
+                    sides.Add((precision, backbone.ConvertTo(precision, device)));
+                }
+                catch (WeightsException) when (precision != Precision.Fp32)
+                {
+                    // Some weights are beyond the numbers of this precision, which is no choice for them then.
+                }
+            }
+
             // A GPU computes few images in any precision alike: it waits for the program to say what comes next.
             var glance = isGpu ? batchSizes[0] : Math.Max(1, batchSizes[0] * GlanceImages / FeatureExtractor.DefaultBatchSizeFor(96, device.type));
             var allThreads = torch.get_num_threads();
