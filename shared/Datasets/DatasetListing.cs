@@ -47,7 +47,14 @@ public sealed record DatasetListing(
     IReadOnlyList<string> ClassNames,
     IReadOnlyList<ListedImage> Entries,
     IReadOnlyList<int[]>? Folds,
-    string Fingerprint);
+    string Fingerprint)
+{
+    /// <summary>Files and folders that were seen and are not listed, by name. Listings of earlier versions have none.</summary>
+    public IReadOnlyList<SkippedFile> Skipped { get; init; } = [];
+
+    /// <summary>How the source was understood where that is not plain, a sentence each: "'testing' is read as the test split." Listings of earlier versions have none.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+}
 
 /// <summary>How far a listing is.</summary>
 /// <param name="Activity">What is being done, for a person to read.</param>
