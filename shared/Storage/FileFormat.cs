@@ -1,0 +1,47 @@
+namespace Distributed.Storage;
+
+/// <summary>What files of a format are for.</summary>
+public enum FileKind
+{
+    /// <summary>Images of the formats that are decoded.</summary>
+    Image,
+
+    /// <summary>Images of other formats.</summary>
+    ForeignImage,
+
+    /// <summary>Moving pictures.</summary>
+    Video,
+
+    /// <summary>Sound.</summary>
+    Sound,
+
+    /// <summary>Pages of text and pictures.</summary>
+    Document,
+
+    /// <summary>Files packed into one, or one that is compressed.</summary>
+    Archive,
+
+    /// <summary>Weights of networks.</summary>
+    Weights,
+
+    /// <summary>Tables, arrays and databases.</summary>
+    Data,
+
+    /// <summary>Programs.</summary>
+    Program,
+
+    /// <summary>Plain text.</summary>
+    Text,
+
+    /// <summary>What stands in place of the file that was meant.</summary>
+    Substitute,
+}
+
+/// <summary>A format that files are told by, see <see cref="FileFormats"/>.</summary>
+/// <param name="Name">What a file of it is, for a sentence: "a HEIC image".</param>
+/// <param name="Kind">What it is for.</param>
+public sealed record FileFormat(string Name, FileKind Kind)
+{
+    /// <summary>What to do, a sentence, where that is the same whatever the file was meant to be; else null.</summary>
+    public string? Remedy { get; init; }
+}
