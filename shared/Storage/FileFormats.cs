@@ -56,19 +56,19 @@ public static class FileFormats
     public static readonly FileFormat Png = new("a PNG image", FileKind.Image);
 
     /// <summary>A file without a byte.</summary>
-    public static readonly FileFormat Empty = new("an empty file", FileKind.Substitute) { Remedy = "Copy or download it again." };
+    public static readonly FileFormat Empty = new("an empty file", FileKind.Substitute) { Remedy = "copy or download it again" };
 
     /// <summary>A web page.</summary>
     public static readonly FileFormat Html = new("an HTML page", FileKind.Substitute)
     {
-        Remedy = "A server gives such a page in place of a file where the address is wrong or needs a login: download the file itself.",
+        Remedy = "a server gives such a page in place of a file where the address is wrong or needs a login; download the file itself",
     };
 
     /// <summary>What Git keeps in place of a large file.</summary>
-    public static readonly FileFormat GitLfsPointer = new("a Git LFS pointer", FileKind.Substitute) { Remedy = "It stands in place of the file: fetch that with 'git lfs pull'." };
+    public static readonly FileFormat GitLfsPointer = new("a Git LFS pointer", FileKind.Substitute) { Remedy = "it stands in place of the file; fetch that with 'git lfs pull'" };
 
     /// <summary>What git-annex keeps in place of a large file.</summary>
-    public static readonly FileFormat GitAnnexPointer = new("a git-annex pointer", FileKind.Substitute) { Remedy = "It stands in place of the file: fetch that with 'git annex get'." };
+    public static readonly FileFormat GitAnnexPointer = new("a git-annex pointer", FileKind.Substitute) { Remedy = "it stands in place of the file; fetch that with 'git annex get'" };
 
     /// <summary>Plain text that is nothing else.</summary>
     public static readonly FileFormat Text = new("a text file", FileKind.Text);

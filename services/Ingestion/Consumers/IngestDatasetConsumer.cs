@@ -19,7 +19,7 @@ internal sealed class IngestDatasetConsumer(
     TimeProvider time) : UnitConsumer<IngestDataset>(worker)
 {
     /// <summary>Counts up when packing gives other bytes for the same source.</summary>
-    private const string PackerVersion = "1";
+    private const string PackerVersion = "2";
 
     public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
     {
