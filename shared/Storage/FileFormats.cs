@@ -325,8 +325,9 @@ public static class FileFormats
             return GitAnnexPointer;
         }
 
+        var text = Encoding.UTF8.GetString(head).TrimStart('\uFEFF', ' ', '\t', '\r', '\n');
         // A character that the end of the head cuts in two is none of the file's mistakes.
-        var text = Encoding.UTF8.GetString(head).TrimStart('\uFEFF', ' ', '\t', '\r', '\n').TrimEnd('\uFFFD');
+        text = text.Length > 1 && text[^1] == '\uFFFD' ? text[..^1] : text;
         if (text.Contains('\uFFFD', StringComparison.Ordinal) || text.Any(character => char.IsControl(character) && character is not ('\t' or '\r' or '\n' or '\f' or '\u001B')))
         {
             return null;

@@ -87,8 +87,8 @@ internal sealed class IngestDatasetConsumer(
 
     private async Task<UnitWrite> PlanPackingAsync(UnitLease lease, Run run, RunSpecification specification, CancellationToken cancellationToken)
     {
-        var folder = await sources.LocateAsync(specification, cancellationToken);
-        var listing = await DatasetSource.ListAsync(folder, progress: null, cancellationToken);
+        var source = await sources.LocateAsync(specification, cancellationToken);
+        var listing = await source.ListAsync(cancellationToken);
         if (SourceLocator.NameOf(specification) is { } name)
         {
             listing = listing with { DisplayName = name };
@@ -107,7 +107,7 @@ internal sealed class IngestDatasetConsumer(
         var ingestion = new Catalog.Ingestion
         {
             Key = key,
-            Source = listing.Root,
+            Source = listing.Source,
             InputSize = specification.InputSize,
             Fit = fit,
             Listing = await artifacts.WriteJsonAsync($"ingestions/{key}/listing.{lease.TokenText}.json", listing, cancellationToken),
