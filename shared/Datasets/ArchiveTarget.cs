@@ -15,10 +15,10 @@ internal sealed class ArchiveTarget(string archivePath, string directory, long m
     private const int MaximalDepth = 32;
 
     // They are kept in memory.
-    private const int MaximalOtherNames = 100_000;
+    private const int MaximalOtherFolders = 100_000;
 
     private readonly string _prefix = directory + Path.DirectorySeparatorChar;
-    /// <summary>Folders and files whose names are not UTF-8, by what they are called in the target.</summary>
+    /// <summary>Folders whose names are not UTF-8, by what they are called in the target.</summary>
     private readonly Dictionary<string, NameSpelling> _otherwise = new(StringComparer.Ordinal);
     private readonly Dictionary<NameSpelling, (int Count, string First)> _said = [];
     private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(1 << 16);
@@ -147,12 +147,12 @@ internal sealed class ArchiveTarget(string archivePath, string directory, long m
                 throw Refusal(name, $"has a folder '{Shown(parts[i].Text)}' that other bytes stand for in other entries, so that two folders would become one; pack it again with UTF-8 names");
             }
 
-            if (!isKnown && spelling != NameSpelling.Utf8)
+            if (!isKnown && spelling != NameSpelling.Utf8 && i < parts.Count - 1)
             {
                 _otherwise.Add(path, spelling);
-                if (_otherwise.Count > MaximalOtherNames)
+                if (_otherwise.Count > MaximalOtherFolders)
                 {
-                    throw new DatasetException($"The archive '{archivePath}' holds more than {MaximalOtherNames} names that are not UTF-8. Pack it again with UTF-8 names.");
+                    throw new DatasetException($"The archive '{archivePath}' holds more than {MaximalOtherFolders} folders whose names are not UTF-8. Pack it again with UTF-8 names.");
                 }
             }
         }
