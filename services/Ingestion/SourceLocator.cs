@@ -6,9 +6,42 @@ using Microsoft.Extensions.Options;
 
 namespace Distributed.Ingestion;
 
+/// <summary>The folder that a data set stands for.</summary>
+/// <param name="Folder">The folder to list.</param>
+/// <param name="Archive">The archive it was extracted from, as the specification names it; null for a folder that was given as one, or that the program made.</param>
+/// <param name="Notes">How names in the archive were understood where that is not plain.</param>
+internal sealed record LocatedSource(string Folder, string? Archive, IReadOnlyList<string> Notes)
+{
+    /// <summary>Lists it; what is said of it, errors among that, names the archive and not the folder.</summary>
+    /// <exception cref="DatasetException">See <see cref="DatasetSource.ListAsync"/>.</exception>
+    public async Task<DatasetListing> ListAsync(DataRoots roots, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var listing = await DatasetSource.ListAsync(Folder, roots, progress: null, cancellationToken);
+            return Archive is null ? listing : listing with
+            {
+                Archive = Archive,
+                // A folder inside has a name of its own; that of the one it was extracted to says nothing.
+                DisplayName = listing.DisplayName == Path.GetFileName(Folder) ? Path.GetFileName(Archive) : listing.DisplayName,
+                Notes = [.. Notes, .. listing.Notes.Select(note => Shown(note, Archive))],
+            };
+        }
+        catch (DatasetException exception) when (Archive is not null)
+        {
+            throw new DatasetException(Shown(exception.Message, Archive), exception);
+        }
+    }
+
+    private string Shown(string text, string archive) => text.Replace(Folder, archive, StringComparison.Ordinal);
+}
+
 /// <summary>Finds the folder that a specification's data set stands for, making it first where that takes no network.</summary>
 internal sealed class SourceLocator(Volume volume, DataRoots roots, Fetchables fetchables, IOptions<IngestionOptions> options)
 {
+    /// <summary>Counts up when an archive is extracted to other names or files.</summary>
+    private const string ExtractionVersion = "2";
+
     private const string Sample = "sample";
     private const string Stl10 = "stl10";
     private const string Imagenet = "imagenet";
@@ -35,24 +68,24 @@ internal sealed class SourceLocator(Volume volume, DataRoots roots, Fetchables f
 
     /// <summary>The folder to list.</summary>
     /// <exception cref="DatasetException">The path is not allowed, or is neither folder nor archive.</exception>
-    public async Task<string> LocateAsync(RunSpecification specification, CancellationToken cancellationToken)
+    public async Task<LocatedSource> LocateAsync(RunSpecification specification, CancellationToken cancellationToken)
     {
         // What is made below is not written through the volume.
         volume.ThrowIfAway();
         switch (specification.Dataset)
         {
             case Sample:
-                return await DrawSampleAsync(specification.SplitSeed, cancellationToken);
+                return new LocatedSource(await DrawSampleAsync(specification.SplitSeed, cancellationToken), Archive: null, Notes: []);
             case Stl10:
                 if (!Directory.Exists(Stl10Folder))
                 {
                     await DatasetArchive.ExtractAsync(volume.FullPath(fetchables.Stl10.Path), Stl10Folder, cancellationToken);
                 }
 
-                return Stl10Folder;
+                return new LocatedSource(Stl10Folder, Archive: null, Notes: []);
             default:
                 var path = roots.Resolve(specification.Dataset);
-                return Directory.Exists(path) ? path : await ExtractAsync(path, cancellationToken);
+                return Directory.Exists(path) ? new LocatedSource(path, Archive: null, Notes: []) : await ExtractAsync(path, cancellationToken);
         }
     }
 
@@ -72,12 +105,12 @@ internal sealed class SourceLocator(Volume volume, DataRoots roots, Fetchables f
         return folder;
     }
 
-    private async Task<string> ExtractAsync(string archive, CancellationToken cancellationToken)
+    private async Task<LocatedSource> ExtractAsync(string archive, CancellationToken cancellationToken)
     {
         var info = new FileInfo(archive);
-        var key = ContentKey.Of("archive", archive, $"{info.Length}", $"{info.LastWriteTimeUtc.Ticks}");
+        var key = ContentKey.Of("archive", ExtractionVersion, archive, $"{info.Length}", $"{info.LastWriteTimeUtc.Ticks}");
         var folder = volume.FullPath($"sources/archive-{key}");
-        await DatasetArchive.ExtractAsync(archive, folder, cancellationToken);
-        return folder;
+        var notes = await DatasetArchive.ExtractAsync(archive, folder, cancellationToken);
+        return new LocatedSource(folder, archive, notes);
     }
 }

@@ -12,8 +12,8 @@ namespace Distributed.Training;
 /// <summary>Decides once how the features of a data set are computed; all workers follow what is decided.</summary>
 internal sealed class FeaturePlanner(IDbContextFactory<CatalogContext> contexts, Calibration calibration, TensorDevice device, IOptions<TrainingOptions> options, TimeProvider time)
 {
-    /// <summary>Counts up when extraction gives other features for the same inputs.</summary>
-    public const int ExtractorVersion = 4;
+    /// <summary>Counts up when decoding or extraction gives other features for the same images.</summary>
+    public const int ExtractorVersion = 5;
     private const int NativeSize = 96;
     private const int ShardGranule = 32;
 

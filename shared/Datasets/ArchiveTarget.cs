@@ -14,7 +14,13 @@ internal sealed class ArchiveTarget(string archivePath, string directory, long m
     // A file costs no more than this many directories.
     private const int MaximalDepth = 32;
 
+    // They are kept in memory.
+    private const int MaximalOtherFolders = 100_000;
+
     private readonly string _prefix = directory + Path.DirectorySeparatorChar;
+    /// <summary>Folders whose names are not UTF-8, by what they are called in the target.</summary>
+    private readonly Dictionary<string, NameSpelling> _otherwise = new(StringComparer.Ordinal);
+    private readonly Dictionary<NameSpelling, (int Count, string First)> _said = [];
     private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(1 << 16);
     private int _entries;
     private int _files;
@@ -23,9 +29,23 @@ internal sealed class ArchiveTarget(string archivePath, string directory, long m
     /// <summary>Reads the next bytes of an entry; 0 at its end.</summary>
     public delegate ValueTask<int> ReadContent(Memory<byte> buffer, CancellationToken cancellationToken);
 
-    public async Task WriteAsync(string name, ReadContent read, CancellationToken cancellationToken)
+    /// <summary>How names were understood where that is not plain, a sentence each.</summary>
+    public IReadOnlyList<string> Notes =>
+    [
+        .. _said.OrderBy(said => said.Key).Select(said => said.Key == NameSpelling.CodePage437
+            ? $"{Count(said.Value)} not UTF-8 and read as code page 437, as the zip specification says: '{said.Value.First}'. If that is wrong, pack the archive again with UTF-8 names."
+            : $"{Count(said.Value)} not UTF-8, and the bytes that are not stand as %E9 would for one: '{said.Value.First}'. Pack the archive again with UTF-8 names."),
+    ];
+
+    public async Task WriteAsync(EntryName name, ReadContent read, CancellationToken cancellationToken)
     {
-        var path = FullPath(name);
+        var parts = Resolve(name);
+        if (parts.Count == 0)
+        {
+            throw Refusal(name, "has no name");
+        }
+
+        var path = FullPath(name, parts);
         Count();
         _files++;
         if (string.Equals(Path.GetFileName(path), Stl10Files.UnlabeledImages, StringComparison.Ordinal))
@@ -37,18 +57,19 @@ internal sealed class ArchiveTarget(string archivePath, string directory, long m
 
         if (File.Exists(path) || Directory.Exists(path))
         {
-            throw Refusal(name, "stands in the archive twice");
+            throw Refusal(name, "stands in the archive twice, or has the path of another when it is written as text");
         }
 
+        KeepApart(name, parts);
         CreateParent(name, Path.GetDirectoryName(path)!);
         await using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, 0, FileOptions.Asynchronous);
         await CopyAsync(read, file, cancellationToken);
     }
 
     /// <summary>Directories are made for the files in them; one of its own is only checked.</summary>
-    public void PassDirectory(string name)
+    public void PassDirectory(EntryName name)
     {
-        FullPath(name);
+        FullPath(name, Resolve(name));
         Count();
     }
 
@@ -56,12 +77,12 @@ internal sealed class ArchiveTarget(string archivePath, string directory, long m
     {
         if (_files == 0)
         {
-            throw new DatasetException($"The archive '{archivePath}' holds no files, or is no .tar, .tar.gz, .tgz or .zip archive.");
+            throw new DatasetException($"The archive '{archivePath}' holds no files.");
         }
     }
 
-    public DatasetException Refusal(string name, string reason) =>
-        new($"The archive '{archivePath}' was refused: its entry '{Shown(name)}' {reason}.");
+    public DatasetException Refusal(EntryName name, string reason) =>
+        new($"The archive '{archivePath}' was refused: its entry '{Shown(name.Text)}' {reason}.");
 
     private void Count()
     {
@@ -70,6 +91,8 @@ internal sealed class ArchiveTarget(string archivePath, string directory, long m
             throw new DatasetException($"The archive '{archivePath}' holds more than {DatasetArchive.MaximalFiles} files and directories. Extract it yourself and give the directory.");
         }
     }
+
+    private static string Count((int Count, string First) said) => said.Count == 1 ? "A name in the archive is" : $"{said.Count} names in the archive are";
 
     private static string Shown(string name) => SafeText.Shorten(name, MaximalNameBytes);
 
@@ -87,7 +110,7 @@ internal sealed class ArchiveTarget(string archivePath, string directory, long m
         }
     }
 
-    private void CreateParent(string name, string parent)
+    private void CreateParent(EntryName name, string parent)
     {
         if (Directory.Exists(parent))
         {
@@ -105,25 +128,79 @@ internal sealed class ArchiveTarget(string archivePath, string directory, long m
         Directory.CreateDirectory(parent);
     }
 
-    private string FullPath(string name)
+    /// <summary>Refuses a folder that two spellings would make one of two; files in each other's way are found by their path.</summary>
+    private void KeepApart(EntryName name, List<(string Text, NameSpelling Spelling)> parts)
     {
-        var relative = name.Replace('\\', '/');
-        if (relative.Contains('\0', StringComparison.Ordinal) || relative.StartsWith('/') || (OperatingSystem.IsWindows() && relative.Contains(':', StringComparison.Ordinal)))
+        if (name.Spellings is null && _otherwise.Count == 0)
         {
-            throw Refusal(name, "has a path that is not relative");
+            return;
         }
 
-        if (Encoding.UTF8.GetByteCount(relative) > MaximalPathBytes || relative.AsSpan().Count('/') >= MaximalDepth)
+        var path = directory;
+        for (var i = 0; i < parts.Count; i++)
+        {
+            path = Path.Combine(path, parts[i].Text);
+            var spelling = parts[i].Spelling;
+            var isKnown = _otherwise.TryGetValue(path, out var known);
+            if (isKnown ? known != spelling : spelling != NameSpelling.Utf8 && i < parts.Count - 1 && Directory.Exists(path))
+            {
+                throw Refusal(name, $"has a folder '{Shown(parts[i].Text)}' that other bytes stand for in other entries, so that two folders would become one; pack it again with UTF-8 names");
+            }
+
+            if (!isKnown && spelling != NameSpelling.Utf8 && i < parts.Count - 1)
+            {
+                _otherwise.Add(path, spelling);
+                if (_otherwise.Count > MaximalOtherFolders)
+                {
+                    throw new DatasetException($"The archive '{archivePath}' holds more than {MaximalOtherFolders} folders whose names are not UTF-8. Pack it again with UTF-8 names.");
+                }
+            }
+        }
+
+        if (name.Spellings is { } spellings)
+        {
+            var other = spellings.Max();
+            _said[other] = _said.TryGetValue(other, out var said) ? (said.Count + 1, said.First) : (1, Shown(name.Text));
+        }
+    }
+
+    /// <summary>The parts of a path below the target.</summary>
+    private List<(string Text, NameSpelling Spelling)> Resolve(EntryName name)
+    {
+        if (Encoding.UTF8.GetByteCount(name.Text) > MaximalPathBytes || name.Text.Count(character => EntryName.IsSeparator(character)) >= MaximalDepth)
         {
             throw Refusal(name, $"has a path of more than {MaximalPathBytes} bytes or {MaximalDepth} folders");
         }
 
-        if (relative.Split('/').Any(part => Encoding.UTF8.GetByteCount(part) > MaximalNameBytes))
+        if (name.Text.Contains('\0', StringComparison.Ordinal) || (name.Text.Length > 0 && EntryName.IsSeparator(name.Text[0])) || (OperatingSystem.IsWindows() && name.Text.Contains(':', StringComparison.Ordinal)))
         {
-            throw Refusal(name, $"has a part longer than the {MaximalNameBytes} bytes that file systems allow");
+            throw Refusal(name, "has a path that is not relative");
         }
 
-        var full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(Path.Combine(directory, relative)));
+        var parts = new List<(string Text, NameSpelling Spelling)>();
+        foreach (var (index, part) in name.Text.Split('/', '\\').Index())
+        {
+            if (Encoding.UTF8.GetByteCount(part) > MaximalNameBytes)
+            {
+                throw Refusal(name, $"has a part longer than the {MaximalNameBytes} bytes that file systems allow");
+            }
+
+            if (part == "..")
+            {
+                parts.RemoveAt(parts.Count > 0 ? parts.Count - 1 : throw Refusal(name, "leads out of the target directory"));
+            }
+            else if (part is not ("" or "."))
+            {
+                parts.Add((part, name.Spellings?[index] ?? NameSpelling.Utf8));
+            }
+        }
+
+        return parts;
+    }
+
+    private string FullPath(EntryName name, List<(string Text, NameSpelling Spelling)> parts)
+    {
+        var full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(Path.Combine([directory, .. parts.Select(part => part.Text)])));
         return string.Equals(full, directory, StringComparison.Ordinal) || full.StartsWith(_prefix, StringComparison.Ordinal)
             ? full
             : throw Refusal(name, "leads out of the target directory");

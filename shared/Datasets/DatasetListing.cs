@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Distributed.Datasets;
 
 /// <summary>The part of a data set that an image belongs to.</summary>
@@ -49,6 +51,13 @@ public sealed record DatasetListing(
     IReadOnlyList<int[]>? Folds,
     string Fingerprint)
 {
+    /// <summary>The archive that <see cref="Root"/> was extracted from; null for a folder.</summary>
+    public string? Archive { get; init; }
+
+    /// <summary>What people know the source by: the archive, or the folder.</summary>
+    [JsonIgnore]
+    public string Source => Archive ?? Root;
+
     /// <summary>Files and folders that were seen and are not listed, by name. Listings of earlier versions have none.</summary>
     public IReadOnlyList<SkippedFile> Skipped { get; init; } = [];
 

@@ -26,7 +26,7 @@ public sealed record DuplicateSummary(int Groups, int WithinSplits, int AcrossSp
 /// <summary>What a data set is, after every image has been looked at. The index of an image is its row in the packed pixels and in the features.</summary>
 /// <param name="DisplayName">What reports call it.</param>
 /// <param name="Format">How the source keeps its images.</param>
-/// <param name="Source">Root of the source.</param>
+/// <param name="Source">The source: its folder, or the archive that was given.</param>
 /// <param name="Sha256">The identity of the data set: over each image's hash, label and given split in order, the class names and the folds.</param>
 /// <param name="ClassNames">Names of the classes; a label is an index into it.</param>
 /// <param name="Images">The usable images, in the order of the listing.</param>
@@ -84,7 +84,7 @@ public sealed record DatasetManifest(
         ThrowIfTooLittle(listing, images, quarantined);
         var folds = Reindex(listing, rows);
         return new DatasetManifest(
-            listing.DisplayName, listing.Format, listing.Root, Hash(images, listing.ClassNames, folds), listing.ClassNames, images, quarantined, folds, Summarize(images));
+            listing.DisplayName, listing.Format, listing.Source, Hash(images, listing.ClassNames, folds), listing.ClassNames, images, quarantined, folds, Summarize(images));
     }
 
     private static void ThrowIfTooLittle(DatasetListing listing, List<ManifestImage> images, List<QuarantinedImage> quarantined)
@@ -92,25 +92,25 @@ public sealed record DatasetManifest(
         var first = quarantined.Count == 0 ? "" : $" {quarantined.Count} images were left out, the first, '{quarantined[0].Name}', because {quarantined[0].Reason}.";
         if (images.Count == 0)
         {
-            throw new DatasetException($"'{listing.Root}' has no usable images.{first}");
+            throw new DatasetException($"'{listing.Source}' has no usable images.{first}");
         }
 
         if (listing.ClassNames.Count < 2)
         {
-            throw new DatasetException($"'{listing.Root}' has a single class, '{listing.ClassNames[0]}'. A classifier needs at least two.");
+            throw new DatasetException($"'{listing.Source}' has a single class, '{listing.ClassNames[0]}'. A classifier needs at least two.");
         }
 
         var learnable = images.Where(image => image.Split is SplitName.Train or SplitName.Unassigned).ToLookup(image => image.Label);
         var empty = listing.ClassNames.Where((_, label) => !learnable.Contains(label)).ToList();
         if (empty.Count > 0)
         {
-            throw new DatasetException($"'{listing.Root}' has no usable images to train on for {DatasetSource.Plural(empty.Count, "class", "classes")} {DatasetSource.Quote(empty)}. Add images, or remove the class.{first}");
+            throw new DatasetException($"'{listing.Source}' has no usable images to train on for {DatasetSource.Plural(empty.Count, "class", "classes")} {DatasetSource.Quote(empty)}. Add images, or remove the class.{first}");
         }
 
         var unassigned = images.Count(image => image.Split == SplitName.Unassigned);
         if (!images.Exists(image => image.Split == SplitName.Test) && unassigned <= listing.ClassNames.Count)
         {
-            throw new DatasetException($"'{listing.Root}' has no usable test images{(unassigned > 0 ? ", and too few images to draw any: one a class stays for training" : "")}. Add images.{first}");
+            throw new DatasetException($"'{listing.Source}' has no usable test images{(unassigned > 0 ? ", and too few images to draw any: one a class stays for training" : "")}. Add images.{first}");
         }
     }
 

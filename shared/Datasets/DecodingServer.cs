@@ -76,7 +76,7 @@ public static class DecodingServer
             var reason = Encoding.UTF8.GetBytes(rejected.Message);
             writer.Write(Rejected);
             writer.Write(reason.Length);
-            writer.Write(0);
+            writer.Write((int)rejected.Reason);
             writer.Write(reason);
         }
     }

@@ -1,12 +1,13 @@
 using System.Runtime.InteropServices;
+using Distributed.Storage;
 using SkiaSharp;
 
 namespace Distributed.Datasets;
 
 /// <summary>
 /// Decodes image files (JPEG, PNG, WebP, BMP, GIF and whatever else the codec reads) to RGB. The pixels are those of the file:
-/// colour profiles are not applied (as PIL does not), transparency is composed on white, and the EXIF orientation is carried out.
-/// Of an animation the first frame is taken. The codec is SkiaSharp, and this type is the only one that knows.
+/// colour profiles are not applied (as PIL does not), transparency is composed on white, and the EXIF orientation of JPEG, PNG and WebP is carried out
+/// (GIF and BMP have none). Of an animation the first frame is taken. The codec is SkiaSharp, and this type is the only one that knows.
 /// </summary>
 public static class ImageDecoder
 {
@@ -41,7 +42,7 @@ public static class ImageDecoder
     {
         if (encoded.IsEmpty)
         {
-            throw new ImageRejectedException("the file is empty");
+            throw new ImageRejectedException(SkipReason.Damaged, "the file is empty");
         }
 
         unsafe
@@ -49,13 +50,15 @@ public static class ImageDecoder
             fixed (byte* bytes = encoded)
             {
                 using var data = SKData.Create((IntPtr)bytes, encoded.Length);
-                using var codec = SKCodec.Create(data) ?? throw new ImageRejectedException("the file is not an image of a known format, or its header is damaged");
+                using var codec = SKCodec.Create(data) ?? throw NoImage(encoded);
                 if (codec.EncodedFormat == SKEncodedImageFormat.Jpeg && !JpegEnd.IsThere(encoded))
                 {
-                    throw new ImageRejectedException(CutShort);
+                    throw new ImageRejectedException(SkipReason.Damaged, CutShort);
                 }
 
-                return Decode(codec, encoded.Length);
+                // The codec knows the orientation of JPEG and WebP; of PNG it does not look for it.
+                var image = Decode(codec, encoded.Length);
+                return ImageOrientation.Apply(image, codec.EncodedFormat == SKEncodedImageFormat.Png ? PngOrientation.Find(encoded) : (int)codec.EncodedOrigin);
             }
         }
     }
@@ -65,18 +68,18 @@ public static class ImageDecoder
         var (width, height) = (codec.Info.Width, codec.Info.Height);
         if (width < MinimalSide || height < MinimalSide)
         {
-            throw new ImageRejectedException($"the image is {width}×{height} pixels; each side needs at least {MinimalSide}");
+            throw new ImageRejectedException(SkipReason.NotAnImage, $"the image is {width}×{height} pixels; each side needs at least {MinimalSide}");
         }
 
         var count = (long)width * height;
         if (count > MaximalPixels || Math.Max(width, height) > MaximalSide)
         {
-            throw new ImageRejectedException($"the image is {width}×{height} pixels; the most is {MaximalPixels / 1_000_000} million in all, and {MaximalSide} a side");
+            throw new ImageRejectedException(SkipReason.TooLarge, $"the image is {width}×{height} pixels; the most is {MaximalPixels / 1_000_000} million in all, and {MaximalSide} a side");
         }
 
         if (count > FreePixels + (length * MaximalPixelsPerByte))
         {
-            throw new ImageRejectedException($"the image is {width}×{height} pixels, and its file has {length} bytes; the most is {MaximalPixelsPerByte} pixels a byte");
+            throw new ImageRejectedException(SkipReason.TooLarge, $"the image is {width}×{height} pixels, and its file has {length} bytes; the most is {MaximalPixelsPerByte} pixels a byte");
         }
 
         // Without a colour space in the target nothing is converted. Unpremultiplied: dark colours keep their bits under transparency.
@@ -90,10 +93,10 @@ public static class ImageDecoder
                 var result = codec.GetPixels(target, (IntPtr)pixels);
                 if (result != SKCodecResult.Success)
                 {
-                    throw new ImageRejectedException(Reason(result));
+                    throw NotDecoded(result);
                 }
 
-                return ImageOrientation.Apply(ToRgb(pixels, width, height, opaque), (int)codec.EncodedOrigin);
+                return ToRgb(pixels, width, height, opaque);
             }
             finally
             {
@@ -129,10 +132,27 @@ public static class ImageDecoder
         return (byte)(((sum >> 8) + sum) >> 8);
     }
 
-    private static string Reason(SKCodecResult result) => result switch
+    private static ImageRejectedException NotDecoded(SKCodecResult result) => result switch
     {
-        SKCodecResult.IncompleteInput => CutShort,
-        SKCodecResult.ErrorInInput => "the image data is damaged",
-        _ => $"the image cannot be decoded ({result})",
+        SKCodecResult.IncompleteInput => new ImageRejectedException(SkipReason.Damaged, CutShort),
+        SKCodecResult.ErrorInInput => new ImageRejectedException(SkipReason.Damaged, "the image data is damaged"),
+        _ => new ImageRejectedException(SkipReason.UnsupportedFormat, $"the image cannot be decoded ({result}); save it again as JPEG or PNG"),
     };
+
+    /// <summary>What the codec takes for no image is told by its first bytes.</summary>
+    private static ImageRejectedException NoImage(ReadOnlySpan<byte> encoded)
+    {
+        const string Convert = "convert it to JPEG or PNG";
+        return FileFormats.Recognize(encoded[..Math.Min(encoded.Length, FileFormats.HeadBytes)]) switch
+        {
+            null => new ImageRejectedException(SkipReason.NotAnImage, $"it is not an image of a known format; {Convert}, or remove it"),
+            { Kind: FileKind.Image } format => new ImageRejectedException(SkipReason.Damaged, $"it begins as {format.Name} and is damaged, or of a rare kind; copy it again, or {Convert}"),
+            { Kind: FileKind.ForeignImage } format => new ImageRejectedException(SkipReason.UnsupportedFormat, $"it is {format.Name}, which is not read; {Convert}"),
+            { Kind: FileKind.Video } format => new ImageRejectedException(SkipReason.UnsupportedFormat, $"it is {format.Name}, which is not read; save single frames of it as JPEG or PNG"),
+            { Kind: FileKind.Document } format => new ImageRejectedException(SkipReason.UnsupportedFormat, $"it is {format.Name}, which is not read; save its pages as JPEG or PNG"),
+            { Kind: FileKind.Archive } format => new ImageRejectedException(SkipReason.NotAnImage, $"it is {format.Name}; unpack it, and put the images themselves there"),
+            { Remedy: { } remedy } format => new ImageRejectedException(SkipReason.NotAnImage, $"it is {format.Name}: {remedy}"),
+            { } format => new ImageRejectedException(SkipReason.NotAnImage, $"it is {format.Name} and not an image; remove it"),
+        };
+    }
 }

@@ -1,17 +1,28 @@
 namespace Distributed.Datasets;
 
-/// <summary>One image that cannot be used: the reason goes beside its name into the list of quarantined images.</summary>
+/// <summary>One image that cannot be used: the reason goes beside its name into the list of skipped files.</summary>
 public sealed class ImageRejectedException : Exception
 {
-    /// <summary>Creates the error with the reason, a phrase such as "the file is cut short".</summary>
-    public ImageRejectedException(string reason)
-        : base(reason)
+    /// <summary>Creates the error.</summary>
+    /// <param name="reason">The kind of reason.</param>
+    /// <param name="detail">The reason in words and, where something can be done, what: a phrase such as "it is a HEIC image, which is not read; convert it to JPEG or PNG".</param>
+    public ImageRejectedException(SkipReason reason, string detail)
+        : base(detail) => Reason = reason;
+
+    /// <summary>Creates the error with what caused it.</summary>
+    /// <inheritdoc cref="ImageRejectedException(SkipReason, string)"/>
+    public ImageRejectedException(SkipReason reason, string detail, Exception innerException)
+        : base(detail, innerException) => Reason = reason;
+
+    /// <summary>Creates the error of a damaged file with the reason in words.</summary>
+    public ImageRejectedException(string detail)
+        : base(detail)
     {
     }
 
-    /// <summary>Creates the error with the reason and what caused it.</summary>
-    public ImageRejectedException(string reason, Exception innerException)
-        : base(reason, innerException)
+    /// <summary>Creates the error of a damaged file with the reason in words and what caused it.</summary>
+    public ImageRejectedException(string detail, Exception innerException)
+        : base(detail, innerException)
     {
     }
 
@@ -19,4 +30,7 @@ public sealed class ImageRejectedException : Exception
     public ImageRejectedException()
     {
     }
+
+    /// <summary>The kind of reason.</summary>
+    public SkipReason Reason { get; init; } = SkipReason.Damaged;
 }

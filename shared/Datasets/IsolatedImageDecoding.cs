@@ -78,7 +78,7 @@ public sealed class IsolatedImageDecoding(string assembly, TimeSpan patience) : 
                 without.Error!);
         }
 
-        throw new ImageRejectedException($"decoding it {end}", error!);
+        throw new ImageRejectedException(SkipReason.DecodingFailed, $"decoding it {end}", error!);
     }
 
     private async Task<SquareImage> AloneAsync(Func<Task<SquareImage>> action, CancellationToken cancellationToken)
@@ -264,7 +264,7 @@ public sealed class IsolatedImageDecoding(string assembly, TimeSpan patience) : 
             var rejected = head[0] == DecodingServer.Rejected;
             var content = new byte[rejected ? first : size * size * 3];
             await Answers.ReadExactlyAsync(content, cancellationToken);
-            return rejected ? throw new ImageRejectedException(Encoding.UTF8.GetString(content)) : new SquareImage(first, second, content);
+            return rejected ? throw new ImageRejectedException((SkipReason)second, Encoding.UTF8.GetString(content)) : new SquareImage(first, second, content);
         }
     }
 }

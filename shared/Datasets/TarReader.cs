@@ -1,6 +1,5 @@
 using System.Buffers.Text;
 using System.Formats.Tar;
-using System.Text;
 
 namespace Distributed.Datasets;
 
@@ -8,7 +7,7 @@ namespace Distributed.Datasets;
 /// <param name="Name">Its path.</param>
 /// <param name="Type">What it is.</param>
 /// <param name="Length">Bytes of its content.</param>
-internal sealed record TarHeader(string Name, TarEntryType Type, long Length);
+internal sealed record TarHeader(EntryName Name, TarEntryType Type, long Length);
 
 /// <summary>
 /// Reads tar archives forward (v7, ustar, pax, GNU long names) in memory that does not depend on what they say. The base library's reader
@@ -28,8 +27,6 @@ internal sealed class TarReader(Stream stream)
     private const char LongName = 'L';
     private const char LongLink = 'K';
 
-    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-
     private readonly byte[] _block = new byte[Block];
     private byte[] _scratch = [];
     private long _headers;
@@ -41,7 +38,7 @@ internal sealed class TarReader(Stream stream)
     /// <exception cref="EndOfStreamException">The archive is cut short.</exception>
     public async ValueTask<TarHeader?> NextAsync(CancellationToken cancellationToken)
     {
-        string? name = null;
+        EntryName? name = null;
         long? length = null;
         while (true)
         {
@@ -60,7 +57,7 @@ internal sealed class TarReader(Stream stream)
                     ReadRecords(await ReadExtensionAsync(cancellationToken), ref name, ref length);
                     continue;
                 case LongName:
-                    name = Text((await ReadExtensionAsync(cancellationToken)).Span);
+                    name = Name((await ReadExtensionAsync(cancellationToken)).Span);
                     continue;
                 case LongLink or GlobalHeader:
                     continue;
@@ -72,7 +69,7 @@ internal sealed class TarReader(Stream stream)
             }
 
             name ??= NameInHeader();
-            var isDirectory = type == (char)TarEntryType.Directory || (type is '0' or '\0' && name.EndsWith('/'));
+            var isDirectory = type == (char)TarEntryType.Directory || (type is '0' or '\0' && name.Text.EndsWith('/'));
             return new TarHeader(name, isDirectory ? TarEntryType.Directory : (TarEntryType)type, _left);
         }
     }
@@ -91,7 +88,7 @@ internal sealed class TarReader(Stream stream)
         return read > 0 ? read : throw new EndOfStreamException("an entry ends before its length");
     }
 
-    private static void ReadRecords(ReadOnlyMemory<byte> extension, ref string? name, ref long? length)
+    private static void ReadRecords(ReadOnlyMemory<byte> extension, ref EntryName? name, ref long? length)
     {
         // Each record is "LENGTH KEY=VALUE\n", and the length counts all of it.
         var rest = extension.Span;
@@ -109,7 +106,8 @@ internal sealed class TarReader(Stream stream)
             var key = pair[..equals];
             if (key.SequenceEqual("path"u8))
             {
-                name = Text(value);
+                // A value of no length takes back what was said before.
+                name = value.IsEmpty ? null : EntryName.FromTar(value);
             }
             else if (key.SequenceEqual("size"u8))
             {
@@ -124,18 +122,9 @@ internal sealed class TarReader(Stream stream)
         }
     }
 
-    private static string Text(ReadOnlySpan<byte> bytes)
-    {
-        var end = bytes.IndexOf((byte)0);
-        try
-        {
-            return Strict.GetString(end < 0 ? bytes : bytes[..end]);
-        }
-        catch (DecoderFallbackException exception)
-        {
-            throw new InvalidDataException("a name in it is not in UTF-8", exception);
-        }
-    }
+    private static EntryName Name(ReadOnlySpan<byte> bytes) => EntryName.FromTar(UntilZero(bytes));
+
+    private static ReadOnlySpan<byte> UntilZero(ReadOnlySpan<byte> bytes) => bytes.IndexOf((byte)0) is var end and >= 0 ? bytes[..end] : bytes;
 
     /// <summary>Octal digits, or GNU's big-endian binary where the first bit is set.</summary>
     private static long Number(ReadOnlySpan<byte> field)
@@ -161,11 +150,11 @@ internal sealed class TarReader(Stream stream)
 
     private void SetLength(long length) => (_left, _padding) = (length, -length & (Block - 1));
 
-    private string NameInHeader()
+    private EntryName NameInHeader()
     {
-        var name = Text(_block.AsSpan(0, 100));
+        var name = UntilZero(_block.AsSpan(0, 100));
         var isUstar = _block.AsSpan(257, 6).SequenceEqual("ustar\0"u8);
-        return isUstar && _block[345] != 0 ? $"{Text(_block.AsSpan(345, 155))}/{name}" : name;
+        return isUstar && _block[345] != 0 ? EntryName.FromTar([.. UntilZero(_block.AsSpan(345, 155)), (byte)'/', .. name]) : EntryName.FromTar(name);
     }
 
     private async ValueTask<bool> ReadBlockAsync(CancellationToken cancellationToken)

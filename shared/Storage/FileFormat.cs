@@ -42,6 +42,6 @@ public enum FileKind
 /// <param name="Kind">What it is for.</param>
 public sealed record FileFormat(string Name, FileKind Kind)
 {
-    /// <summary>What to do, a sentence, where that is the same whatever the file was meant to be; else null.</summary>
+    /// <summary>What to do, a phrase, where that is the same whatever the file was meant to be; else null.</summary>
     public string? Remedy { get; init; }
 }

@@ -56,19 +56,19 @@ public static class FileFormats
     public static readonly FileFormat Png = new("a PNG image", FileKind.Image);
 
     /// <summary>A file without a byte.</summary>
-    public static readonly FileFormat Empty = new("an empty file", FileKind.Substitute) { Remedy = "Copy or download it again." };
+    public static readonly FileFormat Empty = new("an empty file", FileKind.Substitute) { Remedy = "copy or download it again" };
 
     /// <summary>A web page.</summary>
     public static readonly FileFormat Html = new("an HTML page", FileKind.Substitute)
     {
-        Remedy = "A server gives such a page in place of a file where the address is wrong or needs a login: download the file itself.",
+        Remedy = "a server gives such a page in place of a file where the address is wrong or needs a login; download the file itself",
     };
 
     /// <summary>What Git keeps in place of a large file.</summary>
-    public static readonly FileFormat GitLfsPointer = new("a Git LFS pointer", FileKind.Substitute) { Remedy = "It stands in place of the file: fetch that with 'git lfs pull'." };
+    public static readonly FileFormat GitLfsPointer = new("a Git LFS pointer", FileKind.Substitute) { Remedy = "it stands in place of the file; fetch that with 'git lfs pull'" };
 
     /// <summary>What git-annex keeps in place of a large file.</summary>
-    public static readonly FileFormat GitAnnexPointer = new("a git-annex pointer", FileKind.Substitute) { Remedy = "It stands in place of the file: fetch that with 'git annex get'." };
+    public static readonly FileFormat GitAnnexPointer = new("a git-annex pointer", FileKind.Substitute) { Remedy = "it stands in place of the file; fetch that with 'git annex get'" };
 
     /// <summary>Plain text that is nothing else.</summary>
     public static readonly FileFormat Text = new("a text file", FileKind.Text);
@@ -325,8 +325,9 @@ public static class FileFormats
             return GitAnnexPointer;
         }
 
+        var text = Encoding.UTF8.GetString(head).TrimStart('\uFEFF', ' ', '\t', '\r', '\n');
         // A character that the end of the head cuts in two is none of the file's mistakes.
-        var text = Encoding.UTF8.GetString(head).TrimStart('\uFEFF', ' ', '\t', '\r', '\n').TrimEnd('\uFFFD');
+        text = text.Length > 1 && text[^1] == '\uFFFD' ? text[..^1] : text;
         if (text.Contains('\uFFFD', StringComparison.Ordinal) || text.Any(character => char.IsControl(character) && character is not ('\t' or '\r' or '\n' or '\f' or '\u001B')))
         {
             return null;

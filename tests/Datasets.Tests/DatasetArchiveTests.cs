@@ -109,7 +109,8 @@ public sealed class DatasetArchiveTests : IDisposable
     public async Task A_missing_archive_and_what_is_none_are_refused()
     {
         await AssertRefusedAsync(_directory.At("missing.zip"), "does not exist");
-        await AssertRefusedAsync(_directory.Write("empty", []), "holds no files");
+        await AssertRefusedAsync(_directory.Write("empty", []), "is an empty file, and not an archive: copy or download it again");
+        await AssertRefusedAsync(_directory.Write("zeros.tar", new byte[1024]), "holds no files");
     }
 
     [Theory]

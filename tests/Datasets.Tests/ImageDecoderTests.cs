@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using CsCheck;
 
 namespace Distributed.Datasets.Tests;
@@ -43,7 +42,39 @@ public sealed class ImageDecoderTests
     public void What_is_no_image_is_rejected_with_the_reason()
     {
         Assert.Equal("the file is empty", Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode([])).Message);
-        Assert.Contains("not an image", Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode("<html>404</html>"u8)).Message, StringComparison.Ordinal);
+        Assert.Contains("not an image", Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode([0xBB, 1, 2, 3])).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("000000186674797068656963000000006D69663168656963", SkipReason.UnsupportedFormat, "it is a HEIC image, which is not read; convert it to JPEG or PNG")]
+    [InlineData("000000186674797061766966000000006D69663161766966", SkipReason.UnsupportedFormat, "an AVIF image, which is not read; convert it to JPEG or PNG")]
+    [InlineData("49492A0008000000", SkipReason.UnsupportedFormat, "a TIFF image (or a camera's raw file")]
+    [InlineData("38425053000100000000", SkipReason.UnsupportedFormat, "Photoshop")]
+    [InlineData("0000000C4A584C200D0A870A", SkipReason.UnsupportedFormat, "JPEG XL")]
+    [InlineData("0000000C6A5020200D0A870A", SkipReason.UnsupportedFormat, "JPEG 2000")]
+    [InlineData("3C73766720786D6C6E733D22", SkipReason.UnsupportedFormat, "SVG drawing, which is not read; convert it to JPEG or PNG")]
+    [InlineData("255044462D312E37", SkipReason.UnsupportedFormat, "PDF document, which is not read; save its pages as JPEG or PNG")]
+    [InlineData("0000001C6674797069736F6D0000020069736F6D69736F326D703431", SkipReason.UnsupportedFormat, "MP4 video, which is not read; save single frames")]
+    [InlineData("504B03040A0000000000", SkipReason.NotAnImage, "it is a zip archive; unpack it")]
+    [InlineData("3C68746D6C3E3430343C2F68746D6C3E", SkipReason.NotAnImage, "it is an HTML page: a server gives such a page")]
+    [InlineData("76657273696F6E2068747470733A2F2F6769742D6C66732E6769746875622E636F6D2F737065632F7631", SkipReason.NotAnImage, "git lfs pull")]
+    [InlineData("6C6162656C2C66696C650A", SkipReason.NotAnImage, "it is a text file and not an image; remove it")]
+    [InlineData("FFD8FFE000", SkipReason.Damaged, "it begins as a JPEG image and is damaged")]
+    public void A_file_of_another_format_is_named_with_what_to_do(string head, SkipReason reason, string detail)
+    {
+        var rejected = Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode(Convert.FromHexString(head)));
+
+        Assert.Equal(reason, rejected.Reason);
+        Assert.Contains(detail, rejected.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_refusal_says_of_which_kind_it_is()
+    {
+        Assert.Equal(SkipReason.Damaged, Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode([])).Reason);
+        Assert.Equal(SkipReason.Damaged, Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode(GoldenFile.Decoded("jpeg").File.AsSpan(0, 900))).Reason);
+        Assert.Equal(SkipReason.NotAnImage, Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode(PngEncoder.Encode(new byte[7 * 20 * 3], 7, 20))).Reason);
+        Assert.Equal(SkipReason.TooLarge, Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode(PngFile.Claiming(7000, 7000))).Reason);
     }
 
     [Fact]
@@ -58,10 +89,7 @@ public sealed class ImageDecoderTests
     public void A_huge_image_is_rejected_before_memory_is_taken()
     {
         // The header of a PNG says how large it is; 60,000 × 60,000 pixels would be 14 GB.
-        var png = PngEncoder.Encode(new byte[16 * 16 * 3], 16, 16);
-        byte[] header = [.. png.AsSpan(12, 4), 0, 0, 0xEA, 0x60, 0, 0, 0xEA, 0x60, .. png.AsSpan(24, 5)];
-        header.CopyTo(png, 12);
-        BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(29), Crc32(header));
+        var png = PngFile.Claiming(60_000, 60_000);
 
         Assert.Contains("60000×60000", Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode(png)).Message, StringComparison.Ordinal);
     }
@@ -71,10 +99,7 @@ public sealed class ImageDecoderTests
     [InlineData(8, 70_000, "65535 a side")]
     public void A_short_file_that_claims_many_pixels_is_rejected_before_memory_is_taken(int width, int height, string reason)
     {
-        var png = PngEncoder.Encode(new byte[16 * 16 * 3], 16, 16);
-        BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(16), width);
-        BinaryPrimitives.WriteInt32BigEndian(png.AsSpan(20), height);
-        BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(29), Crc32(png[12..29]));
+        var png = PngFile.Claiming(width, height);
 
         Assert.Contains(reason, Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode(png)).Message, StringComparison.Ordinal);
     }
@@ -109,21 +134,6 @@ public sealed class ImageDecoderTests
                     AssertDecodesOrRejects(bytes);
                 },
                 iter: 3000);
-
-    private static uint Crc32(byte[] bytes)
-    {
-        var crc = uint.MaxValue;
-        foreach (var value in bytes)
-        {
-            crc ^= value;
-            for (var bit = 0; bit < 8; bit++)
-            {
-                crc = (crc >> 1) ^ ((crc & 1) * 0xEDB88320);
-            }
-        }
-
-        return ~crc;
-    }
 
     private static void AssertDecodesOrRejects(byte[] bytes)
     {

@@ -48,7 +48,7 @@ public sealed class ImagePackerTests : IDisposable
         var records = await ImagePacker.PackAsync(listing, 0, listing.Entries.Count, Size, FitMode.Pad, pack);
 
         Assert.Equal(
-            ["the file is empty, or a pipe, socket or device", "the file is not an image of a known format, or its header is damaged", "the file is cut short", "the image is 4×4 pixels; each side needs at least 8"],
+            ["the file is empty, or a pipe, socket or device", "it is a text file and not an image; remove it", "the file is cut short", "the image is 4×4 pixels; each side needs at least 8"],
             records.Take(4).Select(record => record.Quarantined));
         Assert.All(records.Skip(4), record => Assert.Null(record.Quarantined));
         Assert.All(records, record => Assert.Equal(64, record.Sha256.Length));

@@ -17,6 +17,8 @@ internal static class FuzzTargets
         ["tar"] = () => new ArchiveTargets("tar"),
         ["tar-gz"] = () => new ArchiveTargets("tar-gz"),
         ["zip"] = () => new ArchiveTargets("zip"),
+        ["tar-names"] = () => new ArchiveNamesTarget("tar-names"),
+        ["zip-names"] = () => new ArchiveNamesTarget("zip-names"),
         ["safetensors"] = () => new SafetensorsTarget(),
         ["pth-zip"] = () => new CheckpointTarget("pth-zip"),
         ["pth-legacy"] = () => new CheckpointTarget("pth-legacy"),

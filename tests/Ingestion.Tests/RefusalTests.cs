@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets;
@@ -25,6 +26,26 @@ public sealed class RefusalTests : IAsyncLifetime
         Assert.Contains($"'{outside}' is outside the directories that runs may read", reason);
         Assert.Contains("Data:Roots", reason);
         Assert.Equal(reason, (await FailAsync(_services.Data("../private"))).Replace(_services.Data("../private"), outside, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("a/1.png", "has a single class, 'a'")]
+    [InlineData("1.png", "has no class folders")]
+    public async Task An_error_in_an_archive_names_the_archive_and_no_folder_of_the_volume(string name, string expected)
+    {
+        using var bytes = new MemoryStream();
+        using (var zip = new ZipArchive(bytes, ZipArchiveMode.Create, leaveOpen: true))
+        {
+            using var entry = zip.CreateEntry(name).Open();
+            entry.Write(ServiceHarness.Picture(0, 1));
+        }
+
+        var archive = _services.WriteFile("pets.zip", bytes.ToArray());
+
+        var reason = await FailAsync(archive);
+
+        Assert.Contains($"'{archive}' {expected}", reason);
+        Assert.DoesNotContain(_services.Volume.Root, reason);
     }
 
     [Fact]

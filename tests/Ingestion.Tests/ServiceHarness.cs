@@ -185,10 +185,15 @@ internal sealed class ServiceHarness : IAsyncDisposable
         return Task.CompletedTask;
     }
 
-    /// <summary>Waits a hundredth of the time: what is tried again is tried again at once.</summary>
+    /// <summary>
+    /// Pauses pass in a hundredth of their time: what is tried again is tried again at once. Limits, which are longer than any pause, stay what they are:
+    /// on a busy machine a slice of a download or the sending of a message may take longer than a hundredth of its limit, and would be done again.
+    /// </summary>
     private sealed class HurriedTime : TimeProvider
     {
+        private static readonly TimeSpan ShortestLimit = TimeSpan.FromSeconds(10);
+
         public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
-            System.CreateTimer(callback, state, dueTime > TimeSpan.Zero ? dueTime / 100 : dueTime, period);
+            System.CreateTimer(callback, state, dueTime > TimeSpan.Zero && dueTime < ShortestLimit ? dueTime / 100 : dueTime, period);
     }
 }

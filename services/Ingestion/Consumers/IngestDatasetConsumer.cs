@@ -20,7 +20,7 @@ internal sealed class IngestDatasetConsumer(
     TimeProvider time) : UnitConsumer<IngestDataset>(worker)
 {
     /// <summary>Counts up when packing gives other bytes for the same source.</summary>
-    private const string PackerVersion = "1";
+    private const string PackerVersion = "2";
 
     public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
     {
@@ -88,8 +88,8 @@ internal sealed class IngestDatasetConsumer(
 
     private async Task<UnitWrite> PlanPackingAsync(UnitLease lease, Run run, RunSpecification specification, CancellationToken cancellationToken)
     {
-        var folder = await sources.LocateAsync(specification, cancellationToken);
-        var listing = await DatasetSource.ListAsync(folder, roots, progress: null, cancellationToken);
+        var source = await sources.LocateAsync(specification, cancellationToken);
+        var listing = await source.ListAsync(roots, cancellationToken);
         if (SourceLocator.NameOf(specification) is { } name)
         {
             listing = listing with { DisplayName = name };
@@ -108,7 +108,7 @@ internal sealed class IngestDatasetConsumer(
         var ingestion = new Catalog.Ingestion
         {
             Key = key,
-            Source = listing.Root,
+            Source = listing.Source,
             InputSize = specification.InputSize,
             Fit = fit,
             Listing = await artifacts.WriteJsonAsync($"ingestions/{key}/listing.{lease.TokenText}.json", listing, cancellationToken),
