@@ -11,8 +11,8 @@ internal sealed class MisconfiguredRow : IFaultRow
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(8);
 
-    /// <summary>What an orchestrator waits before it starts a host that ends at once again.</summary>
-    private static readonly TimeSpan BackOff = TimeSpan.FromSeconds(10);
+    /// <summary>What an orchestrator waits before it starts a host that ends at once again. All of them together must leave the healthy ones a processor.</summary>
+    private static readonly TimeSpan BackOff = TimeSpan.FromSeconds(30);
 
     public string Name => "misconfigured";
 
