@@ -7,7 +7,7 @@ namespace Distributed.Standalone;
 /// <summary>The options that say what to run: one for each setting of a specification, read as its JSON is.</summary>
 internal sealed class SpecificationOptions
 {
-    private readonly List<(RunSetting Setting, Option<string[]> Option)> _options = [];
+    private readonly List<(RunSetting Setting, Option Option)> _options = [];
 
     public SpecificationOptions(Command command)
     {
@@ -15,13 +15,11 @@ internal sealed class SpecificationOptions
         foreach (var setting in RunSettings.All)
         {
             var usual = setting.Field == "inputSize" ? null : setting.TextOf(defaults);
-            var option = new Option<string[]>(setting.Option)
-            {
-                Description = setting.Help + (string.IsNullOrEmpty(usual) ? "" : $" [default: {usual}]"),
-                HelpName = setting.Placeholder,
-                Arity = setting.IsRepeated ? ArgumentArity.OneOrMore : ArgumentArity.ExactlyOne,
-                Validators = { result => RefuseOption(command, result) },
-            };
+            Option option = setting.IsRepeated
+                ? new Option<string[]>(setting.Option) { HelpName = setting.Placeholder }
+                : new Option<string>(setting.Option) { HelpName = setting.Placeholder };
+            option.Description = setting.Help + (string.IsNullOrEmpty(usual) ? "" : $" [default: {usual}]");
+            option.Validators.Add(result => RefuseOption(command, result));
             command.Add(option);
             _options.Add((setting, option));
         }
@@ -32,8 +30,9 @@ internal sealed class SpecificationOptions
     public RunSpecification Read(ParseResult result)
     {
         var given = from option in _options
-                    where result.GetResult(option.Option) is { Implicit: false }
-                    select (option.Setting, (IReadOnlyList<string>)[.. result.GetValue(option.Option)!.Select(text => Resolve(option.Setting, text))]);
+                    let found = result.GetResult(option.Option)
+                    where found is { Implicit: false }
+                    select (option.Setting, (IReadOnlyList<string>)[.. found.Tokens.Select(token => Resolve(option.Setting, token.Value))]);
         return RunSpecificationReader.Read(given, out var errors)
             ?? throw new CommandException(string.Join(' ', errors.Select(error => $"{RunSettings.Find(error.Field)?.Option ?? error.Field} {error.Message}.")));
     }

@@ -38,7 +38,7 @@ public sealed class ErrorTests : IDisposable
     [InlineData("run --wrong", "'--wrong'")]
     [InlineData("run --seed", "'--seed'")]
     [InlineData("walk", "'walk'")]
-    [InlineData("run --volume=", "--volume is empty")]
+    [InlineData("run --volume=", "Required argument missing for option: '--volume'")]
     [InlineData("serve --urls nowhere", "--urls has 'nowhere'")]
     [InlineData("serve --urls http://192.0.2.1:9", "http://192.0.2.1:9")]
     [InlineData("run --volume occupied", "cannot be written")]
