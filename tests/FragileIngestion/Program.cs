@@ -19,17 +19,17 @@ public static class Program
     /// <summary>What a file holds that kills the host, wherever it is decoded.</summary>
     public static ReadOnlySpan<byte> Fatal => "this file ends the host that has it decoded"u8;
 
-    public static async Task Main(string[] arguments)
+    public static async Task<int> Main(string[] arguments)
     {
         ArgumentNullException.ThrowIfNull(arguments);
         if (arguments.Length == 0)
         {
             var host = ParentId();
             DecodingServer.Run(Console.OpenStandardInput(), Console.OpenStandardOutput(), encoded => Decode(encoded, host));
-            return;
+            return 0;
         }
 
-        await ServiceHost.RunAsync(arguments, "ingestion", defaultPort: 8081, (builder, consumers) =>
+        return await ServiceHost.RunAsync(arguments, "ingestion", defaultPort: 8081, IngestionModule.DescribeSettings, (builder, consumers) =>
         {
             builder.Services.AddSingleton(new ImageDecodings(new LocalImageDecoding(encoded => Decode(encoded, Environment.ProcessId)), () => Isolate(TimeSpan.FromMinutes(1))));
             builder.AddIngestion(consumers);
