@@ -12,11 +12,11 @@ namespace Distributed.Evaluation;
 /// <summary>Gathers what the report of a run shows from the catalog and the evaluation.</summary>
 internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts, DatasetArtifacts datasets, TimeProvider time)
 {
-    private const int MostQuarantined = 20;
     private static readonly JsonSerializerOptions Indented = new(ContractJson.Strict) { WriteIndented = true };
 
-    public async Task<ReportModel> ComposeAsync(Run run, RunSpecification specification, DatasetManifest manifest, EvaluatedHead evaluated, Checkpoint head, CancellationToken cancellationToken)
+    public async Task<ReportModel> ComposeAsync(Run run, RunSpecification specification, IngestedDataset input, EvaluatedHead evaluated, IReadOnlyList<ClassMetric> classes, Checkpoint head, CancellationToken cancellationToken)
     {
+        var manifest = input.Manifest;
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var set = await context.FeatureSets.AsNoTracking().SingleAsync(row => row.Key == run.FeatureSetKey, cancellationToken);
         var backbone = await context.Backbones.AsNoTracking().SingleAsync(row => row.Sha256 == set.BackboneSha256, cancellationToken);
@@ -25,7 +25,7 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
         return new ReportModel
         {
             Run = new ReportRun { Id = run.Id.ToString("D"), Name = run.Name, Tags = run.Tags, Submitter = run.Submitter },
-            Dataset = Describe(run, manifest),
+            Dataset = Describe(run, input),
             Features = new ReportFeatures
             {
                 BackboneOrigin = backbone.Origin,
@@ -48,6 +48,7 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
             Evaluation = Describe(evaluated),
             Gallery = await ReportSamples.DrawGalleryAsync(evaluated, manifest, packed, cancellationToken),
             Mistakes = await ReportSamples.DrawMistakesAsync(evaluated, manifest, packed, cancellationToken),
+            Warnings = RunWarnings.Of(run, specification, input.Summary, classes),
             Notes = Note(specification, manifest, backbone),
             Stages = Time(run),
             Repeat = new ReportRepeat
@@ -64,17 +65,14 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
         };
     }
 
-    private static ReportDataset Describe(Run run, DatasetManifest manifest) => new()
+    private static ReportDataset Describe(Run run, IngestedDataset input) => new()
     {
-        Name = manifest.DisplayName,
-        Source = manifest.Source,
-        Sha256 = manifest.Sha256,
-        ClassNames = manifest.ClassNames,
+        Input = input.Summary,
+        Sha256 = input.Manifest.Sha256,
+        ClassNames = input.Manifest.ClassNames,
         TrainImages = run.TrainImages ?? 0,
         ValidationImages = run.ValidationImages ?? 0,
         TestImages = run.TestImages ?? 0,
-        QuarantinedCount = manifest.Quarantined.Count,
-        Quarantined = [.. manifest.Quarantined.Take(MostQuarantined).Select(image => new ReportQuarantined(image.Name, image.Reason))],
         DuplicatesRemoved = run.RemovedDuplicates ?? 0,
     };
 
@@ -89,7 +87,7 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
             TestImages = report.Count,
             Loss = report.CrossEntropy,
             TopK = report.TopK,
-            TopKAccuracy = report.TopKAccuracy.Value,
+            TopKAccuracy = report.TopKAccuracy?.Value,
             MacroF1 = report.MacroF1,
             Classes = [.. report.PerClass.Select(c => new ReportClassMetric(c.Precision, c.Recall, c.F1, (int)c.Support))],
             ConfusionMatrix = [.. report.Confusion.Select(row => Array.ConvertAll(row, count => (int)count))],

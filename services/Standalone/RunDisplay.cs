@@ -49,6 +49,9 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
         testImages = outcome.Evaluation.TestImages,
         trainImages = outcome.Run.TrainImages,
         validationImages = outcome.Run.ValidationImages,
+        input = outcome.Run.Input,
+        warnings = outcome.Run.Warnings,
+        macroF1 = outcome.Evaluation.MacroF1,
         featureCacheHit = outcome.Run.FeatureCacheHit,
         precision = outcome.Precision,
         backbone = outcome.Run.Summary.Backbone,
@@ -152,8 +155,26 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
         console.WriteLine();
         var facts = new Grid().AddColumn().AddColumn();
         Row("Test accuracy", $"{evaluation.TestAccuracy:P1}  (95 % interval {evaluation.TestAccuracyLow:P1} to {evaluation.TestAccuracyHigh:P1}, {evaluation.TestImages:N0} images)");
-        Row($"Top-{evaluation.TopK} accuracy", $"{evaluation.TopKAccuracy:P1}");
-        Row("Data set", $"{outcome.DatasetName}: {run.TrainImages:N0} train, {run.ValidationImages:N0} validation, {run.TestImages:N0} test images");
+        if (evaluation.TopKAccuracy is { } topK)
+        {
+            Row($"Top-{evaluation.TopK} accuracy", $"{topK:P1}");
+        }
+
+        // A run goes through this program's own ingestion, so it is always known what that found.
+        var input = run.Input!;
+        Row("Data set", $"{input.Name}: {run.TrainImages:N0} train, {run.ValidationImages:N0} validation, {run.TestImages:N0} test images of {input.Classes:N0} classes");
+        Row("Splits", input.DescribeSplits());
+        foreach (var note in input.Notes)
+        {
+            Row("Read as", note);
+        }
+
+        Row("Skipped", input.DescribeSkipped());
+        if (input.DescribeDuplicates() is { } duplicates)
+        {
+            Row("Duplicates", run.RemovedDuplicates > 0 ? $"{duplicates}; {run.RemovedDuplicates:N0} removed from training" : duplicates);
+        }
+
         Row("Backbone", $"{run.Summary.Backbone} ({outcome.Precision})");
         Row("Run", $"{run.Summary.RunId:D}");
         console.Write(facts);
@@ -167,18 +188,23 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
 
         foreach (var metric in evaluation.Classes)
         {
-            classes.AddRow(Markup.Escape(metric.ClassName), $"{metric.Precision:F3}", $"{metric.Recall:F3}", $"{metric.F1:F3}", $"{metric.Support}");
+            classes.AddRow(Markup.Escape(metric.ClassName), Figure(metric.Precision), Figure(metric.Recall), Figure(metric.F1), $"{metric.Support}");
         }
 
         console.Write(classes);
 
         var stages = new Table().Border(TableBorder.Simple).AddColumn("Stage").AddColumn(new TableColumn("Seconds").RightAligned()).AddColumn(new TableColumn("Images/s").RightAligned());
-        Stage(outcome.WasIngested ? "Ingest" : "Ingest (known)", run.Seconds.Ingest, outcome.WasIngested ? outcome.Images : null);
-        Stage(run.FeatureCacheHit == true ? "Features (cached)" : "Features", run.Seconds.Features, run.FeatureCacheHit == true ? null : outcome.Images);
+        Stage(outcome.WasIngested ? "Ingest" : "Ingest (known)", run.Seconds.Ingest, outcome.WasIngested ? input.Images : null);
+        Stage(run.FeatureCacheHit == true ? "Features (cached)" : "Features", run.Seconds.Features, run.FeatureCacheHit == true ? null : input.Images);
         Stage("Train", run.Seconds.Train, null);
         Stage("Evaluate", run.Seconds.Evaluate, null);
         Stage("Total", run.Seconds.Total, null);
         console.Write(stages);
+
+        foreach (var warning in run.Warnings)
+        {
+            console.Profile.Out.Writer.WriteLine($"Warning  {warning}");
+        }
 
         // Not in a grid: paths must stay whole on narrow terminals, to be copied.
         if (outcome.ReportPath is { } report)
@@ -188,6 +214,8 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
 
         console.Profile.Out.Writer.WriteLine($"Head    {outcome.HeadPath}");
         console.Profile.Out.Writer.WriteLine($"Volume  {outcome.VolumePath}");
+
+        static string Figure(double? share) => share is { } value ? $"{value:F3}" : "n/a";
 
         void Row(string title, string value) => facts.AddRow(Markup.Escape(title), Markup.Escape(value));
 

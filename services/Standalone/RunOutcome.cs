@@ -14,10 +14,6 @@ internal sealed record RunOutcome
 
     public required EvaluationResult Evaluation { get; init; }
 
-    public required string DatasetName { get; init; }
-
-    public required int Images { get; init; }
-
     /// <summary>Whether the images were packed for this run, rather than for an earlier one.</summary>
     public required bool WasIngested { get; init; }
 
@@ -43,7 +39,6 @@ internal sealed class RunOutcomeReader(IDbContextFactory<CatalogContext> context
             .Where(checkpoint => checkpoint.RunId == runId && checkpoint.Kind == CheckpointKind.Best)
             .OrderByDescending(checkpoint => checkpoint.Slice)
             .FirstAsync(cancellationToken);
-        var dataset = await context.Datasets.AsNoTracking().SingleAsync(row => row.Sha256 == run.DatasetSha256, cancellationToken);
         var set = await context.FeatureSets.AsNoTracking().SingleAsync(row => row.Key == run.FeatureSetKey, cancellationToken);
         var ingestedAt = await context.Runs.Where(row => row.Id == runId)
             .Join(context.Ingestions, row => row.IngestionKey, ingestion => ingestion.Key, (row, ingestion) => ingestion.CompletedAt)
@@ -52,8 +47,6 @@ internal sealed class RunOutcomeReader(IDbContextFactory<CatalogContext> context
         {
             Run = run,
             Evaluation = (await queries.FindMetricsAsync(runId, cancellationToken))!.Evaluation!,
-            DatasetName = dataset.Name,
-            Images = dataset.ImageCount,
             WasIngested = ingestedAt >= run.Summary.SubmittedAt,
             Precision = set.Precision,
             ReportPath = evaluation.Report is { } report ? volume.FullPath(report.Path) : null,

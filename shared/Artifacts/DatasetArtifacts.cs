@@ -7,11 +7,12 @@ using Microsoft.EntityFrameworkCore;
 namespace Distributed.Artifacts;
 
 /// <summary>What ingestion leaves on the volume, found through the catalog and verified: listings, manifests, packed images, splits.</summary>
-/// <remarks>The latest listing and manifest stay in memory, since units of one data set follow each other.</remarks>
+/// <remarks>The latest of each kind stay in memory, since units of one data set follow each other.</remarks>
 public sealed class DatasetArtifacts(IDbContextFactory<CatalogContext> contexts, Volume volume)
 {
     private volatile Remembered? _latestListing;
     private volatile Remembered? _latestManifest;
+    private volatile LatestIngested? _latestIngested;
 
     /// <summary>Writes a record as JSON.</summary>
     /// <param name="path">Where, below the volume's root; carries the attempt.</param>
@@ -53,7 +54,44 @@ public sealed class DatasetArtifacts(IDbContextFactory<CatalogContext> contexts,
         return (DatasetListing)latest.Value;
     }
 
-    /// <summary>The manifest of a data set.</summary>
+    /// <summary>What an ingestion found whose images are all packed, from its own listing and records.</summary>
+    /// <param name="ingestion">The ingestion.</param>
+    /// <param name="cancellationToken">Stops the reading.</param>
+    /// <exception cref="StoredFileException">Files are missing or damaged.</exception>
+    /// <exception cref="DatasetException">Too little is left to train and test a classifier.</exception>
+    public async Task<IngestedDataset> ReadIngestedAsync(Ingestion ingestion, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(ingestion);
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var records = await context.PackedParts.AsNoTracking()
+            .Where(part => part.IngestionKey == ingestion.Key)
+            .OrderBy(part => part.Part)
+            .Select(part => part.Records)
+            .ToListAsync(cancellationToken);
+        if (records.Count != ingestion.PartCount)
+        {
+            throw new StoredFileException($"The ingestion {ingestion.Key} has {records.Count} of {ingestion.PartCount} packed parts in the catalog.");
+        }
+
+        IReadOnlyList<StoredFile> files = [ingestion.Listing, .. records];
+        if (_latestIngested is { } latest && latest.Files.SequenceEqual(files))
+        {
+            return latest.Dataset;
+        }
+
+        var listing = await ReadListingAsync(ingestion, cancellationToken);
+        var packed = new List<PackedImage>(ingestion.EntryCount);
+        foreach (var file in records)
+        {
+            packed.AddRange(await ReadJsonAsync<IReadOnlyList<PackedImage>>(file, cancellationToken));
+        }
+
+        var dataset = IngestedDataset.Create(listing, packed);
+        _latestIngested = new LatestIngested(files, dataset);
+        return dataset;
+    }
+
+    /// <summary>The manifest of a data set: images, labels and folds are those of every source that holds it, names those of one.</summary>
     /// <param name="datasetSha256">The data set.</param>
     /// <param name="cancellationToken">Stops the reading.</param>
     public async Task<DatasetManifest> ReadManifestAsync(string datasetSha256, CancellationToken cancellationToken)
@@ -102,4 +140,6 @@ public sealed class DatasetArtifacts(IDbContextFactory<CatalogContext> contexts,
     }
 
     private sealed record Remembered(StoredFile File, object Value);
+
+    private sealed record LatestIngested(IReadOnlyList<StoredFile> Files, IngestedDataset Dataset);
 }

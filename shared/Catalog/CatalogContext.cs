@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Distributed.Contracts;
 using Distributed.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -119,6 +120,7 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
         {
             ingestion.HasKey(i => i.Key);
             ingestion.ComplexProperty(i => i.Listing);
+            ingestion.Property(i => i.Summary).HasConversion<SummaryConverter>();
         });
         modelBuilder.Entity<PackedPartRecord>(part =>
         {
@@ -175,6 +177,11 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
     private static void BelongsToRun<T>(EntityTypeBuilder<T> entity)
         where T : class =>
         entity.HasOne<Run>().WithMany().HasForeignKey("RunId").OnDelete(DeleteBehavior.Cascade);
+
+    /// <summary>A document for people, of which no query asks a part.</summary>
+    private sealed class SummaryConverter() : ValueConverter<IngestionSummary, string>(
+        value => JsonSerializer.Serialize(value, JsonSerializerOptions.Web),
+        text => JsonSerializer.Deserialize<IngestionSummary>(text, JsonSerializerOptions.Web)!);
 
     /// <summary>SQLite gives times back without a kind; all of ours are UTC.</summary>
     private sealed class UtcConverter() : ValueConverter<DateTime, DateTime>(

@@ -50,20 +50,27 @@ public static class ContractJson
         var options = new JsonSerializerOptions(JsonSerializerDefaults.General)
         {
             AllowDuplicateProperties = false,
-            TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { LeaveOutReport } },
+            TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { LeaveOutDefaults } },
         };
         Configure(options);
         options.MakeReadOnly();
         return options;
     }
 
-    /// <summary>As all members that came later, the report is left out where it is at its default; for a default of true no attribute says so.</summary>
-    private static void LeaveOutReport(JsonTypeInfo type)
+    /// <summary>As all members that came later, these are left out where they are at their defaults; for a default that is not the type's no attribute says so.</summary>
+    private static void LeaveOutDefaults(JsonTypeInfo type)
     {
         if (type.Type == typeof(RunSpecification))
         {
-            var name = JsonNamingPolicy.CamelCase.ConvertName(nameof(RunSpecification.Report));
-            type.Properties.Single(property => property.Name == name).ShouldSerialize = (_, value) => value is false;
+            var defaults = new RunSpecification();
+            LeaveOut(nameof(RunSpecification.Report), defaults.Report);
+            LeaveOut(nameof(RunSpecification.MaxSkipped), defaults.MaxSkipped);
+        }
+
+        void LeaveOut(string member, object usual)
+        {
+            var name = JsonNamingPolicy.CamelCase.ConvertName(member);
+            type.Properties.Single(property => property.Name == name).ShouldSerialize = (_, value) => !usual.Equals(value);
         }
     }
 }

@@ -66,6 +66,10 @@ public static class RunSettings
             Help = "Fail the run unless it is complete after so many seconds", Placeholder = "SECONDS", IsOptional = true, IsLabel = true,
         },
         new("report", "--report", SettingReader.Boolean, "true or false", run => run.Report, _ => null) { Help = "Whether a report is written; the figures are shown in any case", Placeholder = "true|false" },
+        Number("maxSkipped", "--max-skipped", "from 0 to 1", value => value is >= 0 and <= 1, run => run.MaxSkipped) with
+        {
+            Help = "Fail the run where more than this share of the data set's files cannot be used",
+        },
         Label("name", "--name", run => run.Name) with { Help = "A name for the run" },
         new("tags", "--tag", SettingReader.ListOf(SettingReader.Text), $"a list of at most {MostTags} texts of 1 to {LongestTag} characters, none of them a control character", run => run.Tags?.Cast<object>().ToList(), CheckTags)
         {

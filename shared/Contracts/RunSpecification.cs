@@ -94,6 +94,10 @@ public sealed record RunSpecification
     /// <summary>Whether a report is written when the run is evaluated; its figures are there in any case.</summary>
     /// <remarks>Left out where it is true, by <see cref="ContractJson.Strict"/>.</remarks>
     public bool Report { get; init; } = true;
+
+    /// <summary>Share of the data set's files that may be skipped, for their format, damage or other reasons; beyond it the run fails. 0 to 1.</summary>
+    /// <remarks>Left out where it is the default, by <see cref="ContractJson.Strict"/>.</remarks>
+    public double MaxSkipped { get; init; } = 0.5;
 }
 
 /// <summary>Whose work is done first where workers are short.</summary>

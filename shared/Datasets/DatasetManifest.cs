@@ -11,28 +11,14 @@ namespace Distributed.Datasets;
 /// <param name="Split">The split that the source gives it.</param>
 public sealed record ManifestImage(string Name, string Sha256, int Label, SplitName Split);
 
-/// <summary>One image that was left out.</summary>
-/// <param name="Name">Its name in the source.</param>
-/// <param name="Reason">Why.</param>
-public sealed record QuarantinedImage(string Name, string Reason);
-
-/// <summary>Images that occur more than once, bit for bit.</summary>
-/// <param name="Groups">Number of different images that occur more than once.</param>
-/// <param name="WithinSplits">Number of images that repeat an earlier one of their own split.</param>
-/// <param name="AcrossSplits">Number of different images that occur in more than one split.</param>
-/// <param name="DifferentLabels">Number of different images that occur under more than one label.</param>
-public sealed record DuplicateSummary(int Groups, int WithinSplits, int AcrossSplits, int DifferentLabels);
-
 /// <summary>What a data set is, after every image has been looked at. The index of an image is its row in the packed pixels and in the features.</summary>
-/// <param name="DisplayName">What reports call it.</param>
+/// <param name="DisplayName">What people call it.</param>
 /// <param name="Format">How the source keeps its images.</param>
-/// <param name="Source">The source: its folder, or the archive that was given.</param>
+/// <param name="Source">The source: its folder, or the archive that was given. Several may hold the same data set; name, source and the images' names are those of one of them.</param>
 /// <param name="Sha256">The identity of the data set: over each image's hash, label and given split in order, the class names and the folds.</param>
 /// <param name="ClassNames">Names of the classes; a label is an index into it.</param>
 /// <param name="Images">The usable images, in the order of the listing.</param>
-/// <param name="Quarantined">The images that were left out.</param>
 /// <param name="Folds">Given folds: each an array of indices into <paramref name="Images"/>; null where the source gives none.</param>
-/// <param name="Duplicates">Images that occur more than once.</param>
 public sealed record DatasetManifest(
     string DisplayName,
     SourceFormat Format,
@@ -40,9 +26,7 @@ public sealed record DatasetManifest(
     string Sha256,
     IReadOnlyList<string> ClassNames,
     IReadOnlyList<ManifestImage> Images,
-    IReadOnlyList<QuarantinedImage> Quarantined,
-    IReadOnlyList<int[]>? Folds,
-    DuplicateSummary Duplicates)
+    IReadOnlyList<int[]>? Folds)
 {
     /// <summary>Joins the listing with what packing found.</summary>
     /// <param name="listing">The listing.</param>
@@ -54,10 +38,10 @@ public sealed record DatasetManifest(
         ArgumentNullException.ThrowIfNull(listing);
         ArgumentNullException.ThrowIfNull(packed);
         var images = new List<ManifestImage>();
-        var quarantined = new List<QuarantinedImage>();
+        var records = packed.ToList();
         var rows = new int[listing.Entries.Count];
         var entry = 0;
-        foreach (var image in packed)
+        foreach (var image in records)
         {
             if (image.Entry != entry || entry == listing.Entries.Count)
             {
@@ -65,14 +49,10 @@ public sealed record DatasetManifest(
             }
 
             var listed = listing.Entries[entry];
-            rows[entry++] = image.Quarantined is null ? images.Count : -1;
-            if (image.Quarantined is null)
+            rows[entry++] = image.Skipped is null ? images.Count : -1;
+            if (image.Skipped is null)
             {
                 images.Add(new ManifestImage(listed.Name, image.Sha256, listed.Label, listed.Split));
-            }
-            else
-            {
-                quarantined.Add(new QuarantinedImage(listed.Name, image.Quarantined));
             }
         }
 
@@ -81,15 +61,18 @@ public sealed record DatasetManifest(
             throw new ArgumentException($"There are packed records of {entry} entries, and {listing.Entries.Count} were listed.", nameof(packed));
         }
 
-        ThrowIfTooLittle(listing, images, quarantined);
+        ThrowIfTooLittle(listing, images, records);
         var folds = Reindex(listing, rows);
         return new DatasetManifest(
-            listing.DisplayName, listing.Format, listing.Source, Hash(images, listing.ClassNames, folds), listing.ClassNames, images, quarantined, folds, Summarize(images));
+            listing.DisplayName, listing.Format, listing.Source, Hash(images, listing.ClassNames, folds), listing.ClassNames, images, folds);
     }
 
-    private static void ThrowIfTooLittle(DatasetListing listing, List<ManifestImage> images, List<QuarantinedImage> quarantined)
+    private static void ThrowIfTooLittle(DatasetListing listing, List<ManifestImage> images, List<PackedImage> packed)
     {
-        var first = quarantined.Count == 0 ? "" : $" {quarantined.Count} images were left out, the first, '{quarantined[0].Name}', because {quarantined[0].Reason}.";
+        var skipped = SkipReasons.Find(listing, packed);
+        var first = skipped.Count == 0
+            ? ""
+            : $" {skipped.Count} {DatasetSource.Plural(skipped.Count, "file was", "files were")} skipped: {SkipReasons.Describe(SkipReasons.Group(skipped))}. The first is '{skipped[0].Name}': {skipped[0].Detail}.";
         if (images.Count == 0)
         {
             throw new DatasetException($"'{listing.Source}' has no usable images.{first}");
@@ -150,15 +133,5 @@ public sealed record DatasetManifest(
         return Convert.ToHexStringLower(hash.GetHashAndReset());
 
         void Append(FormattableString text) => hash.AppendData(Encoding.UTF8.GetBytes(text.ToString(CultureInfo.InvariantCulture)));
-    }
-
-    private static DuplicateSummary Summarize(List<ManifestImage> images)
-    {
-        var groups = images.GroupBy(image => image.Sha256, StringComparer.Ordinal).Where(group => group.Skip(1).Any()).ToList();
-        return new DuplicateSummary(
-            groups.Count,
-            groups.Sum(group => group.Count() - group.Select(image => image.Split).Distinct().Count()),
-            groups.Count(group => group.Select(image => image.Split).Distinct().Skip(1).Any()),
-            groups.Count(group => group.Select(image => image.Label).Distinct().Skip(1).Any()));
     }
 }

@@ -1,22 +1,25 @@
+using System.Text.Json.Serialization;
+
 namespace Distributed.Datasets;
 
 /// <summary>What became of one listed image.</summary>
 /// <param name="Entry">Index into <see cref="DatasetListing.Entries"/>.</param>
 /// <param name="Sha256">SHA-256 of its source bytes: the file, or its 27,648 bytes of the binary file.</param>
-/// <param name="Width">Width of the source image in pixels; 0 for a quarantined one.</param>
-/// <param name="Height">Height of the source image in pixels; 0 for a quarantined one.</param>
-/// <param name="Quarantined">Why it was left out; null for a good image, whose pixels are in the pack.</param>
-public sealed record PackedImage(int Entry, string Sha256, int Width, int Height, string? Quarantined);
+/// <param name="Width">Width of the source image in pixels; 0 for a skipped one.</param>
+/// <param name="Height">Height of the source image in pixels; 0 for a skipped one.</param>
+/// <param name="Skipped">Why it was skipped, in words; null for a good image, whose pixels are in the pack. In files it has the name of earlier versions.</param>
+/// <param name="Reason">The kind of reason; null for a good image, and in records of earlier versions.</param>
+public sealed record PackedImage(int Entry, string Sha256, int Width, int Height, [property: JsonPropertyName("quarantined")] string? Skipped, SkipReason? Reason = null);
 
 /// <summary>Decodes a slice of a listing, makes its images square, and writes them as raw bytes.</summary>
 public static class ImagePacker
 {
-    /// <summary>Larger files than this are quarantined unread; no image within the pixel limit needs as much.</summary>
+    /// <summary>Larger files than this are skipped unread; no image within the pixel limit needs as much.</summary>
     public const long MaximalFileBytes = 256L << 20;
 
     /// <summary>
     /// Packs the images <paramref name="first"/> to <paramref name="first"/> + <paramref name="count"/> - 1. Decoding runs on all cores; a few images
-    /// a core are in memory. An image that cannot be used is quarantined with its reason, and stops nothing.
+    /// a core are in memory. An image that cannot be used is skipped with its reason, and stops nothing.
     /// </summary>
     /// <param name="listing">The listing.</param>
     /// <param name="first">Index of the first entry.</param>
@@ -87,10 +90,10 @@ public static class ImagePacker
         await cores.WaitAsync(cancellationToken);
         try
         {
-            var (sha256, content, refused) = await source.ReadAsync(entry, cancellationToken);
+            var (sha256, content, refused, reason) = await source.ReadAsync(entry, cancellationToken);
             if (content is null)
             {
-                return (new PackedImage(entry, sha256, 0, 0, refused), null);
+                return (new PackedImage(entry, sha256, 0, 0, refused, reason), null);
             }
 
             try
@@ -100,7 +103,7 @@ public static class ImagePacker
             }
             catch (ImageRejectedException rejected)
             {
-                return (new PackedImage(entry, sha256, 0, 0, rejected.Message), null);
+                return (new PackedImage(entry, sha256, 0, 0, rejected.Message, rejected.Reason), null);
             }
         }
         finally

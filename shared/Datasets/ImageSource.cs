@@ -8,7 +8,8 @@ namespace Distributed.Datasets;
 /// <param name="Sha256">Their SHA-256.</param>
 /// <param name="Content">The bytes; null where they are refused unread.</param>
 /// <param name="Refused">Why; null for bytes that were read.</param>
-internal readonly record struct SourceBytes(string Sha256, byte[]? Content, string? Refused);
+/// <param name="Reason">The kind of reason; null for bytes that were read.</param>
+internal readonly record struct SourceBytes(string Sha256, byte[]? Content, string? Refused, SkipReason? Reason = null);
 
 /// <summary>Reads the images that a listing names.</summary>
 /// <param name="listing">The listing.</param>
@@ -76,7 +77,7 @@ internal sealed class ImageSource(DatasetListing listing, DataRoots? roots = nul
         // Pipes, sockets and devices have no length; opening one would wait for a writer.
         if (file.Length == 0)
         {
-            return new SourceBytes(Convert.ToHexStringLower(SHA256.HashData([])), null, "the file is empty, or a pipe, socket or device");
+            return new SourceBytes(Convert.ToHexStringLower(SHA256.HashData([])), null, "the file is empty, or a pipe, socket or device", SkipReason.Damaged);
         }
 
         await using var stream = new FileStream(
@@ -84,7 +85,7 @@ internal sealed class ImageSource(DatasetListing listing, DataRoots? roots = nul
         if (stream.Length > ImagePacker.MaximalFileBytes)
         {
             var hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken));
-            return new SourceBytes(hash, null, $"the file has {stream.Length >> 20} MiB; the most is {ImagePacker.MaximalFileBytes >> 20} MiB");
+            return new SourceBytes(hash, null, $"the file has {stream.Length >> 20} MiB; the most is {ImagePacker.MaximalFileBytes >> 20} MiB", SkipReason.TooLarge);
         }
 
         var content = new byte[stream.Length];

@@ -220,6 +220,50 @@ public sealed class QueryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_run_tells_its_own_input_and_what_to_beware_of()
+    {
+        var run = NewRun(RunState.Completed);
+        (run.IngestionKey, run.DatasetSha256) = ("key", "aaa");
+        var earlier = NewRun(RunState.Completed);
+        earlier.DatasetSha256 = "aaa";
+        await _server.AddAsync(
+            // The data set is known from another source.
+            NewDataset("aaa", Noon),
+            new Ingestion
+            {
+                Key = "key",
+                Source = "/data/copies",
+                InputSize = 96,
+                Fit = "crop",
+                Listing = new StoredFile("ingestions/listing.json", 1, "00"),
+                EntryCount = 4,
+                PartSize = 4,
+                PartCount = 1,
+                CreatedAt = Noon,
+                SkippedCount = 1,
+                Summary = NewInput(),
+            },
+            run,
+            earlier,
+            await EvaluateAsync(run, report: null, topK: null),
+            Class(run, 0, "cat"),
+            new ClassMetric { RunId = run.Id, Label = 1, ClassName = "dog", Precision = null, Recall = null, F1 = null, Support = 0 });
+
+        var detail = await _server.GetAsync($"/api/v1/runs/{run.Id}");
+
+        var input = detail.GetProperty("input");
+        Assert.Equal(("copies", "/data/copies", 1), (input.GetProperty("name").GetString(), input.GetProperty("source").GetString(), input.GetProperty("skippedCount").GetInt32()));
+        Assert.Equal("unsupportedFormat", input.GetProperty("skippedByReason")[0].GetProperty("reason").GetString());
+        Assert.Equal("a.heic", input.GetProperty("skipped")[0].GetProperty("name").GetString());
+        Assert.Equal(["20 % of the files were skipped", "1 of 2 classes have no test image: 'dog'"], detail.GetProperty("warnings").EnumerateArray().Select(warning => warning.GetString()!.Split(',', '.')[0]));
+        var evaluation = (await _server.GetAsync($"/api/v1/runs/{run.Id}/metrics")).GetProperty("evaluation");
+        Assert.Equal(1, evaluation.GetProperty("macroF1Classes").GetInt32());
+        Assert.Equal(JsonValueKind.Null, evaluation.GetProperty("topKAccuracy").ValueKind);
+        Assert.Equal(JsonValueKind.Null, evaluation.GetProperty("classes")[1].GetProperty("recall").ValueKind);
+        Assert.Equal(JsonValueKind.Null, (await _server.GetAsync($"/api/v1/runs/{earlier.Id}")).GetProperty("input").ValueKind);
+    }
+
+    [Fact]
     public async Task A_report_is_served_with_a_policy_that_lets_nothing_run()
     {
         var run = NewRun(RunState.Completed);
@@ -325,13 +369,29 @@ public sealed class QueryTests : IAsyncLifetime
         Name = "pets",
         Source = "/data/pets",
         ImageCount = 4,
-        QuarantinedCount = 0,
         ClassNames = ["cat", "dog"],
         Manifest = new StoredFile("datasets/manifest.json", 1, "00"),
         CreatedAt = createdAt,
     };
 
-    private async Task<Evaluation> EvaluateAsync(Run run, string? report) => new()
+    private static IngestionSummary NewInput() => new()
+    {
+        Name = "copies",
+        Source = "/data/copies",
+        Files = 5,
+        Images = 4,
+        Classes = 2,
+        Splits = new GivenSplits(0, 0, 0, 4),
+        Notes = [],
+        SkippedCount = 1,
+        SkippedByReason = [new SkippedByReason("unsupportedFormat", "unsupported format", 1, "convert it")],
+        Skipped = [new SkippedInput("a.heic", "unsupportedFormat", "a HEIC image")],
+        Duplicates = new DuplicateCounts(0, 0, 0, 0),
+        Contradictions = [],
+        ContradictingClasses = [],
+    };
+
+    private async Task<Evaluation> EvaluateAsync(Run run, string? report, double? topK = 1) => new()
     {
         RunId = run.Id,
         TestImages = 4,
@@ -340,7 +400,7 @@ public sealed class QueryTests : IAsyncLifetime
         TestAccuracyHigh = 0.95,
         TestLoss = 0.5,
         TopK = 2,
-        TopKAccuracy = 1,
+        TopKAccuracy = topK,
         MacroF1 = 0.7,
         ConfusionMatrix = "[[2,0],[1,1]]",
         HeadSha256 = "00",

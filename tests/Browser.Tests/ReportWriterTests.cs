@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using Distributed.Catalog;
 using Distributed.Evaluation.Reporting;
 
 namespace Distributed.Browser.Tests;
@@ -102,7 +103,7 @@ public sealed partial class ReportWriterTests
             {
                 Loss = double.NaN,
                 MacroF1 = double.NaN,
-                Classes = [.. model.Evaluation.Classes.Select(metric => metric with { Precision = double.NaN, F1 = double.NaN })],
+                Classes = [.. model.Evaluation.Classes.Select(metric => metric with { Precision = double.NaN, Recall = null, F1 = double.NaN })],
             },
             Gallery = [new ReportSample([], "no picture", 99, -1, double.NaN, double.NaN)],
             Mistakes = [],
@@ -143,17 +144,43 @@ public sealed partial class ReportWriterTests
     }
 
     [Fact]
-    public async Task At_most_twenty_quarantined_images_are_named_and_the_rest_counted()
+    public async Task At_most_twenty_skipped_files_are_named_and_the_rest_counted()
     {
         var model = SampleReports.Create();
         var html = await SampleReports.RenderTextAsync(model with
         {
-            Dataset = model.Dataset with { QuarantinedCount = 1234, Quarantined = [.. Enumerable.Range(0, 50).Select(index => new ReportQuarantined($"bad{index:00}", "broken"))] },
+            Dataset = model.Dataset with { Input = model.Dataset.Input with { SkippedCount = 1234, Skipped = [.. Enumerable.Range(0, 50).Select(index => new SkippedInput($"bad{index:00}", "damaged", "broken"))] } },
         });
 
         Assert.Contains("bad19", html, StringComparison.Ordinal);
         Assert.DoesNotContain("bad20", html, StringComparison.Ordinal);
         Assert.Contains("and 1,214 more.", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_share_of_nothing_is_not_shown_as_a_figure_and_is_counted()
+    {
+        var model = SampleReports.Create();
+        var html = await SampleReports.RenderTextAsync(model with
+        {
+            Evaluation = model.Evaluation with { TopKAccuracy = null, Classes = [.. model.Evaluation.Classes.SkipLast(1), new ReportClassMetric(null, null, null, 0)] },
+        });
+
+        Assert.Equal(3, html.Split(">n/a</td>").Length - 1);
+        Assert.Contains("the mean of the 9 classes that occur among the test images or the predictions; 1 left out", html, StringComparison.Ordinal);
+        Assert.DoesNotContain("Top-", html, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Warnings_input_and_contradicting_labels_are_shown()
+    {
+        var html = await SampleReports.RenderTextAsync(SampleReports.Create());
+
+        Assert.Contains("6.3 % of the files were skipped", html, StringComparison.Ordinal);
+        Assert.Contains("<dt>Read as</dt><dd>&#x27;testing&#x27; is read as the test split.</dd>", html, StringComparison.Ordinal);
+        Assert.Contains("given: 5,000 train, 1,000 test; validation is drawn from train", html, StringComparison.Ordinal);
+        Assert.Contains("23 of 6,023 files: 20 unsupported format (it is a HEIC image, which is not read; convert it to JPEG or PNG), 3 damaged (copy them again from their source)", html, StringComparison.Ordinal);
+        Assert.Contains("train/dog/0123.jpg", html, StringComparison.Ordinal);
     }
 
     [Fact]

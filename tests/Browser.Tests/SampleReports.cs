@@ -1,4 +1,5 @@
 using System.Text;
+using Distributed.Catalog;
 using Distributed.Evaluation.Reporting;
 
 namespace Distributed.Browser.Tests;
@@ -22,15 +23,12 @@ internal static class SampleReports
             Run = new ReportRun { Id = "0193a5d2-7c1e-7b1a-9f60-2f4e0c1d8b77", Name = "Ten kinds, linear head", Tags = ["baseline", "96 px"], Submitter = "ada" },
             Dataset = new ReportDataset
             {
-                Name = "Ten kinds",
-                Source = "/data/ten-kinds",
+                Input = Input(tests, classes),
                 Sha256 = Hash('d'),
                 ClassNames = names,
                 TrainImages = 4500,
                 ValidationImages = validated ? 500 : 0,
                 TestImages = tests,
-                QuarantinedCount = 23,
-                Quarantined = [.. Enumerable.Range(0, 20).Select(index => new ReportQuarantined($"train/bird/{index:0000}.gif", "it is an animation; only still images are used"))],
                 DuplicatesRemoved = 4,
             },
             Features = new ReportFeatures
@@ -61,6 +59,7 @@ internal static class SampleReports
             },
             Gallery = [.. Enumerable.Range(0, 14).Select(index => Sample(index, classes, perfect || index % 5 != 3))],
             Mistakes = perfect ? [] : [.. Enumerable.Range(20, 7).Select(index => Sample(index, classes, right: false))],
+            Warnings = ["6.3 % of the files were skipped, 23 of 5,523 files: 20 unsupported format (HEIC; convert it to JPEG or PNG), 3 damaged (copy them again from their source)."],
             Notes = ["STL-10's images come from labelled ImageNet images: ImageNet weights may have seen them."],
             Stages = new ReportStages(2.31, 48.7, 3.4, 0.62, 57.9, FeatureCacheHit: false),
             Repeat = new ReportRepeat
@@ -85,12 +84,19 @@ internal static class SampleReports
             Run = new ReportRun { Id = HostileText, Name = HostileText, Tags = [HostileText], Submitter = HostileText },
             Dataset = model.Dataset with
             {
-                Name = HostileText,
-                Source = HostileText,
+                Input = model.Dataset.Input with
+                {
+                    Name = HostileText,
+                    Source = HostileText,
+                    Notes = [HostileText, new string('n', 400)],
+                    SkippedByReason = [new("damaged", HostileText, 3, new string('a', 400))],
+                    Skipped = [new(HostileText, "damaged", HostileText), new(new string('w', 400), "damaged", new string('m', 400))],
+                    Contradictions = [new([new(HostileText, HostileText), new(new string('w', 400), new string('m', 400))])],
+                },
                 Sha256 = HostileText,
                 ClassNames = [.. Enumerable.Range(0, 10).Select(label => $"{HostileText} {label}")],
-                Quarantined = [new(HostileText, HostileText), new(new string('w', 400), new string('m', 400))],
             },
+            Warnings = [HostileText, new string('w', 400)],
             Features = new ReportFeatures { BackboneOrigin = HostileText, BackboneSha256 = HostileText, Key = HostileText, Precision = HostileText, InputSize = 96, Fit = HostileText, Preprocessing = HostileText },
             Head = model.Head with { Kind = HostileText, Sha256 = HostileText },
             Gallery = [.. model.Gallery.Select(sample => sample with { Name = HostileText })],
@@ -150,6 +156,23 @@ internal static class SampleReports
         var recall = matrix[label][label] / (double)support;
         return new ReportClassMetric(precision, recall, 2 * precision * recall / (precision + recall), support);
     }
+
+    private static IngestionSummary Input(int tests, int classes) => new()
+    {
+        Name = "Ten kinds",
+        Source = "/data/ten-kinds",
+        Files = 5023 + tests,
+        Images = 5000 + tests,
+        Classes = classes,
+        Splits = new GivenSplits(5000, 0, tests, 0),
+        Notes = ["'testing' is read as the test split."],
+        SkippedCount = 23,
+        SkippedByReason = [new("unsupportedFormat", "unsupported format", 20, "it is a HEIC image, which is not read; convert it to JPEG or PNG"), new("damaged", "damaged", 3, "copy them again from their source")],
+        Skipped = [.. Enumerable.Range(0, 23).Select(index => new SkippedInput($"train/bird/{index:0000}.heic", "unsupportedFormat", "it is a HEIC image, which is not read; convert it to JPEG or PNG"))],
+        Duplicates = new DuplicateCounts(6, 2, 4, 1),
+        Contradictions = [new([new("train/cat/0003.jpg", "cat"), new("train/dog/0123.jpg", "dog")])],
+        ContradictingClasses = [new("cat", "dog", 1, null)],
+    };
 
     private static ReportEpoch Epoch(int epoch, int best, bool validated) => new(
         epoch,

@@ -11,14 +11,13 @@ public sealed class DatasetManifestTests
     ];
 
     [Fact]
-    public void Quarantined_images_are_listed_and_folds_follow_the_others()
+    public void Skipped_images_are_no_images_of_the_set_and_folds_follow_the_others()
     {
         var listing = Listings.Create(Entries, folds: [[0, 2], [1, 3]]);
 
         var manifest = DatasetManifest.Create(listing, Enumerable.Range(0, 6).Select(entry => Listings.Packed(entry, entry, entry == 1 ? "the file is cut short" : null)));
 
         Assert.Equal(["train/a/1", "train/b/1", "train/b/2", "test/a/1", "test/b/1"], manifest.Images.Select(image => image.Name));
-        Assert.Equal([new QuarantinedImage("train/a/2", "the file is cut short")], manifest.Quarantined);
         Assert.Equal([[0, 1], [2]], manifest.Folds!);
     }
 
@@ -30,7 +29,45 @@ public sealed class DatasetManifestTests
             (0, SplitName.Train, 1), (0, SplitName.Train, 1), (1, SplitName.Train, 1), (1, SplitName.Train, 2), (0, SplitName.Test, 2), (1, SplitName.Test, 3),
         ]);
 
-        Assert.Equal(new DuplicateSummary(Groups: 2, WithinSplits: 2, AcrossSplits: 1, DifferentLabels: 2), manifest.Duplicates);
+        Assert.Equal(new DuplicateSummary(Groups: 2, WithinSplits: 2, AcrossSplits: 1, DifferentLabels: 2), DuplicateSummary.Of(manifest.Images));
+        Assert.Equal([["0", "1", "2"], ["3", "4"]], DuplicateSummary.FindContradictions(manifest.Images).Select(image => image.Select(occurrence => occurrence.Name)));
+    }
+
+    [Fact]
+    public void Skipped_files_are_counted_by_reason_with_what_to_do_about_each()
+    {
+        var listing = Listings.Create(Entries) with { Skipped = [new SkippedFile("train/a/link", SkipReason.LinkDangling, "the link leads to nothing")] };
+        const string Heic = "it is a HEIC image; convert it to JPEG or PNG";
+        var skipped = SkipReasons.Find(listing, Enumerable.Range(0, 6).Select(entry => entry switch
+        {
+            0 => Listings.Packed(entry, entry, "the file is cut short", SkipReason.Damaged),
+            1 or 3 => Listings.Packed(entry, entry, Heic, SkipReason.UnsupportedFormat),
+            // As records of earlier versions have it.
+            4 => Listings.Packed(entry, entry, "the file is empty"),
+            _ => Listings.Packed(entry, entry),
+        }));
+
+        Assert.Equal(["train/a/link", "train/a/1", "train/a/2", "train/b/2", "test/a/1"], skipped.Select(file => file.Name));
+        Assert.Equal(
+            [("UnsupportedFormat", 2, Heic), ("Damaged", 2, SkipReasons.Advice(SkipReason.Damaged)), ("LinkDangling", 1, SkipReasons.Advice(SkipReason.LinkDangling))],
+            SkipReasons.Group(skipped).Select(group => ($"{group.Reason}", group.Count, group.Advice)));
+        Assert.StartsWith($"2 unsupported format ({Heic}), 2 damaged (", SkipReasons.Describe(SkipReasons.Group(skipped)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_reason_has_words_and_advice() =>
+        Assert.All(Enum.GetValues<SkipReason>(), reason => Assert.True(SkipReasons.Words(reason).Length > 0 && SkipReasons.Advice(reason).Length > 0));
+
+    [Fact]
+    public void Manifests_and_records_of_earlier_versions_are_read()
+    {
+        var manifest = JsonSerializer.Deserialize<DatasetManifest>(
+            """{"displayName":"set","format":"imageFolder","source":"/data","sha256":"00","classNames":["a"],"images":[],"quarantined":[{"name":"n","reason":"r"}],"folds":null,"duplicates":{"groups":0,"withinSplits":0,"acrossSplits":0,"differentLabels":0}}""",
+            DatasetJson.Options)!;
+        var record = JsonSerializer.Deserialize<PackedImage>("""{"entry":3,"sha256":"00","width":0,"height":0,"quarantined":"the file is empty"}""", DatasetJson.Options)!;
+
+        Assert.Equal("set", manifest.DisplayName);
+        Assert.Equal(new PackedImage(3, "00", 0, 0, "the file is empty"), record);
     }
 
     [Fact]
@@ -62,20 +99,20 @@ public sealed class DatasetManifestTests
 
         Assert.Equal(manifest.Images, back.Images);
         Assert.Equal(manifest.Folds!, back.Folds!);
-        Assert.Equal((manifest.Sha256, manifest.Duplicates, manifest.Format), (back.Sha256, back.Duplicates, back.Format));
+        Assert.Equal((manifest.Sha256, manifest.Format), (back.Sha256, back.Format));
     }
 
     [Theory]
     [InlineData("no usable images", 0, 1, 2, 3, 4, 5)]
     [InlineData("'class1'", 2, 3)]
     [InlineData("no usable test images", 4, 5)]
-    public void Too_little_left_is_refused_with_the_first_reason(string complaint, params int[] quarantined)
+    public void Too_little_left_is_refused_with_the_first_reason(string complaint, params int[] skipped)
     {
         var refused = Assert.Throws<DatasetException>(() => DatasetManifest.Create(
-            Listings.Create(Entries), Enumerable.Range(0, 6).Select(entry => Listings.Packed(entry, entry, quarantined.Contains(entry) ? "the file is empty" : null))));
+            Listings.Create(Entries), Enumerable.Range(0, 6).Select(entry => Listings.Packed(entry, entry, skipped.Contains(entry) ? "the file is empty" : null))));
 
         Assert.Contains(complaint, refused.Message, StringComparison.Ordinal);
-        Assert.Contains(Entries[quarantined[0]].Name, refused.Message, StringComparison.Ordinal);
+        Assert.Contains(Entries[skipped[0]].Name, refused.Message, StringComparison.Ordinal);
         Assert.Contains("the file is empty", refused.Message, StringComparison.Ordinal);
     }
 

@@ -34,7 +34,7 @@ public sealed class FolderLinkTests : IDisposable
         Assert.Empty(listing.Skipped);
 
         var packed = await ImagePacker.PackAsync(listing, 0, listing.Entries.Count, 32, FitMode.Crop, Stream.Null, LocalImageDecoding.Default, new DataRoots([_allowed.Root]));
-        Assert.All(packed, image => Assert.Null(image.Quarantined));
+        Assert.All(packed, image => Assert.Null(image.Skipped));
     }
 
     [Fact]
@@ -169,7 +169,7 @@ public sealed class FolderLinkTests : IDisposable
         var packed = await ImagePacker.PackAsync(listing, 0, listing.Entries.Count, 32, FitMode.Crop, Stream.Null);
 
         Assert.Equal(
-            ["a/pipe", "a/to-pipe"], packed.Where(image => image.Quarantined == "the file is empty, or a pipe, socket or device").Select(image => listing.Entries[image.Entry].Name));
+            ["a/pipe", "a/to-pipe"], packed.Where(image => image.Skipped == "the file is empty, or a pipe, socket or device").Select(image => listing.Entries[image.Entry].Name));
         Assert.Contains("pipe", Assert.Throws<DatasetException>(() => new DataRoots([_directory.Root]).Resolve(_directory.At("a", "pipe"))).Message, StringComparison.Ordinal);
     }
 

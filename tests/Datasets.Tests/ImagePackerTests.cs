@@ -35,7 +35,7 @@ public sealed class ImagePackerTests : IDisposable
     }
 
     [Fact]
-    public async Task What_cannot_be_used_is_quarantined_with_its_reason_and_stops_nothing()
+    public async Task What_cannot_be_used_is_skipped_with_its_reason_and_stops_nothing()
     {
         await FolderAsync(images: 8);
         _directory.Write("a/!0-empty.jpg", []);
@@ -49,8 +49,8 @@ public sealed class ImagePackerTests : IDisposable
 
         Assert.Equal(
             ["the file is empty, or a pipe, socket or device", "it is a text file and not an image; remove it", "the file is cut short", "the image is 4×4 pixels; each side needs at least 8"],
-            records.Take(4).Select(record => record.Quarantined));
-        Assert.All(records.Skip(4), record => Assert.Null(record.Quarantined));
+            records.Take(4).Select(record => record.Skipped));
+        Assert.All(records.Skip(4), record => Assert.Null(record.Skipped));
         Assert.All(records, record => Assert.Equal(64, record.Sha256.Length));
         Assert.Equal(8 * Size * Size * 3, pack.Length);
     }
@@ -96,7 +96,7 @@ public sealed class ImagePackerTests : IDisposable
         var stored = (await File.ReadAllBytesAsync(_directory.At("test_X.bin"))).AsSpan(2 * Stl10Files.ImageBytes, Stl10Files.ImageBytes);
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(stored)), records[22].Sha256);
         Assert.Equal(Stl10Layout.ToImage(stored).Pixels, pack.ToArray().AsSpan(22 * Stl10Files.ImageBytes, Stl10Files.ImageBytes));
-        Assert.All(records, record => Assert.Equal((96, 96, null), (record.Width, record.Height, record.Quarantined)));
+        Assert.All(records, record => Assert.Equal((96, 96, null), (record.Width, record.Height, record.Skipped)));
     }
 
     [Fact]

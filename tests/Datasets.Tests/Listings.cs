@@ -12,7 +12,7 @@ internal static class Listings
 
     public static string Hash(int content) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{content}")));
 
-    public static PackedImage Packed(int entry, int content, string? quarantined = null) => new(entry, Hash(content), 10, 10, quarantined);
+    public static PackedImage Packed(int entry, int content, string? skipped = null, SkipReason? reason = null) => new(entry, Hash(content), 10, 10, skipped, reason);
 
     /// <summary>A manifest of images given as label, split and content; equal content is equal bytes.</summary>
     public static DatasetManifest Manifest(IReadOnlyList<(int Label, SplitName Split, int Content)> images, int classes = 2, IReadOnlyList<int[]>? folds = null) =>

@@ -28,7 +28,7 @@ public sealed class DatasetTests : IAsyncLifetime
         var run = await IngestAsync(folder);
 
         var dataset = await _services.QueryAsync(context => context.Datasets.SingleAsync());
-        Assert.Equal((run.DatasetSha256, "pets", folder, 12, 0), (dataset.Sha256, dataset.Name, dataset.Source, dataset.ImageCount, dataset.QuarantinedCount));
+        Assert.Equal((run.DatasetSha256, "pets", folder, 12), (dataset.Sha256, dataset.Name, dataset.Source, dataset.ImageCount));
         Assert.Equal(["class0", "class1"], dataset.ClassNames);
         var manifest = JsonSerializer.Deserialize<DatasetManifest>(await _services.Volume.ReadAllBytesAsync(dataset.Manifest), DatasetJson.Options)!;
         Assert.Equal((dataset.Sha256, 12), (manifest.Sha256, manifest.Images.Count));
@@ -80,12 +80,15 @@ public sealed class DatasetTests : IAsyncLifetime
         }
 
         var dataset = await _services.QueryAsync(context => context.Datasets.SingleAsync());
-        Assert.Equal((15, 0), (dataset.ImageCount, dataset.QuarantinedCount));
+        Assert.Equal(15, dataset.ImageCount);
+        var summary = await _services.QueryAsync(context => context.Ingestions.Select(row => row.Summary!).SingleAsync());
+        Assert.Equal((17, 15, 2), (summary.Files, summary.Images, summary.SkippedCount));
+        Assert.Equal(["linkOutside", "nameNotUtf8"], summary.SkippedByReason.Select(group => group.Reason));
         Assert.Equal(["class0", "class1", "class2"], dataset.ClassNames);
     }
 
     [Fact]
-    public async Task What_is_no_image_is_left_out_and_reported_with_the_reason()
+    public async Task What_is_no_image_is_skipped_and_reported_with_the_reason()
     {
         var folder = _services.WritePictures("pets");
         _services.WriteFile("pets/class0/notes.txt", "no picture"u8.ToArray());
@@ -94,11 +97,13 @@ public sealed class DatasetTests : IAsyncLifetime
 
         await IngestAsync(folder);
 
-        var dataset = await _services.QueryAsync(context => context.Datasets.SingleAsync());
-        Assert.Equal((12, 3), (dataset.ImageCount, dataset.QuarantinedCount));
-        var manifest = JsonSerializer.Deserialize<DatasetManifest>(await _services.Volume.ReadAllBytesAsync(dataset.Manifest), DatasetJson.Options)!;
-        Assert.Equal(["class0/notes.txt", "class1/cut.png", "class1/empty.jpg"], manifest.Quarantined.Select(image => image.Name).Order(StringComparer.Ordinal));
-        Assert.All(manifest.Quarantined, image => Assert.NotEmpty(image.Reason));
+        var ingestion = await _services.QueryAsync(context => context.Ingestions.SingleAsync());
+        var summary = ingestion.Summary!;
+        Assert.Equal((15, 12, 3, 3), (summary.Files, summary.Images, summary.SkippedCount, ingestion.SkippedCount));
+        Assert.Equal(["class0/notes.txt", "class1/cut.png", "class1/empty.jpg"], summary.Skipped.Select(file => file.Name).Order(StringComparer.Ordinal));
+        Assert.All(summary.Skipped, file => Assert.NotEmpty(file.Detail));
+        Assert.Equal(3, summary.SkippedByReason.Sum(group => group.Count));
+        Assert.Contains("damaged (copy them again from their source)", summary.DescribeSkipped(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -41,7 +41,7 @@ public sealed class IsolatedDecodingTests : IDisposable
     }
 
     [Fact]
-    public async Task Only_the_file_that_ends_processes_is_quarantined()
+    public async Task Only_the_file_that_ends_processes_is_skipped()
     {
         var names = Enumerable.Range(0, 12).Select(image => Write($"class{image % 2}/{image:D2}.png", ServiceHarness.Picture(image % 2, image))).ToList();
         Write("class0/05-killer.png", FragileHost.Killing.ToArray());
@@ -51,14 +51,14 @@ public sealed class IsolatedDecodingTests : IDisposable
 
         var packed = await ImagePacker.PackAsync(listing, 0, listing.Entries.Count, Size, FitMode.Crop, pixels, isolated);
 
-        var quarantined = Assert.Single(packed, image => image.Quarantined is not null);
-        Assert.Equal("class0/05-killer.png", listing.Entries[quarantined.Entry].Name);
-        Assert.Equal("decoding it ends the process that does it (status 137)", quarantined.Quarantined);
+        var skipped = Assert.Single(packed, image => image.Skipped is not null);
+        Assert.Equal("class0/05-killer.png", listing.Entries[skipped.Entry].Name);
+        Assert.Equal("decoding it ends the process that does it (status 137)", skipped.Skipped);
         Assert.Equal(names.Count * Size * Size * 3, pixels.Length);
     }
 
     [Fact]
-    public async Task A_file_that_is_never_decoded_is_quarantined_too()
+    public async Task A_file_that_is_never_decoded_is_skipped_too()
     {
         await using var isolated = FragileHost.Isolate(TimeSpan.FromSeconds(4));
 

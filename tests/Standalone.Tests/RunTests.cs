@@ -53,6 +53,52 @@ public sealed class RunTests : IDisposable
     }
 
     [Fact]
+    public async Task What_a_run_found_in_its_folder_is_told_in_terminal_and_json()
+    {
+        var folder = Path.Combine(_command.Root, "pets");
+        for (var image = 0; image < 16; image++)
+        {
+            Write($"class{image % 2}/{image:D2}.png", Picture(image));
+        }
+
+        Write("class1/mislaid.png", Picture(0));
+        Write("class0/notes.txt", "no picture"u8.ToArray());
+
+        var shown = await _command.ExecuteAsync(_command.Run("--dataset", folder, "--backbone", "random"));
+        var refused = await _command.ExecuteAsync(_command.Run("--dataset", folder, "--backbone", "random", "--max-skipped", "0.01"));
+        var ended = await _command.ExecuteAsync(_command.Run("--dataset", folder, "--json"));
+
+        Assert.Equal((0, 1, 0), (shown.Code, refused.Code, ended.Code));
+        var output = string.Join(' ', string.Join(' ', shown.Output).Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains("1 of 18 files: 1 ", output, StringComparison.Ordinal);
+        Assert.Contains("none given; train, validation and test are drawn", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("Top-", output, StringComparison.Ordinal);
+        Assert.Contains(shown.Output, line => line.StartsWith("Warning  5.6 % of the files were skipped", StringComparison.Ordinal));
+        Assert.Contains(shown.Output, line => line.StartsWith("Warning  1 image is in more than one class", StringComparison.Ordinal) && line.Contains("'class0/00.png' and 'class1/mislaid.png'", StringComparison.Ordinal));
+        Assert.Contains("that maxSkipped allows", Assert.Single(refused.Errors), StringComparison.Ordinal);
+        var json = CommandLine.Parse(Assert.Single(ended.Output));
+        Assert.Equal(("pets", folder, 1), (json.GetProperty("input").GetProperty("name").GetString(), json.GetProperty("input").GetProperty("source").GetString(), json.GetProperty("input").GetProperty("skippedCount").GetInt32()));
+        var warnings = json.GetProperty("warnings").EnumerateArray().Select(warning => warning.GetString()!).ToList();
+        Assert.Equal(3, warnings.Count);
+        Assert.Contains("The backbone demo has seen photos of 32 px only", warnings[2], StringComparison.Ordinal);
+        Assert.Contains(ended.Errors, line => line.StartsWith("Warning  The backbone demo", StringComparison.Ordinal));
+
+        void Write(string name, byte[] content)
+        {
+            var path = Path.Combine(folder, name);
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+            File.WriteAllBytes(path, content);
+        }
+
+        static byte[] Picture(int image)
+        {
+            var pixels = new byte[20 * 20 * 3];
+            new Random(image).NextBytes(pixels);
+            return PngEncoder.Encode(pixels, 20, 20);
+        }
+    }
+
+    [Fact]
     public async Task What_a_killed_process_left_is_finished_by_the_next_one_on_its_volume()
     {
         await using var killed = CommandLine.Start(_command.Run("--json", "--epochs", "2000", "--patience", "2000", "--name", "killed"));

@@ -23,6 +23,7 @@ public sealed class SpecificationOptionsTests
         from seeds in Gen.Select(Gen.Int, Gen.Int)
         from topK in Gen.Int[1, 100]
         from report in Gen.Bool
+        from skipped in Gen.Double[0, 1]
         select new RunSpecification
         {
             Dataset = dataset,
@@ -47,6 +48,7 @@ public sealed class SpecificationOptionsTests
             SplitSeed = seeds.Item2,
             TopK = topK,
             Report = report,
+            MaxSkipped = skipped,
         };
 
     [Fact]

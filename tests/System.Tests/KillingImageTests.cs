@@ -24,7 +24,7 @@ public sealed class KillingImageTests
 
             Assert.Equal(1, await hosts);
             Assert.Equal(2, await cluster.QueryAsync<long>("select count(*) from attempts a join work_units u on u.id = a.unit_id where u.kind = 'PackImages'"));
-            Assert.Equal((40, 1), (await cluster.QueryAsync<int>("select image_count from datasets"), await cluster.QueryAsync<int>("select quarantined_count from datasets")));
+            Assert.Equal((40, 1), (await cluster.QueryAsync<int>("select image_count from datasets"), await cluster.QueryAsync<int>("select skipped_count from ingestions")));
             var report = await cluster.GetTextAsync($"/api/v1/runs/{runId}/report");
             Assert.Contains("light/killer.png", report, StringComparison.Ordinal);
             Assert.Contains("ends the process that does it", report, StringComparison.Ordinal);

@@ -24,12 +24,12 @@ public sealed class MetricsTests
         Assert.Equal(Golden("accuracy"), report.Accuracy.Value, 1e-12);
         Assert.Equal(golden.GetProperty("interval").Numbers()[0], report.Accuracy.Low, 1e-12);
         Assert.Equal(golden.GetProperty("interval").Numbers()[1], report.Accuracy.High, 1e-12);
-        Assert.Equal(Golden("topK"), report.TopKAccuracy.Value, 1e-12);
+        Assert.Equal(Golden("topK"), report.TopKAccuracy!.Value, 1e-12);
         Assert.Equal(Golden("macroF1"), report.MacroF1, 1e-12);
         Assert.Equal(Golden("crossEntropy"), report.CrossEntropy, 1e-7);
-        AssertEqual(golden.GetProperty("precision").Numbers(), report.PerClass.Select(metrics => metrics.Precision));
-        AssertEqual(golden.GetProperty("recall").Numbers(), report.PerClass.Select(metrics => metrics.Recall));
-        AssertEqual(golden.GetProperty("f1").Numbers(), report.PerClass.Select(metrics => metrics.F1));
+        AssertEqual(golden.GetProperty("precision").Numbers(), report.PerClass.Select(metrics => metrics.Precision ?? 0));
+        AssertEqual(golden.GetProperty("recall").Numbers(), report.PerClass.Select(metrics => metrics.Recall ?? 0));
+        AssertEqual(golden.GetProperty("f1").Numbers(), report.PerClass.Select(metrics => metrics.F1 ?? 0));
         AssertEqual(golden.GetProperty("support").Numbers(), report.PerClass.Select(metrics => (double)metrics.Support));
         foreach (var (expected, row) in golden.GetProperty("confusion").EnumerateArray().Zip(report.Confusion))
         {
@@ -38,12 +38,23 @@ public sealed class MetricsTests
     }
 
     [Fact]
+    public void A_share_of_nothing_is_not_known_and_the_mean_is_over_classes_that_occur()
+    {
+        // True 0, 0, 1; predicted 0, 2, 1; classes 3 and 4 occur nowhere. scikit-learn 1.2 without labels=: macro F1 (2/3 + 1 + 0) / 3.
+        var report = ClassificationMetrics.Compute([9, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 9, 0, 0, 0], [0, 0, 1], 5, 5);
+
+        Assert.Equal([(1.0, 0.5, 2 / 3.0), (1, 1, 1), (0, null, 0), (null, null, null), (null, null, null)], report.PerClass.Select(metrics => (metrics.Precision, metrics.Recall, metrics.F1)));
+        Assert.Equal(5 / 9.0, report.MacroF1, 1e-12);
+        Assert.Null(report.TopKAccuracy);
+    }
+
+    [Fact]
     public void Ties_go_to_the_lower_class()
     {
         var report = ClassificationMetrics.Compute([1, 1, 1], [1], 3, 2);
         Assert.Equal([1, 0, 0], report.Confusion[1].Select((value, column) => column == 0 ? value : 0));
         Assert.Equal(0, report.Accuracy.Value);
-        Assert.Equal(1, report.TopKAccuracy.Value);
+        Assert.Equal(1, report.TopKAccuracy!.Value);
         Assert.Equal(Math.Log(3), report.CrossEntropy, 1e-12);
     }
 

@@ -84,6 +84,7 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, Worke
             .Where(checkpoint => checkpoint.RunId == runId && checkpoint.Kind == CheckpointKind.Best)
             .OrderByDescending(checkpoint => checkpoint.Slice)
             .FirstOrDefaultAsync(cancellationToken);
+        var input = await context.Ingestions.Where(ingestion => ingestion.Key == run.IngestionKey).Select(ingestion => ingestion.Summary).SingleOrDefaultAsync(cancellationToken);
         return new RunDetail
         {
             Summary = summary,
@@ -91,6 +92,8 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, Worke
             Progress = await MeasureAsync(context, run, cancellationToken),
             Waiting = run.State.IsFinal() ? null : await FindCauseAsync(context, runId, cancellationToken),
             DatasetSha256 = run.DatasetSha256,
+            Input = input,
+            Warnings = input is null ? [] : RunWarnings.Of(run, ReadSpecification(run), input, run.State == RunState.Completed ? await ReadClassesAsync(context, runId, cancellationToken) : []),
             FeatureSetKey = run.FeatureSetKey,
             FeatureCacheHit = run.FeatureCacheHit,
             TrainImages = run.TrainImages,
@@ -119,7 +122,7 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, Worke
         }
 
         var epochs = await context.EpochMetrics.AsNoTracking().Where(epoch => epoch.RunId == runId).OrderBy(epoch => epoch.Epoch).ToListAsync(cancellationToken);
-        var classes = await context.ClassMetrics.AsNoTracking().Where(metric => metric.RunId == runId).OrderBy(metric => metric.Label).ToListAsync(cancellationToken);
+        var classes = await ReadClassesAsync(context, runId, cancellationToken);
         var evaluation = await context.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.RunId == runId, cancellationToken);
         return new RunMetrics(
             [.. epochs.Where(row => row.Penalty is null).Select(row => new EpochResult(row.Epoch, row.TrainLoss, row.TrainAccuracy, row.ValidationLoss, row.ValidationAccuracy, row.LearningRate))],
@@ -134,6 +137,7 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, Worke
             TopK = evaluation.TopK,
             TopKAccuracy = evaluation.TopKAccuracy,
             MacroF1 = evaluation.MacroF1,
+            MacroF1Classes = classes.Count(metric => metric.F1 is not null),
             Classes = classes,
             ConfusionMatrix = Parse(evaluation.ConfusionMatrix),
         });
@@ -181,7 +185,7 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, Worke
                 return await CountAsync(context, "feature shards extracted", UnitKind.ExtractFeatures, run.FeatureSetKey, cancellationToken);
             case RunState.Training:
                 var losses = await context.EpochMetrics.Where(epoch => epoch.RunId == run.Id).OrderBy(epoch => epoch.Epoch).Select(epoch => epoch.ValidationLoss).ToListAsync(cancellationToken);
-                var specification = JsonSerializer.Deserialize<RunSpecification>(run.Specification, ContractJson.Strict)!;
+                var specification = ReadSpecification(run);
                 return specification.ResolveOptimizer() == HeadOptimizer.Adam
                     ? new StageProgress("epochs trained", losses.Count, specification.Training.Epochs)
                     : MeasurePath(losses, specification.Training.Penalties.Count);
@@ -237,6 +241,11 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, Worke
             await units.CountAsync(unit => unit.State == UnitState.Done, cancellationToken),
             await units.CountAsync(cancellationToken));
     }
+
+    private static Task<List<ClassMetric>> ReadClassesAsync(CatalogContext context, Guid runId, CancellationToken cancellationToken) =>
+        context.ClassMetrics.AsNoTracking().Where(metric => metric.RunId == runId).OrderBy(metric => metric.Label).ToListAsync(cancellationToken);
+
+    private static RunSpecification ReadSpecification(Run run) => JsonSerializer.Deserialize<RunSpecification>(run.Specification, ContractJson.Strict)!;
 
     private static JsonElement Parse(string json)
     {

@@ -82,6 +82,12 @@ public sealed record RunDetail
     /// <summary>Its data set.</summary>
     public string? DatasetSha256 { get; init; }
 
+    /// <summary>What its own ingestion found, and what was skipped; null before it is complete, and for runs of earlier versions.</summary>
+    public IngestionSummary? Input { get; init; }
+
+    /// <summary>What a person must know before trusting its result; whole sentences.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
     /// <summary>Its features.</summary>
     public string? FeatureSetKey { get; init; }
 
@@ -157,11 +163,14 @@ public sealed record EvaluationResult
     /// <summary>Guesses that count for the top-k accuracy.</summary>
     public required int TopK { get; init; }
 
-    /// <summary>Share with the true class among them.</summary>
-    public required double TopKAccuracy { get; init; }
+    /// <summary>Share with the true class among them; null where they are all classes.</summary>
+    public required double? TopKAccuracy { get; init; }
 
-    /// <summary>Unweighted mean of the classes' F1.</summary>
+    /// <summary>Unweighted mean of the classes' F1, over those that occur among the test images or the predictions.</summary>
     public required double MacroF1 { get; init; }
+
+    /// <summary>How many classes that mean is over.</summary>
+    public required int MacroF1Classes { get; init; }
 
     /// <summary>Result by class.</summary>
     public required IReadOnlyList<ClassMetric> Classes { get; init; }

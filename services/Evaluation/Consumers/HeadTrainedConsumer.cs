@@ -27,6 +27,7 @@ internal sealed class HeadTrainedConsumer(
         ArgumentNullException.ThrowIfNull(lease);
         var (run, specification) = await contexts.ReadRunAsync(lease.Unit.RunId, cancellationToken);
         var manifest = await datasets.ReadManifestAsync(run.DatasetSha256!, cancellationToken);
+        var ingestion = await FindIngestionAsync(run, cancellationToken);
         var split = await datasets.ReadSplitAsync(run, cancellationToken);
         var shards = await features.FindShardsAsync(run.FeatureSetKey!, cancellationToken);
         var checkpoint = await FindBestAsync(run.Id, cancellationToken);
@@ -35,10 +36,13 @@ internal sealed class HeadTrainedConsumer(
             _ => EvaluatedHead.Evaluate(TrainedHead.Load(bytes, checkpoint.File.Path), FeatureShardFile.Read(shards), manifest, split, specification.TopK),
             cancellationToken);
 
+        var classes = evaluated.Report.PerClass.Select(metric => ToMetric(run.Id, manifest.ClassNames[metric.Class], metric)).ToList();
         StoredFile? report = null;
         if (specification.Report)
         {
-            var model = await composer.ComposeAsync(run, specification, manifest, evaluated, checkpoint, cancellationToken);
+            // Under the names of this run's source, which may be another one than that in which the data set was found first.
+            var input = await datasets.ReadIngestedAsync(ingestion, cancellationToken);
+            var model = await composer.ComposeAsync(run, specification, input, evaluated, classes, checkpoint, cancellationToken);
             report = await volume.WriteAsync(
                 $"runs/{run.Id:D}/report.{lease.TokenText}.html",
                 (stream, token) => ReportWriter.WriteAsync(stream, model, token),
@@ -48,10 +52,10 @@ internal sealed class HeadTrainedConsumer(
         return async (context, token) =>
         {
             context.Evaluations.Add(ToEvaluation(run.Id, evaluated.Report, checkpoint, report));
-            context.ClassMetrics.AddRange(evaluated.Report.PerClass.Select(metric => ToMetric(run.Id, manifest.ClassNames[metric.Class], metric)));
+            context.ClassMetrics.AddRange(classes);
             if (await runs.MoveAsync(context, run.Id, RunState.Evaluating, RunState.Completed, token))
             {
-                EvaluationTelemetry.RecordAccuracy(evaluated.Report.Accuracy.Value, manifest.DisplayName, specification.Backbone);
+                EvaluationTelemetry.RecordAccuracy(evaluated.Report.Accuracy.Value, ingestion.Summary?.Name ?? manifest.DisplayName, specification.Backbone);
             }
         };
     }
@@ -76,13 +80,19 @@ internal sealed class HeadTrainedConsumer(
         TestAccuracyHigh = report.Accuracy.High,
         TestLoss = report.CrossEntropy,
         TopK = report.TopK,
-        TopKAccuracy = report.TopKAccuracy.Value,
+        TopKAccuracy = report.TopKAccuracy?.Value,
         MacroF1 = report.MacroF1,
         ConfusionMatrix = JsonSerializer.Serialize(report.Confusion),
         HeadSha256 = checkpoint.File.Sha256,
         Report = file,
         CreatedAt = time.GetUtcNow().UtcDateTime,
     };
+
+    private async Task<Catalog.Ingestion> FindIngestionAsync(Run run, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        return await context.Ingestions.AsNoTracking().SingleAsync(row => row.Key == run.IngestionKey, cancellationToken);
+    }
 
     private async Task<Checkpoint> FindBestAsync(Guid runId, CancellationToken cancellationToken)
     {

@@ -12,8 +12,9 @@ internal static class ClassSection
         html.Add($"""
             <section aria-labelledby="classes">
             <h2 id="classes">Classes</h2>
-            <p class="fine">Precision: of the images named so, the share that are. Recall: of the images that are, the share named so. F1: their harmonic mean.</p>
+            <p class="fine">Precision: of the images predicted as the class, the share that belong to it. Recall: of the images of the class, the share predicted as it. F1: their harmonic mean.</p>
             """);
+        WriteAbsent(html, model);
         if (labels.Count <= MostOpen)
         {
             WriteTable(html, model, "per-class", "All classes", labels);
@@ -22,7 +23,7 @@ internal static class ClassSection
         {
             var weakest = labels
                 .Where(label => model.Evaluation.Classes[label].Support > 0)
-                .OrderBy(label => double.IsFinite(model.Evaluation.Classes[label].F1) ? model.Evaluation.Classes[label].F1 : 0)
+                .OrderBy(label => model.Evaluation.Classes[label].F1)
                 .ThenBy(label => label)
                 .Take(Weakest)
                 .ToList();
@@ -34,6 +35,15 @@ internal static class ClassSection
         }
 
         html.Add($"</section>");
+    }
+
+    private static void WriteAbsent(HtmlBuilder html, ReportModel model)
+    {
+        var counted = model.Evaluation.Classes.Count(metric => metric.F1 is not null);
+        if (counted < model.Evaluation.Classes.Count)
+        {
+            html.Add($"""<p class="fine" id="absent">n/a: a share of nothing. The macro F1 is the mean of the {Figures.Count(counted)} classes that occur among the test images or the predictions; {Figures.Count(model.Evaluation.Classes.Count - counted)} left out.</p>""");
+        }
     }
 
     private static void WriteTable(HtmlBuilder html, ReportModel model, string id, string label, List<int> labels)
@@ -57,6 +67,6 @@ internal static class ClassSection
         html.Add($"</tbody></table></div>");
     }
 
-    private static void WriteShare(HtmlBuilder html, double share) => html.Add(
-        $"""<td class="bar" style="--v:{(double.IsFinite(share) ? Math.Clamp(share, 0, 1) : 0):0.###}">{Figures.Fixed(share, 3)}</td>""");
+    private static void WriteShare(HtmlBuilder html, double? share) => html.Add(
+        $"""<td class="bar" style="--v:{(share is { } value && double.IsFinite(value) ? Math.Clamp(value, 0, 1) : 0):0.###}">{(share is null ? "n/a" : Figures.Fixed(share, 3))}</td>""");
 }

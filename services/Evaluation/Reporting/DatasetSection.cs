@@ -1,32 +1,43 @@
+using Distributed.Catalog;
+
 namespace Distributed.Evaluation.Reporting;
 
-/// <summary>What the run learned from, and what it left out.</summary>
+/// <summary>What the run learned from, how its source was understood, and what was skipped.</summary>
 internal static class DatasetSection
 {
-    private const int MostQuarantined = 20;
+    private const int MostSkipped = 20;
     private const int MostNames = 30;
 
     public static void Write(HtmlBuilder html, ReportModel model)
     {
         var dataset = model.Dataset;
+        var input = dataset.Input;
         html.Add($"""
             <section aria-labelledby="dataset">
             <h2 id="dataset">Data set</h2>
             <dl class="facts">
-            <dt>Name</dt><dd><bdi>{dataset.Name}</bdi></dd>
-            <dt>Source</dt><dd><bdi>{dataset.Source}</bdi></dd>
+            <dt>Name</dt><dd><bdi>{input.Name}</bdi></dd>
+            <dt>Source</dt><dd><bdi>{input.Source}</bdi></dd>
             <dt>SHA-256</dt><dd><code>{dataset.Sha256}</code></dd>
             <dt>Images</dt><dd>{Figures.Count(dataset.TrainImages)} training, {Figures.Count(dataset.ValidationImages)} validation, {Figures.Count(dataset.TestImages)} test</dd>
+            <dt>Splits</dt><dd>{input.DescribeSplits()}</dd>
             <dt>Classes</dt><dd>{Figures.Count(dataset.ClassNames.Count)}
             """);
         WriteNames(html, model);
+        html.Add($"</dd>");
+        foreach (var note in input.Notes)
+        {
+            html.Add($"<dt>Read as</dt><dd>{note}</dd>");
+        }
+
         html.Add($"""
-            </dd>
-            <dt>Duplicates</dt><dd>{(dataset.DuplicatesRemoved == 0 ? "none taken out" : $"{Figures.Count(dataset.DuplicatesRemoved)} taken out of training, because they stand in a later split too")}</dd>
-            <dt>Quarantined</dt><dd>{(dataset.QuarantinedCount == 0 ? "none; every image could be used" : $"{Figures.Count(dataset.QuarantinedCount, "image", "images")} left out")}</dd>
+            <dt>Skipped</dt><dd id="skipped">{input.DescribeSkipped()}</dd>
+            <dt>Duplicates</dt><dd>{input.DescribeDuplicates() ?? "none"}</dd>
+            <dt>Taken out</dt><dd>{(dataset.DuplicatesRemoved == 0 ? "nothing" : $"{Figures.Count(dataset.DuplicatesRemoved, "image", "images")} out of training, because the same image is in a later split too")}</dd>
             </dl>
             """);
-        WriteQuarantine(html, dataset);
+        WriteContradictions(html, input);
+        WriteSkipped(html, input);
         html.Add($"</section>");
     }
 
@@ -43,33 +54,62 @@ internal static class DatasetSection
         }
     }
 
-    private static void WriteQuarantine(HtmlBuilder html, ReportDataset dataset)
+    private static void WriteContradictions(HtmlBuilder html, IngestionSummary input)
     {
-        if (dataset.Quarantined.Count == 0)
+        if (input.Contradictions.Count == 0)
         {
             return;
         }
 
-        var shown = dataset.Quarantined.Take(MostQuarantined).ToList();
         html.Add($"""
             <details>
-            <summary>What was left out, and why</summary>
-            <div class="scroll" role="region" tabindex="0" aria-label="Quarantined images">
-            <table id="quarantine">
-            <thead><tr><th scope="col">Image</th><th scope="col">Reason</th></tr></thead>
+            <summary>Images in more than one class</summary>
+            <div class="scroll" role="region" tabindex="0" aria-label="Images in more than one class">
+            <table class="names" id="contradictions">
+            <thead><tr><th scope="col">Image</th><th scope="col">Class</th></tr></thead>
             <tbody>
             """);
-        foreach (var image in shown)
+        foreach (var occurrence in input.Contradictions.SelectMany(image => image.Occurrences))
         {
-            html.Add($"""<tr><th scope="row"><bdi>{image.Name}</bdi></th><td>{image.Reason}</td></tr>""");
+            html.Add($"""<tr><th scope="row"><bdi>{occurrence.Name}</bdi></th><td><bdi>{occurrence.ClassName}</bdi></td></tr>""");
         }
 
         html.Add($"</tbody></table></div>");
-        if (dataset.QuarantinedCount > shown.Count)
+        WriteMore(html, input.Duplicates.DifferentLabels - input.Contradictions.Count);
+        html.Add($"</details>");
+    }
+
+    private static void WriteSkipped(HtmlBuilder html, IngestionSummary input)
+    {
+        if (input.Skipped.Count == 0)
         {
-            html.Add($"""<p class="fine">and {Figures.Count(dataset.QuarantinedCount - shown.Count)} more.</p>""");
+            return;
         }
 
+        var shown = input.Skipped.Take(MostSkipped).ToList();
+        html.Add($"""
+            <details>
+            <summary>What was skipped, and why</summary>
+            <div class="scroll" role="region" tabindex="0" aria-label="Skipped files">
+            <table class="names" id="skipped-files">
+            <thead><tr><th scope="col">File</th><th scope="col">Reason</th></tr></thead>
+            <tbody>
+            """);
+        foreach (var file in shown)
+        {
+            html.Add($"""<tr><th scope="row"><bdi>{file.Name}</bdi></th><td>{file.Detail}</td></tr>""");
+        }
+
+        html.Add($"</tbody></table></div>");
+        WriteMore(html, input.SkippedCount - shown.Count);
         html.Add($"</details>");
+    }
+
+    private static void WriteMore(HtmlBuilder html, int count)
+    {
+        if (count > 0)
+        {
+            html.Add($"""<p class="fine">and {Figures.Count(count)} more.</p>""");
+        }
     }
 }

@@ -11,7 +11,8 @@ internal static class HeadlineSection
         WriteHeader(html, model);
         html.Add($"""<main id="main">""");
         WriteResult(html, model);
-        WriteNotes(html, model);
+        WriteNotes(html, "Warnings", "notes warnings", model.Warnings);
+        WriteNotes(html, "Keep in mind", "notes", model.Notes);
         WriteFacts(html, model);
     }
 
@@ -22,7 +23,7 @@ internal static class HeadlineSection
             <header>
             <p class="eyebrow">Run report</p>
             <h1><bdi>{Title(model)}</bdi></h1>
-            <p class="state">Trained on {Figures.Count(dataset.TrainImages, "image", "images")} of <bdi>{dataset.Name}</bdi> and evaluated on {Figures.Count(model.Evaluation.TestImages, "test image", "test images")} of {Figures.Count(dataset.ClassNames.Count, "class", "classes")}.</p>
+            <p class="state">Trained on {Figures.Count(dataset.TrainImages, "image", "images")} of <bdi>{dataset.Input.Name}</bdi> and evaluated on {Figures.Count(model.Evaluation.TestImages, "test image", "test images")} of {Figures.Count(dataset.ClassNames.Count, "class", "classes")}.</p>
             <ul class="labels">
             <li class="plain">Run <code>{model.Run.Id}</code></li>
             """);
@@ -75,7 +76,7 @@ internal static class HeadlineSection
             <dl class="made">
             <dt>Base, frozen</dt><dd><bdi>{model.Features.BackboneOrigin}</bdi></dd>
             <dt>Head, trained</dt><dd>{Head(model)}</dd>
-            <dt>Tested on</dt><dd>{Figures.Count(evaluation.TestImages, "image", "images")} of <bdi>{model.Dataset.Name}</bdi></dd>
+            <dt>Tested on</dt><dd>{Figures.Count(evaluation.TestImages, "image", "images")} of <bdi>{model.Dataset.Input.Name}</bdi></dd>
             </dl>
             </section>
             """);
@@ -103,15 +104,15 @@ internal static class HeadlineSection
 
     private static double ChosenPenalty(ReportModel model) => model.Epochs.FirstOrDefault(step => step.Epoch == model.BestEpoch)?.Penalty ?? double.NaN;
 
-    private static void WriteNotes(HtmlBuilder html, ReportModel model)
+    private static void WriteNotes(HtmlBuilder html, string title, string kind, IReadOnlyList<string> notes)
     {
-        if (model.Notes.Count == 0)
+        if (notes.Count == 0)
         {
             return;
         }
 
-        html.Add($"""<aside class="notes" aria-label="Notes"><p class="eyebrow">Keep in mind</p><ul>""");
-        foreach (var note in model.Notes)
+        html.Add($"""<aside class="{kind}" aria-label="{title}"><p class="eyebrow">{title}</p><ul>""");
+        foreach (var note in notes)
         {
             html.Add($"<li>{note}</li>");
         }
@@ -129,9 +130,9 @@ internal static class HeadlineSection
             <h2 id="facts-title">Key facts</h2>
             <dl class="figures">
             """);
-        if (evaluation.TopK > 1 && evaluation.TopK < dataset.ClassNames.Count)
+        if (evaluation.TopK > 1 && evaluation.TopKAccuracy is { } topK)
         {
-            Figure($"Top-{evaluation.TopK} accuracy", Figures.Percent(evaluation.TopKAccuracy, Figures.DecimalsFor(evaluation.TestImages)));
+            Figure($"Top-{evaluation.TopK} accuracy", Figures.Percent(topK, Figures.DecimalsFor(evaluation.TestImages)));
         }
 
         Figure("Macro F1", Figures.Fixed(evaluation.MacroF1, 3));

@@ -1,3 +1,5 @@
+using Distributed.Catalog;
+
 namespace Distributed.Evaluation.Reporting;
 
 /// <summary>Everything that the report of one run shows, as plain data: the same model gives the same bytes.</summary>
@@ -30,6 +32,9 @@ public sealed record ReportModel
     /// <summary>Wrongly classified test images, the most confident first.</summary>
     public IReadOnlyList<ReportSample> Mistakes { get; init; } = [];
 
+    /// <summary>What a reader must know before trusting the figures; whole sentences.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
     /// <summary>What a reader should know before believing the figures; whole sentences.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
@@ -59,11 +64,8 @@ public sealed record ReportRun
 /// <summary>The data set of a run and the splits that the run made of it.</summary>
 public sealed record ReportDataset
 {
-    /// <summary>What people call it.</summary>
-    public required string Name { get; init; }
-
-    /// <summary>Where it came from.</summary>
-    public required string Source { get; init; }
+    /// <summary>What the run's ingestion found; at most 20 of the skipped files are shown.</summary>
+    public required IngestionSummary Input { get; init; }
 
     /// <summary>Its identity, in hexadecimal digits.</summary>
     public required string Sha256 { get; init; }
@@ -80,20 +82,9 @@ public sealed record ReportDataset
     /// <summary>Images that measured the result.</summary>
     public required int TestImages { get; init; }
 
-    /// <summary>How many images could not be used.</summary>
-    public int QuarantinedCount { get; init; }
-
-    /// <summary>The first of them, at most 20 are shown.</summary>
-    public IReadOnlyList<ReportQuarantined> Quarantined { get; init; } = [];
-
     /// <summary>Images taken out of training because they stand in a later split too.</summary>
     public int DuplicatesRemoved { get; init; }
 }
-
-/// <summary>One image that was left out.</summary>
-/// <param name="Name">Its name in the source.</param>
-/// <param name="Reason">Why.</param>
-public sealed record ReportQuarantined(string Name, string Reason);
 
 /// <summary>The frozen base and how it was applied.</summary>
 public sealed record ReportFeatures
@@ -168,10 +159,10 @@ public sealed record ReportEvaluation
     /// <summary>How many guesses count for <see cref="TopKAccuracy"/>.</summary>
     public required int TopK { get; init; }
 
-    /// <summary>Share with the true class among the first k guesses; 0 to 1.</summary>
-    public required double TopKAccuracy { get; init; }
+    /// <summary>Share with the true class among the first k guesses; 0 to 1; null where k is the number of classes.</summary>
+    public required double? TopKAccuracy { get; init; }
 
-    /// <summary>Unweighted mean of the classes' F1; 0 to 1.</summary>
+    /// <summary>Unweighted mean of the classes' F1, of those that have one; 0 to 1.</summary>
     public required double MacroF1 { get; init; }
 
     /// <summary>One a class, in the order of the class names.</summary>
@@ -181,12 +172,12 @@ public sealed record ReportEvaluation
     public required int[][] ConfusionMatrix { get; init; }
 }
 
-/// <summary>How the head did on one class; each share is 0 to 1, or not finite where it is not defined.</summary>
+/// <summary>How the head did on one class; each share is 0 to 1, or null where it is a share of nothing.</summary>
 /// <param name="Precision">Share of the images named this class that are of it.</param>
 /// <param name="Recall">Share of the images of this class that were named so.</param>
 /// <param name="F1">Harmonic mean of the two.</param>
 /// <param name="Support">Test images of this class.</param>
-public sealed record ReportClassMetric(double Precision, double Recall, double F1, int Support);
+public sealed record ReportClassMetric(double? Precision, double? Recall, double? F1, int Support);
 
 /// <summary>One test image with its prediction.</summary>
 /// <param name="Png">A small PNG file to show, shown at about 150 px; empty where there is none.</param>

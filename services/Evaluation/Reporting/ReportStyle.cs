@@ -66,6 +66,7 @@ internal static class ReportStyle
         .made dd { overflow-wrap: anywhere; }
         .notes { margin-top: 20px; border: 1px solid var(--line); border-left: 3px solid var(--train); border-radius: 8px; padding: 12px 18px; background: var(--surface); }
         .notes .eyebrow { margin-bottom: 2px; }
+        .notes.warnings { border-left-color: var(--wrong); overflow-wrap: anywhere; }
         .notes ul { list-style: none; }
         .notes li + li { margin-top: 4px; }
 
@@ -110,7 +111,7 @@ internal static class ReportStyle
         th, td { padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line); vertical-align: baseline; }
         thead th { color: var(--soft); font-weight: 500; }
         tbody tr:last-child > * { border-bottom-color: transparent; }
-        tbody th bdi, td.text bdi, #quarantine td, #environment :is(th, td), #seeds :is(th, td) { overflow-wrap: anywhere; }
+        tbody th bdi, td.text bdi, .names td, #environment :is(th, td), #seeds :is(th, td) { overflow-wrap: anywhere; }
         table.numbers { width: 100%; }
         .numbers td, .numbers thead th:not(:first-child) { text-align: right; padding-left: 14px; }
         .numbers td.text, #confusions thead th:nth-child(2) { text-align: left; }
@@ -120,8 +121,8 @@ internal static class ReportStyle
         #per-class, #weakest { table-layout: fixed; min-width: 320px; }
         #per-class th:first-child, #weakest th:first-child { width: 26%; }
         .bar { background: linear-gradient(rgb(var(--heat-right) / .2), rgb(var(--heat-right) / .2)) 14px center / calc(var(--v) * (100% - 80px)) 18px no-repeat; }
-        #quarantine { width: 100%; }
-        #quarantine th { min-width: 130px; }
+        .names { width: 100%; }
+        .names th { min-width: 130px; }
         #environment, #seeds { width: 100%; }
         #environment th, #seeds th { color: var(--soft); padding-right: 20px; width: 34%; }
 

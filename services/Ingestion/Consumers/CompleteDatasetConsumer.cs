@@ -7,7 +7,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Ingestion.Consumers;
 
-/// <summary>Joins what the parts found into the manifest, and so learns which data set it is.</summary>
+/// <summary>Joins what the parts found into the manifest, and so learns which data set it is, and what there is to tell of its source.</summary>
 internal sealed class CompleteDatasetConsumer(
     UnitWorker worker,
     IDbContextFactory<CatalogContext> contexts,
@@ -21,15 +21,7 @@ internal sealed class CompleteDatasetConsumer(
         var key = lease.Unit.Subject;
         await using var catalog = await contexts.CreateDbContextAsync(cancellationToken);
         var ingestion = await catalog.Ingestions.AsNoTracking().SingleAsync(row => row.Key == key, cancellationToken);
-        var listing = await artifacts.ReadListingAsync(ingestion, cancellationToken);
-        var parts = await catalog.PackedParts.AsNoTracking().Where(part => part.IngestionKey == key).OrderBy(part => part.Part).ToListAsync(cancellationToken);
-        var packed = new List<PackedImage>(ingestion.EntryCount);
-        foreach (var part in parts)
-        {
-            packed.AddRange(await artifacts.ReadJsonAsync<IReadOnlyList<PackedImage>>(part.Records, cancellationToken));
-        }
-
-        var manifest = DatasetManifest.Create(listing, packed);
+        var (manifest, summary) = await artifacts.ReadIngestedAsync(ingestion, cancellationToken);
         if (ingestion.DatasetSha256 is { } before && before != manifest.Sha256)
         {
             throw new DatasetException($"The manifest of the data set {before} is damaged, and cannot be made again: its images in {ingestion.Source} have changed since. Submit the run again.");
@@ -49,7 +41,6 @@ internal sealed class CompleteDatasetConsumer(
                     Name = manifest.DisplayName,
                     Source = manifest.Source,
                     ImageCount = manifest.Images.Count,
-                    QuarantinedCount = manifest.Quarantined.Count,
                     ClassNames = manifest.ClassNames,
                     Manifest = file,
                     CreatedAt = now,
@@ -63,7 +54,11 @@ internal sealed class CompleteDatasetConsumer(
             }
 
             await context.Ingestions.Where(row => row.Key == key).ExecuteUpdateAsync(
-                row => row.SetProperty(i => i.DatasetSha256, manifest.Sha256).SetProperty(i => i.CompletedAt, now),
+                row => row
+                    .SetProperty(i => i.DatasetSha256, manifest.Sha256)
+                    .SetProperty(i => i.SkippedCount, summary.SkippedCount)
+                    .SetProperty(i => i.Summary, summary)
+                    .SetProperty(i => i.CompletedAt, now),
                 token);
         };
     }

@@ -19,9 +19,6 @@ internal sealed class IngestDatasetConsumer(
     IOptions<IngestionOptions> options,
     TimeProvider time) : UnitConsumer<IngestDataset>(worker)
 {
-    /// <summary>Counts up when packing gives other bytes for the same source.</summary>
-    private const string PackerVersion = "2";
-
     public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(lease);
@@ -96,7 +93,7 @@ internal sealed class IngestDatasetConsumer(
         }
 
         var fit = specification.Fit.ToString().ToLowerInvariant();
-        var key = ContentKey.Of("ingestion", PackerVersion, listing.Root, listing.Fingerprint, $"{specification.InputSize}", fit, ImageFitting.Filter);
+        var key = IngestionKey.Of(listing, specification.InputSize, fit);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var known = await context.Ingestions.AsNoTracking().SingleOrDefaultAsync(row => row.Key == key, cancellationToken);
         if (known is not null && await artifacts.IsWholeAsync(known.Listing, cancellationToken))

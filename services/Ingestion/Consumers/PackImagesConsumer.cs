@@ -42,9 +42,9 @@ internal sealed partial class PackImagesConsumer(
             async (stream, token) => images = await ImagePacker.PackAsync(listing, first, count, ingestion.InputSize, fit, stream, decoding, roots, token),
             cancellationToken);
         var records = await artifacts.WriteJsonAsync($"ingestions/{key}/part-{part:D5}.{lease.TokenText}.json", images, cancellationToken);
-        foreach (var image in images.Where(image => image.Quarantined is not null))
+        foreach (var image in images.Where(image => image.Skipped is not null))
         {
-            LogQuarantined(listing.Entries[image.Entry].Name, image.Quarantined!);
+            LogSkipped(listing.Entries[image.Entry].Name, image.Skipped!);
         }
 
         return async (context, token) =>
@@ -60,7 +60,7 @@ internal sealed partial class PackImagesConsumer(
             {
                 IngestionKey = key,
                 Part = part,
-                ImageCount = images.Count(image => image.Quarantined is null),
+                ImageCount = images.Count(image => image.Skipped is null),
                 Pixels = pixels,
                 Records = records,
             });
@@ -95,9 +95,9 @@ internal sealed partial class PackImagesConsumer(
         return await context.Ingestions.AsNoTracking().SingleAsync(row => row.Key == key, cancellationToken);
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "A worker was lost over {Unit}; its images are decoded apart from the host, and one that ends a process is left out")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "A worker was lost over {Unit}; its images are decoded apart from the host, and one that ends a process is skipped")]
     private partial void LogIsolated(UnitKey unit);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Name} is left out: {Reason}")]
-    private partial void LogQuarantined(string name, string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Name} is skipped: {Reason}")]
+    private partial void LogSkipped(string name, string reason);
 }

@@ -23,7 +23,15 @@ internal sealed class DatasetIngestedConsumer(
     {
         ArgumentNullException.ThrowIfNull(lease);
         var (run, specification) = await contexts.ReadRunAsync(lease.Unit.RunId, cancellationToken);
+        var input = await FindInputAsync(run, cancellationToken);
+        if (input is not null && RunWarnings.FindFailure(input, specification) is { } failure)
+        {
+            throw new DatasetException(failure);
+        }
+
+        // The data set may have been found first in another source, and messages name this run's.
         var manifest = await artifacts.ReadManifestAsync(run.DatasetSha256!, cancellationToken);
+        manifest = manifest with { DisplayName = input?.Name ?? manifest.DisplayName };
         var split = DatasetSplit.Draw(manifest, specification.SplitSeed, specification.ValidationFraction, specification.TestFraction, specification.Fold);
         var weights = backbones.Load(specification);
         var (backbone, damaged) = await backbones.DescribeAsync(specification, weights, lease, cancellationToken);
@@ -64,6 +72,12 @@ internal sealed class DatasetIngestedConsumer(
         {
             throw new WeightsException($"The weights '{specification.Backbone}' have changed since the run's features were planned: their SHA-256 is {backbone.Sha256}, and it was {planned.BackboneSha256}. Submit the run again.");
         }
+    }
+
+    private async Task<IngestionSummary?> FindInputAsync(Run run, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        return await context.Ingestions.Where(ingestion => ingestion.Key == run.IngestionKey).Select(ingestion => ingestion.Summary).SingleAsync(cancellationToken);
     }
 
     private async Task<FeatureSet?> FindPlannedAsync(Run run, CancellationToken cancellationToken)

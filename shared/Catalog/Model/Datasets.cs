@@ -8,17 +8,14 @@ public sealed class Dataset
     /// <summary>SHA-256 over its images, labels, class names and given splits.</summary>
     public required string Sha256 { get; init; }
 
-    /// <summary>Name for people.</summary>
+    /// <summary>Name for people, of the source in which it was found first. A run's own is in <see cref="Ingestion.Summary"/>.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Where it was read from.</summary>
+    /// <summary>The source in which it was found first.</summary>
     public required string Source { get; init; }
 
-    /// <summary>Images that could be read.</summary>
+    /// <summary>Number of images.</summary>
     public required int ImageCount { get; init; }
-
-    /// <summary>Files that could not, with reasons in the manifest.</summary>
-    public required int QuarantinedCount { get; init; }
 
     /// <summary>Class names in label order.</summary>
     public required IReadOnlyList<string> ClassNames { get; init; }
@@ -63,6 +60,12 @@ public sealed class Ingestion
     /// <summary>The data set found, when complete.</summary>
     public string? DatasetSha256 { get; set; }
 
+    /// <summary>Files that were seen and cannot be used, when complete.</summary>
+    public int? SkippedCount { get; set; }
+
+    /// <summary>What was found, when complete; null in rows of earlier versions.</summary>
+    public IngestionSummary? Summary { get; set; }
+
     /// <summary>When it was begun (UTC).</summary>
     public required DateTime CreatedAt { get; init; }
 
@@ -79,13 +82,13 @@ public sealed class PackedPartRecord
     /// <summary>The range.</summary>
     public required int Part { get; init; }
 
-    /// <summary>Images in the file (quarantined ones left out).</summary>
+    /// <summary>Images in the file (skipped ones have none).</summary>
     public required int ImageCount { get; init; }
 
     /// <summary>Pixels, uint8 NHWC.</summary>
     public required StoredFile Pixels { get; init; }
 
-    /// <summary>What became of each listed image.</summary>
+    /// <summary>What became of each listed image, skipped ones with the reason.</summary>
     public required StoredFile Records { get; init; }
 }
 

@@ -219,10 +219,10 @@ public sealed class Evaluation
     /// <summary>How many guesses count for <see cref="TopKAccuracy"/>.</summary>
     public required int TopK { get; init; }
 
-    /// <summary>Share with the true class among the first k guesses.</summary>
-    public required double TopKAccuracy { get; init; }
+    /// <summary>Share with the true class among the first k guesses; null where k is the number of classes, and it would say nothing.</summary>
+    public required double? TopKAccuracy { get; init; }
 
-    /// <summary>Unweighted mean of the classes' F1.</summary>
+    /// <summary>Unweighted mean of the classes' F1, over those that occur among the test images or the predictions.</summary>
     public required double MacroF1 { get; init; }
 
     /// <summary>JSON: rows are true classes, columns predicted ones.</summary>
@@ -250,14 +250,14 @@ public sealed class ClassMetric
     /// <summary>Its name.</summary>
     public required string ClassName { get; init; }
 
-    /// <summary>Right ones among those predicted as this class.</summary>
-    public required double Precision { get; init; }
+    /// <summary>Right ones among those predicted as this class; null where none is.</summary>
+    public required double? Precision { get; init; }
 
-    /// <summary>Right ones among those of this class.</summary>
-    public required double Recall { get; init; }
+    /// <summary>Right ones among those of this class; null where none is.</summary>
+    public required double? Recall { get; init; }
 
-    /// <summary>Harmonic mean of precision and recall.</summary>
-    public required double F1 { get; init; }
+    /// <summary>Harmonic mean of precision and recall; null where the class occurs neither among the test images nor among the predictions.</summary>
+    public required double? F1 { get; init; }
 
     /// <summary>Test images of this class.</summary>
     public required int Support { get; init; }

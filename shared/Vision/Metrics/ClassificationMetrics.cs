@@ -25,21 +25,21 @@ public sealed record Proportion(double Value, double Low, double High)
     }
 }
 
-/// <summary>How well one class is told from the others. A share of nothing is 0, as in scikit-learn.</summary>
+/// <summary>How well one class is told from the others. A share of nothing is null: it is not known.</summary>
 /// <param name="Class">Zero-based.</param>
-/// <param name="Precision">Of the images given this class, the share that has it.</param>
-/// <param name="Recall">Of the images that have this class, the share that is given it.</param>
-/// <param name="F1">Harmonic mean of the two.</param>
+/// <param name="Precision">Of the images given this class, the share that has it; null where none is given it.</param>
+/// <param name="Recall">Of the images that have this class, the share that is given it; null where none has it.</param>
+/// <param name="F1">Harmonic mean of the two, 2 hits / (given + support); null for a class that occurs neither in truth nor in prediction.</param>
 /// <param name="Support">Images that have this class.</param>
-public sealed record ClassMetrics(int Class, double Precision, double Recall, double F1, long Support);
+public sealed record ClassMetrics(int Class, double? Precision, double? Recall, double? F1, long Support);
 
 /// <summary>How well a classifier does on labelled images.</summary>
 /// <param name="Count">Images.</param>
 /// <param name="Classes">Classes.</param>
 /// <param name="Accuracy">Share of images whose highest score is their class's.</param>
 /// <param name="TopK">What k is.</param>
-/// <param name="TopKAccuracy">Share of images whose class is among the k highest scores.</param>
-/// <param name="MacroF1">Mean of the classes' F1.</param>
+/// <param name="TopKAccuracy">Share of images whose class is among the k highest scores; null where k is the number of classes, since it would be 1 whatever the scores.</param>
+/// <param name="MacroF1">Mean of the classes' F1, over those that occur in truth or prediction.</param>
 /// <param name="CrossEntropy">Mean of minus the logarithm of the true class's probability, nats.</param>
 /// <param name="PerClass">By class.</param>
 /// <param name="Confusion">Images by true class (row) and given class (column).</param>
@@ -48,13 +48,13 @@ public sealed record ClassificationReport(
     int Classes,
     Proportion Accuracy,
     int TopK,
-    Proportion TopKAccuracy,
+    Proportion? TopKAccuracy,
     double MacroF1,
     double CrossEntropy,
     IReadOnlyList<ClassMetrics> PerClass,
     IReadOnlyList<long[]> Confusion);
 
-/// <summary>Measures classifiers, with the definitions of scikit-learn's <c>classification_report</c>.</summary>
+/// <summary>Measures classifiers, with the definitions of scikit-learn's <c>classification_report</c>, but for shares of nothing, which are 0 there.</summary>
 public static class ClassificationMetrics
 {
     /// <summary>Compares scores with labels. Among equal scores the lower class comes first.</summary>
@@ -102,8 +102,8 @@ public static class ClassificationMetrics
             classes,
             Proportion.Of(right, labels.Length),
             topK,
-            Proportion.Of(among, labels.Length),
-            perClass.Average(metrics => metrics.F1),
+            topK < classes ? Proportion.Of(among, labels.Length) : null,
+            perClass.Average(metrics => metrics.F1)!.Value,
             loss / labels.Length,
             perClass,
             confusion);
@@ -142,5 +142,5 @@ public static class ClassificationMetrics
         return new ClassMetrics(index, Share(hits, given), Share(hits, support), Share(2 * hits, given + support), support);
     }
 
-    private static double Share(long part, long whole) => whole == 0 ? 0 : (double)part / whole;
+    private static double? Share(long part, long whole) => whole == 0 ? null : (double)part / whole;
 }

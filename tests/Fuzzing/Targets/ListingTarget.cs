@@ -14,9 +14,9 @@ internal sealed class ListingTarget : FuzzTarget
     protected override IReadOnlyList<byte[]> Seeds { get; } =
     [
         JsonSerializer.SerializeToUtf8Bytes(Listing, DatasetJson.Options),
-        JsonSerializer.SerializeToUtf8Bytes<PackedImage[]>([new(0, new string('1', 64), 10, 12, null), new(1, new string('2', 64), 0, 0, "the file is empty")], DatasetJson.Options),
+        JsonSerializer.SerializeToUtf8Bytes<PackedImage[]>([new(0, new string('1', 64), 10, 12, null), new(1, new string('2', 64), 0, 0, "the file is empty", SkipReason.Damaged)], DatasetJson.Options),
         JsonSerializer.SerializeToUtf8Bytes(
-            new DatasetManifest("set", SourceFormat.Stl10Binary, "/data", "00", ["a"], [new("n", "0", 0, SplitName.Unassigned)], [new("q", "why")], null, new DuplicateSummary(0, 0, 0, 0)), DatasetJson.Options),
+            new DatasetManifest("set", SourceFormat.Stl10Binary, "/data", "00", ["a"], [new("n", "0", 0, SplitName.Unassigned)], null), DatasetJson.Options),
     ];
 
     protected override IReadOnlyList<byte[]> Words => JsonSeeds.Words;

@@ -262,15 +262,15 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("class_name");
 
-                    b.Property<double>("F1")
+                    b.Property<double?>("F1")
                         .HasColumnType("double precision")
                         .HasColumnName("f1");
 
-                    b.Property<double>("Precision")
+                    b.Property<double?>("Precision")
                         .HasColumnType("double precision")
                         .HasColumnName("precision");
 
-                    b.Property<double>("Recall")
+                    b.Property<double?>("Recall")
                         .HasColumnType("double precision")
                         .HasColumnName("recall");
 
@@ -307,10 +307,6 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("name");
-
-                    b.Property<int>("QuarantinedCount")
-                        .HasColumnType("integer")
-                        .HasColumnName("quarantined_count");
 
                     b.Property<string>("Source")
                         .IsRequired()
@@ -464,7 +460,7 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("integer")
                         .HasColumnName("top_k");
 
-                    b.Property<double>("TopKAccuracy")
+                    b.Property<double?>("TopKAccuracy")
                         .HasColumnType("double precision")
                         .HasColumnName("top_k_accuracy");
 
@@ -657,10 +653,18 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("integer")
                         .HasColumnName("part_size");
 
+                    b.Property<int?>("SkippedCount")
+                        .HasColumnType("integer")
+                        .HasColumnName("skipped_count");
+
                     b.Property<string>("Source")
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("source");
+
+                    b.Property<string>("Summary")
+                        .HasColumnType("text")
+                        .HasColumnName("summary");
 
                     b.ComplexProperty(typeof(Dictionary<string, object>), "Listing", "Distributed.Catalog.Ingestion.Listing#StoredFile", b1 =>
                         {

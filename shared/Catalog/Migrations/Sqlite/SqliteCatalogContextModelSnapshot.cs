@@ -257,15 +257,15 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("class_name");
 
-                    b.Property<double>("F1")
+                    b.Property<double?>("F1")
                         .HasColumnType("REAL")
                         .HasColumnName("f1");
 
-                    b.Property<double>("Precision")
+                    b.Property<double?>("Precision")
                         .HasColumnType("REAL")
                         .HasColumnName("precision");
 
-                    b.Property<double>("Recall")
+                    b.Property<double?>("Recall")
                         .HasColumnType("REAL")
                         .HasColumnName("recall");
 
@@ -302,10 +302,6 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("name");
-
-                    b.Property<int>("QuarantinedCount")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("quarantined_count");
 
                     b.Property<string>("Source")
                         .IsRequired()
@@ -459,7 +455,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("top_k");
 
-                    b.Property<double>("TopKAccuracy")
+                    b.Property<double?>("TopKAccuracy")
                         .HasColumnType("REAL")
                         .HasColumnName("top_k_accuracy");
 
@@ -652,10 +648,18 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("part_size");
 
+                    b.Property<int?>("SkippedCount")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("skipped_count");
+
                     b.Property<string>("Source")
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("source");
+
+                    b.Property<string>("Summary")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("summary");
 
                     b.ComplexProperty(typeof(Dictionary<string, object>), "Listing", "Distributed.Catalog.Ingestion.Listing#StoredFile", b1 =>
                         {

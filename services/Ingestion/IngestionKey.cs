@@ -1,0 +1,30 @@
+using Distributed.Artifacts;
+using Distributed.Datasets;
+
+namespace Distributed.Ingestion;
+
+/// <summary>The key of an ingestion: a source whose files, and what is understood of them, have not changed is not read again.</summary>
+internal static class IngestionKey
+{
+    /// <summary>Counts up when packing gives other bytes, or says something else, for the same source.</summary>
+    private const string PackerVersion = "2";
+
+    /// <summary>Keys a listing. Names, sizes and time stamps of the files are in its fingerprint; splits and labels follow in its order.</summary>
+    /// <param name="listing">The listing.</param>
+    /// <param name="size">Side of the packed images, in pixels.</param>
+    /// <param name="fit">How they become squares.</param>
+    public static string Of(DatasetListing listing, int size, string fit) => ContentKey.Of(
+        "ingestion",
+        PackerVersion,
+        listing.Root,
+        listing.Source,
+        listing.DisplayName,
+        listing.Fingerprint,
+        ContentKey.Of([.. listing.ClassNames]),
+        string.Join(' ', listing.Entries.CountBy(entry => (entry.Split, entry.Label)).Select(run => $"{run.Key.Split} {run.Key.Label} {run.Value}")),
+        ContentKey.Of([.. listing.Skipped.SelectMany(file => new[] { file.Name, $"{file.Reason}", file.Detail })]),
+        ContentKey.Of([.. listing.Notes]),
+        $"{size}",
+        fit,
+        ImageFitting.Filter);
+}

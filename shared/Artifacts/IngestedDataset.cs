@@ -1,0 +1,79 @@
+using System.Text.Json;
+using Distributed.Catalog;
+using Distributed.Datasets;
+
+namespace Distributed.Artifacts;
+
+/// <summary>What one ingestion found, from its own listing and packing records: another source with the same images has other names, and skipped other files.</summary>
+/// <param name="Manifest">The data set, under this source's names.</param>
+/// <param name="Summary">What people are told.</param>
+public sealed record IngestedDataset(DatasetManifest Manifest, IngestionSummary Summary)
+{
+    private const int MostSkipped = 100;
+    private const int MostContradictions = 20;
+    private const int MostOccurrences = 5;
+    private const int MostPairs = 5;
+
+    /// <summary>Joins a listing with what packing found.</summary>
+    /// <param name="listing">The listing.</param>
+    /// <param name="packed">One record for every entry, in order.</param>
+    /// <exception cref="DatasetException">Too little is left to train and test a classifier.</exception>
+    public static IngestedDataset Create(DatasetListing listing, IReadOnlyList<PackedImage> packed)
+    {
+        var manifest = DatasetManifest.Create(listing, packed);
+        var skipped = SkipReasons.Find(listing, packed);
+        var duplicates = DuplicateSummary.Of(manifest.Images);
+        var contradictions = DuplicateSummary.FindContradictions(manifest.Images).ToList();
+        return new IngestedDataset(manifest, new IngestionSummary
+        {
+            Name = listing.DisplayName,
+            Source = listing.Source,
+            Files = listing.Entries.Count + listing.Skipped.Count,
+            Images = manifest.Images.Count,
+            Classes = manifest.ClassNames.Count,
+            Splits = new GivenSplits(Count(SplitName.Train), Count(SplitName.Validation), Count(SplitName.Test), Count(SplitName.Unassigned)),
+            Notes = listing.Notes,
+            SkippedCount = skipped.Count,
+            SkippedByReason = [.. SkipReasons.Group(skipped).Select(group => new SkippedByReason(Name(group.Reason), SkipReasons.Words(group.Reason), group.Count, group.Advice))],
+            Skipped = [.. skipped.Take(MostSkipped).Select(file => new SkippedInput(file.Name, Name(file.Reason), file.Detail))],
+            Duplicates = new DuplicateCounts(duplicates.Groups, duplicates.WithinSplits, duplicates.AcrossSplits, duplicates.DifferentLabels),
+            Contradictions =
+            [
+                .. contradictions.Take(MostContradictions).Select(image => new ContradictingImage(
+                    [.. image.DistinctBy(occurrence => occurrence.Label).Take(MostOccurrences).Select(occurrence => new LabelledImage(occurrence.Name, manifest.ClassNames[occurrence.Label]))])),
+            ],
+            ContradictingClasses = FindPairs(manifest, contradictions),
+        });
+
+        int Count(SplitName split) => manifest.Images.Count(image => image.Split == split);
+    }
+
+    private static IReadOnlyList<ContradictingClasses> FindPairs(DatasetManifest manifest, List<IReadOnlyList<ManifestImage>> contradictions)
+    {
+        var different = new Lazy<Dictionary<int, int>>(() => manifest.Images.GroupBy(image => image.Label).ToDictionary(
+            ofClass => ofClass.Key,
+            ofClass => ofClass.Select(image => image.Sha256).Distinct(StringComparer.Ordinal).Count()));
+        return
+        [
+            .. contradictions
+                .SelectMany(image => PairsOf([.. image.Select(occurrence => occurrence.Label).Distinct().Order()]))
+                .CountBy(pair => pair)
+                .OrderByDescending(pair => pair.Value)
+                .ThenBy(pair => pair.Key)
+                .Take(MostPairs)
+                .Select(pair => new ContradictingClasses(
+                    manifest.ClassNames[pair.Key.First],
+                    manifest.ClassNames[pair.Key.Second],
+                    pair.Value,
+                    pair.Value == different.Value[pair.Key.Second] ? manifest.ClassNames[pair.Key.Second]
+                    : pair.Value == different.Value[pair.Key.First] ? manifest.ClassNames[pair.Key.First]
+                    : null)),
+        ];
+    }
+
+    /// <summary>The pairs of the first ten classes: an image in all of a thousand must not cost their square.</summary>
+    private static IEnumerable<(int First, int Second)> PairsOf(int[] labels) =>
+        labels.Take(10).SelectMany((label, index) => labels.Take(index).Select(earlier => (earlier, label)));
+
+    private static string Name(SkipReason reason) => JsonNamingPolicy.CamelCase.ConvertName($"{reason}");
+}

@@ -1,0 +1,80 @@
+using System.Globalization;
+
+namespace Distributed.Datasets;
+
+/// <summary>The reasons for which files are skipped, in words, and what a person can do about each.</summary>
+public static class SkipReasons
+{
+    /// <summary>The reason as it follows a count: "4 damaged".</summary>
+    public static string Words(SkipReason reason) => reason switch
+    {
+        SkipReason.LinkOutside => "links that lead outside",
+        SkipReason.LinkDangling => "links to nothing",
+        SkipReason.LinkLoop => "links in a circle",
+        SkipReason.NameNotUtf8 => "names that are not UTF-8",
+        SkipReason.NotAnImage => "no images",
+        SkipReason.UnsupportedFormat => "unsupported format",
+        SkipReason.Damaged => "damaged",
+        SkipReason.TooLarge => "too large",
+        SkipReason.DecodingFailed => "decoding failed",
+        _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "Not a reason."),
+    };
+
+    /// <summary>What to do about it, as an order: "copy them again from their source".</summary>
+    public static string Advice(SkipReason reason) => reason switch
+    {
+        SkipReason.LinkOutside => "put the files themselves there, or name the folder they lead to in Data:Roots",
+        SkipReason.LinkDangling => "remove the links, or restore what they lead to",
+        SkipReason.LinkLoop => "remove the links",
+        SkipReason.NameNotUtf8 => "rename the files",
+        SkipReason.NotAnImage => "move them out of the class folders",
+        SkipReason.UnsupportedFormat => "convert them to JPEG or PNG",
+        SkipReason.Damaged => "copy them again from their source",
+        SkipReason.TooLarge => "scale them down",
+        SkipReason.DecodingFailed => "save them again as JPEG or PNG",
+        _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "Not a reason."),
+    };
+
+    /// <summary>Every skipped file of a source: those that its listing skipped, then those that packing did.</summary>
+    /// <param name="listing">The listing.</param>
+    /// <param name="packed">One record for every entry.</param>
+    public static IReadOnlyList<SkippedFile> Find(DatasetListing listing, IEnumerable<PackedImage> packed)
+    {
+        ArgumentNullException.ThrowIfNull(listing);
+        ArgumentNullException.ThrowIfNull(packed);
+        return
+        [
+            .. listing.Skipped,
+            .. packed.Where(image => image.Skipped is not null).Select(image => new SkippedFile(listing.Entries[image.Entry].Name, image.Reason ?? SkipReason.Damaged, image.Skipped!)),
+        ];
+    }
+
+    /// <summary>The skipped files by reason, the most frequent first.</summary>
+    public static IReadOnlyList<SkippedGroup> Group(IEnumerable<SkippedFile> skipped) =>
+    [
+        .. skipped
+            .GroupBy(file => file.Reason)
+            .Select(group => new SkippedGroup(group.Key, group.Count(), AdviceFor(group)))
+            .OrderByDescending(group => group.Count)
+            .ThenBy(group => group.Reason),
+    ];
+
+    /// <summary>Groups as a person reads them: "8 unsupported format (HEIC: convert to JPEG or PNG), 4 damaged (…)".</summary>
+    public static string Describe(IEnumerable<SkippedGroup> groups) =>
+        string.Join(", ", groups.Select(group => string.Create(CultureInfo.InvariantCulture, $"{group.Count:N0} {Words(group.Reason)} ({group.Advice})")));
+
+    /// <summary>What to do about a format depends on which one it is, so its details tell; the most frequent ones.</summary>
+    private static string AdviceFor(IGrouping<SkipReason, SkippedFile> group)
+    {
+        const int MostFormats = 3;
+        return group.Key != SkipReason.UnsupportedFormat
+            ? Advice(group.Key)
+            : string.Join("; ", group.GroupBy(file => file.Detail, StringComparer.Ordinal).OrderByDescending(details => details.Count()).Take(MostFormats).Select(details => details.Key));
+    }
+}
+
+/// <summary>The files that were skipped for one reason.</summary>
+/// <param name="Reason">The reason.</param>
+/// <param name="Count">Number of files.</param>
+/// <param name="Advice">What to do about them.</param>
+public sealed record SkippedGroup(SkipReason Reason, int Count, string Advice);
