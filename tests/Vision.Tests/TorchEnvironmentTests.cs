@@ -51,8 +51,11 @@ public sealed class TorchEnvironmentTests
     [Fact]
     public void What_an_operator_is_told_tells_a_broken_gpu_from_missing_libraries()
     {
-        Assert.StartsWith("The GPU does not compute: CUDA error", TorchEnvironment.Explain(new SEHException("CUDA error: unspecified launch failure")), StringComparison.Ordinal);
+        Assert.StartsWith("The GPU does not compute: CUDA error", TorchEnvironment.Explain(new DeviceFailure("CUDA error: unspecified launch failure")), StringComparison.Ordinal);
         var missing = TorchEnvironment.Explain(new TypeInitializationException("TorchSharp.torch", new DllNotFoundException("There is no libtorch.")));
         Assert.Equal("LibTorch does not compute: There is no libtorch. Its libraries belong to the host's files: install them again.", missing);
     }
+
+    /// <summary>As TorchSharp throws them, which only the runtime may.</summary>
+    private sealed class DeviceFailure(string message) : ExternalException(message);
 }
