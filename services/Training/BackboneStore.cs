@@ -75,6 +75,11 @@ internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, 
             throw new WeightsException(complaint);
         }
 
+        if (specification.Backbone is not (BackboneSource.Random or BackboneSource.Demo or Imagenet))
+        {
+            Prove(backbone);
+        }
+
         return backbone;
     }
 
@@ -133,6 +138,19 @@ internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, 
         }
 
         return backbone;
+    }
+
+    private static void Prove(IBackbone backbone)
+    {
+        try
+        {
+            BackboneProbe.ThrowIfUnusable(backbone);
+        }
+        catch
+        {
+            backbone.Dispose();
+            throw;
+        }
     }
 
     private static string RandomSource(int seed) => FormattableString.Invariant($"{BackboneSource.Random}:{seed}");

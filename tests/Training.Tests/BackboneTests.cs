@@ -67,7 +67,7 @@ public sealed class BackboneTests : IAsyncLifetime
     [Fact]
     public async Task The_architecture_is_that_of_the_file_where_the_specification_names_none_and_both_are_named_where_it_names_another()
     {
-        var path = WriteConstant("weights.pth", DenseNetArchitecture.DenseNet169, 0x3C24);
+        var path = WriteConstant("weights.pth", DenseNetArchitecture.DenseNet169, 0x3A83);
         var specification = Specify(_services) with { Backbone = path, InputSize = 32 };
 
         var run = await _services.TrainAsync(specification);
@@ -79,12 +79,14 @@ public sealed class BackboneTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Features_that_are_no_finite_numbers_fail_the_run_and_are_not_stored()
+    public async Task Weights_whose_features_are_no_finite_numbers_or_always_the_same_fail_the_run_and_nothing_is_stored()
     {
-        // 1e30 in every convolution: finite, and what they make of an image is not.
-        var path = WriteConstant("weights.safetensors", DenseNetArchitecture.DenseNet121, 0x7149);
+        // 1e30 in every convolution: finite, and what they make of an image is not. 0 in every one: nothing of the image is left.
+        var large = WriteConstant("large.safetensors", DenseNetArchitecture.DenseNet121, 0x7149);
+        var empty = WriteConstant("empty.safetensors", DenseNetArchitecture.DenseNet121, 0);
 
-        Assert.Contains("are no finite numbers", await _services.FailAsync(Specify(_services) with { Backbone = path, InputSize = 32 }));
+        Assert.Contains("are no finite numbers", await _services.FailAsync(Specify(_services) with { Backbone = large, InputSize = 32 }));
+        Assert.Contains("let nothing of an image through", await _services.FailAsync(Specify(_services) with { Backbone = empty, InputSize = 32 }));
 
         Assert.Empty(await _services.ShardsAsync());
         var folder = _services.Volume.FullPath("features");

@@ -167,15 +167,25 @@ public sealed class BackboneWeightsTests : IDisposable
     public void Features_that_are_no_finite_numbers_are_refused_where_finite_weights_make_them()
     {
         var tensors = ReadDemo();
-        foreach (var name in tensors.Keys.Where(name => name.Contains("conv", StringComparison.Ordinal)).ToList())
-        {
-            tensors[name] = TensorData.FromValues(Enumerable.Repeat(1e30f, (int)tensors[name].ElementCount).ToArray(), tensors[name].Shape);
-        }
-
+        tensors["features.norm5.weight"] = TensorData.FromValues(Enumerable.Repeat(3e38f, 1024).ToArray(), 1024);
+        tensors["features.norm5.running_var"] = TensorData.FromValues(Enumerable.Repeat(1f, 1024).ToArray(), 1024);
         using var backbone = BackboneSource.Load(Write(tensors));
 
         var message = Assert.Throws<WeightsException>(() => Features(backbone)).Message;
         Assert.Contains("of the features of 1 images are no finite numbers, computed in fp32", message, StringComparison.Ordinal);
+        Assert.Contains("two trial images are no finite numbers", Assert.Throws<WeightsException>(() => BackboneProbe.ThrowIfUnusable(backbone)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Weights_that_let_nothing_of_an_image_through_are_found_and_others_are_not()
+    {
+        var tensors = ReadDemo();
+        using var whole = BackboneSource.Load(Write(tensors));
+        tensors["features.transition2.conv.weight"] = TensorData.FromValues(new float[256 * 512], 256, 512, 1, 1);
+        using var cut = BackboneSource.Load(Write(tensors));
+
+        BackboneProbe.ThrowIfUnusable(whole);
+        Assert.Contains("let nothing of an image through", Assert.Throws<WeightsException>(() => BackboneProbe.ThrowIfUnusable(cut)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
