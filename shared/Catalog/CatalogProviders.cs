@@ -7,7 +7,17 @@ namespace Distributed.Catalog;
 public sealed class PostgresCatalogContext(DbContextOptions<PostgresCatalogContext> options) : CatalogContext(options);
 
 /// <summary>The catalog in a SQLite file, for one process.</summary>
-public sealed class SqliteCatalogContext(DbContextOptions<SqliteCatalogContext> options) : CatalogContext(options);
+public sealed class SqliteCatalogContext(DbContextOptions<SqliteCatalogContext> options) : CatalogContext(options)
+{
+    /// <inheritdoc />
+    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
+    {
+        ArgumentNullException.ThrowIfNull(configurationBuilder);
+        base.ConfigureConventions(configurationBuilder);
+        // Ids are texts in SQLite: as the API and file names have them, in small letters.
+        configurationBuilder.Properties<Guid>().HaveConversion<string>();
+    }
+}
 
 /// <summary>Lets the EF Core tools make migrations for Postgres; no server is asked.</summary>
 internal sealed class PostgresDesignFactory : IDesignTimeDbContextFactory<PostgresCatalogContext>
