@@ -13,6 +13,9 @@ public sealed partial class HostChecks : BackgroundService
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
 
+    /// <summary>What a start takes at most where nothing is wrong; nobody is told of it before.</summary>
+    private static readonly TimeSpan Unremarkable = TimeSpan.FromSeconds(3);
+
     /// <summary>Longer than any check takes that is not stuck, the first use of a GPU among them.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
@@ -79,6 +82,7 @@ public sealed partial class HostChecks : BackgroundService
 
     private async Task PassAsync(Standing standing, CancellationToken stoppingToken)
     {
+        var (waited, told) = (TimeSpan.Zero, "");
         for (var wait = FirstWait; ; wait = TimeSpan.FromTicks(Math.Min(LongestWait.Ticks, wait.Ticks * 2)))
         {
             var result = await CheckAsync(standing, stoppingToken);
@@ -88,12 +92,13 @@ public sealed partial class HostChecks : BackgroundService
                     standing.Passed.SetResult();
                     return;
                 case HostCheckOutcome.Waiting:
-                    if (standing.Reason != result.Reason)
+                    standing.Reason = result.Reason;
+                    if (waited >= Unremarkable && told != result.Reason)
                     {
+                        told = result.Reason;
                         LogWaiting(standing.Check.Name, result.Reason);
                     }
 
-                    standing.Reason = result.Reason;
                     break;
                 default:
                     standing.Reason = result.Reason;
@@ -102,6 +107,7 @@ public sealed partial class HostChecks : BackgroundService
             }
 
             await Task.Delay(wait, _time, stoppingToken);
+            waited += wait;
         }
     }
 

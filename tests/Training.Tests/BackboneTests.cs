@@ -67,7 +67,7 @@ public sealed class BackboneTests : IAsyncLifetime
     [Fact]
     public async Task The_architecture_is_that_of_the_file_where_the_specification_names_none_and_both_are_named_where_it_names_another()
     {
-        var path = WriteConstant("weights.pth", DenseNetArchitecture.DenseNet169, 0x3A83);
+        var path = WriteWeights("weights.pth", DenseNetArchitecture.DenseNet169, 0x3CA4);
         var specification = Specify(_services) with { Backbone = path, InputSize = 32 };
 
         var run = await _services.TrainAsync(specification);
@@ -82,8 +82,8 @@ public sealed class BackboneTests : IAsyncLifetime
     public async Task Weights_whose_features_are_no_finite_numbers_or_always_the_same_fail_the_run_and_nothing_is_stored()
     {
         // 1e30 in every convolution: finite, and what they make of an image is not. 0 in every one: nothing of the image is left.
-        var large = WriteConstant("large.safetensors", DenseNetArchitecture.DenseNet121, 0x7149);
-        var empty = WriteConstant("empty.safetensors", DenseNetArchitecture.DenseNet121, 0);
+        var large = WriteWeights("large.safetensors", DenseNetArchitecture.DenseNet121, 0x7149);
+        var empty = WriteWeights("empty.safetensors", DenseNetArchitecture.DenseNet121, 0);
 
         Assert.Contains("are no finite numbers", await _services.FailAsync(Specify(_services) with { Backbone = large, InputSize = 32 }));
         Assert.Contains("let nothing of an image through", await _services.FailAsync(Specify(_services) with { Backbone = empty, InputSize = 32 }));
@@ -96,7 +96,7 @@ public sealed class BackboneTests : IAsyncLifetime
     [Fact]
     public async Task Weights_that_are_not_finite_fail_the_run_with_tensor_and_number()
     {
-        var path = WriteConstant("weights.safetensors", DenseNetArchitecture.DenseNet121, 0x7FC0);
+        var path = WriteWeights("weights.safetensors", DenseNetArchitecture.DenseNet121, 0x7FC0);
 
         Assert.Contains("conv0.weight (9408 NaN of 9408)", await _services.FailAsync(Specify(_services) with { Backbone = path, InputSize = 32 }));
     }
@@ -137,15 +137,17 @@ public sealed class BackboneTests : IAsyncLifetime
         Assert.Contains("is not the published one", await _services.FailAsync(Specify(_services) with { Backbone = "imagenet" }));
     }
 
-    /// <summary>A safetensors file, whatever its name: one value in bfloat16 in all convolutions, and normalisations that change nothing.</summary>
-    private string WriteConstant(string name, DenseNetArchitecture architecture, ushort value)
+    /// <summary>A safetensors file, whatever its name: one magnitude in bfloat16 in all convolutions, and normalisations that change nothing.</summary>
+    private string WriteWeights(string name, DenseNetArchitecture architecture, ushort value)
     {
         var tensors = architecture.TensorShapes.ToDictionary(pair => $"module.features.{pair.Key}", pair =>
         {
             var count = (int)pair.Value.Aggregate(1L, (product, side) => product * side);
             ushort one = 0x3F80;
             var bits = pair.Value.Length == 4 ? value : pair.Key.EndsWith(".weight", StringComparison.Ordinal) || pair.Key.EndsWith("_var", StringComparison.Ordinal) ? one : (ushort)0;
-            return new TensorData(TorchSharp.torch.ScalarType.BFloat16, pair.Value, MemoryMarshal.AsBytes(Enumerable.Repeat(bits, count).ToArray().AsSpan()).ToArray());
+            // Signs that follow no order, or all features would be alike.
+            ushort[] values = [.. Enumerable.Range(0, count).Select(i => pair.Value.Length == 4 ? (ushort)(bits ^ ((uint)i * 2_654_435_761u >> 31 << 15)) : bits)];
+            return new TensorData(TorchSharp.torch.ScalarType.BFloat16, pair.Value, MemoryMarshal.AsBytes(values.AsSpan()).ToArray());
         });
         return _services.WriteFile(name, SafetensorsWriter.ToBytes(tensors));
     }
