@@ -35,7 +35,7 @@ public sealed class WorkerPresenceTests : IAsyncLifetime
         await admin.PlanTrainingAsync();
         await presence.ScanAsync(CancellationToken.None);
         await presence.ScanAsync(CancellationToken.None);
-        Assert.StartsWith("No training worker is connected, and 1 jobs wait", Assert.Single(_log.Lines), StringComparison.Ordinal);
+        Assert.StartsWith("No training worker is connected; jobs that wait for one: 1", Assert.Single(_log.Lines), StringComparison.Ordinal);
 
         await using (await StartAsync(set => TestHost.Training(set)))
         {

@@ -14,14 +14,14 @@ public sealed class NoWorkerTests
 
         await cluster.WaitAsync("the run to say so", () => WaitingAsync(cluster, runId), waiting => waiting == "No training worker is connected.");
         await cluster.WaitAsync("the metric", () => ConsumersAsync(cluster), consumers => consumers == 0);
-        await cluster.Host("AdminApi").WaitForLineAsync(line => line.Contains("No training worker is connected, and 1 jobs wait", StringComparison.Ordinal));
+        await cluster.Host("AdminApi").WaitForLineAsync(line => line.Contains("No training worker is connected; jobs that wait for one: 1", StringComparison.Ordinal));
         cluster.Start("Training");
         await cluster.WaitForCompletionAsync(runId);
 
         await cluster.Host("AdminApi").WaitForLineAsync(line => line.Contains("A training worker is connected", StringComparison.Ordinal));
         await cluster.WaitAsync("the metric", () => ConsumersAsync(cluster), consumers => consumers == 1);
         Assert.Null(await WaitingAsync(cluster, runId));
-        Assert.Single(cluster.Host("AdminApi").Lines, line => line.Contains("worker is connected, and", StringComparison.Ordinal));
+        Assert.Single(cluster.Host("AdminApi").Lines, line => line.Contains("No training worker is connected", StringComparison.Ordinal));
     }
 
     private static async Task<string?> WaitingAsync(Cluster cluster, Guid runId) =>
