@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Distributed.AdminApi.Retention;
 using Distributed.Catalog;
+using Distributed.Messaging;
 using Distributed.Storage;
 using Distributed.TestServers;
 using Microsoft.EntityFrameworkCore;
@@ -153,7 +154,7 @@ public sealed class RetentionTests
     {
         await using var database = postgres ? await PostgresDatabase.CreateAsync() : null;
         await using var server = await AdminServer.StartAsync(database?.ConnectionString);
-        await server.Services.GetRequiredService<CatalogMigration>().Ready.WaitAsync(TimeSpan.FromSeconds(30));
+        await server.Services.GetRequiredService<HostChecks>().Passed.WaitAsync(TimeSpan.FromSeconds(30));
         var collector = server.Services.GetRequiredService<Collector>();
         var (joinedFirst, collectedFirst) = (0, 0);
         for (var race = 0; race < 100; race++)

@@ -29,7 +29,7 @@ public static class Program
             return 0;
         }
 
-        return await ServiceHost.RunAsync(arguments, "ingestion", defaultPort: 8081, IngestionModule.DescribeSettings, (builder, consumers) =>
+        return await ServiceHost.RunAsync(arguments[1..], "ingestion", defaultPort: 8081, IngestionModule.DescribeSettings, (builder, consumers) =>
         {
             builder.Services.AddSingleton(new ImageDecodings(new LocalImageDecoding(encoded => Decode(encoded, Environment.ProcessId)), () => Isolate(TimeSpan.FromMinutes(1))));
             builder.AddIngestion(consumers);

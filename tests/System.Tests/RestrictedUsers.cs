@@ -80,7 +80,7 @@ internal sealed partial class RestrictedUsers(Cluster cluster) : IAsyncDisposabl
 
     private async Task<IReadOnlyList<string>> CommandAsync(string role, params string[] arguments)
     {
-        var environment = _passwords.ToDictionary(password => $"Broker__Passwords__{password.Key}", password => (string?)password.Value);
+        var environment = Services.Select(service => service.Name).Append("client").ToDictionary(name => $"Broker__Passwords__{name}", name => (string?)_passwords[name]);
         environment["ConnectionStrings__Catalog"] = Catalog(role);
         environment["ConnectionStrings__RabbitMqManagement"] = TestEnvironment.RabbitMqManagementUri.ToString();
         await using var process = HostProcess.StartService(TestEnvironment.ServiceDll("AdminApi"), arguments, environment);

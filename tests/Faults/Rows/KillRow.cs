@@ -39,7 +39,7 @@ internal sealed class KillRow(string name, bool isPublished) : IFaultRow
             var cut = await cluster.QueryAsync<long>("select count(*) from attempts where outcome is null");
             lab.Say($"wave {wave}: {cut} attempts were cut off, {lab.Injected} kills so far");
             await Trial.CheckAsync(lab, cluster, runs, twins);
-            var skipped = await cluster.QueryAsync<long>("select coalesce(sum(quarantined_count), 0)::bigint from datasets");
+            var skipped = await cluster.QueryAsync<long>("select coalesce(sum(skipped_count), 0)::bigint from ingestions");
             lab.Check(skipped == 0, $"{skipped} images were skipped, and all of them are good");
         }
     }

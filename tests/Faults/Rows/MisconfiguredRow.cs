@@ -43,7 +43,7 @@ internal sealed class MisconfiguredRow : IFaultRow
         var charged = await cluster.QueryAsync<long>(
             "select count(*) from work_units u where u.starts <> 1 or exists (select 1 from attempts a where a.unit_id = u.id and a.outcome is distinct from 'done')");
         lab.Check(charged == 0, $"{charged} units were charged for a host that cannot work");
-        var skipped = await cluster.QueryAsync<long>("select coalesce(sum(quarantined_count), 0)::bigint from datasets");
+        var skipped = await cluster.QueryAsync<long>("select coalesce(sum(skipped_count), 0)::bigint from ingestions");
         lab.Check(skipped == 0, $"{skipped} images were skipped, and all of them are good");
     }
 
