@@ -29,6 +29,7 @@ public sealed class WaitingHostTests
                         $"{worker} to say {words}",
                         () => cluster.HealthAsync(worker, "ready"),
                         health => health.Status == HttpStatusCode.ServiceUnavailable && health.Body.Contains(words, StringComparison.Ordinal));
+                    await cluster.Host(worker).WaitForLineAsync(line => line.Contains(words, StringComparison.Ordinal));
                 }
             }
 
