@@ -167,6 +167,8 @@ public sealed class BackboneWeightsTests : IDisposable
     public void Features_that_are_no_finite_numbers_are_refused_where_finite_weights_make_them()
     {
         var tensors = ReadDemo();
+        // Sums of a thousand rectified numbers, and then times almost the largest number there is.
+        tensors["features.transition3.conv.weight"] = TensorData.FromValues(Enumerable.Repeat(1f, 512 * 1024).ToArray(), 512, 1024, 1, 1);
         tensors["features.norm5.weight"] = TensorData.FromValues(Enumerable.Repeat(3e38f, 1024).ToArray(), 1024);
         tensors["features.norm5.running_var"] = TensorData.FromValues(Enumerable.Repeat(1f, 1024).ToArray(), 1024);
         using var backbone = BackboneSource.Load(Write(tensors));
