@@ -132,16 +132,17 @@ public sealed record TrainingSpecification
     /// <summary>
     /// <see cref="HeadOptimizer.Newton"/>: L2 penalties to choose from on the validation split, in falling order; 1 to 100
     /// numbers above 0, up to 1e6. Empty for <see cref="DefaultPenalties"/> from 10 to 1e-6; without validation images, for 0.01 alone.
-    /// The one with the smallest validation loss is chosen; after <see cref="PenaltiesWithoutImprovement"/> in a row without a
-    /// smaller one the rest is not tried.
+    /// The one with the smallest validation loss is chosen; what is weaker than <see cref="DecreaseWithoutImprovement"/> times
+    /// below it is not tried.
     /// </summary>
     public IReadOnlyList<double> Penalties { get; init; } = [];
 
-    /// <summary>Penalties to choose from where none are given.</summary>
-    public const int DefaultPenalties = 30;
+    /// <summary>Penalties to choose from where none are given: fewer for many classes, where each takes seconds to minutes.</summary>
+    /// <param name="classes">Classes, at least 2.</param>
+    public static int DefaultPenalties(int classes) => classes <= 16 ? 30 : 10;
 
-    /// <summary>Penalties in a row without a smaller validation loss after which the rest is not tried.</summary>
-    public const int PenaltiesWithoutImprovement = 3;
+    /// <summary>How many times weaker than the one with the smallest validation loss the last penalty to be tried is.</summary>
+    public const double DecreaseWithoutImprovement = 5;
 
     /// <summary><see cref="HeadOptimizer.Adam"/>: the most passes over the training split; 1 to 10,000.</summary>
     public int Epochs { get; init; } = 100;

@@ -179,6 +179,12 @@ public static class FileFormats
             return Empty;
         }
 
+        // A tar archive begins with the name of a file, which may begin with another format's signature.
+        if (HasTarChecksum(head))
+        {
+            return Tar;
+        }
+
         foreach (var (offset, bytes, format) in Signatures)
         {
             if (head.Length > offset && head[offset..].StartsWith(bytes))
@@ -187,7 +193,7 @@ public static class FileFormats
             }
         }
 
-        return OfContainer(head) ?? OfWeights(head) ?? (IsTar(head) ? Tar : OfText(head));
+        return OfContainer(head) ?? OfWeights(head) ?? (head.Length > 257 && head[257..].StartsWith("ustar"u8) ? Tar : OfText(head));
     }
 
     private static FileFormat Foreign(string name) => new(name, FileKind.ForeignImage);
@@ -280,17 +286,12 @@ public static class FileFormats
     }
 
     /// <summary>The sum of a header's bytes, those of the sum itself taken as blanks, stands in it in octal digits.</summary>
-    private static bool IsTar(ReadOnlySpan<byte> head)
+    private static bool HasTarChecksum(ReadOnlySpan<byte> head)
     {
         const int Block = 512;
         if (head.Length < Block)
         {
             return false;
-        }
-
-        if (head[257..].StartsWith("ustar"u8))
-        {
-            return true;
         }
 
         var sum = 8 * ' ';

@@ -190,7 +190,7 @@ public sealed class QueryTests : IAsyncLifetime
     public async Task Training_by_penalties_says_how_many_were_tried_and_when_the_head_is_refitted(double[] losses, string stage, int done, int? total)
     {
         var run = NewRun(RunState.Training);
-        await _server.AddAsync([run, .. losses.Select((loss, index) => Penalty(run, index + 1, 10.0 / (index + 1), loss))]);
+        await _server.AddAsync([run, .. losses.Select((loss, index) => Penalty(run, index + 1, Math.Pow(10, 1 - (7 * index / 29.0)), loss))]);
 
         var progress = (await _server.GetAsync($"/api/v1/runs/{run.Id}")).GetProperty("progress");
 

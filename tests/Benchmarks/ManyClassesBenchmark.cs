@@ -84,6 +84,6 @@ internal sealed class ManyClassesBenchmark : IBenchmark
     private static PenaltyPathState Train(float[] features, int[] labels, int train, int count)
     {
         using var data = FeatureData.Create(Rows(features, 0, count), labels.AsSpan(0, count), [.. Enumerable.Range(0, train)], [.. Enumerable.Range(train, count - train)], CPU);
-        return PenaltyPath.Train(PenaltyPath.Start(HeadDefinition.Linear, new PenaltyPathOptions(PenaltyPathOptions.DefaultPenalties), data, labels.Max() + 1), data, () => false).State;
+        return PenaltyPath.Train(PenaltyPath.Start(HeadDefinition.Linear, new PenaltyPathOptions(PenaltyPathOptions.DefaultPenalties(labels.Max() + 1)), data, labels.Max() + 1), data, () => false).State;
     }
 }

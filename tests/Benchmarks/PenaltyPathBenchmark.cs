@@ -20,7 +20,7 @@ internal sealed class PenaltyPathBenchmark : IBenchmark
 
     public string Name => "penalty-path";
 
-    private static IReadOnlyList<double> Penalties => PenaltyPathOptions.DefaultPenalties;
+    private static IReadOnlyList<double> Penalties => PenaltyPathOptions.DefaultPenalties(Classes);
 
     /// <summary>Our side.</summary>
     public static (string Name, Func<double> Measure) Path(string folder)

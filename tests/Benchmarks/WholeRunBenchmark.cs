@@ -63,7 +63,7 @@ internal sealed class FirstRunBenchmark : IBenchmark
         int[] learnt = [.. Enumerable.Range(0, TrainImages)];
         var validation = (int)(TrainImages * ValidationFraction);
         using var data = FeatureData.Create(features.Select(learnt), labels.AsSpan(0, TrainImages), learnt[validation..], learnt[..validation], torch.CPU);
-        var state = PenaltyPath.Start(HeadDefinition.Linear, new PenaltyPathOptions(PenaltyPathOptions.DefaultPenalties), data, listing.ClassNames.Count);
+        var state = PenaltyPath.Start(HeadDefinition.Linear, new PenaltyPathOptions(PenaltyPathOptions.DefaultPenalties(listing.ClassNames.Count)), data, listing.ClassNames.Count);
         var head = TrainedHead.Load(PenaltyPath.Train(state, data, () => false).State.ExportBest());
 
         int[] test = [.. Enumerable.Range(TrainImages, TestImages)];

@@ -76,6 +76,23 @@ public sealed class FileFormatsTests
     }
 
     [Theory]
+    [InlineData("MZ")]
+    [InlineData("]")]
+    [InlineData("BZh1.jpg")]
+    [InlineData("GIF89a/1.gif")]
+    [InlineData("PK\u0003\u0004")]
+    public void A_tar_archive_is_one_whatever_format_the_name_of_its_first_file_looks_like(string first)
+    {
+        using var bytes = new MemoryStream();
+        using (var writer = new TarWriter(bytes, TarEntryFormat.Gnu, leaveOpen: true))
+        {
+            writer.WriteEntry(new GnuTarEntry(TarEntryType.RegularFile, first));
+        }
+
+        Assert.Same(FileFormats.Tar, FileFormats.Recognize(bytes.ToArray()));
+    }
+
+    [Theory]
     [InlineData("photos/1.jpg", "a zip archive")]
     [InlineData("resnet/data.pkl", "a PyTorch weight file")]
     public void PyTorchs_archives_are_told_from_others(string first, string name)

@@ -89,8 +89,8 @@ public sealed class SliceTests
     [Fact]
     public void The_specification_describes_the_path_that_is_taken()
     {
-        Assert.Equal(TrainingSpecification.DefaultPenalties, PenaltyPathOptions.DefaultPenalties.Count);
-        Assert.Equal(TrainingSpecification.PenaltiesWithoutImprovement, PenaltyPathOptions.PenaltiesWithoutImprovement);
+        Assert.All([2, 16, 17, 1000], classes => Assert.Equal(TrainingSpecification.DefaultPenalties(classes), PenaltyPathOptions.DefaultPenalties(classes).Count));
+        Assert.Equal(TrainingSpecification.DecreaseWithoutImprovement, PenaltyPathOptions.DecreaseWithoutImprovement);
     }
 
     [Fact]

@@ -90,7 +90,7 @@ public sealed class GpuTests
     public void A_linear_head_from_a_GPU_is_that_of_the_processor()
     {
         var gpu = Gpu();
-        var options = new PenaltyPathOptions(PenaltyPathOptions.DefaultPenalties);
+        var options = new PenaltyPathOptions(PenaltyPathOptions.DefaultPenalties(Classes));
 
         var expected = Train(HeadDefinition.Linear, options, torch.CPU);
         var found = Train(HeadDefinition.Linear, options, gpu);

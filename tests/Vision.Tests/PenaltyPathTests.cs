@@ -82,7 +82,7 @@ public sealed class PenaltyPathTests
     }
 
     [Fact]
-    public void The_path_ends_once_three_penalties_in_a_row_only_made_the_validation_loss_larger()
+    public void The_path_ends_at_a_penalty_that_is_less_than_a_fifth_of_the_best_one()
     {
         using var data = Data(60, 40, Size);
         double[] penalties = [.. Enumerable.Range(0, 25).Select(i => Math.Pow(10, 1 - (i / 4.0)))];

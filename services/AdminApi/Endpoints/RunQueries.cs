@@ -184,24 +184,25 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, Worke
             case RunState.Extracting when run.FeatureSetKey is not null:
                 return await CountAsync(context, "feature shards extracted", UnitKind.ExtractFeatures, run.FeatureSetKey, cancellationToken);
             case RunState.Training:
-                var losses = await context.EpochMetrics.Where(epoch => epoch.RunId == run.Id).OrderBy(epoch => epoch.Epoch).Select(epoch => epoch.ValidationLoss).ToListAsync(cancellationToken);
+                var epochs = context.EpochMetrics.Where(epoch => epoch.RunId == run.Id);
                 var specification = ReadSpecification(run);
                 return specification.ResolveOptimizer() == HeadOptimizer.Adam
-                    ? new StageProgress("epochs trained", losses.Count, specification.Training.Epochs)
-                    : MeasurePath(losses, specification.Training.Penalties.Count);
+                    ? new StageProgress("epochs trained", await epochs.CountAsync(cancellationToken), specification.Training.Epochs)
+                    : await MeasurePathAsync(context, run, specification.Training.Penalties.Count, await epochs.OrderBy(epoch => epoch.Epoch).ToListAsync(cancellationToken), cancellationToken);
             default:
                 return null;
         }
     }
 
     /// <summary>How far Newton's method is: it tries penalties until the validation loss only grows, and then refits the head with the best.</summary>
-    private static StageProgress MeasurePath(List<double?> validationLosses, int given)
+    private static async Task<StageProgress> MeasurePathAsync(CatalogContext context, Run run, int given, List<EpochMetric> tried, CancellationToken cancellationToken)
     {
-        var penalties = given == 0 ? TrainingSpecification.DefaultPenalties : given;
-        var best = validationLosses.IndexOf(validationLosses.Min());
-        return validationLosses.Count == penalties || validationLosses.Count - 1 - best >= TrainingSpecification.PenaltiesWithoutImprovement
+        var penalties = given > 0
+            ? given
+            : TrainingSpecification.DefaultPenalties((await context.Ingestions.Where(row => row.Key == run.IngestionKey).Select(row => row.Summary).FirstOrDefaultAsync(cancellationToken))?.Classes ?? 2);
+        return tried.Count == penalties || (tried.Count > 0 && tried[^1].Penalty * TrainingSpecification.DecreaseWithoutImprovement <= tried.MinBy(step => step.ValidationLoss)!.Penalty)
             ? new StageProgress("refitting on training and validation images", 0, null)
-            : new StageProgress("penalties tried", validationLosses.Count, penalties);
+            : new StageProgress("penalties tried", tried.Count, penalties);
     }
 
     /// <summary>What units that the run needs wait for: what their attempts say while they last, the damage that is being mended, or a worker.</summary>

@@ -38,7 +38,7 @@ internal sealed class TrainHeadConsumer(
         var outcome = await tensors.RunAsync(
             token =>
             {
-                var state = saved ?? HeadTraining.Start(Define(specification.Head), Choose(specification, data), data, classNames.Count);
+                var state = saved ?? HeadTraining.Start(Define(specification.Head), Choose(specification, data, classNames.Count), data, classNames.Count);
                 var begun = Stopwatch.GetTimestamp();
                 return state.Train(data, () => lifetime.ApplicationStopping.IsCancellationRequested || Stopwatch.GetElapsedTime(begun) >= options.Value.Slice, token);
             },
@@ -75,7 +75,7 @@ internal sealed class TrainHeadConsumer(
         ? HeadDefinition.Linear
         : new HeadDefinition(HeadKind.Mlp, [.. head.HiddenSizes], head.Dropout);
 
-    private static HeadTrainingOptions Choose(RunSpecification specification, FeatureData data)
+    private static HeadTrainingOptions Choose(RunSpecification specification, FeatureData data, int classes)
     {
         var training = specification.Training;
         if (specification.ResolveOptimizer() == HeadOptimizer.Adam)
@@ -85,7 +85,7 @@ internal sealed class TrainHeadConsumer(
 
         if (training.Penalties.Count == 0)
         {
-            return new PenaltyPathOptions(data.Validation.Length > 0 ? PenaltyPathOptions.DefaultPenalties : [PenaltyPathOptions.PenaltyWithoutValidation]);
+            return new PenaltyPathOptions(data.Validation.Length > 0 ? PenaltyPathOptions.DefaultPenalties(classes) : [PenaltyPathOptions.PenaltyWithoutValidation]);
         }
 
         return data.Validation.Length > 0 || training.Penalties.Count == 1

@@ -82,21 +82,31 @@ public sealed record AdamOptions(int Epochs, int BatchSize, double LearningRate,
 /// Training of a linear head along a path of penalties: for each, from the strongest to the weakest, the weights W are found
 /// that make the mean cross-entropy + penalty/2 ‖W‖² smallest on the standardised training features (biases are free). The
 /// penalty with the smallest validation loss is kept (of equals the strongest), and the head is refitted with it on training and
-/// validation images together, as Kornblith et al. do (Do Better ImageNet Models Transfer Better?, 2019, A.4). The path ends after
-/// <see cref="PenaltiesWithoutImprovement"/> penalties in a row without a smaller validation loss: weaker ones only overfit more.
+/// validation images together, as Kornblith et al. do (Do Better ImageNet Models Transfer Better?, 2019, A.4). The path ends where
+/// the penalty is <see cref="DecreaseWithoutImprovement"/> times weaker than the best one: still weaker ones only overfit more.
 /// The loss is chosen by, since of few images many penalties get the same share right, and the weakest of them gives
 /// probabilities near 0 and 1. scikit-learn's C is 1 / (images × penalty).
 /// </summary>
 /// <param name="Penalties">1 to 100 positive numbers in falling order. Without validation images there has to be exactly one.</param>
 public sealed record PenaltyPathOptions(IReadOnlyList<double> Penalties) : HeadTrainingOptions
 {
-    /// <summary>Penalties in a row without a smaller validation loss after which the path ends.</summary>
-    public const int PenaltiesWithoutImprovement = 3;
+    /// <summary>How many times weaker than the one with the smallest validation loss the last penalty to be tried is.</summary>
+    public const double DecreaseWithoutImprovement = 5;
 
     private const int MostPenalties = 100;
 
-    /// <summary>30 penalties from 10 to 1e-6, at equal distances in their logarithms.</summary>
-    public static IReadOnlyList<double> DefaultPenalties { get; } = [.. Enumerable.Range(0, 30).Select(i => Math.Pow(10, 1 - (7 * i / 29.0)))];
+    private const int FewClasses = 16;
+
+    /// <summary>
+    /// From 10 to 1e-6, at equal distances in their logarithms: 30 penalties for up to 16 classes, and 10 for more, since a penalty then takes
+    /// seconds to minutes (scikit-learn's LogisticRegressionCV tries 10, too, for any number).
+    /// </summary>
+    /// <param name="classes">Classes, at least 2.</param>
+    public static IReadOnlyList<double> DefaultPenalties(int classes)
+    {
+        var count = classes <= FewClasses ? 30 : 10;
+        return [.. Enumerable.Range(0, count).Select(i => Math.Pow(10, 1 - (7.0 * i / (count - 1))))];
+    }
 
     /// <summary>The penalty to use where nothing can choose one.</summary>
     public const double PenaltyWithoutValidation = 0.01;

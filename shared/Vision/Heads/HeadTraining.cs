@@ -81,7 +81,7 @@ public static class HeadTraining
 
         int[] rows = [.. Enumerable.Range(0, images)];
         using var data = FeatureData.Create(new FeatureMatrix(values, images, size), Array.ConvertAll(rows, row => row % classes), rows[(images / 2)..], rows[..(images / 2)], device);
-        var trained = Start(HeadDefinition.Linear, new PenaltyPathOptions(PenaltyPathOptions.DefaultPenalties), data, classes).Train(data, () => false, CancellationToken.None);
+        var trained = Start(HeadDefinition.Linear, new PenaltyPathOptions(PenaltyPathOptions.DefaultPenalties(classes)), data, classes).Train(data, () => false, CancellationToken.None);
         trained.State.ToBytes();
         trained.State.ExportBest();
     }

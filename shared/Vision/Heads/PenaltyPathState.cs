@@ -33,8 +33,9 @@ public sealed record PenaltyPathState : IHeadTrainingState
     /// <summary>Whether the head has been refitted on training and validation images with the best penalty.</summary>
     public bool Finished { get; init; }
 
-    /// <summary>Whether the penalty is chosen: all were tried, or the latest ones only made the validation loss larger.</summary>
-    internal bool Chosen => Epoch == Options.Penalties.Count || (BestEpoch >= 0 && Epoch - 1 - BestEpoch >= PenaltyPathOptions.PenaltiesWithoutImprovement);
+    /// <summary>Whether the penalty is chosen: all were tried, or the latest is so much weaker than the best that the rest only overfits more.</summary>
+    internal bool Chosen => Epoch == Options.Penalties.Count ||
+        (BestEpoch >= 0 && Options.Penalties[Epoch - 1] * PenaltyPathOptions.DecreaseWithoutImprovement <= Options.Penalties[BestEpoch]);
 
     /// <summary>Means of the training features, [features].</summary>
     internal float[] Mean { get; init; } = [];
