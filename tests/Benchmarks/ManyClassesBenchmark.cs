@@ -46,7 +46,7 @@ internal sealed class ManyClassesBenchmark : IBenchmark
             var measured = await Contestant.CompeteAsync([ours], 1, cancellationToken);
             using var peer = await Contestant.StartAsync(Python.Path, ["-c", Python.OnePenalty, folder.FullName], cancellationToken);
             var peers = peer is null ? [] : await Contestant.CompeteAsync([peer], 1, cancellationToken);
-            return Figure.Of($"{Name}: {train + validation} images of {classes} classes", "s", measured[0], peers.FirstOrDefault(), lessIsBetter: true);
+            return Figure.Of($"{Name}: {train + validation} images of {classes} classes, {measured[0].Name}", "s", measured[0], peers.FirstOrDefault(), lessIsBetter: true);
         }
         finally
         {

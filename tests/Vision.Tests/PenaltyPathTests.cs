@@ -114,43 +114,62 @@ public sealed class PenaltyPathTests
     [Theory]
     [InlineData(5)]
     [InlineData(16)]
-    [InlineData(37)]
-    public void The_preconditioner_inverts_its_blocks_where_not_all_classes_get_the_same(int classes)
+    public void The_preconditioner_of_few_classes_inverts_their_covariance_where_not_all_get_the_same(int classes)
     {
         const int count = 90, size = 4;
         const double penalty = 0.03;
         using var scope = NewDisposeScope();
-        using var team = new ThreadTeam(2);
         var shape = new RowShape(size, classes);
         var drawn = nn.functional.softmax(tensor(GoldenData.Draw(4, count * classes)).view(count, classes).to(ScalarType.Float64) * 3, 1);
-        var probabilities = zeros([count, shape.PaddedClasses], ScalarType.Float64);
-        probabilities.narrow(1, 0, classes).copy_(drawn);
         var meanSquares = new double[shape.Stride];
         (meanSquares[0], meanSquares[1], meanSquares[2], meanSquares[3]) = (3, 1, 0.2, 1);
-        var residual = zeros([shape.PaddedClasses, shape.Stride], ScalarType.Float64);
         var wanted = tensor(GoldenData.Draw(6, classes * size)).view(classes, size).to(ScalarType.Float64);
-        residual.narrow(0, 0, classes).narrow(1, 0, size).copy_(wanted - wanted.mean([0]));
+        var residual = wanted - wanted.mean([0]);
         var result = new double[shape.Length];
-        new ClassPreconditioner(probabilities.data<double>().ToArray(), count, shape, meanSquares, penalty, team).Apply(residual.data<double>().ToArray(), result);
+        new ClassPreconditioner(Pad(drawn, count, shape.PaddedClasses), count, shape, meanSquares, penalty).Apply(Pad(residual, shape.PaddedClasses, shape.Stride), result);
 
         var covariance = drawn.mean([0]).diag() - drawn.t().mm(drawn).div(count);
-        for (var first = 0; first < classes; first += ClassPreconditioner.BlockClasses)
-        {
-            var end = Math.Min(first + ClassPreconditioner.BlockClasses, classes);
-            covariance[first..end, 0..first] = tensor(0.0);
-            covariance[first..end, end..classes] = tensor(0.0);
-        }
-
-        var found = tensor(result, [shape.PaddedClasses, shape.Stride]);
         for (var feature = 0; feature < size; feature++)
         {
             var inverse = linalg.pinv((covariance * meanSquares[feature]) + (eye(classes, dtype: ScalarType.Float64) * (feature == size - 1 ? 0 : penalty)));
-            var (own, ones) = (inverse.mv(residual.narrow(0, 0, classes).select(1, feature)), inverse.mv(torch.ones(classes, dtype: ScalarType.Float64)));
-            var expected = classes <= ClassPreconditioner.BlockClasses ? own : own - (ones * own.sum() / ones.sum());
-            Assert.All(
-                expected.data<double>().ToArray().Zip(found.narrow(0, 0, classes).select(1, feature).contiguous().data<double>().ToArray()),
-                pair => Assert.Equal(pair.First, pair.Second, 1e-9 * expected.abs().max().item<double>()));
+            AssertNear(inverse.mv(residual.select(1, feature)), tensor(result, [shape.PaddedClasses, shape.Stride]).narrow(0, 0, classes).select(1, feature), 1e-9);
         }
+    }
+
+    [Theory]
+    [InlineData(20, 37)]
+    [InlineData(90, 37)]
+    public void The_preconditioner_of_many_classes_inverts_each_ones_images_and_the_mean_of_the_rest(int count, int classes)
+    {
+        const int size = 40, own = 32;
+        const double penalty = 0.03;
+        using var scope = NewDisposeScope();
+        using var team = new ThreadTeam(2);
+        using var data = Data(count, 0, size, classes);
+        var start = PenaltyPath.Start(HeadDefinition.Linear, new([1]), data, classes);
+        var features = data.Rotate(start.Mean, start.Std);
+        var shape = features.ShapeFor(classes);
+        var x = tensor(features.Values.Span.ToArray()).narrow(0, 0, count * shape.Stride).view(count, shape.Stride).narrow(1, 0, shape.Size).to(ScalarType.Float64);
+        var meanSquares = x.square().mean([0]);
+        var drawn = nn.functional.softmax(tensor(GoldenData.Draw(4, count * classes)).view(count, classes).to(ScalarType.Float64) * 8, 1);
+        var wanted = tensor(GoldenData.Draw(6, classes * shape.Size)).view(classes, shape.Size).to(ScalarType.Float64);
+        var residual = wanted - wanted.mean([0]);
+        var result = new double[shape.Length];
+        new ImagePreconditioner(Pad(drawn, count, shape.PaddedClasses), features, 0, count, shape, [.. meanSquares.data<double>().ToArray(), .. new double[shape.Stride - shape.Size]], penalty, team)
+            .Apply(Pad(residual, shape.PaddedClasses, shape.Stride), result);
+
+        var penalties = ones(shape.Size, dtype: ScalarType.Float64) * penalty;
+        penalties[shape.Size - 1] = tensor(0.0);
+        var expected = stack(Enumerable.Range(0, classes).Select(label =>
+        {
+            var weights = (drawn.select(1, label) * (1 - drawn.select(1, label))).div(count);
+            var (_, largest) = weights.topk(Math.Min(own, count));
+            var exact = x.index_select(0, largest);
+            var rest = maximum(weights.sum() - weights.index_select(0, largest).sum(), 1e-3 * weights.sum());
+            var curvature = exact.t().mm(exact * weights.index_select(0, largest).unsqueeze(1)) + ((meanSquares * rest) + penalties).diag();
+            return linalg.inv(curvature).mv(residual.select(0, label));
+        }));
+        AssertNear(expected - expected.mean([0]), tensor(result, [shape.PaddedClasses, shape.Stride]).narrow(0, 0, classes).narrow(1, 0, shape.Size), 0.01);
     }
 
     [Fact]
@@ -278,6 +297,18 @@ public sealed class PenaltyPathTests
         return FeatureData.Create(
             new(values, count, size), [.. Enumerable.Range(0, count).Select(i => i % classes)], [.. Enumerable.Range(0, train)], [.. Enumerable.Range(train, validation)], CPU);
     }
+
+    /// <summary>A matrix with zeros behind its rows and columns.</summary>
+    private static double[] Pad(Tensor values, long rows, long columns)
+    {
+        var padded = zeros([rows, columns], ScalarType.Float64);
+        padded.narrow(0, 0, values.shape[0]).narrow(1, 0, values.shape[1]).copy_(values);
+        return padded.data<double>().ToArray();
+    }
+
+    private static void AssertNear(Tensor expected, Tensor found, double tolerance) => Assert.All(
+        expected.contiguous().data<double>().ToArray().Zip(found.contiguous().data<double>().ToArray()),
+        pair => Assert.Equal(pair.First, pair.Second, tolerance * expected.abs().max().item<double>()));
 
     private static AlignedNumbers<float> Aligned(float[] values)
     {

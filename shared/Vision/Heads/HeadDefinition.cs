@@ -95,8 +95,6 @@ public sealed record PenaltyPathOptions(IReadOnlyList<double> Penalties) : HeadT
 
     private const int MostPenalties = 100;
 
-    private const int FewClasses = 16;
-
     /// <summary>
     /// From 10 to 1e-6, at equal distances in their logarithms: 30 penalties for up to 16 classes, and 10 for more, since a penalty then takes
     /// seconds to minutes (scikit-learn's LogisticRegressionCV tries 10, too, for any number).
@@ -104,7 +102,7 @@ public sealed record PenaltyPathOptions(IReadOnlyList<double> Penalties) : HeadT
     /// <param name="classes">Classes, at least 2.</param>
     public static IReadOnlyList<double> DefaultPenalties(int classes)
     {
-        var count = classes <= FewClasses ? 30 : 10;
+        var count = classes <= LogisticRegression.FewClasses ? 30 : 10;
         return [.. Enumerable.Range(0, count).Select(i => Math.Pow(10, 1 - (7.0 * i / (count - 1))))];
     }
 

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 
@@ -5,14 +6,20 @@ namespace Distributed.Vision;
 
 /// <summary>
 /// Multinomial logistic regression with an L2 penalty on all but the biases, solved by Newton's method with objective and
-/// gradient in double precision.
+/// gradient in double precision, or in single where the tolerance is wide.
 /// Steps come from conjugate gradients (Nocedal and Wright: Numerical Optimization, 2006, algorithm 7.1) that are
-/// preconditioned (<see cref="ClassPreconditioner"/>) by what in rotated features is nearly the curvature itself.
+/// preconditioned (<see cref="ClassPreconditioner"/>, <see cref="ImagePreconditioner"/>) by what in rotated features is nearly the curvature itself.
 /// </summary>
 internal sealed class LogisticRegression
 {
     /// <summary>How far the objective may be from its smallest value, relative to it.</summary>
     public const double DefaultTolerance = 1e-6;
+
+    /// <summary>From here on, more classes are many: their covariance costs more than it saves.</summary>
+    public const int FewClasses = 16;
+
+    /// <summary>From this tolerance on, single precision is enough for objective and gradient.</summary>
+    private const double WideTolerance = 1e-4;
 
     private const int MostSteps = 100;
     private const int MostDirections = 1000;
@@ -21,9 +28,11 @@ internal sealed class LogisticRegression
     /// <summary>Share of the possible decrease that a step may leave undone.</summary>
     private const double Forcing = 0.01;
 
-    private readonly RowProducts<double> _exact;
+    private readonly RowProducts<double>? _exact;
     private readonly RowProducts<float> _quick;
+    private readonly RotatedFeatures _features;
     private readonly RowShape _shape;
+    private readonly int _first;
     private readonly int _count;
     private readonly int[] _labels;
     private readonly int _classes;
@@ -42,9 +51,11 @@ internal sealed class LogisticRegression
     /// <param name="tolerance">How far the objective may be from its smallest value, relative to it.</param>
     public LogisticRegression(RotatedFeatures features, int first, int count, int classes, ThreadTeam team, double tolerance = DefaultTolerance)
     {
+        _features = features;
         _shape = features.ShapeFor(classes);
+        _first = first;
         _count = count;
-        _exact = new RowProducts<double>(features.Values, first, count, _shape, team);
+        _exact = tolerance < WideTolerance ? new RowProducts<double>(features.Values, first, count, _shape, team) : null;
         _quick = new RowProducts<float>(features.Values, first, count, _shape, team);
         _labels = features.Labels[first..(first + count)];
         _classes = classes;
@@ -89,18 +100,27 @@ internal sealed class LogisticRegression
     {
         var losses = new double[RowShape.Parts];
         var right = new int[RowShape.Parts];
-        _exact.Run(weights, Score, gradient);
+        if (_exact is not null)
+        {
+            _exact.Run(weights, Score, gradient);
+        }
+        else
+        {
+            _quick.Run(weights, Score, gradient);
+        }
+
         return (losses.Sum() / _count, (double)right.Sum() / _count);
 
         // Turns logits into residuals.
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        void Score(int part, int first, Span<double> products)
+        void Score<T>(int part, int first, Span<T> products)
+            where T : unmanaged, IFloatingPointIeee754<T>
         {
             for (var start = 0; start < products.Length; start += _shape.PaddedClasses)
             {
                 var row = first + (start / _shape.PaddedClasses);
                 var logits = products.Slice(start, _classes);
-                var (best, sum) = (0, 0.0);
+                var (best, sum) = (0, T.Zero);
                 for (var label = 1; label < _classes; label++)
                 {
                     best = logits[label] > logits[best] ? label : best;
@@ -109,11 +129,11 @@ internal sealed class LogisticRegression
                 var (most, own) = (logits[best], logits[_labels[row]]);
                 for (var label = 0; label < _classes; label++)
                 {
-                    logits[label] = Math.Exp(logits[label] - most);
+                    logits[label] = T.Exp(logits[label] - most);
                     sum += logits[label];
                 }
 
-                losses[part] += Math.Log(sum) - (own - most);
+                losses[part] += double.CreateTruncating(T.Log(sum) - (own - most));
                 right[part] += best == _labels[row] ? 1 : 0;
                 if (probabilities is null)
                 {
@@ -125,8 +145,8 @@ internal sealed class LogisticRegression
                     logits[label] /= sum;
                 }
 
-                logits.CopyTo(probabilities.AsSpan(row * _shape.PaddedClasses));
-                logits[_labels[row]] -= 1;
+                TensorPrimitives.ConvertTruncating<T, double>(logits, probabilities.AsSpan(row * _shape.PaddedClasses));
+                logits[_labels[row]] -= T.One;
             }
         }
     }
@@ -150,11 +170,9 @@ internal sealed class LogisticRegression
     /// <param name="start">Where to begin.</param>
     /// <param name="penalty">Positive.</param>
     /// <param name="cancellationToken">Looked at between products.</param>
-    /// <param name="tolerance">How far the objective may be from its smallest value, relative to it, where that may be farther than usual.</param>
     /// <exception cref="HeadTrainingException">They are not found, which only values that are not numbers explain.</exception>
-    public Point Solve(Point start, double penalty, CancellationToken cancellationToken, double? tolerance = null)
+    public Point Solve(Point start, double penalty, CancellationToken cancellationToken)
     {
-        var within = tolerance ?? _tolerance;
         var current = start;
         for (var step = 0; step < MostSteps; step++)
         {
@@ -165,7 +183,7 @@ internal sealed class LogisticRegression
                 throw new HeadTrainingException($"The loss at the penalty {penalty} is {objective}: the features are too large for their squares to be added up.");
             }
 
-            var (direction, decrease, enough) = FindStep(current, penalty, objective, within, cancellationToken);
+            var (direction, decrease, enough) = FindStep(current, penalty, objective, cancellationToken);
             if (enough || Move(current, direction, penalty, objective, decrease) is not { } next)
             {
                 return current;
@@ -202,9 +220,11 @@ internal sealed class LogisticRegression
     /// <summary>The step to the lowest point of the quadratic model, nearly.</summary>
     /// <returns>The step, how much lower the model is there, and whether that is not worth a step.</returns>
     private (double[] Direction, double Decrease, bool Enough) FindStep(
-        Point point, double penalty, double objective, double tolerance, CancellationToken cancellationToken)
+        Point point, double penalty, double objective, CancellationToken cancellationToken)
     {
-        var preconditioner = new ClassPreconditioner(point.Probabilities, _count, _shape, _meanSquares, penalty, _team);
+        IPreconditioner preconditioner = _classes <= FewClasses
+            ? new ClassPreconditioner(point.Probabilities, _count, _shape, _meanSquares, penalty)
+            : new ImagePreconditioner(point.Probabilities, _features, _first, _count, _shape, _meanSquares, penalty, _team);
         var (direction, residual, curved, scaled) = (new double[Length], new double[Length], new double[Length], new double[Length]);
         Vectors.Axpy(-1, point.Gradient, residual);
         AddPenalty(-penalty, point.Weights, residual);
@@ -212,7 +232,7 @@ internal sealed class LogisticRegression
         var search = (double[])scaled.Clone();
         var power = Dot(residual, scaled);
         // The preconditioner's estimate of the decrease may be too low by a small factor.
-        if (0.5 * power <= 0.1 * tolerance * objective)
+        if (0.5 * power <= 0.1 * _tolerance * objective)
         {
             return (direction, 0.5 * power, true);
         }
@@ -229,7 +249,7 @@ internal sealed class LogisticRegression
             decrease += 0.5 * length * power;
             preconditioner.Apply(residual, scaled);
             var next = Dot(residual, scaled);
-            if (0.5 * next <= Math.Max(Forcing * decrease, 0.02 * tolerance * objective))
+            if (0.5 * next <= Math.Max(Forcing * decrease, 0.02 * _tolerance * objective))
             {
                 break;
             }

@@ -14,10 +14,10 @@ namespace Distributed.Vision;
 public static class PenaltyPath
 {
     /// <summary>
-    /// How far from its smallest value, relative to it, the objective may be at a penalty on the path of more classes than one block of the
-    /// preconditioner holds. The refit is solved to <see cref="LogisticRegression.DefaultTolerance"/> in any case.
+    /// How far from its smallest value, relative to it, the objective may be at penalties of many classes that are only passed on the way: time
+    /// grows with the classes. What is refitted is solved to <see cref="LogisticRegression.DefaultTolerance"/> in any case.
     /// </summary>
-    private const double ToleranceOfManyClasses = 1e-4;
+    private const double ToleranceOnTheWay = 1e-3;
 
     /// <summary>Prepares training: measures means and deviations of the training features.</summary>
     /// <param name="definition">A linear head without dropout.</param>
@@ -93,9 +93,10 @@ public static class PenaltyPath
         using var team = new ThreadTeam(torch.get_num_threads());
         // LibTorch's threads go on spinning after every operator, and would take the cores from the solver's own.
         using var alone = TorchEnvironment.WithThreads(1);
-        var images = new LogisticRegression(features, 0, data.Train.Length, state.Classes, team, tolerance);
+        var chooses = data.Validation.Length > 0;
+        var images = new LogisticRegression(features, 0, data.Train.Length, state.Classes, team, chooses ? OnTheWay(state, tolerance) : tolerance);
         var rotated = new RotatedPath(features, images.PaddedClasses);
-        var validation = data.Validation.Length == 0 ? null : new LogisticRegression(features, data.Train.Length, data.Validation.Length, state.Classes, team, tolerance);
+        var validation = chooses ? new LogisticRegression(features, data.Train.Length, data.Validation.Length, state.Classes, team, tolerance) : null;
         do
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -117,60 +118,63 @@ public static class PenaltyPath
         PenaltyPathState state, RotatedPath rotated, LogisticRegression images, LogisticRegression? validation, CancellationToken cancellationToken)
     {
         var penalty = state.Options.Penalties[state.Epoch];
-        var solution = images.Solve(
-            Begin(state, rotated, images, penalty), penalty, cancellationToken, validation is null || !HasManyClasses(state) ? null : ToleranceOfManyClasses);
-        var weights = rotated.Features.RotateBack(solution.Weights, state.Classes);
+        var (next, solution) = Step(state, rotated, images, cancellationToken);
         var metrics = new EpochMetrics(state.Epoch, solution.Loss, solution.Accuracy, null, null, Penalty: penalty);
         images.Recycle(solution);
-        state = state with { Epoch = state.Epoch + 1, Previous = state.Latest, Latest = weights };
+        state = next;
         if (validation is null)
         {
-            return (state with { BestEpoch = metrics.Epoch, Best = weights, Finished = true }, metrics);
+            return (state with { BestEpoch = metrics.Epoch, Best = state.Latest, Finished = true }, metrics);
         }
 
         var judged = validation.Measure(solution.Weights);
         metrics = metrics with { ValidationLoss = judged.Loss, ValidationAccuracy = judged.Accuracy };
         if (state.BestEpoch < 0 || judged.Loss < state.BestLoss)
         {
-            state = state with { BestEpoch = metrics.Epoch, BestAccuracy = judged.Accuracy, BestLoss = judged.Loss, Best = weights };
+            state = state with { BestEpoch = metrics.Epoch, BestAccuracy = judged.Accuracy, BestLoss = judged.Loss, Best = state.Latest };
         }
 
         return (state, metrics);
     }
 
-    /// <summary>
-    /// Whether time grows with the classes so much that solutions which only serve to choose a penalty need not be exact: see <see cref="ToleranceOfManyClasses"/>.
-    /// </summary>
-    private static bool HasManyClasses(PenaltyPathState state) => state.Classes > ClassPreconditioner.BlockClasses;
+    /// <summary>Solves for the next penalty.</summary>
+    private static (PenaltyPathState State, LogisticRegression.Point Solution) Step(
+        PenaltyPathState state, RotatedPath rotated, LogisticRegression images, CancellationToken cancellationToken)
+    {
+        var penalty = state.Options.Penalties[state.Epoch];
+        var solution = images.Solve(Begin(state, rotated, images, penalty), penalty, cancellationToken);
+        return (state with { Epoch = state.Epoch + 1, Previous = state.Latest, Latest = rotated.Features.RotateBack(solution.Weights, state.Classes) }, solution);
+    }
+
+    private static double OnTheWay(PenaltyPathState state, double tolerance) => HasManyClasses(state) ? Math.Max(tolerance, ToleranceOnTheWay) : tolerance;
+
+    private static bool HasManyClasses(PenaltyPathState state) => state.Classes > LogisticRegression.FewClasses;
 
     private static PenaltyPathState Refit(PenaltyPathState state, RotatedFeatures features, ThreadTeam team, double tolerance, CancellationToken cancellationToken)
     {
+        var begin = HasManyClasses(state) ? WalkAgain(state, features, team, tolerance, cancellationToken) : state.Best;
         var all = new LogisticRegression(features, 0, features.Labels.Length, state.Classes, team, tolerance);
-        var solution = all.Solve(Approach(state, features, all, cancellationToken), state.Options.Penalties[state.BestEpoch], cancellationToken);
+        var solution = all.Solve(all.Evaluate(features.Rotate(begin, all.PaddedClasses)), state.Options.Penalties[state.BestEpoch], cancellationToken);
         return state with { Best = features.RotateBack(solution.Weights, state.Classes), Finished = true };
     }
 
     /// <summary>
-    /// Where the refit begins. With few classes, the best weights. With many, validation images are often classes that the training
-    /// images hardly show: at a weak penalty, weights that are sure of the wrong class lie in a flat region that takes hundreds of
-    /// products to leave. A short way along the path, from the strongest penalty, takes a few at each.
+    /// Where the refit of many classes begins. Its validation images are often of classes that the training images hardly show: at a weak
+    /// penalty, the best weights are sure of the wrong class for them, in a flat region that takes hundreds of products to leave. The
+    /// path with all images takes a few at each penalty.
     /// </summary>
-    private static LogisticRegression.Point Approach(PenaltyPathState state, RotatedFeatures features, LogisticRegression all, CancellationToken cancellationToken)
+    private static double[] WalkAgain(PenaltyPathState state, RotatedFeatures features, ThreadTeam team, double tolerance, CancellationToken cancellationToken)
     {
-        const int apart = 3;
-        const double tolerance = 1e-2;
-        if (!HasManyClasses(state))
+        var all = new LogisticRegression(features, 0, features.Labels.Length, state.Classes, team, OnTheWay(state, tolerance));
+        var rotated = new RotatedPath(features, all.PaddedClasses);
+        var walk = state with { Epoch = 0, Latest = new double[state.Best.Length], Previous = new double[state.Best.Length] };
+        while (walk.Epoch <= state.BestEpoch)
         {
-            return all.Evaluate(features.Rotate(state.Best, all.PaddedClasses));
+            (walk, var solution) = Step(walk, rotated, all, cancellationToken);
+            all.Recycle(solution);
         }
 
-        var point = all.Evaluate(features.Rotate(new double[state.Best.Length], all.PaddedClasses));
-        for (var step = state.BestEpoch % apart; step < state.BestEpoch; step += apart)
-        {
-            point = all.Solve(point, state.Options.Penalties[step], cancellationToken, tolerance);
-        }
-
-        return point;
+        return walk.Latest;
     }
 
     /// <summary>Where the solutions over the logarithm of the penalty point to, or the latest one where that is better.</summary>
