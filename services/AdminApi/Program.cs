@@ -24,4 +24,4 @@ return await ServiceHost.RunAsync(
     AdminApiModule.DescribeSettings,
     (builder, consumers) => builder.AddAdminApi(consumers),
     app => app.MapAdminApi(),
-    commands: "keys, migrate and broker-users; 'COMMAND --help' tells what each does");
+    commands: "keys, migrate, volume and broker-users; 'COMMAND --help' tells what each does");

@@ -12,7 +12,7 @@ internal static class CommandOptions
         Description = "Directory for data sets, features, checkpoints, reports and the catalog",
         HelpName = "DIR",
         DefaultValueFactory = _ => StandaloneHost.DefaultVolume,
-        Validators = { RefuseEmpty },
+        Validators = { RefuseEmpty, RefuseOption },
     };
 
     /// <summary>Tells what is wrong with a command line, on standard error alone: standard output is for results.</summary>
@@ -50,7 +50,18 @@ internal static class CommandOptions
         }
     }
 
-    private static void RefuseEmpty(OptionResult result)
+    /// <summary>An option whose value was forgotten takes the next one's name for it.</summary>
+    public static void RefuseOption(OptionResult result)
+    {
+        var command = (result.Parent as CommandResult)?.Command;
+        if (result.Tokens.FirstOrDefault(token => command?.Options.Any(option => option.Name == token.Value) == true) is { } next)
+        {
+            result.AddError($"{result.Option.Name} has no value: {next.Value} is the next option.");
+        }
+    }
+
+    /// <summary>A directory has a name.</summary>
+    public static void RefuseEmpty(OptionResult result)
     {
         if (string.IsNullOrWhiteSpace(result.GetValueOrDefault<string>()))
         {

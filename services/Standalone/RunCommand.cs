@@ -13,9 +13,9 @@ internal sealed class RunCommand : Command
 {
     private readonly SpecificationOptions _specification;
     private readonly Option<string> _volume = CommandOptions.Volume();
-    private readonly Option<bool> _json = new("--json") { Description = "Print the result as one JSON object, last on standard output" };
-    private readonly Option<bool> _verbose = new("--verbose") { Description = "Write the services' logs to standard error" };
-    private readonly Option<string?> _exportPng = new("--export-png") { Description = "Also write the splits as PNG files in class folders below this directory", HelpName = "DIR" };
+    private readonly Option<bool> _json = new("--json") { Arity = ArgumentArity.Zero, Description = "Print the result as one JSON object, last on standard output" };
+    private readonly Option<bool> _verbose = new("--verbose") { Arity = ArgumentArity.Zero, Description = "Write the services' logs to standard error" };
+    private readonly Option<string?> _exportPng = new("--export-png") { Description = "Also write the splits as PNG files in class folders below this directory", HelpName = "DIR", Validators = { CommandOptions.RefuseEmpty, CommandOptions.RefuseOption } };
 
     public RunCommand()
         : base("run", "Train and evaluate a head on a data set")

@@ -10,7 +10,7 @@ internal sealed class ServeCommand : Command
 {
     private const int DefaultPort = 8080;
 
-    private readonly Option<string> _urls = new("--urls") { Description = "Addresses to listen on", DefaultValueFactory = _ => $"http://127.0.0.1:{DefaultPort}" };
+    private readonly Option<string> _urls = new("--urls") { Description = "Addresses to listen on", DefaultValueFactory = _ => $"http://127.0.0.1:{DefaultPort}", Validators = { CommandOptions.RefuseOption } };
     private readonly Option<string> _volume = CommandOptions.Volume();
 
     public ServeCommand()

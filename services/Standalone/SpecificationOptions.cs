@@ -19,7 +19,7 @@ internal sealed class SpecificationOptions
                 ? new Option<string[]>(setting.Option) { HelpName = setting.Placeholder }
                 : new Option<string>(setting.Option) { HelpName = setting.Placeholder };
             option.Description = setting.Help + (string.IsNullOrEmpty(usual) ? "" : $" [default: {usual}]");
-            option.Validators.Add(result => RefuseOption(command, result));
+            option.Validators.Add(CommandOptions.RefuseOption);
             command.Add(option);
             _options.Add((setting, option));
         }
@@ -35,15 +35,6 @@ internal sealed class SpecificationOptions
                     select (option.Setting, (IReadOnlyList<string>)[.. found.Tokens.Select(token => Resolve(option.Setting, token.Value))]);
         return RunSpecificationReader.Read(given, out var errors)
             ?? throw new CommandException(string.Join(' ', errors.Select(error => $"{RunSettings.Find(error.Field)?.Option ?? error.Field} {error.Message}.")));
-    }
-
-    /// <summary>An option whose value was forgotten takes the next one's name for it.</summary>
-    private static void RefuseOption(Command command, OptionResult result)
-    {
-        if (result.Tokens.FirstOrDefault(token => command.Options.Any(option => option.Name == token.Value)) is { } next)
-        {
-            result.AddError($"{result.Option.Name} has no value: {next.Value} is the next option.");
-        }
     }
 
     // An address stays one, so that the error names it as it was given.

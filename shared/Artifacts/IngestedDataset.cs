@@ -34,7 +34,7 @@ public sealed record IngestedDataset(DatasetManifest Manifest, IngestionSummary 
             Splits = new GivenSplits(Count(SplitName.Train), Count(SplitName.Validation), Count(SplitName.Test), Count(SplitName.Unassigned)),
             Notes = listing.Notes,
             SkippedCount = skipped.Count,
-            SkippedByReason = [.. SkipReasons.Group(skipped).Select(group => new SkippedByReason(Name(group.Reason), SkipReasons.Words(group.Reason), group.Count, group.Advice))],
+            SkippedByReason = [.. SkipReasons.Group(skipped).Select(group => new SkippedByReason(Name(group.Reason), SkipReasons.Words(group.Reason, group.Count), group.Count, group.Advice))],
             Skipped = [.. skipped.Take(MostSkipped).Select(file => new SkippedInput(file.Name, Name(file.Reason), file.Detail))],
             Duplicates = new DuplicateCounts(duplicates.Groups, duplicates.WithinSplits, duplicates.AcrossSplits, duplicates.DifferentLabels),
             Contradictions =

@@ -72,7 +72,7 @@ public static class RunWarnings
     }
 
     private static string? OfRemoved(Run run) => run is { RemovedDuplicates: { } removed, TrainImages: { } train } && removed > RemovedShare * (train + removed)
-        ? FormattableString.Invariant($"{removed:N0} images were removed from training, because the same images are in the validation or test split: the splits overlap. {train:N0} are left.")
+        ? FormattableString.Invariant($"{removed:N0} training {(removed == 1 ? "image was" : "images were")} removed, because the same {(removed == 1 ? "image is" : "images are")} in the validation or test split: the splits overlap. Left to train on: {train:N0}.")
         : null;
 
     private static string? OfAbsentClasses(IReadOnlyList<ClassMetric> classes)
@@ -85,7 +85,7 @@ public static class RunWarnings
 
         var names = string.Join(", ", absent.Take(MostNames).Select(metric => $"'{metric.ClassName}'")) + (absent.Count > MostNames ? $" and {absent.Count - MostNames} more" : "");
         var left = absent.Count(metric => metric.F1 is null);
-        return FormattableString.Invariant($"{absent.Count:N0} of {classes.Count:N0} classes have no test image: {names}. How well they are told apart is not known; {left:N0} of them, never predicted either, {(left == 1 ? "is" : "are")} left out of the mean F1.");
+        return FormattableString.Invariant($"{absent.Count:N0} of {classes.Count:N0} classes {(absent.Count == 1 ? "has" : "have")} no test image: {names}. How well the model tells {(absent.Count == 1 ? "it" : "them")} from others is not known; {left:N0}, never predicted either, {(left == 1 ? "is" : "are")} left out of the mean F1.");
     }
 
     private static string? OfBackbone(RunSpecification specification) => specification switch

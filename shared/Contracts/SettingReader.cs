@@ -112,7 +112,18 @@ internal abstract class SettingReader
             return null;
         }
 
-        public override object? Parse(string text, out string wrong) => Collect(text.Length == 0 ? [] : text.Split(','), entry.Parse, out wrong);
+        public override object? Parse(string text, out string wrong)
+        {
+            var entries = text.Length == 0 ? [] : text.Split(',');
+            // "1,024" is one number to whoever wrote it, and would be two here.
+            if (Array.Find(entries, part => part is ['0', >= '0' and <= '9', ..]) is { } leading)
+            {
+                wrong = $"has an entry that is '{RunSpecificationRules.Shown(leading)}', with a leading zero (commas stand between entries, not within a number)";
+                return null;
+            }
+
+            return Collect(entries, entry.Parse, out wrong);
+        }
 
         private static List<object>? Collect<T>(IEnumerable<T> entries, ReadEntry<T> read, out string wrong)
         {

@@ -76,6 +76,10 @@ public static class DatasetArchive
             target.ThrowIfEmpty();
             return target.Notes;
         }
+        catch (NotSupportedException exception)
+        {
+            throw new DatasetException($"The archive '{archivePath}' cannot be read: {exception.Message}.", exception);
+        }
         catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException or FormatException or OverflowException)
         {
             throw new DatasetException($"The archive '{archivePath}' is damaged or cut short ({exception.Message}). Copy or download it again.", exception);
@@ -151,6 +155,19 @@ public static class DatasetArchive
         }
     }
 
+    /// <summary>What a zip archive's method of compression is called, where it is none that is read.</summary>
+    /// <remarks>PKWARE, APPNOTE.TXT, 4.4.5.</remarks>
+    private static string? NameIfNotRead(int method) => method switch
+    {
+        0 or 8 or 9 => null,
+        12 => "bzip2",
+        14 => "LZMA",
+        93 => "Zstandard",
+        95 => "xz",
+        98 => "PPMd",
+        _ => $"a method that is not read ({method})",
+    };
+
     private static async Task ExtractZipAsync(Stream stream, string archivePath, ArchiveTarget target, CancellationToken cancellationToken)
     {
         const int UnixTypeMask = 0xF000;
@@ -160,7 +177,7 @@ public static class DatasetArchive
             throw ForeignArchive.Refusal(archivePath, FileFormats.ZipPart);
         }
 
-        var names = await ZipDirectory.ReadNamesAsync(stream, cancellationToken);
+        var names = await ZipDirectory.ReadAsync(stream, cancellationToken);
         stream.Position = 0;
         await using var zip = await ZipArchive.CreateAsync(stream, ZipArchiveMode.Read, leaveOpen: true, Encoding.Latin1, cancellationToken);
         if (zip.Entries.Count != names.Count)
@@ -168,7 +185,7 @@ public static class DatasetArchive
             throw new InvalidDataException($"its directory has {names.Count} entries or {zip.Entries.Count}");
         }
 
-        foreach (var (name, entry) in names.Zip(zip.Entries))
+        foreach (var ((name, method), entry) in names.Zip(zip.Entries))
         {
             if (((entry.ExternalAttributes >> 16) & UnixTypeMask) == UnixSymbolicLink)
             {
@@ -184,6 +201,11 @@ public static class DatasetArchive
             if (entry.IsEncrypted)
             {
                 throw target.Refusal(name, "is encrypted; pack the archive without a password");
+            }
+
+            if (NameIfNotRead(method) is { } word)
+            {
+                throw target.Refusal(name, $"is compressed by {word}; pack the archive by Deflate, as zip does");
             }
 
             await using var content = await entry.OpenAsync(cancellationToken);

@@ -95,14 +95,16 @@ internal sealed record FolderPlan(SourceFolder Root, DataRoots Roots, IReadOnlyL
             throw new DatasetException($"'{Shown(root.Path)}' has no class folders. Put one folder of images for each class there, or folders for splits with such folders: {SplitFolders.Understood}.");
         }
 
-        var alike = contents.Folders.Where(folder => SplitFolders.MentionedIn(folder.Name) is not null && HoldsFoldersOnly(folder, bounds)).ToList();
-        return alike.Select(folder => SplitFolders.MentionedIn(folder.Name)).Distinct().Count() > 1
+        var alike = contents.Folders.Where(folder => SplitFolders.MentionedIn(folder.Name) is not null && HoldsFolders(folder, bounds)).ToList();
+        var kinds = alike.Select(folder => SplitFolders.MentionedIn(folder.Name)).Distinct().Count();
+        return kinds > 1 || (kinds == 1 && contents.Folders.All(folder => HoldsFolders(folder, bounds)))
             ? throw new DatasetException(
-                $"'{Shown(root.Path)}' has {Quote(alike)}, which look like splits and are not named so. Names of splits are {SplitFolders.Understood}. Rename them; if they are classes, put all class folders into a folder 'train'.")
+                $"'{Shown(root.Path)}' has {Quote(alike)}, which {(alike.Count == 1 ? "looks like a split and is" : "look like splits and are")} not named so. Names of splits are {SplitFolders.Understood}. Rename them; if they are classes, put all class folders into a folder 'train'.")
             : new PlannedSplit(root, SplitName.Unassigned, contents.Folders);
     }
 
-    private static bool HoldsFoldersOnly(SourceFolder folder, DataRoots bounds) => FolderContents.Read(folder, bounds) is { Folders.Count: > 0, Files.Count: 0 };
+    /// <summary>Whether a folder has folders, and no images beside them.</summary>
+    private static bool HoldsFolders(SourceFolder folder, DataRoots bounds) => FolderContents.Read(folder, bounds) is { Folders.Count: > 0 } contents && !contents.Files.Any(IsImage);
 
     private static List<PlannedSplit> PlanSplits(SourceFolder root, FolderContents contents, DataRoots bounds, List<string> notes, List<SkippedFile> skipped)
     {

@@ -66,7 +66,7 @@ internal static class ImageFolderLayout
         {
             if (_entries.Count == 0)
             {
-                var first = _skipped.Count == 0 ? "" : $" {_skipped.Count} files or folders were skipped, the first, '{Shown(_skipped[0].Name)}', because {_skipped[0].Detail}.";
+                var first = _skipped.Count == 0 ? "" : $" Skipped: {_skipped.Count} {DatasetSource.Plural(_skipped.Count, "file or folder", "files or folders")}, the first, '{Shown(_skipped[0].Name)}', because {_skipped[0].Detail}.";
                 throw new DatasetException($"'{Shown(_root)}' has no images. Put one folder of images for each class there, or train/, val/ and test/ with such folders.{first}");
             }
 

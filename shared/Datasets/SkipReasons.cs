@@ -6,13 +6,13 @@ namespace Distributed.Datasets;
 public static class SkipReasons
 {
     /// <summary>The reason as it follows a count: "4 damaged".</summary>
-    public static string Words(SkipReason reason) => reason switch
+    public static string Words(SkipReason reason, int count) => reason switch
     {
-        SkipReason.LinkOutside => "links that lead outside",
-        SkipReason.LinkDangling => "links to nothing",
-        SkipReason.LinkLoop => "links in a circle",
-        SkipReason.NameNotUtf8 => "names that are not UTF-8",
-        SkipReason.NotAnImage => "no images",
+        SkipReason.LinkOutside => count == 1 ? "link that leads outside" : "links that lead outside",
+        SkipReason.LinkDangling => count == 1 ? "link to nothing" : "links to nothing",
+        SkipReason.LinkLoop => count == 1 ? "link in a circle" : "links in a circle",
+        SkipReason.NameNotUtf8 => count == 1 ? "name that is not UTF-8" : "names that are not UTF-8",
+        SkipReason.NotAnImage => count == 1 ? "not an image" : "not images",
         SkipReason.UnsupportedFormat => "unsupported format",
         SkipReason.Damaged => "damaged",
         SkipReason.TooLarge => "too large",
@@ -61,15 +61,19 @@ public static class SkipReasons
 
     /// <summary>Groups as a person reads them: "8 unsupported format (HEIC: convert to JPEG or PNG), 4 damaged (…)".</summary>
     public static string Describe(IEnumerable<SkippedGroup> groups) =>
-        string.Join(", ", groups.Select(group => string.Create(CultureInfo.InvariantCulture, $"{group.Count:N0} {Words(group.Reason)} ({group.Advice})")));
+        string.Join(", ", groups.Select(group => string.Create(CultureInfo.InvariantCulture, $"{group.Count:N0} {Words(group.Reason, group.Count)} ({group.Advice})")));
 
-    /// <summary>What to do about a format depends on which one it is, so its details tell; the most frequent ones.</summary>
+    /// <summary>What to do about a file that is of another format, or something else in its place, depends on what it is, so its details tell; the most frequent ones.</summary>
     private static string AdviceFor(IGrouping<SkipReason, SkippedFile> group)
     {
         const int MostFormats = 3;
-        return group.Key != SkipReason.UnsupportedFormat
-            ? Advice(group.Key)
-            : string.Join("; ", group.GroupBy(file => file.Detail, StringComparer.Ordinal).OrderByDescending(details => details.Count()).Take(MostFormats).Select(details => details.Key));
+        if (group.Key is not (SkipReason.UnsupportedFormat or SkipReason.NotAnImage))
+        {
+            return Advice(group.Key);
+        }
+
+        var details = group.GroupBy(file => file.Detail, StringComparer.Ordinal).OrderByDescending(files => files.Count()).Select(files => files.Key).ToList();
+        return string.Join("; ", details.Take(MostFormats)) + (details.Count > MostFormats ? string.Create(CultureInfo.InvariantCulture, $"; and {details.Count - MostFormats:N0} more") : "");
     }
 }
 

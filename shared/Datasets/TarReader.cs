@@ -117,7 +117,7 @@ internal sealed class TarReader(Stream stream)
             }
             else if (key.StartsWith("GNU.sparse."u8))
             {
-                throw new InvalidDataException("it holds sparse files, which are not read");
+                throw new NotSupportedException("it holds sparse files; pack it again without --sparse");
             }
         }
     }

@@ -20,11 +20,11 @@ internal static class ZipDirectory
     public static async Task<bool> IsLastPartAsync(Stream zip, CancellationToken cancellationToken) =>
         await FindEndAsync(zip, cancellationToken) is { } end && IsOfSeveral(end.Bytes);
 
-    /// <summary>The names of all entries, in the order of the directory.</summary>
+    /// <summary>The names of all entries, in the order of the directory, and the methods that they are compressed by.</summary>
     /// <param name="zip">The archive; where it is read from later is changed.</param>
     /// <param name="cancellationToken">Stops the reading.</param>
     /// <exception cref="InvalidDataException">The directory is damaged, or cut short.</exception>
-    public static async Task<IReadOnlyList<EntryName>> ReadNamesAsync(Stream zip, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<(EntryName Name, int Method)>> ReadAsync(Stream zip, CancellationToken cancellationToken)
     {
         var (position, bytes) = await FindEndAsync(zip, cancellationToken) ?? throw new InvalidDataException("the end of its directory is missing");
         var (count, start) = ((long)BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(10)), (long)BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(16)));
@@ -38,7 +38,7 @@ internal static class ZipDirectory
             throw new InvalidDataException($"its directory has {count} entries; the most is {DatasetArchive.MaximalFiles}");
         }
 
-        var names = new List<EntryName>();
+        var names = new List<(EntryName, int)>();
         var header = new byte[HeaderLength];
         var rest = new byte[3 * ushort.MaxValue];
         zip.Position = start >= 0 && start <= zip.Length ? start : throw new InvalidDataException("its directory is missing");
@@ -48,7 +48,8 @@ internal static class ZipDirectory
             var (nameLength, extraLength) = (BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(28)), BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(30)));
             var length = nameLength + extraLength + BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(32));
             await zip.ReadExactlyAsync(rest.AsMemory(0, length), cancellationToken);
-            names.Add(EntryName.FromZip(rest.AsSpan(0, nameLength), BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(8)), rest.AsSpan(nameLength, extraLength)));
+            var name = EntryName.FromZip(rest.AsSpan(0, nameLength), BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(8)), rest.AsSpan(nameLength, extraLength));
+            names.Add((name, BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(10))));
             if (names.Count > DatasetArchive.MaximalFiles)
             {
                 throw new InvalidDataException($"its directory has more than {DatasetArchive.MaximalFiles} entries");

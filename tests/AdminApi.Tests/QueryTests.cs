@@ -255,7 +255,7 @@ public sealed class QueryTests : IAsyncLifetime
         Assert.Equal(("copies", "/data/copies", 1), (input.GetProperty("name").GetString(), input.GetProperty("source").GetString(), input.GetProperty("skippedCount").GetInt32()));
         Assert.Equal("unsupportedFormat", input.GetProperty("skippedByReason")[0].GetProperty("reason").GetString());
         Assert.Equal("a.heic", input.GetProperty("skipped")[0].GetProperty("name").GetString());
-        Assert.Equal(["20 % of the files were skipped", "1 of 2 classes have no test image: 'dog'"], detail.GetProperty("warnings").EnumerateArray().Select(warning => warning.GetString()!.Split(',', '.')[0]));
+        Assert.Equal(["20 % of the files were skipped", "1 of 2 classes has no test image: 'dog'"], detail.GetProperty("warnings").EnumerateArray().Select(warning => warning.GetString()!.Split(',', '.')[0]));
         var evaluation = (await _server.GetAsync($"/api/v1/runs/{run.Id}/metrics")).GetProperty("evaluation");
         Assert.Equal(1, evaluation.GetProperty("macroF1Classes").GetInt32());
         Assert.Equal(JsonValueKind.Null, evaluation.GetProperty("topKAccuracy").ValueKind);

@@ -55,8 +55,19 @@ public sealed class DatasetManifestTests
     }
 
     [Fact]
+    public void What_stands_in_place_of_images_is_told_with_what_to_do_and_how_many_more_kinds_there_are()
+    {
+        string[] details = ["it is a Git LFS pointer: fetch it", "it is a zip archive; unpack it", "it is a program", "it is a text file", "it is a Git LFS pointer: fetch it"];
+
+        var group = Assert.Single(SkipReasons.Group(details.Select((detail, i) => new SkippedFile($"a/{i}", SkipReason.NotAnImage, detail))));
+
+        Assert.Equal("it is a Git LFS pointer: fetch it; it is a zip archive; unpack it; it is a program; and 1 more", group.Advice);
+        Assert.StartsWith("5 not images (it is a Git LFS pointer", SkipReasons.Describe([group]), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Every_reason_has_words_and_advice() =>
-        Assert.All(Enum.GetValues<SkipReason>(), reason => Assert.True(SkipReasons.Words(reason).Length > 0 && SkipReasons.Advice(reason).Length > 0));
+        Assert.All(Enum.GetValues<SkipReason>(), reason => Assert.True(SkipReasons.Words(reason, 1).Length > 0 && SkipReasons.Advice(reason).Length > 0));
 
     [Fact]
     public void Manifests_and_records_of_earlier_versions_are_read()

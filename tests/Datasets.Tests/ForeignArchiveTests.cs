@@ -1,3 +1,4 @@
+using System.Formats.Tar;
 using System.IO.Compression;
 using System.Text;
 using Distributed.Fuzzing;
@@ -56,6 +57,27 @@ public sealed class ForeignArchiveTests : IDisposable
 
         await AssertRefusedAsync("pets.zip", zip, "is a part of a zip archive");
         await AssertRefusedAsync("pets.zip", zip.AsSpan(5), "is a part of a zip archive");
+    }
+
+    [Fact]
+    public async Task A_way_of_compression_that_is_not_read_is_no_damage()
+    {
+        var zip = RawArchives.Zip(new RawEntry("a/1"u8.ToArray(), [1]));
+        zip[zip.AsSpan().LastIndexOf("PK\u0001\u0002"u8) + 10] = 14;
+
+        await AssertRefusedAsync("pets.zip", zip, "is compressed by LZMA; pack the archive by Deflate");
+    }
+
+    [Fact]
+    public async Task Sparse_files_in_a_tar_archive_are_no_damage()
+    {
+        using var bytes = new MemoryStream();
+        await using (var tar = new TarWriter(bytes, TarEntryFormat.Pax, leaveOpen: true))
+        {
+            await tar.WriteEntryAsync(new PaxTarEntry(TarEntryType.RegularFile, "a/1", new Dictionary<string, string> { ["GNU.sparse.major"] = "1" }));
+        }
+
+        await AssertRefusedAsync("pets.tar", bytes.ToArray(), "holds sparse files; pack it again without --sparse");
     }
 
     [Fact]

@@ -147,6 +147,8 @@ public sealed class ImageFolderTests : IDisposable
     [InlineData("'train' beside 'holdout'", "train/a/1", "train/b/1", "holdout/a/1")]
     [InlineData("'Test', 'train' beside 'unlabeled'", "train/a/1", "train/b/1", "Test/a/1", "unlabeled/1")]
     [InlineData("'seg_test', 'seg_train', which look like splits", "seg_train/a/1", "seg_train/b/1", "seg_test/a/1", "seg_test/b/1")]
+    [InlineData("'seg_test', 'seg_train', which look like splits", "seg_train/a/1", "seg_train/b/1", "seg_train/labels.csv", "seg_test/a/1", "seg_test/b/1")]
+    [InlineData("'train_data', which looks like a split and is not named so", "train_data/a/1", "train_data/b/1", "holdout/a/1", "holdout/b/1")]
     [InlineData("'Val', 'validation', which mean the same split (validation)", "train/a/1", "train/b/1", "Val/a/1", "validation/a/1")]
     public async Task What_is_ambiguous_is_refused_with_the_folders_found(string found, params string[] files)
     {

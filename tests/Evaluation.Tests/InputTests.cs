@@ -74,7 +74,7 @@ public sealed class InputTests : IAsyncLifetime
         // Three of three guesses are always right: that is no figure.
         Assert.Equal((3, null), (evaluation.TopK, evaluation.TopKAccuracy));
         var report = await ReportAsync(run);
-        Assert.Contains("1 of 3 classes have no test image: 'class2'", report, StringComparison.Ordinal);
+        Assert.Contains("1 of 3 classes has no test image: 'class2'", report, StringComparison.Ordinal);
         Assert.Contains(">n/a</td>", report, StringComparison.Ordinal);
     }
 

@@ -109,6 +109,13 @@ public sealed class ErrorTests : IDisposable
         Assert.False(Directory.Exists(_command.Volume));
     }
 
+    [Theory]
+    [InlineData("--volume has no value: --json is the next option.", "run", "--volume", "--json")]
+    [InlineData("--export-png has no value: --json is the next option.", "run", "--export-png", "--json")]
+    [InlineData("--urls has no value: --volume is the next option.", "serve", "--urls", "--volume")]
+    [InlineData("--export-png is empty; give a directory.", "run", "--export-png", "")]
+    public async Task An_option_without_a_value_is_named(string said, params string[] arguments) => Refused(await _command.ExecuteAsync(arguments), said);
+
     [Fact]
     public async Task An_address_that_is_in_use_is_named()
     {

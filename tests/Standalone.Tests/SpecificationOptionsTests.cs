@@ -100,6 +100,7 @@ public sealed class SpecificationOptionsTests
     [InlineData("--penalties", "1, 0.1", "--penalties has an entry that is ' 0.1'; it must be a list of at most 100 numbers")]
     [InlineData("--penalties", "1,,0.1", "--penalties has an entry that is ''")]
     [InlineData("--hidden-sizes", "5,x", "--hidden-sizes has an entry that is 'x'; it must be a list of 1 to 4 whole numbers from 1 to 8192.")]
+    [InlineData("--hidden-sizes", "1,024", "--hidden-sizes has an entry that is '024', with a leading zero")]
     [InlineData("--report", "maybe", "--report is 'maybe'; it must be true or false.")]
     [InlineData("--fit", "1", "--fit is '1'; it must be crop, pad or stretch.")]
     [InlineData("--dataset", "", "--dataset is empty; it must be sample, stl10 or a path")]

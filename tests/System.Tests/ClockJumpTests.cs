@@ -9,9 +9,9 @@ namespace Distributed.System.Tests;
 public sealed class ClockJumpTests
 {
     [Theory]
-    [InlineData("forward", "- interval '1 hour'")]
-    [InlineData("back", "+ interval '1 hour'")]
-    public async Task A_run_under_which_the_clock_is_set_and_a_trainer_killed_comes_to_the_same_result(string direction, string moved)
+    [InlineData("- interval '1 hour'")]
+    [InlineData("+ interval '1 hour'")]
+    public async Task A_run_under_which_the_clock_is_set_and_a_trainer_killed_comes_to_the_same_result(string moved)
     {
         await using var cluster = await Cluster.StartAsync(SampleRun.Settings);
         var runId = await cluster.SubmitAsync(SampleRun.Specification);
@@ -23,13 +23,7 @@ public sealed class ClockJumpTests
         await cluster.KillAsync("Training");
         await cluster.QueryAsync<long>($"with moved as (update work_units set lease_until = lease_until {moved}, sent_at = sent_at {moved} returning 1) select count(*) from moved");
         cluster.Start("Training");
-        var run = await cluster.WaitForCompletionAsync(runId);
 
-        Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from work_units where state <> 'Done'"));
-        Assert.Equal(600, await cluster.QueryAsync<long>("select sum(image_count) from feature_shards"));
-        await using var undisturbed = await Cluster.StartAsync(SampleRun.Settings);
-        var twin = await undisturbed.WaitForCompletionAsync(await undisturbed.SubmitAsync(SampleRun.Specification));
-        Assert.Equal(twin.GetProperty("headSha256").GetString(), run.GetProperty("headSha256").GetString());
-        TestContext.Current.TestOutputHelper!.WriteLine($"{direction}: {run.GetProperty("seconds").GetProperty("total").GetDouble():F1} s, and {twin.GetProperty("seconds").GetProperty("total").GetDouble():F1} s undisturbed");
+        Assert.Equal(await SampleRun.Undisturbed.Value, await SampleResult.WaitAsync(cluster, runId));
     }
 }

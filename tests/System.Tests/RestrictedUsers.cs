@@ -82,6 +82,8 @@ internal sealed partial class RestrictedUsers(Cluster cluster) : IAsyncDisposabl
     {
         var environment = Services.Select(service => service.Name).Append("client").ToDictionary(name => $"Broker__Passwords__{name}", name => (string?)_passwords[name]);
         environment["ConnectionStrings__Catalog"] = Catalog(role);
+        // The images set it; commands run where no volume is mounted.
+        environment["Volume__Root"] = "/proc/volume";
         environment["ConnectionStrings__RabbitMqManagement"] = TestEnvironment.RabbitMqManagementUri.ToString();
         await using var process = HostProcess.StartService(TestEnvironment.ServiceDll("AdminApi"), arguments, environment);
         Assert.True(await process.WaitForExitAsync() == 0, string.Join('\n', process.Lines));

@@ -174,7 +174,7 @@ public sealed class BackboneWeightsTests : IDisposable
         using var backbone = BackboneSource.Load(Write(tensors));
 
         var message = Assert.Throws<WeightsException>(() => Features(backbone)).Message;
-        Assert.Contains("of the features of 1 images are no finite numbers, computed in fp32", message, StringComparison.Ordinal);
+        Assert.Matches("of 1 image, [0-9]+ features? (is|are) not (a )?finite numbers?, computed in fp32", message);
         Assert.Contains("two trial images are no finite numbers", Assert.Throws<WeightsException>(() => BackboneProbe.ThrowIfUnusable(backbone)).Message, StringComparison.Ordinal);
     }
 

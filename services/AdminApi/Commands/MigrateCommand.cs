@@ -1,17 +1,16 @@
 using System.CommandLine;
 using Distributed.Catalog;
-using Distributed.Storage;
 
 namespace Distributed.AdminApi.Commands;
 
 /// <summary><c>migrate</c>: brings the catalog to this program's schema, and gives the hosts' own users what they need of it.</summary>
 internal sealed class MigrateCommand : CatalogCommand
 {
-    /// <param name="configuration">Names the catalog, as the owner of its tables, and the volume where that is to be begun too.</param>
+    /// <param name="configuration">Names the catalog, as the owner of its tables.</param>
     public MigrateCommand(IConfiguration configuration)
         : base(
             "migrate",
-            "Bring the catalog to this program's schema, as the owner of its tables, for hosts with Catalog:Migrate=false. Where Volume:Root is set, also begin the volume",
+            "Bring the catalog to this program's schema, as the owner of its tables, for hosts with Catalog:Migrate=false",
             _ => configuration.GetConnectionString("Catalog"))
     {
         var apiRole = new Option<string?>("--api-role") { Description = "The database user of AdminApi: granted what it needs", HelpName = "ROLE" };
@@ -31,12 +30,6 @@ internal sealed class MigrateCommand : CatalogCommand
                     break;
                 default:
                     return await FailAsync("Give both --api-role and --worker-role, or neither.");
-            }
-
-            if (configuration["Volume:Root"] is { Length: > 0 } root
-                && await VolumeCommand.CheckAsync(services, new Volume(root), VolumeDuty.Begin, cancellationToken) is { } complaint)
-            {
-                return await FailAsync(complaint);
             }
 
             return await SucceedAsync("The catalog has this program's schema.");

@@ -21,7 +21,7 @@ internal sealed partial class SubmitRunConsumer(
         if (message.RunId == Guid.Empty)
         {
             // Without an id there is neither a run nor a sender to answer.
-            LogNoId();
+            LogNoId("""{"runId": UUID, "specification": {...}}""");
             return;
         }
 
@@ -50,8 +50,8 @@ internal sealed partial class SubmitRunConsumer(
         await announcer.AnnounceAsync(cancellationToken);
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "A submitted message has no runId and is dropped; a submission is {{\"runId\": UUID, \"specification\": {{...}}}}")]
-    private partial void LogNoId();
+    [LoggerMessage(Level = LogLevel.Error, Message = "A submitted message has no runId and is dropped; a submission is {Submission}")]
+    private partial void LogNoId(string submission);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Run {RunId} was submitted again with another specification; the first one stands")]
     private partial void LogConflict(Guid runId);

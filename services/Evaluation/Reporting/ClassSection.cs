@@ -42,7 +42,7 @@ internal static class ClassSection
         var counted = model.Evaluation.Classes.Count(metric => metric.F1 is not null);
         if (counted < model.Evaluation.Classes.Count)
         {
-            html.Add($"""<p class="fine" id="absent">n/a: a share of nothing. The macro F1 is the mean of the {Figures.Count(counted)} classes that occur among the test images or the predictions; {Figures.Count(model.Evaluation.Classes.Count - counted)} left out.</p>""");
+            html.Add($"""<p class="fine" id="absent">n/a: the class has no test image, or is never predicted, so there is nothing to take a share of. The macro F1 is the mean over the classes that occur among test images or predictions: {Figures.Count(counted)} of {Figures.Count(model.Evaluation.Classes.Count)}.</p>""");
         }
     }
 

@@ -67,7 +67,7 @@ public sealed record IngestionSummary
     /// <summary>What occurs more than once in one line; null where nothing does.</summary>
     public string? DescribeDuplicates() => Duplicates.Groups == 0
         ? null
-        : FormattableString.Invariant($"{Duplicates.Groups:N0} different {(Duplicates.Groups == 1 ? "image occurs" : "images occur")} more than once: {Duplicates.WithinSplits:N0} copies within a split, {Duplicates.AcrossSplits:N0} in several splits, {Duplicates.DifferentLabels:N0} in several classes");
+        : FormattableString.Invariant($"{Duplicates.Groups:N0} different {(Duplicates.Groups == 1 ? "image occurs" : "images occur")} more than once: {Duplicates.WithinSplits:N0} {(Duplicates.WithinSplits == 1 ? "copy" : "copies")} within a split, {Duplicates.AcrossSplits:N0} in several splits, {Duplicates.DifferentLabels:N0} in several classes");
 }
 
 /// <summary>Images by the split that the source gives them.</summary>

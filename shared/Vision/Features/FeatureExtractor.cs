@@ -153,7 +153,7 @@ public sealed class FeatureExtractor : IDisposable
         {
             var remedy = _backbone.Precision == Precision.Fp32 ? "Take other weights." : "Give the precision fp32, or take other weights.";
             throw new WeightsException(
-                $"{_backbone.Origin}: {count} of the features of {images} images are no finite numbers, computed in {_backbone.Precision.ToString().ToLowerInvariant()}, though all weights are. {remedy}");
+                $"{_backbone.Origin}: of {images} {(images == 1 ? "image" : "images")}, {count} {(count == 1 ? "feature is not a finite number" : "features are not finite numbers")}, computed in {_backbone.Precision.ToString().ToLowerInvariant()}, though all weights are. {remedy}");
         }
     }
 

@@ -29,7 +29,7 @@ public sealed class TrainedHead
         var notFinite = _mean.Concat(_std).Concat(_parameters).Count(value => !float.IsFinite(value)) + _std.Count(value => value <= 0);
         if (notFinite > 0)
         {
-            throw new WeightsException($"{source} holds {notFinite} values that are no finite numbers, or deviations that are not above 0: no training made them.");
+            throw new WeightsException($"{source} holds values that no training makes, {notFinite} in all: numbers that are not finite, or deviations that are not above 0.");
         }
     }
 

@@ -33,7 +33,7 @@ internal sealed class WeightFile : IDisposable
     /// <exception cref="IOException">It cannot be read.</exception>
     public static WeightFile Open(string path)
     {
-        var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16);
+        var stream = OpenRead(path);
         try
         {
             return Open(stream, $"'{path}'", () => SafetensorsFile.Open(path));
@@ -42,6 +42,18 @@ internal sealed class WeightFile : IDisposable
         {
             stream.Dispose();
             throw;
+        }
+    }
+
+    private static FileStream OpenRead(string path)
+    {
+        try
+        {
+            return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16);
+        }
+        catch (UnauthorizedAccessException exception)
+        {
+            throw new WeightsException($"'{path}' may not be read by this process. Grant its user the right to read it.", exception);
         }
     }
 

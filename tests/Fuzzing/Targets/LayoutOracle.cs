@@ -65,7 +65,9 @@ internal sealed class LayoutOracle(LayoutTree tree)
         else
         {
             Refuse(all.Count == 0, "has no class folders. Put");
-            Refuse(all.Where(folder => Folders(folder).Count > 0 && FilesIn(folder).Count == 0).Select(Mentioned).Where(split => split >= 0).Distinct().Count() > 1, "look like splits");
+            var nested = all.FindAll(folder => Folders(folder).Count > 0 && !FilesIn(folder).Exists(IsImage));
+            var mentioned = nested.Select(Mentioned).Where(split => split >= 0).Distinct().Count();
+            Refuse(mentioned > 1 || (mentioned == 1 && nested.Count == all.Count), "not named so");
             ReadClasses(all, SplitName.Unassigned);
         }
 
