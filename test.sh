@@ -127,7 +127,7 @@ step() {
 
 # Build processes that other builds cannot come to share, as they end with their step.
 export MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
-build=(dotnet build --configuration Release -p:SharedCompilationId="distributed-$$")
+build=(dotnet build --configuration Release -p:UseSharedCompilation=true -p:SharedCompilationId="distributed-$$")
 
 if ((${#projects[@]} == 0)); then
   step "${build[@]}" Distributed.sln

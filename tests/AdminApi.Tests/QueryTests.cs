@@ -184,13 +184,22 @@ public sealed class QueryTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData(new[] { 0.9, 0.5, 0.6, 0.7 }, "penalties tried", 4, 30)]
-    [InlineData(new double[0], "penalties tried", 0, 30)]
-    [InlineData(new[] { 0.9, 0.5, 0.6, 0.7, 0.8 }, "refitting on training and validation images", 0, null)]
-    public async Task Training_by_penalties_says_how_many_were_tried_and_when_the_head_is_refitted(double[] losses, string stage, int done, int? total)
+    [InlineData(2, new[] { 0.9, 0.5, 0.6, 0.7 }, "penalties tried", 4, 30)]
+    [InlineData(2, new double[0], "penalties tried", 0, 30)]
+    [InlineData(2, new[] { 0.9, 0.5, 0.6, 0.7, 0.8 }, "refitting on training and validation images", 0, null)]
+    [InlineData(20, new[] { 0.9, 0.5 }, "penalties tried", 2, 10)]
+    [InlineData(20, new[] { 0.9, 0.5, 0.6 }, "refitting on training and validation images", 0, null)]
+    public async Task Training_by_penalties_says_how_many_were_tried_and_when_the_head_is_refitted(int classes, double[] losses, string stage, int done, int? total)
     {
         var run = NewRun(RunState.Training);
-        await _server.AddAsync([run, .. losses.Select((loss, index) => Penalty(run, index + 1, Math.Pow(10, 1 - (7 * index / 29.0)), loss))]);
+        run.IngestionKey = "key";
+        var last = TrainingSpecification.DefaultPenalties(classes) - 1;
+        await _server.AddAsync(
+        [
+            NewIngestion("key", NewInput() with { Classes = classes }),
+            run,
+            .. losses.Select((loss, index) => Penalty(run, index + 1, Math.Pow(10, 1 - (7.0 * index / last)), loss)),
+        ]);
 
         var progress = (await _server.GetAsync($"/api/v1/runs/{run.Id}")).GetProperty("progress");
 
@@ -229,20 +238,7 @@ public sealed class QueryTests : IAsyncLifetime
         await _server.AddAsync(
             // The data set is known from another source.
             NewDataset("aaa", Noon),
-            new Ingestion
-            {
-                Key = "key",
-                Source = "/data/copies",
-                InputSize = 96,
-                Fit = "crop",
-                Listing = new StoredFile("ingestions/listing.json", 1, "00"),
-                EntryCount = 4,
-                PartSize = 4,
-                PartCount = 1,
-                CreatedAt = Noon,
-                SkippedCount = 1,
-                Summary = NewInput(),
-            },
+            NewIngestion("key", NewInput()),
             run,
             earlier,
             await EvaluateAsync(run, report: null, topK: null),
@@ -372,6 +368,21 @@ public sealed class QueryTests : IAsyncLifetime
         ClassNames = ["cat", "dog"],
         Manifest = new StoredFile("datasets/manifest.json", 1, "00"),
         CreatedAt = createdAt,
+    };
+
+    private static Ingestion NewIngestion(string key, IngestionSummary summary) => new()
+    {
+        Key = key,
+        Source = "/data/copies",
+        InputSize = 96,
+        Fit = "crop",
+        Listing = new StoredFile("ingestions/listing.json", 1, "00"),
+        EntryCount = 4,
+        PartSize = 4,
+        PartCount = 1,
+        CreatedAt = Noon,
+        SkippedCount = 1,
+        Summary = summary,
     };
 
     private static IngestionSummary NewInput() => new()
