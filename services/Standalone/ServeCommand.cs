@@ -25,9 +25,9 @@ internal sealed class ServeCommand : Command
 
     private static async Task<int> ServeAsync(string urls, string volume, CancellationToken cancellationToken)
     {
-        foreach (var url in urls.Split(';', StringSplitOptions.RemoveEmptyEntries))
+        if (urls.Split(';', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault(url => !ListenAddresses.IsAddress(url)) is { } wrong)
         {
-            ThrowIfNoAddress(url);
+            throw new CommandException($"--urls has '{wrong}'; give addresses such as http://127.0.0.1:{DefaultPort}, with semicolons between them.");
         }
 
         using var volumeLock = VolumeLock.Take(volume);
@@ -47,17 +47,5 @@ internal sealed class ServeCommand : Command
 
         await app.WaitForShutdownAsync(cancellationToken);
         return StopSignals.Status ?? Environment.ExitCode;
-    }
-
-    private static void ThrowIfNoAddress(string url)
-    {
-        try
-        {
-            _ = BindingAddress.Parse(url);
-        }
-        catch (FormatException exception)
-        {
-            throw new CommandException($"--urls has '{url}'; give addresses such as http://127.0.0.1:{DefaultPort}, with semicolons between them.", exception);
-        }
     }
 }

@@ -20,7 +20,7 @@ internal sealed record HostSetting(string Key, string Allowed, Func<string, stri
     /// <summary>The environment variable that sets it.</summary>
     public string Variable => VariableOf(Key);
 
-    public static string VariableOf(string key) => key == "urls" ? "ASPNETCORE_URLS" : key.Replace(":", "__", StringComparison.Ordinal);
+    public static string VariableOf(string key) => key is "urls" or "http_ports" or "https_ports" ? $"ASPNETCORE_{key.ToUpperInvariant()}" : key.Replace(":", "__", StringComparison.Ordinal);
 
     /// <summary>The setting that a property of an options class is bound to, with the limits that its attributes state.</summary>
     public static HostSetting Of(string section, PropertyInfo property, object defaults)

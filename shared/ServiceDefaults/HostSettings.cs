@@ -11,7 +11,7 @@ namespace Distributed.ServiceDefaults;
 public sealed class HostSettings
 {
     // Read by the framework itself.
-    private static readonly string[] FrameworkKeys = ["urls", "http_ports", "https_ports", "environment", "contentRoot", "webRoot", "applicationName", "AllowedHosts"];
+    private static readonly string[] FrameworkKeys = ["environment", "contentRoot", "webRoot", "applicationName", "AllowedHosts"];
     private static readonly string[] FrameworkSections = ["Logging", "Kestrel"];
 
     private readonly Dictionary<string, HostSetting> _settings = new(StringComparer.OrdinalIgnoreCase);

@@ -1,7 +1,6 @@
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Messaging;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace Distributed.ServiceDefaults;
@@ -9,6 +8,8 @@ namespace Distributed.ServiceDefaults;
 /// <summary>The settings that every host has.</summary>
 public static class HostSettingsOfEveryHost
 {
+    private const string Ports = "ports from 0 to 65535, with semicolons between them";
+
     private static readonly string[] OtlpProtocols = ["grpc", "http/protobuf"];
 
     /// <summary>Adds where catalog, broker and volume are, and what the defaults of all hosts are told.</summary>
@@ -26,21 +27,11 @@ public static class HostSettingsOfEveryHost
             .AddOptional("OTEL_EXPORTER_OTLP_ENDPOINT", "an address such as http://127.0.0.1:4317", usual: null, FindOtlpError)
             .AddOptional("OTEL_EXPORTER_OTLP_PROTOCOL", SettingText.OneOf(OtlpProtocols), "grpc", text => text.Length == 0 || OtlpProtocols.Contains(text) ? null : $"is {SettingText.Quote(text)}")
             .AddOptional("Logging:LogLevel:Default", SettingText.OneOf(Enum.GetNames<LogLevel>()), "information", text => Enum.GetNames<LogLevel>().Contains(text, StringComparer.OrdinalIgnoreCase) ? null : $"is {SettingText.Quote(text)}")
-            .AddOptional("urls", "addresses such as http://127.0.0.1:8080, with semicolons between them", usual: null, FindUrlError);
+            .AddOptional("urls", "addresses such as http://127.0.0.1:8080, with semicolons between them", usual: null, ListenAddresses.FindError)
+            .AddOptional("http_ports", Ports, usual: null, ListenAddresses.FindPortError)
+            .AddOptional("https_ports", Ports, usual: null, ListenAddresses.FindPortError);
     }
 
     private static string? FindOtlpError(string text) =>
         text.Length == 0 || (Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https") ? null : $"is {SettingText.Quote(text)}";
-
-    private static string? FindUrlError(string text)
-    {
-        try
-        {
-            return text.Split(';', StringSplitOptions.RemoveEmptyEntries).All(url => BindingAddress.Parse(url).Scheme is "http" or "https") ? null : $"is {SettingText.Quote(text)}";
-        }
-        catch (FormatException)
-        {
-            return $"is {SettingText.Quote(text)}";
-        }
-    }
 }

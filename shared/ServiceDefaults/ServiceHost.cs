@@ -119,7 +119,8 @@ public static class ServiceHost
         }
         catch (Exception exception) when (exception.GetBaseException() is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse or SocketError.AddressNotAvailable or SocketError.AccessDenied } refused)
         {
-            throw new HostSettingsException($"ASPNETCORE_URLS is '{builder.Configuration["urls"] ?? builder.WebHost.GetSetting("urls")}', where nothing can listen: {refused.Message}. Give another address, or end what listens there.", exception);
+            var key = builder.Configuration["urls"] is null && builder.Configuration["http_ports"] is not null ? "http_ports" : "urls";
+            throw new HostSettingsException($"{HostSetting.VariableOf(key)} is '{builder.Configuration[key] ?? builder.WebHost.GetSetting(key)}', where nothing can listen: {refused.Message}. Give another address, or end what listens there.", exception);
         }
         catch (OperationCanceledException) when (app.Services.GetRequiredService<Withdrawal>().Reason is not null)
         {

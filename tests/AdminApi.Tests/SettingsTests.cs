@@ -53,6 +53,10 @@ public sealed class SettingsTests
     [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317", "OTEL_EXPORTER_OTLP_ENDPOINT is 'collector:4317'; it must be an address")]
     [InlineData("Logging:LogLevel:Default", "Loud", "Logging__LogLevel__Default is 'Loud'; it must be trace, debug,")]
     [InlineData("urls", "nowhere", "ASPNETCORE_URLS is 'nowhere'; it must be addresses such as")]
+    [InlineData("urls", "http://127.0.0.1:70000", "ASPNETCORE_URLS is 'http://127.0.0.1:70000'; it must be addresses such as")]
+    [InlineData("urls", "http://[::1]:8080;http://127.0.0.1:x", "ASPNETCORE_URLS is 'http://[::1]:8080;http://127.0.0.1:x'; it must be addresses such as")]
+    [InlineData("http_ports", "70000", "ASPNETCORE_HTTP_PORTS is '70000'; it must be ports from 0 to 65535, with semicolons between them.")]
+    [InlineData("http_ports", "80,81", "ASPNETCORE_HTTP_PORTS is '80,81'; it must be ports")]
     public void A_wrong_setting_is_named_with_its_value_and_what_is_allowed(string key, string value, string said)
     {
         var error = Assert.Single(Find([.. Needed.Where(setting => setting.Key != key), (key, value)]));

@@ -40,6 +40,7 @@ public sealed class ErrorTests : IDisposable
     [InlineData("walk", "'walk'")]
     [InlineData("run --volume=", "Required argument missing for option: '--volume'")]
     [InlineData("serve --urls nowhere", "--urls has 'nowhere'")]
+    [InlineData("serve --urls http://127.0.0.1:70000", "--urls has 'http://127.0.0.1:70000'")]
     [InlineData("serve --urls http://192.0.2.1:9", "http://192.0.2.1:9")]
     [InlineData("run --volume occupied", "cannot be written")]
     public async Task A_command_that_cannot_be_carried_out_says_why_in_one_line(string command, string said)
