@@ -110,6 +110,16 @@ public sealed class SettingsTests
     }
 
     [Fact]
+    public async Task A_volume_is_adopted_where_one_is_named()
+    {
+        await using var host = HostProcess.StartService(
+            TestEnvironment.ServiceDll("AdminApi"), ["volume", "adopt"], new Dictionary<string, string?> { ["ConnectionStrings__Catalog"] = "Host=127.0.0.1;Port=1;Username=nobody;Database=none" });
+
+        Assert.Equal(ServiceHost.MisconfiguredStatus, await host.WaitForExitAsync());
+        Assert.Equal("error: Volume__Root is not set; give the directory that all hosts share.", Assert.Single(host.Lines));
+    }
+
+    [Fact]
     public async Task All_settings_that_the_brokers_users_need_are_named_at_once()
     {
         await using var host = HostProcess.StartService(TestEnvironment.ServiceDll("AdminApi"), ["broker-users"], new Dictionary<string, string?> { ["Broker__Passwords__admin-api"] = "x" });

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Distributed.Catalog;
+using Distributed.ServiceDefaults;
 using Distributed.Storage;
 
 namespace Distributed.AdminApi.Commands;
@@ -14,17 +15,18 @@ internal sealed class VolumeCommand : CatalogCommand
         var adopt = new Command("adopt", "Make the volume at Volume:Root the catalog's, whichever was before; no host may run meanwhile. Files that are not on it count as missing");
         SetAction(adopt, async (services, _, cancellationToken) =>
         {
+            if (configuration["Volume:Root"] is not { Length: > 0 } root)
+            {
+                await FailAsync("Volume__Root is not set; give the directory that all hosts share.");
+                return ServiceHost.MisconfiguredStatus;
+            }
+
             await using (var context = await OpenAsync(services, cancellationToken))
             {
                 if (!await CatalogMigration.IsCurrentAsync(context, cancellationToken))
                 {
                     return await FailAsync("The catalog does not have this program's schema yet. Run the command migrate first.");
                 }
-            }
-
-            if (configuration["Volume:Root"] is not { Length: > 0 } root)
-            {
-                return await FailAsync("Volume__Root is not set; give the directory that all hosts share.");
             }
 
             var volume = new Volume(root);
