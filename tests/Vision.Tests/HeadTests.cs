@@ -288,8 +288,8 @@ public sealed class HeadTests
         var broken = state with { Best = [float.NaN, .. state.Best[1..]] };
         var flat = state with { Std = [0, .. state.Std[1..]] };
 
-        Assert.Contains("1 values", Assert.Throws<WeightsException>(() => TrainedHead.Load(broken.ExportBest(), "X")).Message, StringComparison.Ordinal);
-        Assert.Contains("1 values", Assert.Throws<WeightsException>(() => TrainedHead.Load(flat.ExportBest(), "X")).Message, StringComparison.Ordinal);
+        Assert.Contains("1 in all", Assert.Throws<WeightsException>(() => TrainedHead.Load(broken.ExportBest(), "X")).Message, StringComparison.Ordinal);
+        Assert.Contains("1 in all", Assert.Throws<WeightsException>(() => TrainedHead.Load(flat.ExportBest(), "X")).Message, StringComparison.Ordinal);
     }
 
     [Fact]
