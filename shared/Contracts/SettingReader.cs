@@ -115,7 +115,7 @@ internal abstract class SettingReader
         public override object? Parse(string text, out string wrong)
         {
             var entries = text.Length == 0 ? [] : text.Split(',');
-            // "1,024" is one number to whoever wrote it, and would be two here.
+            // "1,024" was meant as one number, and would be read as two.
             if (Array.Find(entries, part => part is ['0', >= '0' and <= '9', ..]) is { } leading)
             {
                 wrong = $"has an entry that is '{RunSpecificationRules.Shown(leading)}', with a leading zero (commas stand between entries, not within a number)";

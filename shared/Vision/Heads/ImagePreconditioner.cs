@@ -14,8 +14,6 @@ internal sealed class ImagePreconditioner : IPreconditioner
     /// <summary>Images of a class whose curvature is exact.</summary>
     private const int OwnImages = 32;
 
-    private const int Parts = 16;
-
     private readonly RowShape _shape;
     private readonly ThreadTeam _team;
     private readonly Part[] _parts;
@@ -33,14 +31,14 @@ internal sealed class ImagePreconditioner : IPreconditioner
     public ImagePreconditioner(double[] probabilities, RotatedFeatures features, int first, int count, RowShape shape, double[] meanSquares, double penalty, ThreadTeam team)
     {
         (_shape, _team, _mean) = (shape, team, new double[shape.Stride]);
-        _parts = [.. Enumerable.Range(0, Parts).Select(part => new Part(shape, shape.Classes * part / Parts, shape.Classes * (part + 1) / Parts))];
-        team.Run(Parts, part => _parts[part].Prepare(probabilities, features, first, count, meanSquares, penalty));
+        _parts = [.. Enumerable.Range(0, RowShape.Parts).Select(part => new Part(shape, shape.Classes * part / RowShape.Parts, shape.Classes * (part + 1) / RowShape.Parts))];
+        team.Run(RowShape.Parts, part => _parts[part].Prepare(probabilities, features, first, count, meanSquares, penalty));
     }
 
     /// <inheritdoc/>
     public void Apply(double[] residual, double[] result)
     {
-        _team.Run(Parts, part => _parts[part].Apply(residual, result));
+        _team.Run(RowShape.Parts, part => _parts[part].Apply(residual, result));
         Array.Clear(_mean);
         foreach (var part in _parts)
         {
