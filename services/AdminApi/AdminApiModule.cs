@@ -2,6 +2,7 @@ using Distributed.AdminApi.Access;
 using Distributed.AdminApi.Consumers;
 using Distributed.AdminApi.Endpoints;
 using Distributed.AdminApi.Retention;
+using Distributed.AdminApi.Telemetry;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Messaging;
@@ -17,7 +18,7 @@ public static class AdminApiModule
     public static void DescribeSettings(HostSettings settings)
     {
         ArgumentNullException.ThrowIfNull(settings);
-        settings.AddOptions<ApiOptions>(ApiOptions.Section).AddOptions<RetentionOptions>(RetentionOptions.Section);
+        settings.AddOptions<ApiOptions>(ApiOptions.Section).AddOptions<RetentionOptions>(RetentionOptions.Section).AddOptions<TelemetryOptions>(TelemetryOptions.Section);
     }
 
     /// <summary>Registers the service; also called by the one-process host.</summary>
@@ -29,9 +30,11 @@ public static class AdminApiModule
         builder.Services.AddSingleton<RunSubmission>();
         builder.Services.AddSingleton<RunOperations>();
         builder.Services.AddSingleton<RunQueries>();
-        builder.Services.AddHostedService<RunStateMetrics>();
+        builder.Services.AddHostedService<CatalogMetrics>();
+        builder.Services.AddHostedService<VolumeMetrics>();
         builder.Services.AddWatchdog(builder.Configuration.GetConnectionString("RabbitMq"));
         builder.Services.AddOptions<RetentionOptions>().BindConfiguration(RetentionOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddOptions<TelemetryOptions>().BindConfiguration(TelemetryOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton<OrphanSweep>();
         builder.Services.AddSingleton<Collector>();
         builder.Services.AddHostedService<CollectionTimer>();

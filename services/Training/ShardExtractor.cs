@@ -7,8 +7,8 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Training;
 
-/// <summary>Features of one shard, and how long computing them took.</summary>
-internal sealed record ExtractedShard(FeatureMatrix Features, double Seconds);
+/// <summary>Features of one shard, how long computing them took, and the network that did.</summary>
+internal sealed record ExtractedShard(FeatureMatrix Features, double Seconds, string Backbone);
 
 /// <summary>Computes shards; the network of the latest feature set stays loaded, since shards of one set follow each other.</summary>
 internal sealed class ShardExtractor(
@@ -36,11 +36,11 @@ internal sealed class ShardExtractor(
             return await tensors.RunAsync(
                 token =>
                 {
-                    var (extractor, chosenThreads) = Use(set, backbone, threads);
-                    using var scope = chosenThreads is { } number ? TorchEnvironment.WithThreads(number) : null;
+                    var loaded = Use(set, backbone, threads);
+                    using var scope = loaded.Threads is { } number ? TorchEnvironment.WithThreads(number) : null;
                     var started = Stopwatch.GetTimestamp();
-                    var features = extractor.Extract(images.AsSpan(0, length), count, set.InputSize, token);
-                    return new ExtractedShard(features, Stopwatch.GetElapsedTime(started).TotalSeconds);
+                    var features = loaded.Extractor.Extract(images.AsSpan(0, length), count, set.InputSize, token);
+                    return new ExtractedShard(features, Stopwatch.GetElapsedTime(started).TotalSeconds, loaded.Backbone);
                 },
                 cancellationToken);
         }
@@ -59,18 +59,18 @@ internal sealed class ShardExtractor(
         return await backbones.LoadAsync(row, cancellationToken);
     }
 
-    private (FeatureExtractor Extractor, int? Threads) Use(FeatureSet set, IBackbone? backbone, int? threads)
+    private Loaded Use(FeatureSet set, IBackbone? backbone, int? threads)
     {
         if (backbone is not null)
         {
             _loaded?.Extractor.Dispose();
             _loaded = null;
             var precision = Enum.Parse<Precision>(set.Precision, ignoreCase: true);
-            _loaded = new Loaded(set.Key, new FeatureExtractor(backbone, precision, device.Device, set.BatchSize), threads);
+            _loaded = new Loaded(set.Key, backbone.Name, new FeatureExtractor(backbone, precision, device.Device, set.BatchSize), threads);
         }
 
-        return (_loaded!.Extractor, _loaded.Threads);
+        return _loaded!;
     }
 
-    private sealed record Loaded(string Key, FeatureExtractor Extractor, int? Threads);
+    private sealed record Loaded(string Key, string Backbone, FeatureExtractor Extractor, int? Threads);
 }

@@ -33,6 +33,7 @@ public static class TrainingModule
         builder.Services.TryAddSingleton(_ => new DataRoots(builder.Configuration.GetSection("Data:Roots").Get<string[]>() ?? []));
         builder.Services.AddSingleton<TensorDevice>();
         builder.Services.AddSingleton<IHostCheck>(provider => provider.GetRequiredService<TensorDevice>());
+        builder.Services.AddHostedService<GpuMetrics>();
         builder.Services.AddSingleton<BackboneStore>();
         builder.Services.AddSingleton<Calibration>();
         builder.Services.AddSingleton<FeaturePlanner>();

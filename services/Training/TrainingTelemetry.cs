@@ -1,30 +1,35 @@
 using System.Diagnostics.Metrics;
+using Distributed.Messaging;
+using TorchSharp;
 
 namespace Distributed.Training;
 
-/// <summary>Metrics of extraction and training.</summary>
+/// <summary>Metrics of extraction and training. Every one stands in the table of docs/operations.md.</summary>
 internal static class TrainingTelemetry
 {
     private static readonly Meter Meter = new("Distributed.Training");
-    private static readonly Counter<long> Images = Meter.CreateCounter<long>("distributed.features.images", "{image}", "Images turned into features");
-    private static readonly Histogram<double> Rate = Meter.CreateHistogram<double>("distributed.features.rate", "{image}/s", "Images a second of a feature shard");
-    private static readonly Histogram<double> ShardDuration = Meter.CreateHistogram<double>("distributed.features.shard_duration", "s", "Time of computing a feature shard");
-    private static readonly Histogram<double> SliceDuration = Meter.CreateHistogram<double>("distributed.training.slice_duration", "s", "Time of computing a training slice");
+    private static readonly Counter<long> Images = Meter.CreateCounter<long>("distributed.extraction.images", "{image}", "Images turned into features, by device, backbone and precision");
+
+    private static readonly Histogram<double> ShardDuration = Meter.CreateHistogram(
+        "distributed.extraction.shard.duration", "s", "Time of computing a feature shard, by device, backbone and precision", advice: MessagingTelemetry.Seconds(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300));
+
+    private static readonly Histogram<double> SliceDuration = Meter.CreateHistogram(
+        "distributed.training.slice.duration", "s", "Time of computing a training slice, by solver", advice: MessagingTelemetry.Seconds(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120));
+
     private static readonly Counter<long> Epochs = Meter.CreateCounter<long>("distributed.training.epochs", "{epoch}", "Epochs trained by Adam");
     private static readonly Counter<long> Penalties = Meter.CreateCounter<long>("distributed.training.penalties", "{penalty}", "Penalties tried by Newton's method");
 
-    public static void RecordShard(int images, double seconds, string precision)
+    public static void RecordShard(ExtractedShard shard, torch.Device device, string precision)
     {
-        var tag = new KeyValuePair<string, object?>("precision", precision);
-        Images.Add(images, tag);
-        Rate.Record(images / seconds, tag);
-        ShardDuration.Record(seconds, tag);
+        KeyValuePair<string, object?>[] tags = [new("device", device.ToString()), new("backbone", shard.Backbone), new("precision", precision)];
+        Images.Add(shard.Features.Count, tags);
+        ShardDuration.Record(shard.Seconds, tags);
     }
 
     public static void RecordSlice(int epochs, int penalties, double seconds)
     {
         Epochs.Add(epochs);
         Penalties.Add(penalties);
-        SliceDuration.Record(seconds);
+        SliceDuration.Record(seconds, new KeyValuePair<string, object?>("solver", penalties > 0 ? "newton" : "adam"));
     }
 }

@@ -15,6 +15,9 @@ public static class CatalogRegistration
     /// <summary>How a connection string to the catalog is written.</summary>
     public const string ConnectionStringForm = "a Postgres connection string (Host=...;Database=...;Username=...;Password=..., a password with ; or = in it in quotes: Password='...')";
 
+    /// <summary>The pool of connections as metrics name it, rather than by its connection string.</summary>
+    private const string PoolName = "catalog";
+
     private const string Sqlite = "Data Source=";
 
     /// <summary>What is wrong with a connection string; null when nothing is. What it holds is not repeated.</summary>
@@ -57,7 +60,9 @@ public static class CatalogRegistration
         else
         {
             var tuned = Tune(connectionString);
-            services.AddPooledDbContextFactory<PostgresCatalogContext>(builder => builder.UseNpgsql(tuned).UseSnakeCaseNamingConvention());
+            services.AddPooledDbContextFactory<PostgresCatalogContext>(builder => builder
+                .UseNpgsql(tuned, npgsql => npgsql.ConfigureDataSource(source => source.Name = PoolName))
+                .UseSnakeCaseNamingConvention());
             services.AddSingleton<IDbContextFactory<CatalogContext>, CatalogContextFactory<PostgresCatalogContext>>();
         }
 

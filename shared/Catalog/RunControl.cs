@@ -75,6 +75,7 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
                         : r.IngestingAt != null ? RunState.Ingesting
                         : RunState.Submitted)
                     .SetProperty(r => r.Failure, (string?)null)
+                    .SetProperty(r => r.FailureCause, (FailureCause?)null)
                     .SetProperty(r => r.FinishedAt, (DateTime?)null)
                     .SetProperty(r => r.AnnouncedAt, (DateTime?)null)
                     .SetProperty(r => r.Deadline, r => r.Deadline == null ? null : DateTime.UtcNow.AddSeconds(limit)),
@@ -145,7 +146,7 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
             var reason = $"The time limit of {TimeLimit(run)} s was reached while the run was {run.State.ToString().ToLowerInvariant()}. "
                 + "Retry the run, which gives it as long again from where it was, or submit it with a longer timeLimit.";
             // A run that has moved on meanwhile is told by its next state, the next time.
-            await RunFlow.EndAsync(context.Runs.Where(row => row.Id == run.Id && row.State == run.State), RunState.Failed, reason, now, cancellationToken);
+            await RunFlow.EndAsync(context.Runs.Where(row => row.Id == run.Id && row.State == run.State), RunState.Failed, new RunFailure(FailureCause.TimeLimit, reason), now, cancellationToken);
         }
     }
 

@@ -86,6 +86,7 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
                 Specification = ContractJson.Write(new RunSpecification()),
                 State = RunState.Failed,
                 Failure = reason,
+                FailureCause = FailureCause.Input,
                 SubmittedAt = now,
                 FinishedAt = now,
             },
@@ -323,16 +324,16 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
     }
 
     /// <summary>Fails every open run that needs a subject.</summary>
-    public async Task FailAsync(string subject, string reason, CancellationToken cancellationToken)
+    public async Task FailAsync(string subject, RunFailure failure, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        await FailDependentsAsync(context, subject, reason, Now(), cancellationToken);
+        await FailDependentsAsync(context, subject, failure, Now(), cancellationToken);
     }
 
-    internal static Task FailDependentsAsync(CatalogContext context, string subject, string reason, DateTime now, CancellationToken cancellationToken)
+    internal static Task FailDependentsAsync(CatalogContext context, string subject, RunFailure failure, DateTime now, CancellationToken cancellationToken)
     {
         var dependents = context.RunDependencies.Where(dependency => dependency.Subject == subject).Select(dependency => dependency.RunId);
-        return EndAsync(context.Runs.Where(run => dependents.Contains(run.Id)), RunState.Failed, reason, now, cancellationToken);
+        return EndAsync(context.Runs.Where(run => dependents.Contains(run.Id)), RunState.Failed, failure, now, cancellationToken);
     }
 
     private async Task<Run?> FindAsync(Run run, CancellationToken cancellationToken)
@@ -343,13 +344,17 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
             cancellationToken);
     }
 
-    internal static Task<int> EndAsync(IQueryable<Run> runs, RunState state, string? failure, DateTime now, CancellationToken cancellationToken) =>
-        runs.Where(run => RunStates.Open.Contains(run.State)).ExecuteUpdateAsync(
+    internal static Task<int> EndAsync(IQueryable<Run> runs, RunState state, RunFailure? failure, DateTime now, CancellationToken cancellationToken)
+    {
+        var (reason, cause) = (failure?.Reason, failure?.Cause);
+        return runs.Where(run => RunStates.Open.Contains(run.State)).ExecuteUpdateAsync(
             run => run
                 .SetProperty(r => r.State, state)
-                .SetProperty(r => r.Failure, failure)
+                .SetProperty(r => r.Failure, reason)
+                .SetProperty(r => r.FailureCause, cause)
                 .SetProperty(r => r.FinishedAt, now),
             cancellationToken);
+    }
 
     /// <summary>
     /// Moves on the runs that wait for a shared subject. Only those are looked at: thousands of others may need the subject and

@@ -29,7 +29,11 @@ public sealed record DownloadProgress(long BytesSoFar, long? Total);
 /// <param name="Finished">Whether the file stands at its place, checked.</param>
 /// <param name="BytesSoFar">Bytes on the disk.</param>
 /// <param name="Total">Bytes in all; null where the server does not say.</param>
-public sealed record DownloadOutcome(bool Finished, long BytesSoFar, long? Total);
+public sealed record DownloadOutcome(bool Finished, long BytesSoFar, long? Total)
+{
+    /// <summary>Bytes that came in this slice.</summary>
+    public long Received { get; init; }
+}
 
 /// <summary>Downloads a file in slices of time that any worker can go on with: what has come stays beside the target as <c>.partial</c>.</summary>
 public static class ResumableDownload
@@ -102,7 +106,7 @@ public static class ResumableDownload
         {
             // A file that starts over is shorter than before, and comes along all the same.
             return partial.Length != before
-                ? new DownloadOutcome(Finished: false, partial.Length, partial.Notes?.Total)
+                ? new DownloadOutcome(Finished: false, partial.Length, partial.Notes?.Total) { Received = Math.Max(0, partial.Length - before) }
                 : throw new HttpRequestException($"'{source}' sent nothing for {slice.TotalSeconds:F0} s.", exception);
         }
         finally
@@ -114,7 +118,7 @@ public static class ResumableDownload
         var total = partial.Length;
         partial.MoveTo(targetPath);
         progress?.Report(new DownloadProgress(total, total));
-        return new DownloadOutcome(Finished: true, total, total);
+        return new DownloadOutcome(Finished: true, total, total) { Received = Math.Max(0, total - before) };
     }
 
     private static void ThrowIfTooSlow(Uri source, PartialDownload partial, DownloadLimits limits)

@@ -23,6 +23,7 @@ public sealed partial class OutageRetry(TimeProvider time, ILogger<OutageRetry> 
     {
         ArgumentNullException.ThrowIfNull(action);
         ArgumentNullException.ThrowIfNull(onOutage);
+        using var waiting = new OutageWait(time);
         for (var wait = TimeSpan.FromMilliseconds(200); ; wait = TimeSpan.FromTicks(Math.Min(LongestWait.Ticks, wait.Ticks * 2)))
         {
             try
@@ -33,6 +34,7 @@ public sealed partial class OutageRetry(TimeProvider time, ILogger<OutageRetry> 
             {
                 // Cancelling breaks connections and reads off: then it is no outage.
                 cancellationToken.ThrowIfCancellationRequested();
+                waiting.For(SystemOf(exception));
                 LogOutage(exception, wait.TotalSeconds, exception.Message);
                 await onOutage(exception.Message);
             }
@@ -53,6 +55,9 @@ public sealed partial class OutageRetry(TimeProvider time, ILogger<OutageRetry> 
             },
             cancellationToken);
     }
+
+    private static string SystemOf(Exception exception) =>
+        CatalogOutage.Is(exception) ? "database" : exception is IOException ? "volume" : "broker";
 
     /// <summary>Whether database, broker or volume are away, which passes.</summary>
     internal static bool IsOutage(Exception exception) =>

@@ -128,12 +128,12 @@ internal sealed partial class PutAsideReader(
             var outcome = await handle(message, cancellationToken);
             if (outcome is null)
             {
-                outcome = "unreadable";
+                outcome = "invalid";
                 LogUnreadable(queue, UnreadableQueue);
                 await KeepAsync(channel, message, cancellationToken);
             }
 
-            MessagingTelemetry.RecordPutAside(queue, outcome);
+            MessagingTelemetry.RecordDeadLetter(queue, outcome);
             await channel.BasicAckAsync(message.DeliveryTag, multiple: false, cancellationToken);
         }
     }
@@ -155,12 +155,12 @@ internal sealed partial class PutAsideReader(
         {
             case ChargeOutcome.Charged:
                 await dispatcher.SendAsync([unit.Subject], again: false, cancellationToken);
-                return "sent again";
+                return "resent";
             case ChargeOutcome.GivenUp:
                 await announcer.AnnounceAsync(cancellationToken);
-                return "run failed";
+                return "run_failed";
             default:
-                return "not needed";
+                return "not_needed";
         }
     }
 
@@ -176,7 +176,7 @@ internal sealed partial class PutAsideReader(
 
         var outcome = await runs.RefuseAsync(runId, $"The run could not be accepted: {reason}. Submit it again under a new runId.", cancellationToken);
         await announcer.AnnounceAsync(cancellationToken);
-        return outcome == SubmitOutcome.Created ? "run failed" : "not needed";
+        return outcome == SubmitOutcome.Created ? "run_failed" : "not_needed";
     }
 
     private static async Task KeepAsync(IChannel channel, BasicGetResult message, CancellationToken cancellationToken)

@@ -24,8 +24,13 @@ public sealed class RunAnnouncer(IDbContextFactory<CatalogContext> contexts, IBu
             using var trace = MessagingTelemetry.ContinueTrace("announce run", run.TraceParent);
             await PublishAsync(context, run, cancellationToken);
             var now = time.GetUtcNow().UtcDateTime;
-            // A run that was retried meanwhile will end again.
-            await context.Runs.Where(row => row.Id == run.Id && row.FinishedAt == run.FinishedAt).ExecuteUpdateAsync(row => row.SetProperty(r => r.AnnouncedAt, now), cancellationToken);
+            // A run that was retried meanwhile will end again. Of several hosts that publish its end, one counts it.
+            if (await context.Runs
+                .Where(row => row.Id == run.Id && row.FinishedAt == run.FinishedAt && row.AnnouncedAt == null)
+                .ExecuteUpdateAsync(row => row.SetProperty(r => r.AnnouncedAt, now), cancellationToken) == 1)
+            {
+                MessagingTelemetry.RecordEnd(run);
+            }
         }
     }
 

@@ -78,7 +78,9 @@ public sealed partial class UnitWorker(
             return;
         }
 
+        using var span = MessagingTelemetry.StartJob(unit);
         var start = await outages.RunAsync(token => ledger.StartAsync(unit, Name, redelivered, token), stopping.Token);
+        span?.SetTag("distributed.job.claim", MessagingTelemetry.Snake(start.Outcome.ToString()));
         using var grace = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         await using var stop = lifetime.ApplicationStopping.Register(() => grace.CancelAfter(work.Grace));
         switch (start.Outcome)
@@ -89,7 +91,7 @@ public sealed partial class UnitWorker(
                     MessagingTelemetry.RecordWait(unit.Kind, DateTime.UtcNow - sent);
                 }
 
-                await WorkAsync(start.Lease!, work, turn, grace.Token);
+                await WorkAsync(start.Lease!, work, turn, span, grace.Token);
                 break;
             case StartOutcome.Done:
                 // A redelivered message tells of a worker that died before it had sent what follows. A mere duplicate sends
@@ -106,20 +108,24 @@ public sealed partial class UnitWorker(
         }
     }
 
-    private async Task WorkAsync(UnitLease lease, IUnitWork work, IDisposable turn, CancellationToken stoppingToken)
+    private async Task WorkAsync(UnitLease lease, IUnitWork work, IDisposable turn, Activity? span, CancellationToken stoppingToken)
     {
+        using var scope = logger.BeginScope(new Dictionary<string, object>(StringComparer.Ordinal) { ["RunId"] = lease.RunId });
+        span?.SetTag("distributed.run.id", lease.RunId);
+        MessagingTelemetry.RecordActive(lease.Unit.Kind, 1);
         var started = Stopwatch.GetTimestamp();
         using var lost = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         using var heartbeatEnd = new CancellationTokenSource();
         var heartbeat = HeartbeatAsync(lease, lost, heartbeatEnd.Token);
-        var outcome = "lost";
+        var outcome = MessagingTelemetry.Lost;
         try
         {
+            await LinkAsync(span, lease.Unit, lost.Token);
             var repetition = 0;
             var write = await outages.RunAsync(token => work.ExecuteAsync(lease with { Repetition = repetition++ }, token), cause => NoteAsync(lease, cause), lost.Token);
             if (await outages.RunAsync(token => ledger.CommitAsync(lease, (context, inner) => write(context, inner), token), lost.Token))
             {
-                outcome = "done";
+                outcome = MessagingTelemetry.Completed;
             }
             else
             {
@@ -128,7 +134,7 @@ public sealed partial class UnitWorker(
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            outcome = "released";
+            outcome = MessagingTelemetry.Released;
             await GiveBackAsync(lease);
         }
         catch (OperationCanceledException) when (lost.IsCancellationRequested)
@@ -143,10 +149,12 @@ public sealed partial class UnitWorker(
         {
             await heartbeatEnd.CancelAsync();
             await heartbeat;
-            MessagingTelemetry.RecordUnit(lease.Unit.Kind, outcome, Stopwatch.GetElapsedTime(started));
+            MessagingTelemetry.RecordActive(lease.Unit.Kind, -1);
+            MessagingTelemetry.RecordJob(lease.Unit.Kind, outcome, Stopwatch.GetElapsedTime(started));
+            span.SetOutcome(outcome);
         }
 
-        if (outcome == "done")
+        if (outcome == MessagingTelemetry.Completed)
         {
             turn.Dispose();
             await FollowUpAsync(lease.Unit, work, again: false, stoppingToken);
@@ -173,26 +181,26 @@ public sealed partial class UnitWorker(
         {
             // A host that stops cannot tell whose fault it was.
             await GiveBackAsync(lease);
-            return "released";
+            return MessagingTelemetry.Released;
         }
 
         if (exception is StoredFileException { Paths.Count: > 0 } file)
         {
             await RecoverAsync(lease, file, stoppingToken);
-            return "suspended";
+            return MessagingTelemetry.Blocked;
         }
 
         if (errors.IsPermanent(exception))
         {
             await GiveUpAsync(lease, exception, stoppingToken);
-            return "failed";
+            return MessagingTelemetry.Failed;
         }
 
         // A mistake of ours, or a fault that passes, a time limit of some client among them: others may try, and the ledger counts the starts.
         LogAbandoned(exception, lease.Unit);
         await outages.RunAsync(token => ledger.AbandonAsync(lease, $"{exception.GetType().Name}: {exception.Message}", token), stoppingToken);
         await SendAsync([lease.Unit.Subject], again: false, stoppingToken);
-        return "abandoned";
+        return MessagingTelemetry.Retried;
     }
 
     private async Task<string> WithdrawAsync(UnitLease lease, string reason, Exception exception)
@@ -200,7 +208,7 @@ public sealed partial class UnitWorker(
         // Before the unit is given back, or it would come here again.
         withdrawal.Begin(reason, exception);
         await GiveBackAsync(lease);
-        return "released";
+        return MessagingTelemetry.Released;
     }
 
     /// <summary>Sends a unit's message anew, behind the others in its queue, since it cannot be begun here; where it is begun or over already, the message was one too many.</summary>
@@ -229,9 +237,27 @@ public sealed partial class UnitWorker(
     private async Task GiveUpAsync(UnitLease lease, Exception exception, CancellationToken stoppingToken)
     {
         LogFailed(exception, lease.Unit);
-        if (await outages.RunAsync(token => ledger.GiveUpAsync(lease, exception.Message, token), stoppingToken))
+        var failure = new RunFailure(exception is StoredFileException ? FailureCause.DamagedFile : FailureCause.Input, exception.Message);
+        if (await outages.RunAsync(token => ledger.GiveUpAsync(lease, failure, token), stoppingToken))
         {
             await AnnounceAsync(stoppingToken);
+        }
+    }
+
+    /// <summary>Links an attempt's span to those of what it goes on from. Only where its span is recorded, as it costs a query.</summary>
+    private async Task LinkAsync(Activity? span, UnitKey unit, CancellationToken cancellationToken)
+    {
+        if (span is not { IsAllDataRequested: true })
+        {
+            return;
+        }
+
+        foreach (var preceding in await outages.RunAsync(token => ledger.FindPrecedingSpansAsync(unit, token), cancellationToken))
+        {
+            if (ActivityContext.TryParse(preceding, traceState: null, isRemote: true, out var context))
+            {
+                span.AddLink(new ActivityLink(context));
+            }
         }
     }
 
@@ -279,7 +305,7 @@ public sealed partial class UnitWorker(
                 if (tries >= options.MostStarts)
                 {
                     var reason = $"What follows {unit.Kind} of step {unit.Step} could not be found: {exception.GetType().Name}: {exception.Message}";
-                    await outages.RunAsync(token => runs.FailAsync(unit.Subject, reason, token), cancellationToken);
+                    await outages.RunAsync(token => runs.FailAsync(unit.Subject, new RunFailure(FailureCause.Internal, reason), token), cancellationToken);
                     await AnnounceAsync(cancellationToken);
                     return null;
                 }

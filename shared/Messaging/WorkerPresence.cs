@@ -43,11 +43,17 @@ public sealed partial class WorkerPresence : BackgroundService
     {
         ArgumentNullException.ThrowIfNull(meters);
         (_contexts, _catalog, _inspector, _time, _logger) = (contexts, catalog, inspector, time, logger);
-        meters.Create(MessagingTelemetry.SourceName).CreateObservableGauge(
+        var meter = meters.Create(MessagingTelemetry.SourceName);
+        meter.CreateObservableGauge(
             "distributed.queue.consumers",
-            Measure,
+            () => Measure(standing => standing.Consumers),
             "{consumer}",
             "Workers that are connected to a queue of jobs, by queue and service; absent while the broker does not answer");
+        meter.CreateObservableGauge(
+            "distributed.queue.depth",
+            () => Measure(standing => standing.Ready),
+            "{message}",
+            "Messages of jobs that wait in a queue, by queue and service; absent while the broker does not answer");
     }
 
     /// <summary>Kinds of job for which no worker is connected; empty where that is not known.</summary>
@@ -104,10 +110,10 @@ public sealed partial class WorkerPresence : BackgroundService
 
     private static bool IsMissing(Answer answer, UnitRoute route) => route.Queues.All(queue => answer.Standings[queue].Consumers == 0);
 
-    internal IEnumerable<Measurement<long>> Measure() => Current is not { } answer
+    internal IEnumerable<Measurement<long>> Measure(Func<QueueStanding, long> count) => Current is not { } answer
         ? []
         : UnitRoutes.All.SelectMany(route => route.Queues.Select(queue => new Measurement<long>(
-            answer.Standings[queue].Consumers, new("queue", queue), new("service", BrokerPermissions.ServiceOf(route.Kind)))));
+            count(answer.Standings[queue]), new("queue", queue), new("service", BrokerPermissions.ServiceOf(route.Kind)))));
 
     /// <summary>Once when jobs come to wait for a service's workers, and once when one is there.</summary>
     private async Task LogAsync(IReadOnlyList<UnitKind> missing, CancellationToken cancellationToken)

@@ -24,6 +24,7 @@ public static class HostSettingsOfEveryHost
             .AddOptional("Catalog:Migrate", "true or false", "true", text => StrictText.TryParseBoolean(text, out _) ? null : $"is {SettingText.Quote(text)}")
             .AddOptions<UnitOptions>("Units")
             .AddList("Data:Roots")
+            .AddOptional(MetricsEndpoint.PortSetting, "a port from 1 to 65535 among those that the host listens on", usual: null, MetricsEndpoint.FindPortError)
             .AddOptional("OTEL_EXPORTER_OTLP_ENDPOINT", "an address such as http://127.0.0.1:4317", usual: null, FindOtlpError)
             .AddOptional("OTEL_EXPORTER_OTLP_PROTOCOL", SettingText.OneOf(OtlpProtocols), "grpc", text => text.Length == 0 || OtlpProtocols.Contains(text) ? null : $"is {SettingText.Quote(text)}")
             .AddOptional("Logging:LogLevel:Default", SettingText.OneOf(Enum.GetNames<LogLevel>()), "information", text => Enum.GetNames<LogLevel>().Contains(text, StringComparer.OrdinalIgnoreCase) ? null : $"is {SettingText.Quote(text)}")

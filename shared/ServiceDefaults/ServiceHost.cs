@@ -115,6 +115,7 @@ public static class ServiceHost
         try
         {
             await app.StartAsync(stop);
+            MetricsEndpoint.ThrowIfNowhere(app);
             await app.WaitForShutdownAsync(stop);
         }
         catch (Exception exception) when (exception.GetBaseException() is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse or SocketError.AddressNotAvailable or SocketError.AccessDenied } refused)

@@ -14,6 +14,11 @@ public sealed class Volume
     /// <summary>What the names of files in the making end with; nothing reads them, and a sweep may remove old ones.</summary>
     public const string TemporarySuffix = ".partial";
 
+    /// <summary>Name of the source of activities: files that are written, read and verified.</summary>
+    public const string SourceName = "Distributed.Storage";
+
+    private static readonly ActivitySource Source = new(SourceName);
+
     /// <summary>
     /// The file at the root by which a mounted volume is told from the bare directory that it is mounted on, and by its id from
     /// another volume: without it, or with another id, nothing is written, and no file counts as missing.
@@ -168,6 +173,7 @@ public sealed class Volume
     {
         ArgumentNullException.ThrowIfNull(write);
         var target = FullPath(relativePath);
+        using var span = StartSpan("write", relativePath);
         ThrowIfAway();
         Directory.CreateDirectory(Path.GetDirectoryName(target)!);
         var temporary = $"{target}.{Guid.NewGuid():N}{TemporarySuffix}";
@@ -187,6 +193,7 @@ public sealed class Volume
             }
 
             File.Move(temporary, target, overwrite: false);
+            span?.SetTag("file.size", length);
             return new StoredFile(relativePath, length, sha256);
         }
         finally
@@ -232,6 +239,7 @@ public sealed class Volume
             return;
         }
 
+        using var span = StartSpan("verify", file.Path)?.SetTag("file.size", file.Length);
         await using var stream = new FileStream(FullPath(file.Path), FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 20, FileOptions.Asynchronous | FileOptions.SequentialScan);
         var sha256 = Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken));
         ThrowIfDifferent(file, sha256);
@@ -244,10 +252,14 @@ public sealed class Volume
     {
         ArgumentNullException.ThrowIfNull(file);
         Inspect(file);
+        using var span = StartSpan("read", file.Path)?.SetTag("file.size", file.Length);
         var bytes = await File.ReadAllBytesAsync(FullPath(file.Path), cancellationToken);
         ThrowIfDifferent(file, Convert.ToHexStringLower(SHA256.HashData(bytes)));
         return bytes;
     }
+
+    /// <summary>A span of what is done with a file, by the attribute names of OpenTelemetry's semantic conventions.</summary>
+    private static Activity? StartSpan(string action, string path) => Source.StartActivity($"file {action}", ActivityKind.Internal, default(ActivityContext), [new("file.path", path)]);
 
     /// <summary>Removes what was not finished; where the volume went away meanwhile, that is the error to tell, and the sweep removes it.</summary>
     private static void Delete(string temporary)

@@ -106,8 +106,8 @@ public sealed class OperationTests
         await AdminServer.UntilAsync(async () =>
         {
             var metrics = await server.Client.GetStringAsync("/metrics");
-            return metrics.Contains("distributed_runs{", StringComparison.Ordinal)
-                && metrics.Contains("state=\"Submitted\"", StringComparison.Ordinal)
+            return metrics.Contains("distributed_run_open{", StringComparison.Ordinal)
+                && metrics.Contains("state=\"submitted\"", StringComparison.Ordinal)
                 && metrics.Contains("http_server_request_duration_seconds", StringComparison.Ordinal);
         });
     }

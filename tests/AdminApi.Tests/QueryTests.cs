@@ -7,6 +7,7 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Storage;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -65,7 +66,7 @@ public sealed class QueryTests : IAsyncLifetime
                 .SetProperty(r => r.FinishedAt, Noon.AddSeconds(3)));
         });
 
-        var read = await new RunQueries(interrupted).FindAsync(run.Id, CancellationToken.None);
+        var read = await new RunQueries(interrupted, Options.Create(new TelemetryOptions())).FindAsync(run.Id, CancellationToken.None);
 
         Assert.True(interrupted.WasInterrupted);
         Assert.Equal(read!.Summary.State.IsFinal(), read.Seconds.Total is not null);

@@ -30,7 +30,7 @@ public abstract class RunControlTests(TestCatalog catalog)
             }
         }
 
-        await catalog.Runs.FailAsync(UnitKey.SubjectOf(run.Id), "broken", None);
+        await catalog.Runs.FailAsync(UnitKey.SubjectOf(run.Id), new RunFailure(FailureCause.Internal, "broken"), None);
 
         Assert.Equal(RetryOutcome.Reopened, await Control.RetryAsync(run.Id, AuditActor.Loopback, None));
 

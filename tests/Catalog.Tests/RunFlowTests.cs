@@ -297,7 +297,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
         var other = await catalog.SubmitAsync(RunState.Extracting);
         var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 1, needing, completed);
 
-        await Runs.FailAsync(set, "No such file.", None);
+        await Runs.FailAsync(set, new RunFailure(FailureCause.Internal, "No such file."), None);
 
         var failed = await catalog.ReadAsync(needing);
         Assert.Equal((RunState.Failed, "No such file."), (failed.State, failed.Failure));

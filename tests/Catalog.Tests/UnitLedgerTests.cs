@@ -66,7 +66,7 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
 
         Assert.False(await Ledger.ExtendAsync(old, None));
         Assert.False(await Ledger.CommitAsync(old, Write(TestCatalog.Epoch(run, 1)), None));
-        Assert.False(await Ledger.GiveUpAsync(old, "mine", None));
+        Assert.False(await Ledger.GiveUpAsync(old, new RunFailure(FailureCause.Input, "mine"), None));
         await Ledger.ReleaseAsync(old, None);
         await Ledger.AbandonAsync(old, "mine", None);
 
@@ -277,7 +277,7 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
         var lease = await catalog.StartAsync(unit);
         Assert.True(await catalog.Runs.CancelAsync(over.Id, AuditActor.Loopback, None));
 
-        Assert.True(await Ledger.GiveUpAsync(lease, "The archive is damaged.", None));
+        Assert.True(await Ledger.GiveUpAsync(lease, new RunFailure(FailureCause.Input, "The archive is damaged."), None));
 
         Assert.Equal((RunState.Failed, "The archive is damaged."), ((await catalog.ReadAsync(needing)).State, (await catalog.ReadAsync(needing)).Failure));
         Assert.Equal(RunState.Cancelled, (await catalog.ReadAsync(over)).State);
@@ -290,7 +290,7 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
     {
         var first = await catalog.SubmitAsync();
         var unit = new UnitKey(UnitKind.DownloadFile, await catalog.PlanAsync(UnitKind.DownloadFile, 1, first), 0);
-        Assert.True(await Ledger.GiveUpAsync(await catalog.StartAsync(unit), "HTTP 404", None));
+        Assert.True(await Ledger.GiveUpAsync(await catalog.StartAsync(unit), new RunFailure(FailureCause.Input, "HTTP 404"), None));
         var second = await catalog.SubmitAsync();
         await using (var context = await catalog.Contexts.CreateDbContextAsync())
         {

@@ -107,7 +107,7 @@ public sealed class PutAsideTests : IAsyncLifetime
         {
             InstrumentPublished = (instrument, self) =>
             {
-                if (instrument.Name == "distributed.messages.put_aside")
+                if (instrument.Name == "distributed.message.dead_lettered")
                 {
                     self.EnableMeasurementEvents(instrument);
                 }
@@ -121,7 +121,7 @@ public sealed class PutAsideTests : IAsyncLifetime
         await LookAsync(host);
         await LookAsync(host);
 
-        Assert.Contains("extract-features_error unreadable", counted);
+        Assert.Contains("extract-features_error invalid", counted);
         Assert.Equal(0u, await _channel!.MessageCountAsync("extract-features_error"));
         var kept = await _channel.BasicGetAsync("unreadable", autoAck: true);
         Assert.Equal(body, Encoding.UTF8.GetString(kept!.Body.Span));

@@ -20,7 +20,7 @@ public sealed class RunAnnouncerTests : IDisposable
         var (cancelled, _) = await host.PlanTrainingAsync();
         await host.PlanTrainingAsync();
         await CompleteAsync(host, completed);
-        await host.Runs.FailAsync(unit.Subject, "The disk is full.", CancellationToken.None);
+        await host.Runs.FailAsync(unit.Subject, new RunFailure(FailureCause.Internal, "The disk is full."), CancellationToken.None);
         await host.Runs.CancelAsync(cancelled.Id, AuditActor.Loopback, CancellationToken.None);
 
         await host.Announcer.AnnounceAsync(CancellationToken.None);

@@ -85,7 +85,7 @@ public sealed class WorkerPresenceTests : IAsyncLifetime
     {
         // Other hosts of the test's process have instruments of the same name.
         var measured = new Dictionary<(string, string), long>();
-        foreach (var measurement in presence.Measure())
+        foreach (var measurement in presence.Measure(standing => standing.Consumers))
         {
             var tags = measurement.Tags.ToArray().ToDictionary(tag => tag.Key, tag => (string)tag.Value!);
             Assert.Equal(2, tags.Count);

@@ -37,6 +37,7 @@ public sealed class RunDisplayTests
             Summary = new RunSummary { RunId = Guid.Empty, Tags = [], Priority = RunPriority.Interactive, State = RunState.Extracting, SubmittedAt = DateTime.UnixEpoch },
             Specification = specification.RootElement.Clone(),
             Seconds = new StageSeconds(null, null, null, null, null),
+            Links = new TelemetryLinks(null, null),
             Waiting = waiting,
         };
     }

@@ -209,6 +209,9 @@ public sealed class Cluster : IAsyncDisposable
     /// <summary>Asks the API for a page.</summary>
     public Task<string> GetTextAsync(string path) => _api.GetStringAsync(path);
 
+    /// <summary>Asks a host for a page.</summary>
+    public Task<string> GetTextAsync(string service, string path) => _api.GetStringAsync(new Uri(_addresses[service], path));
+
     /// <summary>Waits until a run is complete.</summary>
     /// <returns>The run in full.</returns>
     /// <exception cref="InvalidOperationException">It failed or was cancelled.</exception>

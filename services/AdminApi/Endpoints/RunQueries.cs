@@ -3,6 +3,7 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Messaging;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
 
 namespace Distributed.AdminApi.Endpoints;
 
@@ -17,8 +18,9 @@ public sealed record RunFilter(RunState? State, string? Tag, string? Name, strin
 
 /// <summary>Reads runs for people.</summary>
 /// <param name="contexts">The catalog.</param>
+/// <param name="telemetry">Where traces and logs can be looked at.</param>
 /// <param name="workers">Which workers are connected; null where all are in this process.</param>
-public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, WorkerPresence? workers = null)
+public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, IOptions<TelemetryOptions> telemetry, WorkerPresence? workers = null)
 {
     /// <summary>A page of runs, the latest first.</summary>
     public async Task<RunPage> ListAsync(RunFilter filter, CancellationToken cancellationToken)
@@ -80,6 +82,7 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, Worke
         }
 
         var (run, summary) = (found.run, found.summary);
+        var traceId = TelemetryLinks.TraceIdOf(run.TraceParent);
         var head = await context.Checkpoints.AsNoTracking()
             .Where(checkpoint => checkpoint.RunId == runId && checkpoint.Kind == CheckpointKind.Best)
             .OrderByDescending(checkpoint => checkpoint.Slice)
@@ -108,6 +111,8 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, Worke
                 Run.SecondsBetween(run.EvaluatingAt, run.FinishedAt),
                 Run.SecondsBetween(run.SubmittedAt, run.FinishedAt)),
             Environment = run.Environment is { } environment ? Parse(environment) : null,
+            TraceId = traceId,
+            Links = TelemetryLinks.Of(telemetry.Value, traceId, runId),
             ReportUrl = run.State == RunState.Completed && await context.Evaluations.AnyAsync(row => row.RunId == runId && row.Report != null, cancellationToken) ? $"/api/v1/runs/{runId:D}/report" : null,
         };
     }
@@ -161,6 +166,7 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, Worke
             Priority = run.Priority,
             State = run.State,
             Failure = run.Failure,
+            FailureCause = run.FailureCause,
             SubmittedAt = run.SubmittedAt,
             Deadline = run.Deadline,
             FinishedAt = run.FinishedAt,

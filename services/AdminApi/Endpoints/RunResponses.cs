@@ -28,6 +28,9 @@ public sealed record RunSummary
     /// <summary>Why it failed and what to do.</summary>
     public string? Failure { get; init; }
 
+    /// <summary>What kind of thing it failed for; null where it did not, and for runs of earlier versions.</summary>
+    public FailureCause? FailureCause { get; init; }
+
     /// <summary>When it was accepted (UTC).</summary>
     public required DateTime SubmittedAt { get; init; }
 
@@ -117,6 +120,12 @@ public sealed record RunDetail
 
     /// <summary>Where the report is, once it is there; absent where none was asked for.</summary>
     public string? ReportUrl { get; init; }
+
+    /// <summary>The id of its trace: all its work, on all hosts.</summary>
+    public string? TraceId { get; init; }
+
+    /// <summary>Where its trace and its logs can be looked at.</summary>
+    public required TelemetryLinks Links { get; init; }
 }
 
 /// <summary>What was measured of a run.</summary>

@@ -53,10 +53,7 @@ internal sealed class HeadTrainedConsumer(
         {
             context.Evaluations.Add(ToEvaluation(run.Id, evaluated.Report, checkpoint, report));
             context.ClassMetrics.AddRange(classes);
-            if (await runs.MoveAsync(context, run.Id, RunState.Evaluating, RunState.Completed, token))
-            {
-                EvaluationTelemetry.RecordAccuracy(evaluated.Report.Accuracy.Value, ingestion.Summary?.Name ?? manifest.DisplayName, specification.Backbone);
-            }
+            await runs.MoveAsync(context, run.Id, RunState.Evaluating, RunState.Completed, token);
         };
     }
 

@@ -30,6 +30,7 @@ internal sealed class CompleteDatasetConsumer(
         var known = await catalog.Datasets.AsNoTracking().SingleOrDefaultAsync(dataset => dataset.Sha256 == manifest.Sha256, cancellationToken);
         var damaged = known is not null && !await artifacts.IsWholeAsync(known.Manifest, cancellationToken) ? known.Manifest : null;
         var file = await artifacts.WriteJsonAsync($"datasets/{manifest.Sha256}/manifest.{lease.TokenText}.json", manifest, cancellationToken);
+        IngestionTelemetry.RecordSkipped(summary.SkippedByReason);
         return async (context, token) =>
         {
             var now = time.GetUtcNow().UtcDateTime;

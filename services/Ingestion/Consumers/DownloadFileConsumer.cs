@@ -29,6 +29,7 @@ internal sealed partial class DownloadFileConsumer(
         ArgumentNullException.ThrowIfNull(lease);
         var fetchable = fetchables.Find(lease.Unit.Subject);
         var outcome = await FetchAsync(fetchable, cancellationToken);
+        IngestionTelemetry.RecordDownload(outcome.Received);
         LogProgress(fetchable.Title, outcome.BytesSoFar >> 20, (outcome.Total ?? 0) >> 20);
         return async (context, token) =>
         {

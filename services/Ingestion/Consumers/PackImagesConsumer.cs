@@ -42,6 +42,8 @@ internal sealed partial class PackImagesConsumer(
             async (stream, token) => images = await ImagePacker.PackAsync(listing, first, count, ingestion.InputSize, fit, stream, decoding, roots, token),
             cancellationToken);
         var records = await artifacts.WriteJsonAsync($"ingestions/{key}/part-{part:D5}.{lease.TokenText}.json", images, cancellationToken);
+        var packed = images.Count(image => image.Skipped is null);
+        IngestionTelemetry.RecordPart(packed, images.Count - packed);
         foreach (var image in images.Where(image => image.Skipped is not null))
         {
             LogSkipped(listing.Entries[image.Entry].Name, image.Skipped!);
@@ -60,7 +62,7 @@ internal sealed partial class PackImagesConsumer(
             {
                 IngestionKey = key,
                 Part = part,
-                ImageCount = images.Count(image => image.Skipped is null),
+                ImageCount = packed,
                 Pixels = pixels,
                 Records = records,
             });

@@ -13,6 +13,7 @@ internal sealed class ExtractFeaturesConsumer(
     IDbContextFactory<CatalogContext> contexts,
     RunFlow runs,
     ShardExtractor extractor,
+    TensorDevice device,
     Volume volume) : UnitConsumer<ExtractFeatures>(worker)
 {
     public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
@@ -22,7 +23,7 @@ internal sealed class ExtractFeaturesConsumer(
         await using var catalog = await contexts.CreateDbContextAsync(cancellationToken);
         var set = await catalog.FeatureSets.AsNoTracking().SingleAsync(row => row.Key == key, cancellationToken);
         var extracted = await extractor.ExtractAsync(set, shard, cancellationToken);
-        TrainingTelemetry.RecordShard(extracted.Features.Count, extracted.Seconds, set.Precision);
+        TrainingTelemetry.RecordShard(extracted, device.Device, set.Precision);
         var file = await volume.WriteAsync(
             $"features/{key}/shard-{shard:D5}.{lease.TokenText}.safetensors",
             (stream, token) => FeatureShardFile.WriteAsync(stream, extracted.Features, token),

@@ -31,6 +31,30 @@ public enum RunState
     Cancelled,
 }
 
+/// <summary>What a run failed for.</summary>
+public enum FailureCause
+{
+    /// <summary>Its specification, its images or its weights.</summary>
+    Input,
+
+    /// <summary>A file of the volume that is damaged or missing, and cannot be made again.</summary>
+    DamagedFile,
+
+    /// <summary>A unit that was started too often without progress.</summary>
+    Attempts,
+
+    /// <summary>Its own time limit.</summary>
+    TimeLimit,
+
+    /// <summary>A mistake of the program: what follows a unit could not be found.</summary>
+    Internal,
+}
+
+/// <summary>Why a run fails.</summary>
+/// <param name="Cause">For programs.</param>
+/// <param name="Reason">For people: what is wrong, and what to do.</param>
+public sealed record RunFailure(FailureCause Cause, string Reason);
+
 /// <summary>One run: what was asked, how far it is, and what it used. Table <c>runs</c>.</summary>
 public sealed class Run
 {
@@ -60,6 +84,9 @@ public sealed class Run
 
     /// <summary>Why it failed and what to do, where it did.</summary>
     public string? Failure { get; set; }
+
+    /// <summary>What kind of thing it failed for, where it did; null in rows of earlier versions.</summary>
+    public FailureCause? FailureCause { get; set; }
 
     /// <summary>When it was accepted (UTC).</summary>
     public required DateTime SubmittedAt { get; init; }

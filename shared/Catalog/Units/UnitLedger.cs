@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Catalog;
@@ -41,6 +42,9 @@ public sealed class UnitOptions : IValidatableObject
 /// <param name="Token">The attempt; also part of the names of files it writes.</param>
 public sealed record UnitLease(UnitKey Unit, long Id, Guid Token)
 {
+    /// <summary>The run that it is done for; where several need it, the one that was submitted first.</summary>
+    public Guid RunId { get; init; }
+
     /// <summary>How often the work was begun under this lease before: after an outage it begins anew.</summary>
     public int Repetition { get; init; }
 
@@ -123,11 +127,11 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
                 cancellationToken);
         if (started == 1)
         {
-            var id = await Row(context, unit).Select(row => row.Id).SingleAsync(cancellationToken);
-            context.Attempts.Add(new Attempt { Token = token, UnitId = id, Worker = worker, StartedAt = Now() });
+            var (id, runId) = await IdentifyAsync(context, unit, cancellationToken);
+            context.Attempts.Add(new Attempt { Token = token, UnitId = id, Worker = worker, StartedAt = Now(), Span = Activity.Current?.Id });
             await context.SaveChangesAsync(cancellationToken);
             await transaction.CommitAsync(cancellationToken);
-            return new UnitStart(StartOutcome.Started, new UnitLease(unit, id, token));
+            return new UnitStart(StartOutcome.Started, new UnitLease(unit, id, token) { RunId = runId });
         }
 
         var poisoned = await NeededByAnOpenRun(context, free)
@@ -139,7 +143,7 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
             await RunFlow.FailDependentsAsync(
                 context,
                 unit.Subject,
-                GivenUp(unit, found?.LastError),
+                new RunFailure(FailureCause.Attempts, GivenUp(unit, found?.LastError)),
                 Now(),
                 cancellationToken);
             await transaction.CommitAsync(cancellationToken);
@@ -207,18 +211,28 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         }
     }
 
+    /// <summary>The spans of what a unit goes on from; see <see cref="PrecedingSpans"/>.</summary>
+    public async Task<IReadOnlyList<string>> FindPrecedingSpansAsync(UnitKey unit, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        return await context.FindPrecedingSpansAsync(unit, cancellationToken);
+    }
+
     /// <summary>Gives a unit back unharmed, as a host does that shuts down: it may start again and the start is not counted.</summary>
     public Task ReleaseAsync(UnitLease lease, CancellationToken cancellationToken) =>
-        EndAsync(lease, "released", UnitState.Pending, startsBack: 1, error: null, cancellationToken);
+        EndAsync(lease, "released", UnitState.Pending, startsBack: 1, error: null, failure: null, cancellationToken);
 
     /// <summary>Gives a unit back after an unexpected error: it may start again, and the start counts.</summary>
     public Task AbandonAsync(UnitLease lease, string error, CancellationToken cancellationToken) =>
-        EndAsync(lease, error, UnitState.Pending, startsBack: 0, error, cancellationToken);
+        EndAsync(lease, error, UnitState.Pending, startsBack: 0, error, failure: null, cancellationToken);
 
     /// <summary>Gives a unit up for good and fails the open runs that need it, both or neither.</summary>
     /// <returns>False when it was lost: then its failure is not ours to tell.</returns>
-    public Task<bool> GiveUpAsync(UnitLease lease, string error, CancellationToken cancellationToken) =>
-        EndAsync(lease, error, UnitState.Failed, startsBack: 0, error, cancellationToken);
+    public Task<bool> GiveUpAsync(UnitLease lease, RunFailure failure, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(failure);
+        return EndAsync(lease, failure.Reason, UnitState.Failed, startsBack: 0, failure.Reason, failure, cancellationToken);
+    }
 
     /// <summary>Tells, for people, what a unit waits for while its attempt holds it.</summary>
     public async Task NoteAsync(UnitLease lease, string cause, CancellationToken cancellationToken)
@@ -345,7 +359,7 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         var state = await Row(context, unit).Select(row => row.State).SingleAsync(cancellationToken);
         if (state == UnitState.Failed)
         {
-            await RunFlow.FailDependentsAsync(context, unit.Subject, GivenUp(unit, reason), Now(), cancellationToken);
+            await RunFlow.FailDependentsAsync(context, unit.Subject, new RunFailure(FailureCause.Attempts, GivenUp(unit, reason)), Now(), cancellationToken);
         }
 
         await transaction.CommitAsync(cancellationToken);
@@ -396,6 +410,27 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
             cancellationToken);
     }
 
+    private static async Task<(long Id, Guid RunId)> IdentifyAsync(CatalogContext context, UnitKey unit, CancellationToken cancellationToken)
+    {
+        if (unit.IsOfRun)
+        {
+            return (await Row(context, unit).Select(row => row.Id).SingleAsync(cancellationToken), unit.RunId);
+        }
+
+        var shared = await Row(context, unit)
+            .Select(row => new
+            {
+                row.Id,
+                RunId = context.Runs
+                    .Where(run => RunStates.Open.Contains(run.State) && context.RunDependencies.Any(dependency => dependency.RunId == run.Id && dependency.Subject == row.Subject))
+                    .OrderBy(run => run.SubmittedAt)
+                    .Select(run => run.Id)
+                    .FirstOrDefault(),
+            })
+            .SingleAsync(cancellationToken);
+        return (shared.Id, shared.RunId);
+    }
+
     private static IQueryable<WorkUnit> Row(CatalogContext context, UnitKey unit) =>
         context.WorkUnits.Where(row => row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step);
 
@@ -433,7 +468,7 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         return true;
     }
 
-    private async Task<bool> EndAsync(UnitLease lease, string outcome, UnitState state, int startsBack, string? error, CancellationToken cancellationToken)
+    private async Task<bool> EndAsync(UnitLease lease, string outcome, UnitState state, int startsBack, string? error, RunFailure? failure, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(lease);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
@@ -446,9 +481,9 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
                 .SetProperty(r => r.Starts, r => r.Starts - startsBack)
                 .SetProperty(r => r.LastError, r => error ?? r.LastError),
             cancellationToken);
-        if (held == 1 && state == UnitState.Failed)
+        if (held == 1 && failure is not null)
         {
-            await RunFlow.FailDependentsAsync(context, lease.Unit.Subject, outcome, Now(), cancellationToken);
+            await RunFlow.FailDependentsAsync(context, lease.Unit.Subject, failure, Now(), cancellationToken);
         }
 
         await CloseAttemptAsync(context, lease, held == 1 ? outcome : "lost", cancellationToken);

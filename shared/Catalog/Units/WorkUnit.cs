@@ -58,6 +58,9 @@ public sealed record UnitKey(UnitKind Kind, string Subject, int Step)
     /// <summary>The subject of a run's own units.</summary>
     public static string SubjectOf(Guid runId) => runId.ToString("D");
 
+    /// <summary>Whether it is a run's own unit, rather than one that runs share.</summary>
+    public bool IsOfRun => Kind is UnitKind.IngestDataset or UnitKind.PlanFeatures or UnitKind.TrainHead or UnitKind.EvaluateHead;
+
     /// <summary>The run of a run's own unit.</summary>
     public Guid RunId => Guid.ParseExact(Subject, "D");
 
@@ -131,6 +134,9 @@ public sealed class Attempt
 
     /// <summary>When it ended (UTC); null while it runs, and for ever when its process was killed.</summary>
     public DateTime? EndedAt { get; set; }
+
+    /// <summary>Its span, as W3C trace context, to which the spans of what follows link; null where nobody traced it.</summary>
+    public string? Span { get; init; }
 
     /// <summary>How it ended: done, released, lost or failed with the reason. While it runs, what it waits for, where it does.</summary>
     public string? Outcome { get; set; }

@@ -82,6 +82,10 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("outcome");
 
+                    b.Property<string>("Span")
+                        .HasColumnType("text")
+                        .HasColumnName("span");
+
                     b.Property<DateTime>("StartedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("started_at");
@@ -803,6 +807,10 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.Property<string>("Failure")
                         .HasColumnType("text")
                         .HasColumnName("failure");
+
+                    b.Property<string>("FailureCause")
+                        .HasColumnType("text")
+                        .HasColumnName("failure_cause");
 
                     b.Property<bool?>("FeatureCacheHit")
                         .HasColumnType("boolean")

@@ -64,7 +64,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
             modelBuilder.Entity("Distributed.Catalog.Attempt", b =>
                 {
-                    b.Property<Guid>("Token")
+                    b.Property<string>("Token")
                         .ValueGeneratedOnAdd()
                         .HasColumnType("TEXT")
                         .HasColumnName("token");
@@ -76,6 +76,10 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.Property<string>("Outcome")
                         .HasColumnType("TEXT")
                         .HasColumnName("outcome");
+
+                    b.Property<string>("Span")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("span");
 
                     b.Property<DateTime>("StartedAt")
                         .HasColumnType("TEXT")
@@ -101,7 +105,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
             modelBuilder.Entity("Distributed.Catalog.AuditEntry", b =>
                 {
-                    b.Property<Guid>("Id")
+                    b.Property<string>("Id")
                         .ValueGeneratedOnAdd()
                         .HasColumnType("TEXT")
                         .HasColumnName("id");
@@ -197,7 +201,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
             modelBuilder.Entity("Distributed.Catalog.Checkpoint", b =>
                 {
-                    b.Property<Guid>("RunId")
+                    b.Property<string>("RunId")
                         .HasColumnType("TEXT")
                         .HasColumnName("run_id");
 
@@ -244,7 +248,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
             modelBuilder.Entity("Distributed.Catalog.ClassMetric", b =>
                 {
-                    b.Property<Guid>("RunId")
+                    b.Property<string>("RunId")
                         .HasColumnType("TEXT")
                         .HasColumnName("run_id");
 
@@ -369,7 +373,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
             modelBuilder.Entity("Distributed.Catalog.EpochMetric", b =>
                 {
-                    b.Property<Guid>("RunId")
+                    b.Property<string>("RunId")
                         .HasColumnType("TEXT")
                         .HasColumnName("run_id");
 
@@ -409,7 +413,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
             modelBuilder.Entity("Distributed.Catalog.Evaluation", b =>
                 {
-                    b.Property<Guid>("RunId")
+                    b.Property<string>("RunId")
                         .HasColumnType("TEXT")
                         .HasColumnName("run_id");
 
@@ -696,7 +700,8 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("created_at");
 
-                    b.Property<Guid>("VolumeId")
+                    b.Property<string>("VolumeId")
+                        .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("volume_id");
 
@@ -766,7 +771,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
             modelBuilder.Entity("Distributed.Catalog.Run", b =>
                 {
-                    b.Property<Guid>("Id")
+                    b.Property<string>("Id")
                         .ValueGeneratedOnAdd()
                         .HasColumnType("TEXT")
                         .HasColumnName("id");
@@ -798,6 +803,10 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.Property<string>("Failure")
                         .HasColumnType("TEXT")
                         .HasColumnName("failure");
+
+                    b.Property<string>("FailureCause")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("failure_cause");
 
                     b.Property<bool?>("FeatureCacheHit")
                         .HasColumnType("INTEGER")
@@ -930,7 +939,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
             modelBuilder.Entity("Distributed.Catalog.RunDependency", b =>
                 {
-                    b.Property<Guid>("RunId")
+                    b.Property<string>("RunId")
                         .HasColumnType("TEXT")
                         .HasColumnName("run_id");
 
@@ -954,7 +963,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("id");
 
-                    b.Property<Guid?>("Attempt")
+                    b.Property<string>("Attempt")
                         .HasColumnType("TEXT")
                         .HasColumnName("attempt");
 
