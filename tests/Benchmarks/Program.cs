@@ -23,6 +23,7 @@ IBenchmark[] benchmarks =
     new FirstRunBenchmark(),
     new SecondRunBenchmark(),
     new ShardOverheadBenchmark(),
+    new CatalogMetricsBenchmark(),
 ];
 
 if (args is [Contestant.Verb, ..])

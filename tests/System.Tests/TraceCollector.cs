@@ -5,11 +5,21 @@ using Distributed.TestServers;
 
 namespace Distributed.System.Tests;
 
-/// <summary>Receives spans by OTLP over HTTP, and keeps which service has spans in which trace.</summary>
+/// <summary>One span, as a collector sees it.</summary>
+/// <param name="Service">The host that made it.</param>
+/// <param name="Trace">Its trace.</param>
+/// <param name="Id">Its own id.</param>
+/// <param name="Parent">Its parent's id; empty where it has none.</param>
+/// <param name="Scope">The library that made it.</param>
+/// <param name="Name">What it is of.</param>
+/// <param name="Links">The ids of spans that it links to.</param>
+internal sealed record CollectedSpan(string Service, string Trace, string Id, string Parent, string Scope, string Name, IReadOnlyList<string> Links);
+
+/// <summary>Receives spans by OTLP over HTTP.</summary>
 internal sealed class TraceCollector : IAsyncDisposable
 {
     private readonly HttpListener _listener = new();
-    private readonly ConcurrentDictionary<(string Trace, string Service), bool> _seen = new();
+    private readonly ConcurrentDictionary<string, CollectedSpan> _spans = new(StringComparer.Ordinal);
     private readonly Task _receiving;
 
     private TraceCollector(Uri endpoint)
@@ -27,8 +37,16 @@ internal sealed class TraceCollector : IAsyncDisposable
 
     public static Task<TraceCollector> StartAsync() => Task.FromResult(new TraceCollector(new Uri($"http://127.0.0.1:{FreePort.Next()}/")));
 
-    public IEnumerable<string> ServicesOf(string trace) =>
-        _seen.Keys.Where(key => key.Trace == trace).Select(key => key.Service).Order(StringComparer.Ordinal);
+    /// <summary>The settings of hosts that send here, soon.</summary>
+    public IReadOnlyDictionary<string, string?> Settings => new Dictionary<string, string?>
+    {
+        ["OTEL_EXPORTER_OTLP_ENDPOINT"] = Endpoint.ToString(),
+        ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+        ["OTEL_BSP_SCHEDULE_DELAY"] = "500",
+    };
+
+    /// <summary>The spans of a trace that have come so far.</summary>
+    public IReadOnlyList<CollectedSpan> SpansOf(string trace) => [.. _spans.Values.Where(span => span.Trace == trace)];
 
     public async ValueTask DisposeAsync()
     {
@@ -69,17 +87,26 @@ internal sealed class TraceCollector : IAsyncDisposable
         foreach (var resourceSpans in Fields(request, 1))
         {
             var service = Fields(resourceSpans, 1).SelectMany(resource => Fields(resource, 1))
-                .Where(attribute => Fields(attribute, 1).Any(key => Encoding.UTF8.GetString(key.Span) == "service.name"))
+                .Where(attribute => Fields(attribute, 1).Any(key => Text(key) == "service.name"))
                 .SelectMany(attribute => Fields(attribute, 2))
                 .SelectMany(value => Fields(value, 1))
-                .Select(text => Encoding.UTF8.GetString(text.Span))
+                .Select(Text)
                 .Single();
-            foreach (var trace in Fields(resourceSpans, 2).SelectMany(scope => Fields(scope, 2)).SelectMany(span => Fields(span, 1)))
+            foreach (var scopeSpans in Fields(resourceSpans, 2))
             {
-                _seen[(Convert.ToHexStringLower(trace.Span), service)] = true;
+                var scope = Fields(scopeSpans, 1).SelectMany(found => Fields(found, 1)).Select(Text).FirstOrDefault("");
+                foreach (var span in Fields(scopeSpans, 2))
+                {
+                    var id = Id(span, 2);
+                    _spans[id] = new CollectedSpan(service, Id(span, 1), id, Id(span, 4), scope, Fields(span, 5).Select(Text).Single(), [.. Fields(span, 13).Select(link => Id(link, 2))]);
+                }
             }
         }
     }
+
+    private static string Text(ReadOnlyMemory<byte> bytes) => Encoding.UTF8.GetString(bytes.Span);
+
+    private static string Id(ReadOnlyMemory<byte> message, int field) => Fields(message, field).Select(id => Convert.ToHexStringLower(id.Span)).SingleOrDefault("");
 
     private static List<ReadOnlyMemory<byte>> Fields(ReadOnlyMemory<byte> message, int wanted)
     {
