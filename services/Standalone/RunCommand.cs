@@ -4,6 +4,7 @@ using Distributed.AdminApi;
 using Distributed.AdminApi.Endpoints;
 using Distributed.Catalog;
 using Distributed.ServiceDefaults;
+using Distributed.Training;
 using Microsoft.Extensions.Logging.Console;
 
 namespace Distributed.Standalone;
@@ -54,7 +55,9 @@ internal sealed class RunCommand : Command
             var display = RunDisplay.Create(json: result.GetValue(_json));
             var watch = new RunWatch(host.Services.GetRequiredService<RunQueries>(), display);
             using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
-            var detail = await watch.UntilEndAsync(run.Id, ending.Token);
+            var watching = watch.UntilEndAsync(run.Id, ending.Token);
+            await Task.WhenAll(watching, TrainingModule.WarmUpAsync(host.Services, specification, ending.Token));
+            var detail = await watching;
             if (detail.Summary.State != RunState.Completed)
             {
                 throw new CommandException(detail.Summary.Failure ?? $"The run ended as {detail.Summary.State}.");

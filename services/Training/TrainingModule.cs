@@ -20,6 +20,19 @@ public static class TrainingModule
         settings.AddOptions<TrainingOptions>(TrainingOptions.Section);
     }
 
+    /// <summary>
+    /// Measures the speed of extraction for a run while its images are still coming in, where they do so in the same process. The
+    /// run's plan measures otherwise.
+    /// </summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="specification">The run's specification.</param>
+    /// <param name="cancellationToken">Ends the measurement.</param>
+    public static Task WarmUpAsync(IServiceProvider services, RunSpecification specification, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(specification);
+        return services.GetRequiredService<ExtractionWarmUp>().RunAsync(specification, cancellationToken);
+    }
+
     /// <summary>Registers the service; also called by the one-process host.</summary>
     public static void AddTraining(this IHostApplicationBuilder builder, ConsumerSet consumers)
     {
@@ -37,6 +50,7 @@ public static class TrainingModule
         builder.Services.AddSingleton<BackboneStore>();
         builder.Services.AddSingleton<Calibration>();
         builder.Services.AddSingleton<FeaturePlanner>();
+        builder.Services.AddSingleton<ExtractionWarmUp>();
         builder.Services.AddSingleton<ShardExtractor>();
         builder.Services.AddSingleton<HeadData>();
         builder.Services.AddSingleton(new PermanentError(typeof(DatasetException)));

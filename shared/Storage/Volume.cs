@@ -29,6 +29,7 @@ public sealed class Volume
 
     /// <summary>Units of one data set follow each other and read the same large files; what rots on the disk meanwhile keeps its time stamp.</summary>
     private static readonly TimeSpan TrustedFor = TimeSpan.FromMinutes(10);
+    private const int MostTrusted = 10_000;
     private readonly string _rootWithSeparator;
     private readonly string _marker;
     private readonly ConcurrentDictionary<StoredFile, (DateTime Written, long At)> _verified = new();
@@ -194,7 +195,9 @@ public sealed class Volume
 
             File.Move(temporary, target, overwrite: false);
             span?.SetTag("file.size", length);
-            return new StoredFile(relativePath, length, sha256);
+            var stored = new StoredFile(relativePath, length, sha256);
+            Trust(stored, File.GetLastWriteTimeUtc(target));
+            return stored;
         }
         finally
         {
@@ -221,7 +224,7 @@ public sealed class Volume
         }
     }
 
-    /// <summary>Checks that a file is there and is what was written. A file found good is not read again for ten minutes while its time stamp stays.</summary>
+    /// <summary>Checks that a file is there and is what was written. A file found good, or written by this process, is not read again for ten minutes while its time stamp stays.</summary>
     /// <exception cref="StoredFileException">The file is missing, or its length or hash differs.</exception>
     public Task VerifyAsync(StoredFile file, CancellationToken cancellationToken = default) => VerifyAsync(file, TrustedFor, cancellationToken);
 
@@ -243,7 +246,7 @@ public sealed class Volume
         await using var stream = new FileStream(FullPath(file.Path), FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 20, FileOptions.Asynchronous | FileOptions.SequentialScan);
         var sha256 = Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken));
         ThrowIfDifferent(file, sha256);
-        _verified[file] = (written, Stopwatch.GetTimestamp());
+        Trust(file, written);
     }
 
     /// <summary>Reads a whole file that fits in memory, and checks it.</summary>
@@ -256,6 +259,18 @@ public sealed class Volume
         var bytes = await File.ReadAllBytesAsync(FullPath(file.Path), cancellationToken);
         ThrowIfDifferent(file, Convert.ToHexStringLower(SHA256.HashData(bytes)));
         return bytes;
+    }
+
+    /// <summary>Remembers a file as good: it was just read, or just written and flushed, and its hash is that of what was.</summary>
+    private void Trust(StoredFile file, DateTime written)
+    {
+        if (_verified.Count >= MostTrusted)
+        {
+            // Who lives for months need not remember all it has ever written.
+            _verified.Clear();
+        }
+
+        _verified[file] = (written, Stopwatch.GetTimestamp());
     }
 
     /// <summary>A span of what is done with a file, by the attribute names of OpenTelemetry's semantic conventions.</summary>

@@ -1,0 +1,30 @@
+using Distributed.Contracts;
+using Distributed.Datasets;
+using Distributed.Messaging;
+using Distributed.Vision;
+
+namespace Distributed.Training;
+
+/// <summary>Measures what a run's plan will ask for while its images are still coming in, where nothing else waits for the device.</summary>
+internal sealed class ExtractionWarmUp(UnitGate gate, HostChecks checks, BackboneStore backbones, Calibration calibration)
+{
+    /// <summary>Loads the weights and measures precision and batch size, as a unit that has its turn.</summary>
+    public async Task RunAsync(RunSpecification specification, CancellationToken cancellationToken)
+    {
+        if (specification.Precision != ExtractionPrecision.Auto)
+        {
+            return;
+        }
+
+        await checks.PassedAsync(UnitRoutes.Tensors).WaitAsync(cancellationToken);
+        using var turn = await gate.EnterAsync(UnitRoutes.Tensors, specification.Priority, Timeout.InfiniteTimeSpan, cancellationToken);
+        try
+        {
+            await calibration.MeasureAsync(backbones.Load(specification), specification.InputSize, cancellationToken);
+        }
+        catch (Exception exception) when (exception is WeightsException or DatasetException or IOException)
+        {
+            // Weights that cannot be used, or are still to be fetched, and a volume that is away: the plan meets with the same, and says so.
+        }
+    }
+}
