@@ -140,6 +140,7 @@ public static class ServiceDefaultsRegistration
             logging.IncludeFormattedMessage = true;
             logging.IncludeScopes = true;
         });
+        var isExported = !string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]);
         var telemetry = builder.Services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.AddService(serviceName, serviceNamespace: "distributed", serviceInstanceId: UnitWorker.Name))
             .WithMetrics(metrics => metrics
@@ -151,15 +152,28 @@ public static class ServiceDefaultsRegistration
                 .AddRuntimeInstrumentation()
                 .AddView(instrument => instrument.Meter.Name is "Npgsql" or "System.Runtime" or "System.Net.Http" && !LibraryMetrics.Contains(instrument.Name) ? MetricStreamConfiguration.Drop : null)
                 .AddPrometheusExporter())
-            .WithTracing(tracing => tracing
-                .AddSource(OwnSources)
-                .AddSource(MessagingRegistration.BusSourceName)
-                .AddAspNetCoreInstrumentation(options => options.Filter = context => !IsProbe(context.Request.Path))
-                .AddHttpClientInstrumentation()
-                .AddNpgsql());
-        if (!string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
+            .WithTracing(tracing => AddTracing(tracing, builder.Configuration, isExported));
+        if (isExported)
         {
             telemetry.UseOtlpExporter();
+        }
+    }
+
+    /// <summary>Runs have traces, which their logs name, also where nobody collects them; what only a collector sees is measured only for one.</summary>
+    private static void AddTracing(TracerProviderBuilder tracing, IConfiguration configuration, bool isExported)
+    {
+        tracing
+            .AddSource(OwnSources)
+            .AddSource(MessagingRegistration.BusSourceName)
+            .AddAspNetCoreInstrumentation(options => options.Filter = context => !IsProbe(context.Request.Path));
+        if (isExported)
+        {
+            tracing.AddHttpClientInstrumentation().AddNpgsql();
+        }
+
+        if (string.IsNullOrWhiteSpace(configuration["OTEL_TRACES_SAMPLER"]))
+        {
+            tracing.SetSampler(new ParentBasedSampler(new CauseSampler()));
         }
     }
 

@@ -24,6 +24,7 @@ IBenchmark[] benchmarks =
     new SecondRunBenchmark(),
     new ShardOverheadBenchmark(),
     new CatalogMetricsBenchmark(),
+    new TelemetryCostBenchmark(),
 ];
 
 if (args is [Contestant.Verb, ..])

@@ -221,9 +221,12 @@ internal static class WholeRuns
 }
 
 /// <summary>A new folder, which goes with all that is in it.</summary>
-internal sealed class TemporaryFolder : IDisposable
+/// <param name="below">The folder that it is made in; that of the machine for temporary files where null.</param>
+internal sealed class TemporaryFolder(string? below = null) : IDisposable
 {
-    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("distributed-benchmark-");
+    private readonly DirectoryInfo _folder = below is null
+        ? Directory.CreateTempSubdirectory("distributed-benchmark-")
+        : Directory.CreateDirectory(System.IO.Path.Combine(below, Guid.NewGuid().ToString("N")));
 
     public string Path => _folder.FullName;
 
