@@ -135,7 +135,7 @@ public abstract class RunControlTests(TestCatalog catalog)
         await Control.FailOverdueAsync(None);
 
         var row = await catalog.ReadAsync(late);
-        Assert.Equal(RunState.Failed, row.State);
+        Assert.Equal((RunState.Failed, FailureCause.TimeLimit), (row.State, row.FailureCause));
         Assert.Contains("time limit of 5 s was reached while the run was training", row.Failure, StringComparison.Ordinal);
         Assert.Equal((RunState.Training, RunState.Training), ((await catalog.ReadAsync(inTime)).State, (await catalog.ReadAsync(unlimited)).State));
     }

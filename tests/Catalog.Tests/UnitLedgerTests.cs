@@ -229,6 +229,7 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
             var failed = await catalog.ReadAsync(run);
             Assert.Equal(RunState.Failed, failed.State);
             Assert.Contains($"error {catalog.Options.MostStarts}", failed.Failure, StringComparison.Ordinal);
+            Assert.Equal(FailureCause.Attempts, failed.FailureCause);
             Assert.NotNull(failed.FinishedAt);
         }
 
@@ -279,7 +280,8 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
 
         Assert.True(await Ledger.GiveUpAsync(lease, new RunFailure(FailureCause.Input, "The archive is damaged."), None));
 
-        Assert.Equal((RunState.Failed, "The archive is damaged."), ((await catalog.ReadAsync(needing)).State, (await catalog.ReadAsync(needing)).Failure));
+        var failed = await catalog.ReadAsync(needing);
+        Assert.Equal((RunState.Failed, FailureCause.Input, "The archive is damaged."), (failed.State, failed.FailureCause, failed.Failure));
         Assert.Equal(RunState.Cancelled, (await catalog.ReadAsync(over)).State);
         Assert.Equal(RunState.Submitted, (await catalog.ReadAsync(other)).State);
         Assert.Equal(UnitState.Failed, (await catalog.ReadAsync(unit)).State);

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using Distributed.Storage;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -26,6 +28,37 @@ public sealed class OutageRetryTests
         }
 
         Assert.Equal(42, await running);
+    }
+
+    [Fact]
+    public async Task A_wait_is_counted_while_it_goes_on_and_by_what_is_waited_for()
+    {
+        var seen = new ConcurrentQueue<(string Name, double Value, string System)>();
+        using var listener = new MeterListener();
+        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => seen.Enqueue((instrument.Name, value, (string)tags[0].Value!)));
+        listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => seen.Enqueue((instrument.Name, value, (string)tags[0].Value!)));
+        listener.InstrumentPublished = (instrument, self) =>
+        {
+            if (instrument.Name.StartsWith("distributed.outage", StringComparison.Ordinal))
+            {
+                self.EnableMeasurementEvents(instrument);
+            }
+        };
+        listener.Start();
+        var retry = new OutageRetry(_time, NullLogger<OutageRetry>.Instance);
+        Exception[] errors = [new IOException("full"), new IOException("full"), new SqliteException("locked", 5)];
+        var calls = 0;
+        var running = retry.RunAsync(_ => calls < errors.Length ? Task.FromException(errors[calls++]) : Task.CompletedTask, CancellationToken.None);
+
+        while (!running.IsCompleted)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(200));
+        }
+
+        await running;
+        // Other tests of the process wait for things, too, but by no clock that stands still: theirs come between.
+        var expected = new[] { ("distributed.outage.active", 1d, "volume"), ("distributed.outage.active", -1d, "volume"), ("distributed.outage.duration", 0.6, "volume"), ("distributed.outage.active", 1d, "database"), ("distributed.outage.active", -1d, "database"), ("distributed.outage.duration", 0.8, "database") };
+        Assert.All(expected, one => Assert.Contains(seen, found => found.Name == one.Item1 && Math.Abs(found.Value - one.Item2) < 1e-6 && found.System == one.Item3));
     }
 
     public static TheoryData<Exception> Mistakes =>

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Storage;
@@ -30,6 +32,34 @@ public sealed class RunAnnouncerTests : IDisposable
         Assert.Contains(new RunEvaluated(completed.Id, "test", 0.9, 0.88, 0.92, 8000, "runs/x/report.html"), host.Messages.Published);
         Assert.Contains(new RunFailed(failed.Id, "test", "The disk is full."), host.Messages.Published);
         Assert.Contains(new RunCancelled(cancelled.Id, "test"), host.Messages.Published);
+    }
+
+    [Fact]
+    public async Task The_end_of_a_run_is_counted_once_with_its_outcome_and_its_cause()
+    {
+        await using var host = await TestHost.StartAsync(_catalog.ConnectionString);
+        var (_, unit) = await host.PlanTrainingAsync();
+        await host.Runs.FailAsync(unit.Subject, new RunFailure(FailureCause.DamagedFile, "The report is damaged."), CancellationToken.None);
+        var counted = new ConcurrentQueue<string>();
+        using var listener = new MeterListener();
+        // Tests of other classes run beside this one, and their runs end otherwise.
+        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Note(instrument, value, tags));
+        listener.SetMeasurementEventCallback<double>((instrument, _, tags, _) => Note(instrument, 1, tags));
+        listener.InstrumentPublished = (instrument, self) =>
+        {
+            if (instrument.Name is "distributed.run.failures" or "distributed.run.duration")
+            {
+                self.EnableMeasurementEvents(instrument);
+            }
+        };
+        listener.Start();
+
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => host.Announcer.AnnounceAsync(CancellationToken.None)));
+
+        Assert.Single(counted, line => line == "distributed.run.failures 1 damaged_file");
+        Assert.Contains("distributed.run.duration 1 failed", counted);
+
+        void Note(Instrument instrument, long value, ReadOnlySpan<KeyValuePair<string, object?>> tags) => counted.Enqueue($"{instrument.Name} {value} {tags[0].Value}");
     }
 
     [Fact]
