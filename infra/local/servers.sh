@@ -8,6 +8,7 @@
 #   start DIR --restartable                       from the packages, whatever else there is, so that they can be restarted
 #   restart DIR rabbitmq|postgres [--kill]        ends one of those, orderly or as a power cut would, and starts it again
 #                                                 with the same ports and data
+#   halt DIR rabbitmq|postgres [--kill]           only ends it: restart begins it again
 #
 # Where they come from, in this order:
 #   1. servers that DISTRIBUTED_TEST_RABBITMQ and DISTRIBUTED_TEST_POSTGRES name already: used as they are;
@@ -31,6 +32,7 @@ interrupted=
 postgres_password=
 amqp_port=
 management_port=
+prometheus_port=
 postgres_port=
 restartable=
 kill=
@@ -43,7 +45,7 @@ fail() {
 }
 
 usage() {
-  say "usage: servers.sh start DIR [--owner PID] [--restartable] | restart DIR rabbitmq|postgres [--kill] | stop DIR"
+  say "usage: servers.sh start DIR [--owner PID] [--restartable] | restart|halt DIR rabbitmq|postgres [--kill] | stop DIR"
   exit 2
 }
 
@@ -195,8 +197,8 @@ published_port() {
 start_containers() {
   local deadline=$((SECONDS + start_seconds))
   if [[ -n $want_rabbitmq ]]; then
-    run_container --publish 127.0.0.1::5672 --publish 127.0.0.1::15672 "$rabbitmq_image" || return 1
-    amqp_port=$(published_port 5672/tcp) && management_port=$(published_port 15672/tcp) || return 1
+    run_container --publish 127.0.0.1::5672 --publish 127.0.0.1::15672 --publish 127.0.0.1::15692 "$rabbitmq_image" || return 1
+    amqp_port=$(published_port 5672/tcp) && management_port=$(published_port 15672/tcp) && prometheus_port=$(published_port 15692/tcp) || return 1
   fi
   if [[ -n $want_postgres ]]; then
     run_container --publish 127.0.0.1::5432 --env POSTGRES_USER=distributed \
@@ -297,8 +299,8 @@ running() {
 
 start_rabbitmq() {
   local folder=$dir/rabbitmq ports plain
-  mapfile -t ports < <(free_ports 4)
-  amqp_port=${ports[0]} management_port=${ports[1]}
+  mapfile -t ports < <(free_ports 5)
+  amqp_port=${ports[0]} management_port=${ports[1]} prometheus_port=${ports[4]}
   as_user rabbitmq
   rm -rf "$folder"
   own_folder rabbitmq "$folder"
@@ -307,11 +309,13 @@ start_rabbitmq() {
 listeners.tcp.1 = 127.0.0.1:$amqp_port
 management.tcp.ip = 127.0.0.1
 management.tcp.port = $management_port
+prometheus.tcp.ip = 127.0.0.1
+prometheus.tcp.port = $prometheus_port
 log.console = true
 log.console.level = info
 log.file = false
 END
-  printf '[rabbitmq_management].\n' >"$folder/enabled_plugins"
+  printf '[rabbitmq_management,rabbitmq_prometheus].\n' >"$folder/enabled_plugins"
   : >"$folder/rabbitmq-env.conf"
   (umask 077 && od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$folder/.erlang.cookie")
   if ((${#prefix[@]} > 0)); then
@@ -434,13 +438,17 @@ end_for_restart() {
   [[ $1 != postgres || -z $kill ]] || rm -f "$dir/postgres/data/postmaster.pid"
 }
 
-restart() {
-  local name=$1 command
-  [[ -s $dir/ports && -s $dir/$name.command ]] || fail "no $name that could be restarted was started in $dir"
+halt() {
+  [[ -s $dir/ports && -s $dir/$1.command ]] || fail "no $1 that could be restarted was started in $dir"
   # shellcheck disable=SC1091
   source "$dir/ports"
   find_programs
-  end_for_restart "$name"
+  end_for_restart "$1"
+}
+
+restart() {
+  local name=$1 command
+  halt "$name"
   eval "command=($(<"$dir/$name.command"))"
   launch "$name" "$dir/$name" "${command[@]}"
   await "$name" || fail "$name could not be started again on its ports"
@@ -491,7 +499,7 @@ start() {
       [[ -z $want_postgres ]] || start_postgres
       [[ -z $want_rabbitmq ]] || await_or_again rabbitmq
       [[ -z $want_postgres ]] || await_or_again postgres
-      printf '%s=%s\n' amqp_port "$amqp_port" management_port "$management_port" postgres_port "$postgres_port" >"$dir/ports"
+      printf '%s=%s\n' amqp_port "$amqp_port" management_port "$management_port" prometheus_port "$prometheus_port" postgres_port "$postgres_port" >"$dir/ports"
     fi
     still_wanted
     trap - EXIT
@@ -500,12 +508,14 @@ start() {
   if [[ -n $want_rabbitmq ]]; then
     DISTRIBUTED_TEST_RABBITMQ="amqp://guest:guest@127.0.0.1:$amqp_port/"
     DISTRIBUTED_TEST_RABBITMQ_MANAGEMENT="http://guest:guest@127.0.0.1:$management_port"
+    DISTRIBUTED_TEST_RABBITMQ_PROMETHEUS="http://127.0.0.1:$prometheus_port"
   fi
   if [[ -n $want_postgres ]]; then
     DISTRIBUTED_TEST_POSTGRES="Host=127.0.0.1;Port=$postgres_port;Username=distributed;Password=$postgres_password;Database=postgres"
   fi
   printf 'export DISTRIBUTED_TEST_RABBITMQ=%q\n' "$DISTRIBUTED_TEST_RABBITMQ"
   printf 'export DISTRIBUTED_TEST_RABBITMQ_MANAGEMENT=%q\n' "${DISTRIBUTED_TEST_RABBITMQ_MANAGEMENT:-}"
+  printf 'export DISTRIBUTED_TEST_RABBITMQ_PROMETHEUS=%q\n' "${DISTRIBUTED_TEST_RABBITMQ_PROMETHEUS:-}"
   printf 'export DISTRIBUTED_TEST_POSTGRES=%q\n' "$DISTRIBUTED_TEST_POSTGRES"
 }
 
@@ -531,7 +541,7 @@ case $command in
     done
     start
     ;;
-  restart)
+  restart | halt)
     [[ ${3:-} == rabbitmq || ${3:-} == postgres ]] || usage
     if (($# == 4)) && [[ $4 == --kill ]]; then
       kill=1
@@ -540,7 +550,7 @@ case $command in
     fi
     [[ -d $dir ]] || fail "no servers were started in $dir"
     dir=$(cd "$dir" && pwd -P)
-    restart "$3"
+    "$command" "$3"
     ;;
   stop)
     (($# == 2)) || usage

@@ -203,6 +203,9 @@ public sealed class Cluster : IAsyncDisposable
         return (response.StatusCode, await response.Content.ReadAsStringAsync());
     }
 
+    /// <summary>Where the host of a name listens.</summary>
+    public Uri Address(string name) => _addresses[name];
+
     /// <summary>A host by its name.</summary>
     public HostProcess Host(string name) => _hosts[name];
 

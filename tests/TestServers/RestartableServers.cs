@@ -31,7 +31,10 @@ public sealed class RestartableServers : IAsyncDisposable
                 .Select(line => line["export ".Length..].Split('=', 2))
                 .ToDictionary(pair => pair[0], pair => pair[1].Replace("\\", "", StringComparison.Ordinal));
             servers.Addresses = new ServerAddresses(
-                new Uri(exports["DISTRIBUTED_TEST_RABBITMQ"]), new Uri(exports["DISTRIBUTED_TEST_RABBITMQ_MANAGEMENT"]), exports["DISTRIBUTED_TEST_POSTGRES"]);
+                new Uri(exports["DISTRIBUTED_TEST_RABBITMQ"]), new Uri(exports["DISTRIBUTED_TEST_RABBITMQ_MANAGEMENT"]), exports["DISTRIBUTED_TEST_POSTGRES"])
+            {
+                RabbitMqPrometheus = new Uri(exports["DISTRIBUTED_TEST_RABBITMQ_PROMETHEUS"]),
+            };
             return servers;
         }
         catch
@@ -43,6 +46,9 @@ public sealed class RestartableServers : IAsyncDisposable
 
     /// <summary>Ends the broker, orderly or as a power cut would, and starts it again; returns when it takes connections.</summary>
     public Task RestartBrokerAsync(bool kill) => RunAsync("restart", ["rabbitmq", .. Kill(kill)]);
+
+    /// <summary>Ends the broker in order; <see cref="RestartBrokerAsync"/> begins it again.</summary>
+    public Task HaltBrokerAsync() => RunAsync("halt", "rabbitmq");
 
     /// <summary>Ends the database, orderly or as a power cut would, and starts it again; returns when it takes connections.</summary>
     public Task RestartDatabaseAsync(bool kill) => RunAsync("restart", ["postgres", .. Kill(kill)]);
