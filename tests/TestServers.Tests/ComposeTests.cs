@@ -6,6 +6,7 @@ public sealed class ComposeTests
     [InlineData(null)]
     [InlineData("gpu")]
     [InlineData("tools")]
+    [InlineData("observability")]
     public async Task The_compose_file_is_valid(string? profile)
     {
         var compose = await FindComposeAsync();
@@ -42,9 +43,9 @@ public sealed class ComposeTests
         await using var first = await Secrets.CreateAsync();
         await using var second = await Secrets.CreateAsync();
 
-        Assert.Equal(10, first.Passwords.Count);
+        Assert.Equal(11, first.Passwords.Count);
         Assert.All(first.Passwords, password => Assert.Matches("^[0-9a-f]{48}$", password));
-        Assert.Equal(20, first.Passwords.Concat(second.Passwords).Distinct(StringComparer.Ordinal).Count());
+        Assert.Equal(22, first.Passwords.Concat(second.Passwords).Distinct(StringComparer.Ordinal).Count());
         Assert.True(OperatingSystem.IsWindows() || File.GetUnixFileMode(first.Path) == (UnixFileMode.UserRead | UnixFileMode.UserWrite));
         Assert.NotEqual(0, await Secrets.WriteAsync(first.Path));
     }
@@ -57,7 +58,7 @@ public sealed class ComposeTests
         await using var secrets = await Secrets.CreateAsync();
         await using var process = HostProcess.Start(
             compose[0],
-            [.. compose.Skip(1), "--env-file", secrets.Path, "-f", Path.Combine(TestEnvironment.RepositoryRoot, "docker-compose.yml"), "--profile", "gpu", "--profile", "tools", "config"]);
+            [.. compose.Skip(1), "--env-file", secrets.Path, "-f", Path.Combine(TestEnvironment.RepositoryRoot, "docker-compose.yml"), "--profile", "gpu", "--profile", "tools", "--profile", "observability", "config"]);
         Assert.Equal(0, await process.WaitForExitAsync());
 
         // Of each service the lines below its name, anchors and merges resolved.
@@ -75,14 +76,21 @@ public sealed class ComposeTests
         }
 
         string[] hosts = ["admin-api", "evaluation", "ingestion", "training", "training-gpu"];
-        Assert.Equal(["admin-api", "backup", "broker-users", "evaluation", "ingestion", "migrate", "postgres", "rabbitmq", "training", "training-gpu"], services.Keys.Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["admin-api", "backup", "broker-users", "collector", "evaluation", "grafana", "ingestion", "loki", "migrate", "postgres", "prometheus", "rabbitmq", "tempo", "training", "training-gpu"],
+            services.Keys.Order(StringComparer.Ordinal));
+        var users = new Dictionary<string, string>
+        {
+            ["rabbitmq"] = "rabbitmq", ["postgres"] = "postgres",
+            ["collector"] = "10001:10001", ["tempo"] = "10001:10001", ["loki"] = "10001:10001", ["prometheus"] = "65534:65534", ["grafana"] = "472:0",
+        };
         Assert.All(services, service =>
         {
             Assert.Contains("read_only: true", service.Value);
             Assert.Contains(service.Value, line => line.Contains("no-new-privileges:true", StringComparison.Ordinal));
             Assert.Equal("- ALL", service.Value[service.Value.IndexOf("cap_drop:") + 1]);
             Assert.DoesNotContain("cap_add:", service.Value);
-            Assert.Contains(service.Key is "rabbitmq" or "postgres" ? $"user: {service.Key}" : "user: 1654:1654", service.Value);
+            Assert.Contains($"user: {users.GetValueOrDefault(service.Key, "1654:1654")}", service.Value.Select(line => line.Replace("'", "", StringComparison.Ordinal)));
         });
         foreach (var host in hosts)
         {
@@ -91,6 +99,18 @@ public sealed class ComposeTests
             Assert.Contains(services[host], line => line.Contains(user == "admin-api" ? "Username=distributed_api;" : "Username=distributed_worker;", StringComparison.Ordinal));
             Assert.DoesNotContain(services[host], line => line.Contains("administrator", StringComparison.Ordinal) || line.Contains("distributed_owner", StringComparison.Ordinal));
         }
+    }
+
+    [Fact]
+    public async Task Ports_are_published_on_loopback_only()
+    {
+        var published = (await File.ReadAllLinesAsync(Path.Combine(TestEnvironment.RepositoryRoot, "docker-compose.yml")))
+            .SkipWhile(line => line != "services:")
+            .Where(line => line.TrimStart().StartsWith("- \"", StringComparison.Ordinal) && line.EndsWith('"') && char.IsAsciiDigit(line[^2]))
+            .ToList();
+
+        Assert.Equal(7, published.Count);
+        Assert.All(published, line => Assert.StartsWith("- \"127.0.0.1:${", line.TrimStart(), StringComparison.Ordinal));
     }
 
     [Fact]
