@@ -150,6 +150,9 @@ fi
 if wanted System.Tests; then
   command -v strace >/dev/null || infra/local/packages.sh strace || echo "warning: without strace the test of a slow disk is skipped" >&2
 fi
+if wanted Observability.Tests; then
+  { command -v prometheus && command -v promtool; } >/dev/null || infra/local/packages.sh prometheus || echo "warning: without Prometheus nobody asks whether dashboards and alerts have data" >&2
+fi
 if wanted TestServers.Tests && ! docker compose version >/dev/null 2>&1 && ! command -v docker-compose >/dev/null; then
   infra/local/packages.sh docker-compose || echo "warning: docker-compose.yml goes unchecked" >&2
 fi

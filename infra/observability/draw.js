@@ -54,7 +54,6 @@ function drawSeries(box, panel, width, height) {
   const { unit, min, max, custom } = panel.fieldConfig.defaults;
   const stacked = custom.stacking.mode === 'normal';
   const last = Math.floor(settings.minutes * 60 / step);
-  // Between two points that are there, one that a counter's gap has left out does not break the line; a longer gap does.
   const base = new Float64Array(last + 1);
   for (const line of series) {
     line.tops = [];

@@ -24,6 +24,12 @@ public static class TestEnvironment
     /// <summary>strace, or null where it is not installed.</summary>
     public static string? StracePath => FindOnPath("strace");
 
+    /// <summary>Prometheus, or null where it is not installed.</summary>
+    public static string? PrometheusPath => FindOnPath("prometheus");
+
+    /// <summary>Prometheus's tool that checks and tests rules, or null where it is not installed.</summary>
+    public static string? PromtoolPath => FindOnPath("promtool");
+
     /// <summary>The folder of image data sets for tests on real photos, or null when there is none.</summary>
     public static string? TestDataDirectory => Optional("DISTRIBUTED_TEST_DATA");
 
