@@ -41,10 +41,11 @@ function element(parent, name, attributes, text) {
   return made;
 }
 
-/** A round number at or above a quarter of the highest. */
-function tick(highest) {
-  const power = 10 ** Math.floor(Math.log10(highest / 4));
-  return [1, 2, 2.5, 5, 10].map(x => x * power).find(x => x * 4 >= highest);
+/** A number at or above a quarter of the highest that is round in its unit. */
+function tick(highest, unit) {
+  const scale = unit === 'bytes' || unit === 'Bps' ? 1024 ** Math.floor(Math.log2(Math.max(1, highest)) / 10) : unit === 's' && highest > 60 ? 60 : 1;
+  const power = 10 ** Math.floor(Math.log10(highest / scale / 4));
+  return scale * [1, 2, 2.5, 5, 10].map(x => x * power).find(x => x * 4 >= highest / scale * (1 - 1e-9));
 }
 
 function drawSeries(box, panel, width, height) {
@@ -65,14 +66,14 @@ function drawSeries(box, panel, width, height) {
   }
   let highest = max ?? Math.max(0, ...series.flatMap(line => line.tops.filter(Boolean).map(([, top]) => top)));
   if (!(highest > 0)) highest = 1;
-  const grid = max === undefined ? tick(highest) : max / 4;
+  const grid = max === undefined ? tick(highest, unit) : max / 4;
   const top = Math.ceil(highest / grid - 1e-9) * grid;
   const left = 62, right = 8, upper = 6, lower = 18;
   const x = i => left + (width - left - right) * i / last;
   const y = value => upper + (height - upper - lower) * (1 - value / top);
   const svg = element(box, 'svg', { width, height });
   for (let value = 0; value <= top + 1e-9; value += grid) {
-    element(svg, 'line', { x1: left, x2: width - right, y1: y(value), y2: y(value), stroke: '#e3e6ea' });
+    element(svg, 'line', { x1: left, x2: width - right, y1: y(value), y2: y(value), stroke: '#e3e6ea', 'shape-rendering': 'crispEdges' });
     element(svg, 'text', { x: left - 6, y: y(value) + 4, 'text-anchor': 'end', class: 'axis' }, number(value, unit));
   }
   for (let part = 0; part <= 4; part++) {
@@ -88,7 +89,7 @@ function drawSeries(box, panel, width, height) {
       const range = Array.from({ length: to - from + 1 }, (_, i) => from + i);
       const over = range.map(i => `${x(i).toFixed(1)},${y(line.tops[i][1]).toFixed(1)}`);
       const under = range.map(i => `${x(i).toFixed(1)},${y(line.tops[i][0]).toFixed(1)}`).reverse();
-      element(svg, 'path', { d: `M${over.concat(under).join('L')}Z`, fill: color, 'fill-opacity': custom.fillOpacity / 100 });
+      if (custom.fillOpacity > 0) element(svg, 'path', { d: `M${over.concat(under).join('L')}Z`, fill: color, 'shape-rendering': 'crispEdges', 'fill-opacity': custom.fillOpacity / 100 });
       element(svg, 'path', { d: from === to ? `M${over[0]}h1.5` : `M${over.join('L')}`, fill: 'none', stroke: color, 'stroke-width': custom.lineWidth });
       from = to + 1;
     }

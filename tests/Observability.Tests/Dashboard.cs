@@ -41,4 +41,6 @@ internal sealed record Dashboard(string Name, JsonElement Definition)
 
     public IReadOnlyList<Panel> Panels =>
         [.. Definition.GetProperty("panels").EnumerateArray().Select(panel => new Panel(Name, panel.GetProperty("title").GetString()!, panel))];
+
+    public override string ToString() => Name;
 }

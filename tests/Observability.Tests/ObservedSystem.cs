@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Net;
 using System.Text;
@@ -94,14 +95,10 @@ public sealed class ObservedSystem : IAsyncLifetime
 
     private async Task RunsEndInEveryWayAsync(Cluster cluster)
     {
-        foreach (var label in new[] { "cats", "dogs" })
-        {
-            var folder = _data.CreateSubdirectory(Path.Combine("unreadable", label));
-            await File.WriteAllTextAsync(Path.Combine(folder.FullName, "page.jpg"), "<html>");
-        }
-
+        await WriteImagesAsync("unreadable", readable: 0);
+        await WriteImagesAsync("mixed", readable: 12);
         var failing = await cluster.SubmitAsync(new { dataset = Path.Combine(_data.FullName, "unreadable"), inputSize = 32 });
-        Guid[] runs = [await cluster.SubmitAsync(Run(seed: 1)), await cluster.SubmitAsync(Run(seed: 2)), await cluster.SubmitAsync(new { precision = "fp32" })];
+        Guid[] runs = [await cluster.SubmitAsync(Run(seed: 1)), await cluster.SubmitAsync(Run(seed: 2)), await cluster.SubmitAsync(new { dataset = Path.Combine(_data.FullName, "mixed"), inputSize = 32, precision = "fp32" })];
         var cancelled = await cluster.SubmitAsync(Run(seed: 3, epochs: 5000));
         await PublishWhatNobodyCanReadAsync(cluster);
 
@@ -214,6 +211,31 @@ public sealed class ObservedSystem : IAsyncLifetime
         $"a job {kind} of {run} to be {state}",
         () => cluster.QueryAsync<long>($"select count(*) from work_units where subject = '{run}' and kind = '{kind}' and state = '{state}'"),
         count => count > 0);
+
+    /// <summary>Two classes, each with so many pictures, and a file that is none.</summary>
+    private async Task WriteImagesAsync(string name, int readable)
+    {
+        foreach (var (label, shade) in new[] { ("dark", 20), ("light", 200) })
+        {
+            var folder = _data.CreateSubdirectory(Path.Combine(name, label));
+            await File.WriteAllTextAsync(Path.Combine(folder.FullName, "page.jpg"), "<html>");
+            for (var i = 0; i < readable; i++)
+            {
+                // A bitmap of 32 by 32 pixels: two headers of 54 bytes together, then the rows.
+                var bitmap = new byte[54 + (32 * 32 * 3)];
+                "BM"u8.CopyTo(bitmap);
+                BinaryPrimitives.WriteInt32LittleEndian(bitmap.AsSpan(2), bitmap.Length);
+                bitmap[10] = 54;
+                bitmap[14] = 40;
+                bitmap[18] = 32;
+                bitmap[22] = 32;
+                bitmap[26] = 1;
+                bitmap[28] = 24;
+                bitmap.AsSpan(54).Fill((byte)(shade + i));
+                await File.WriteAllBytesAsync(Path.Combine(folder.FullName, $"{i}.bmp"), bitmap);
+            }
+        }
+    }
 
     private static async Task PublishWhatNobodyCanReadAsync(Cluster cluster)
     {
