@@ -90,7 +90,7 @@ function drawSeries(box, panel, width, height) {
       const over = range.map(i => `${x(i).toFixed(1)},${y(line.tops[i][1]).toFixed(1)}`);
       const under = range.map(i => `${x(i).toFixed(1)},${y(line.tops[i][0]).toFixed(1)}`).reverse();
       if (custom.fillOpacity > 0) element(svg, 'path', { d: `M${over.concat(under).join('L')}Z`, fill: color, 'shape-rendering': 'crispEdges', 'fill-opacity': custom.fillOpacity / 100 });
-      element(svg, 'path', { d: from === to ? `M${over[0]}h1.5` : `M${over.join('L')}`, fill: 'none', stroke: color, 'stroke-width': custom.lineWidth });
+      element(svg, 'path', { d: from === to ? `M${over[0]}h1.5` : `M${over.join('L')}`, fill: 'none', stroke: color, 'stroke-width': custom.lineWidth, 'shape-rendering': 'crispEdges' });
       from = to + 1;
     }
   });
@@ -126,14 +126,14 @@ function drawTable(box, panel) {
 }
 
 element(document.head, 'style', {}, `
-  body { margin: 0; width: 1280px; position: relative; background: #f4f5f7; font: 12px/1.3 "DejaVu Sans", sans-serif; color: #24292f; }
+  body { margin: 0; width: 1096px; position: relative; background: #f4f5f7; font: 12px/1.3 "DejaVu Sans", sans-serif; color: #24292f; }
   h1 { font-size: 19px; margin: 0; padding: 14px 12px 2px; } h1 + p { margin: 0 12px; color: #57606a; }
   section { position: absolute; box-sizing: border-box; background: #fff; border: 1px solid #dde1e6; border-radius: 3px; padding: 5px 8px; overflow: hidden; }
   h2 { font-size: 12px; margin: 0 0 3px; }
   .legend { display: flex; flex-wrap: wrap; gap: 0 12px; font-size: 10.5px; color: #57606a; height: 28px; overflow: hidden; }
   .legend span { white-space: nowrap; } .legend span[style]::before { content: ""; display: inline-block; width: 12px; height: 3px; margin-right: 4px; vertical-align: middle; background: var(--color); }
-  .stats { display: flex; justify-content: space-around; align-items: center; height: 76px; text-align: center; }
-  .stats b { display: block; font-size: 28px; font-weight: normal; } .stats small { color: #57606a; }
+  .stats { display: flex; justify-content: space-around; align-items: center; height: 66px; text-align: center; }
+  .stats b { display: block; font-size: 25px; font-weight: normal; } .stats small { color: #57606a; }
   .axis { font-size: 10px; fill: #6b7785; }
   table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: 2px 6px; border-bottom: 1px solid #e3e6ea; }`);
 element(document.body, 'h1', {}, dashboard.title);
@@ -141,8 +141,8 @@ element(document.body, 'p', {}, `${dashboard.description} ${new Date(start * 100
 const draw = { stat: drawStat, timeseries: drawSeries, table: drawTable };
 for (const panel of dashboard.panels) {
   const { x, y, w, h } = panel.gridPos;
-  const [width, height] = [w * 53 - 6, h * 28 - 6];
-  const box = element(document.body, 'section', { style: `left: ${x * 53 + 4}px; top: ${y * 28 + 64}px; width: ${width}px; height: ${height}px` });
+  const [width, height] = [w * 45.5 - 6, h * 25 - 6];
+  const box = element(document.body, 'section', { style: `left: ${x * 45.5 + 4}px; top: ${y * 25 + 64}px; width: ${width}px; height: ${height}px` });
   element(box, 'h2', {}, panel.title);
   draw[panel.type](box, panel, width - 18, height - 62);
 }

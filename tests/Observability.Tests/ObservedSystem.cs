@@ -259,6 +259,10 @@ public sealed class ObservedSystem : IAsyncLifetime
             return;
         }
 
+        await _cluster!.WaitAsync(
+            "Prometheus to know of the last run's end",
+            async () => (await _prometheus!.QueryAsync("sum(distributed_run_open) == 0")).GetArrayLength(),
+            found => found > 0);
         var minutes = Math.Ceiling(Length.TotalMinutes).ToString(CultureInfo.InvariantCulture);
         await using var script = HostProcess.Start(Path.Combine(TestEnvironment.RepositoryRoot, "infra", "observability", "draw.sh"), [_prometheus!.Address.ToString(), folder, minutes, "1"]);
         Assert.True(await script.WaitForExitAsync(TimeSpan.FromMinutes(2)) == 0, string.Join('\n', script.Lines));
