@@ -14,7 +14,8 @@
 #
 # Variables: DISTRIBUTED_TEST_DATA (a folder of image data sets; tests that want one skip without),
 # DISTRIBUTED_TEST_RABBITMQ, DISTRIBUTED_TEST_RABBITMQ_MANAGEMENT and DISTRIBUTED_TEST_POSTGRES (servers
-# that run already), DISTRIBUTED_TEST_CHROMIUM (the browser).
+# that run already), DISTRIBUTED_TEST_CHROMIUM (the browser), DISTRIBUTED_TEST_PICTURES (a folder, from the root of the disk on:
+# Observability.Tests draws the dashboards there).
 #
 # The last line reads "N passed, N failed, N skipped". The exit status is 0 only when at least one test
 # ran and none failed.
