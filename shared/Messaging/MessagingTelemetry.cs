@@ -14,8 +14,11 @@ public static class MessagingTelemetry
     /// <summary>The outcome of a job that was committed.</summary>
     internal const string Completed = "completed";
 
-    /// <summary>The outcome of a job that another worker took over, or that no run needs any more.</summary>
+    /// <summary>The outcome of a job that another worker has taken over.</summary>
     internal const string Lost = "lost";
+
+    /// <summary>The outcome of a job that no run needs any more.</summary>
+    internal const string Cancelled = "cancelled";
 
     /// <summary>The outcome of a job that was given back unharmed.</summary>
     internal const string Released = "released";
@@ -37,6 +40,7 @@ public static class MessagingTelemetry
     private static readonly Histogram<double> JobWait = Meter.CreateHistogram(
         "distributed.job.wait", "s", "Time from sending a job's message until a worker began it, by kind", advice: Seconds(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 14400));
 
+    private static readonly Counter<long> Reclaimed = Meter.CreateCounter<long>("distributed.job.reclaimed", "{job}", "Jobs taken over from workers that died or fell silent, by kind");
     private static readonly UpDownCounter<long> ActiveJobs = Meter.CreateUpDownCounter<long>("distributed.job.active", "{job}", "Jobs that are worked on now, by kind");
 
     private static readonly Counter<long> DeadLetters = Meter.CreateCounter<long>(
@@ -83,6 +87,8 @@ public static class MessagingTelemetry
 
     internal static void RecordWait(UnitKind kind, TimeSpan wait) =>
         JobWait.Record(Math.Max(0, wait.TotalSeconds), new KeyValuePair<string, object?>("kind", NameOf(kind)));
+
+    internal static void RecordReclaimed(UnitKind kind) => Reclaimed.Add(1, new KeyValuePair<string, object?>("kind", NameOf(kind)));
 
     internal static void RecordActive(UnitKind kind, int change) => ActiveJobs.Add(change, new KeyValuePair<string, object?>("kind", NameOf(kind)));
 

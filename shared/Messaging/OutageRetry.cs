@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Distributed.Catalog;
 using Distributed.Storage;
 using MassTransit;
@@ -57,7 +58,11 @@ public sealed partial class OutageRetry(TimeProvider time, ILogger<OutageRetry> 
     }
 
     private static string SystemOf(Exception exception) =>
-        CatalogOutage.Is(exception) ? "database" : exception is IOException ? "volume" : "broker";
+        CatalogOutage.Is(exception) ? "database" : exception is IOException && !IsOfConnection(exception) ? "volume" : "broker";
+
+    /// <summary>Whether it is a connection that broke, rather than a file that cannot be read or written.</summary>
+    private static bool IsOfConnection(Exception? exception) =>
+        exception is SocketException or EndOfStreamException || (exception is not null && IsOfConnection(exception.InnerException));
 
     /// <summary>Whether database, broker or volume are away, which passes.</summary>
     internal static bool IsOutage(Exception exception) =>

@@ -91,6 +91,11 @@ public sealed partial class UnitWorker(
                     MessagingTelemetry.RecordWait(unit.Kind, DateTime.UtcNow - sent);
                 }
 
+                if (start.IsReclaimed)
+                {
+                    MessagingTelemetry.RecordReclaimed(unit.Kind);
+                }
+
                 await WorkAsync(start.Lease!, work, turn, span, grace.Token);
                 break;
             case StartOutcome.Done:
@@ -129,7 +134,7 @@ public sealed partial class UnitWorker(
             }
             else
             {
-                await LetGoAsync(lease, stoppingToken);
+                outcome = await LetGoAsync(lease, stoppingToken);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -139,7 +144,7 @@ public sealed partial class UnitWorker(
         }
         catch (OperationCanceledException) when (lost.IsCancellationRequested)
         {
-            await LetGoAsync(lease, stoppingToken);
+            outcome = await LetGoAsync(lease, stoppingToken);
         }
         catch (Exception exception)
         {
@@ -342,17 +347,19 @@ public sealed partial class UnitWorker(
     }
 
     /// <summary>Frees a unit that no run needs any more, so that the next one that does need not wait for the lease; nothing where another worker holds it.</summary>
-    private async Task LetGoAsync(UnitLease lease, CancellationToken cancellationToken)
+    /// <returns>How the attempt ended, for telemetry.</returns>
+    private async Task<string> LetGoAsync(UnitLease lease, CancellationToken cancellationToken)
     {
         LogLost(lease.Unit);
         try
         {
-            await outages.RunAsync(token => ledger.ReleaseAsync(lease, token), cancellationToken);
+            return await outages.RunAsync(token => ledger.ReleaseAsync(lease, token), cancellationToken) ? MessagingTelemetry.Cancelled : MessagingTelemetry.Lost;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             // A frozen worker that wakes up learns of both at once: that it lost the unit, and that the broker has hung up.
             await GiveBackAsync(lease);
+            return MessagingTelemetry.Lost;
         }
     }
 

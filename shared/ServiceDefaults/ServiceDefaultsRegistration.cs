@@ -109,6 +109,7 @@ public static class ServiceDefaultsRegistration
         foreach (var registration in options.Registrations.Where(registration => registration.Name.StartsWith("masstransit", StringComparison.OrdinalIgnoreCase)))
         {
             registration.Tags.Add(ReadyTag);
+            registration.Name = "broker";
         }
     }
 

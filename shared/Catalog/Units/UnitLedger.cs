@@ -92,7 +92,11 @@ public enum ChargeOutcome
 /// <summary>What came of the attempt to start a unit.</summary>
 /// <param name="Outcome">What came of it.</param>
 /// <param name="Lease">The right to work, when started.</param>
-public sealed record UnitStart(StartOutcome Outcome, UnitLease? Lease = null);
+public sealed record UnitStart(StartOutcome Outcome, UnitLease? Lease = null)
+{
+    /// <summary>Whether, when started, it was taken over from a worker that died of it or fell silent.</summary>
+    public bool IsReclaimed { get; init; }
+}
 
 /// <summary>
 /// The fence around units of work. Every right to a unit is won and kept by one UPDATE that names what must still hold;
@@ -113,29 +117,22 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         var token = Guid.NewGuid();
         var lease = options.Lease.TotalSeconds;
         var mostStarts = options.MostStarts;
-        var free = Row(context, unit).Where(row =>
-            row.State == UnitState.Pending || (row.State == UnitState.Running && (redelivered || row.LeaseUntil < DateTime.UtcNow)));
-
-        var started = await NeededByAnOpenRun(context, free)
-            .Where(row => row.Starts < mostStarts)
-            .ExecuteUpdateAsync(
-                row => row
-                    .SetProperty(r => r.State, UnitState.Running)
-                    .SetProperty(r => r.Attempt, token)
-                    .SetProperty(r => r.LeaseUntil, r => DateTime.UtcNow.AddSeconds(lease))
-                    .SetProperty(r => r.Starts, r => r.Starts + 1),
-                cancellationToken);
-        if (started == 1)
+        // Most wait to be begun, and need no second question.
+        var isReclaimed = false;
+        var isStarted = await ClaimAsync(Row(context, unit).Where(row => row.State == UnitState.Pending))
+            || (isReclaimed = await ClaimAsync(Row(context, unit).Where(row => row.State == UnitState.Running && (redelivered || row.LeaseUntil < DateTime.UtcNow))));
+        if (isStarted)
         {
             var (id, runId) = await IdentifyAsync(context, unit, cancellationToken);
             context.Attempts.Add(new Attempt { Token = token, UnitId = id, Worker = worker, StartedAt = Now(), Span = Activity.Current?.Id });
             await context.SaveChangesAsync(cancellationToken);
             await transaction.CommitAsync(cancellationToken);
-            return new UnitStart(StartOutcome.Started, new UnitLease(unit, id, token) { RunId = runId });
+            return new UnitStart(StartOutcome.Started, new UnitLease(unit, id, token) { RunId = runId }) { IsReclaimed = isReclaimed };
         }
 
-        var poisoned = await NeededByAnOpenRun(context, free)
-            .Where(row => row.Starts >= mostStarts)
+        var poisoned = await NeededByAnOpenRun(context, Row(context, unit))
+            .Where(row => row.Starts >= mostStarts
+                && (row.State == UnitState.Pending || (row.State == UnitState.Running && (redelivered || row.LeaseUntil < DateTime.UtcNow))))
             .ExecuteUpdateAsync(row => row.SetProperty(r => r.State, UnitState.Failed), cancellationToken);
         var found = await Row(context, unit).AsNoTracking().SingleOrDefaultAsync(cancellationToken);
         if (poisoned == 1)
@@ -157,6 +154,16 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
             { State: UnitState.Failed } => StartOutcome.Closed,
             _ => await NeededByAnOpenRun(context, Row(context, unit)).AnyAsync(cancellationToken) ? StartOutcome.Held : StartOutcome.Closed,
         });
+
+        async Task<bool> ClaimAsync(IQueryable<WorkUnit> free) => await NeededByAnOpenRun(context, free)
+            .Where(row => row.Starts < mostStarts)
+            .ExecuteUpdateAsync(
+                row => row
+                    .SetProperty(r => r.State, UnitState.Running)
+                    .SetProperty(r => r.Attempt, token)
+                    .SetProperty(r => r.LeaseUntil, r => DateTime.UtcNow.AddSeconds(lease))
+                    .SetProperty(r => r.Starts, r => r.Starts + 1),
+                cancellationToken) == 1;
     }
 
     /// <summary>Shows a sign of life.</summary>
@@ -219,7 +226,8 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
     }
 
     /// <summary>Gives a unit back unharmed, as a host does that shuts down: it may start again and the start is not counted.</summary>
-    public Task ReleaseAsync(UnitLease lease, CancellationToken cancellationToken) =>
+    /// <returns>False when another worker holds it.</returns>
+    public Task<bool> ReleaseAsync(UnitLease lease, CancellationToken cancellationToken) =>
         EndAsync(lease, "released", UnitState.Pending, startsBack: 1, error: null, failure: null, cancellationToken);
 
     /// <summary>Gives a unit back after an unexpected error: it may start again, and the start counts.</summary>
