@@ -16,6 +16,7 @@ public sealed class HostSettings
 
     private readonly Dictionary<string, HostSetting> _settings = new(StringComparer.OrdinalIgnoreCase);
     private readonly HashSet<string> _lists = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<string, HostSetting> _groups = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<Func<IConfiguration, IEnumerable<string>>> _rules = [];
 
     /// <summary>Adds a setting that the host cannot do without.</summary>
@@ -58,6 +59,17 @@ public sealed class HostSettings
         return this;
     }
 
+    /// <summary>Adds settings of one kind whose names are anybody's.</summary>
+    /// <param name="key">What their keys begin with, as in <c>Logging:LogLevel</c>.</param>
+    /// <param name="name">What stands for the names, as in <c>CATEGORY</c>.</param>
+    /// <param name="allowed">What is allowed.</param>
+    /// <param name="find">What is wrong with a value; null when nothing is.</param>
+    public HostSettings AddGroup(string key, string name, string allowed, Func<string, string?> find)
+    {
+        _groups.Add(key, new HostSetting($"{key}:{name}", allowed, find));
+        return this;
+    }
+
     /// <summary>Everything that is wrong, a line each; empty when the host may begin.</summary>
     /// <param name="configuration">All settings, from wherever they come.</param>
     public IReadOnlyList<string> FindErrors(IConfiguration configuration)
@@ -78,6 +90,8 @@ public sealed class HostSettings
                 errors.Add($"{setting.Variable} {(value.Length == 0 ? "is empty" : wrong)}; it must be {setting.Allowed}.");
             }
         }
+
+        errors.AddRange(FindErrorsOfGroups(configuration));
 
         // Rules between settings are about settings that are right by themselves.
         if (errors.Count == 0)
@@ -122,7 +136,7 @@ public sealed class HostSettings
     /// <param name="program">The host's name.</param>
     public string Describe(string program)
     {
-        var lines = _settings.Values
+        var lines = _settings.Values.Concat(_groups.Values)
             .Select(setting => (setting.Variable, Text: $"{setting.Allowed}{(setting.IsRequired ? " (required)" : setting.Default is { } usual ? $" (default: {usual})" : "")}"))
             .Concat(_lists.Select(list => (Variable: $"{HostSetting.VariableOf(list)}__0, __1 …", Text: "one or more")))
             .OrderBy(line => line.Variable, StringComparer.Ordinal)
@@ -150,6 +164,13 @@ public sealed class HostSettings
         return this;
     }
 
+    private IEnumerable<string> FindErrorsOfGroups(IConfiguration configuration) =>
+        from one in _groups
+        from setting in configuration.GetSection(one.Key).AsEnumerable()
+        let wrong = setting.Value is { } value ? one.Value.Find(value) : null
+        where wrong is not null
+        select $"{HostSetting.VariableOf(setting.Key)} {(setting.Value!.Length == 0 ? "is empty" : wrong)}; it must be {one.Value.Allowed}.";
+
     /// <summary>Settings in sections of ours that nothing reads, and such as were meant to be in one.</summary>
     private IEnumerable<string> FindUnknown(IConfiguration configuration)
     {
@@ -157,7 +178,7 @@ public sealed class HostSettings
         {
             foreach (var (key, value) in configuration.GetSection(section).AsEnumerable())
             {
-                if (value is null || _settings.ContainsKey(key) || IsEntry(key))
+                if (value is null || _settings.ContainsKey(key) || IsEntry(key) || _groups.Keys.Any(group => key.StartsWith(group + ":", StringComparison.OrdinalIgnoreCase)))
                 {
                     continue;
                 }

@@ -1,7 +1,6 @@
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Messaging;
-using Microsoft.Extensions.Logging;
 
 namespace Distributed.ServiceDefaults;
 
@@ -27,7 +26,7 @@ public static class HostSettingsOfEveryHost
             .AddOptional(MetricsEndpoint.PortSetting, "a port from 1 to 65535 among those that the host listens on", usual: null, MetricsEndpoint.FindPortError)
             .AddOptional("OTEL_EXPORTER_OTLP_ENDPOINT", "an address such as http://127.0.0.1:4317", usual: null, FindOtlpError)
             .AddOptional("OTEL_EXPORTER_OTLP_PROTOCOL", SettingText.OneOf(OtlpProtocols), "grpc", text => text.Length == 0 || OtlpProtocols.Contains(text) ? null : $"is {SettingText.Quote(text)}")
-            .AddOptional("Logging:LogLevel:Default", SettingText.OneOf(Enum.GetNames<LogLevel>()), "information", text => Enum.GetNames<LogLevel>().Contains(text, StringComparer.OrdinalIgnoreCase) ? null : $"is {SettingText.Quote(text)}")
+            .AddLogging()
             .AddOptional("urls", "addresses such as http://127.0.0.1:8080, with semicolons between them", usual: null, ListenAddresses.FindError)
             .AddOptional("http_ports", Ports, usual: null, ListenAddresses.FindPortError)
             .AddOptional("https_ports", Ports, usual: null, ListenAddresses.FindPortError);
