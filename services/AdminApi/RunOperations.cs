@@ -18,17 +18,20 @@ internal sealed partial class RunOperations(
 
     public async Task<bool> CancelAsync(Guid runId, AuditActor actor, CancellationToken cancellationToken)
     {
+        using var scope = logger.BeginRun(runId, traceParent: null);
         var cancelled = await runs.CancelAsync(runId, actor, cancellationToken);
-        await SendAsync(announcer.AnnounceAsync, runId, cancellationToken);
+        await SendAsync(announcer.AnnounceAsync, cancellationToken);
         return cancelled;
     }
 
     public async Task<RetryOutcome> RetryAsync(Guid runId, AuditActor actor, CancellationToken cancellationToken)
     {
+        using var scope = logger.BeginRun(runId, traceParent: null);
         var outcome = await control.RetryAsync(runId, actor, cancellationToken);
         if (outcome == RetryOutcome.Reopened)
         {
-            await SendAsync(async token => await dispatcher.SendAsync(await control.SubjectsAsync(runId, token), again: false, token), runId, cancellationToken);
+            LogRetried(actor.Name);
+            await SendAsync(async token => await dispatcher.SendAsync(await control.SubjectsAsync(runId, token), again: false, token), cancellationToken);
         }
 
         return outcome;
@@ -36,10 +39,11 @@ internal sealed partial class RunOperations(
 
     public async Task<DeleteOutcome> DeleteAsync(Guid runId, AuditActor actor, CancellationToken cancellationToken)
     {
+        using var scope = logger.BeginRun(runId, traceParent: null);
         var outcome = await control.DeleteAsync(runId, actor, cancellationToken);
         if (outcome == DeleteOutcome.Unannounced)
         {
-            await SendAsync(announcer.AnnounceAsync, runId, cancellationToken);
+            await SendAsync(announcer.AnnounceAsync, cancellationToken);
             outcome = await control.DeleteAsync(runId, actor, cancellationToken);
         }
 
@@ -51,7 +55,7 @@ internal sealed partial class RunOperations(
         return outcome;
     }
 
-    private async Task SendAsync(Func<CancellationToken, Task> send, Guid runId, CancellationToken cancellationToken)
+    private async Task SendAsync(Func<CancellationToken, Task> send, CancellationToken cancellationToken)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(SendTimeout);
@@ -61,7 +65,7 @@ internal sealed partial class RunOperations(
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
-            LogNotSent(exception, runId);
+            LogNotSent(exception);
         }
     }
 
@@ -78,13 +82,16 @@ internal sealed partial class RunOperations(
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             // The catalog knows nothing of them any more, so they are orphans as those of a killed worker are.
-            LogFilesLeft(exception, runId);
+            LogFilesLeft(exception);
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "What follows from the change of run {RunId} could not be sent; the watchdog will")]
-    private partial void LogNotSent(Exception exception, Guid runId);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Run goes on from the stage in which it ended, as {Actor} asked for")]
+    private partial void LogRetried(string actor);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {RunId} is deleted, and files of it are left on the volume")]
-    private partial void LogFilesLeft(Exception exception, Guid runId);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "What follows from the change of the run could not be sent; the watchdog will")]
+    private partial void LogNotSent(Exception exception);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The run is deleted, and files of it are left on the volume")]
+    private partial void LogFilesLeft(Exception exception);
 }

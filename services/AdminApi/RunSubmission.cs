@@ -38,6 +38,12 @@ public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatche
             },
             actor,
             cancellationToken);
+        using var scope = logger.BeginRun(run.Id, run.TraceParent);
+        if (outcome == SubmitOutcome.Created)
+        {
+            LogAccepted(specification.Name ?? "unnamed", specification.Dataset, specification.Backbone);
+        }
+
         if (outcome != SubmitOutcome.Conflict)
         {
             await SendAsync(run, unit, cancellationToken);
@@ -62,10 +68,13 @@ public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatche
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
-            LogNotSent(exception, run.Id);
+            LogNotSent(exception);
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {RunId} is accepted, and the broker cannot be reached at the moment; the run starts when it is back")]
-    private partial void LogNotSent(Exception exception, Guid runId);
+    [LoggerMessage(Level = LogLevel.Information, Message = "Run accepted: {Name}, data set {Dataset}, backbone {Backbone}")]
+    private partial void LogAccepted(string name, string dataset, string backbone);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The run is accepted, and the broker cannot be reached at the moment; the run starts when it is back")]
+    private partial void LogNotSent(Exception exception);
 }

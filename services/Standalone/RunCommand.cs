@@ -42,8 +42,16 @@ internal sealed class RunCommand : Command
         var volume = Path.GetFullPath(result.GetValue(_volume)!);
         using var volumeLock = VolumeLock.Take(volume);
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
-        // What a person must know is told by the display; the rest is for whoever asks.
-        builder.Logging.SetMinimumLevel(result.GetValue(_verbose) ? LogLevel.Information : LogLevel.None);
+        // What a person must know is told by the display; the rest is for whoever asks, and that is what our services do.
+        if (result.GetValue(_verbose))
+        {
+            builder.Logging.AddFilter("Distributed", LogLevel.Debug);
+        }
+        else
+        {
+            builder.Logging.AddFilter<ConsoleLoggerProvider>(_ => false);
+        }
+
         builder.Services.Configure<ConsoleLoggerOptions>(options => options.LogToStandardErrorThreshold = LogLevel.Trace);
         StandaloneHost.AddServices(builder, volume);
         using var host = builder.Build();

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Distributed.Artifacts;
 using Distributed.Storage;
@@ -21,7 +22,8 @@ internal sealed partial class Calibration(Volume volume, TensorThread tensors, T
         }
 
         var measured = await tensors.RunAsync(token => PrecisionTrial.Choose(backbone, size, device.Device, cancellationToken: token), cancellationToken);
-        LogMeasured(measured.Precision, measured.BatchSize, measured.Threads, measured.ImagesPerSecond);
+        var speeds = string.Join(", ", measured.ImagesPerSecond.Select(speed => string.Create(CultureInfo.InvariantCulture, $"{speed.Key} {speed.Value:F0}")));
+        LogMeasured(measured.Precision, measured.BatchSize, measured.Threads, speeds);
         try
         {
             await volume.WriteAsync(path, (stream, token) => JsonSerializer.SerializeAsync(stream, new Measurement(measured, HashOf(measured)), cancellationToken: token), cancellationToken);
@@ -84,7 +86,7 @@ internal sealed partial class Calibration(Volume volume, TensorThread tensors, T
     private partial void LogDamaged(string path);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Features are computed in {Precision}, {BatchSize} images at a time, on {Threads} threads; images a second as measured: {Speeds}")]
-    private partial void LogMeasured(Precision precision, int batchSize, int threads, IReadOnlyDictionary<Precision, double> speeds);
+    private partial void LogMeasured(Precision precision, int batchSize, int threads, string speeds);
 
     /// <summary>What stands in a file. No catalog row has its hash, since it is of a kind of machine and of no run.</summary>
     private sealed record Measurement(PrecisionChoice? Choice, string? Sha256);

@@ -1,6 +1,7 @@
 using System.Linq.Expressions;
 using Distributed.Contracts;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Logging;
 
 namespace Distributed.Catalog;
 
@@ -27,7 +28,7 @@ public sealed record Submission(SubmitOutcome Outcome, Run Run, WorkUnit? Unit);
 /// The guarded transitions of a run. A transition is one UPDATE that names the state it leaves; whoever changes the row
 /// plans what comes next in the same transaction, and nobody else does.
 /// </summary>
-public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProvider time)
+public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProvider time, ILogger<RunFlow> logger)
 {
     private const int MostAtOnce = 100;
 
@@ -183,11 +184,11 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
     public async Task<IReadOnlyList<string>> DatasetIngestedAsync(string ingestionKey, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var dataset = await context.Ingestions
+        var ingested = await context.Ingestions
             .Where(ingestion => ingestion.Key == ingestionKey && ingestion.CompletedAt != null)
-            .Select(ingestion => ingestion.DatasetSha256)
+            .Select(ingestion => new { ingestion.DatasetSha256, ingestion.Summary })
             .SingleOrDefaultAsync(cancellationToken);
-        if (dataset is null)
+        if (ingested?.DatasetSha256 is not { } dataset)
         {
             return [];
         }
@@ -202,7 +203,7 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
             await inner.Runs.Where(r => r.Id == run.Id).ExecuteUpdateAsync(r => r.SetProperty(x => x.DatasetSha256, dataset), cancellationToken);
             inner.PlanUnits(UnitKind.PlanFeatures, UnitKey.SubjectOf(run.Id), [0], run.TraceParent, Now());
             return true;
-        }, cancellationToken);
+        }, cancellationToken, run => Tell(run, run.IngestingAt, seconds => LogDataset(ingested.Summary?.Images, ingested.Summary?.Classes, ingested.Summary?.SkippedCount, seconds)));
     }
 
     /// <summary>Looks whether all shards of a feature set are done, and moves the runs on that wait for it.</summary>
@@ -231,7 +232,7 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
 
             inner.PlanUnits(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id), [0], run.TraceParent, Now());
             return true;
-        }, cancellationToken);
+        }, cancellationToken, run => Tell(run, run.ExtractingAt, seconds => LogFeatures(run.FeatureCacheHit == true ? "cached" : "computed", seconds)));
     }
 
     /// <summary>
@@ -366,11 +367,12 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
     /// <param name="next">The kind of unit that comes next for them.</param>
     /// <param name="move">Moves one on in a transaction; false where somebody else has.</param>
     /// <param name="cancellationToken">Stops waiting for the database.</param>
+    /// <param name="tell">Tells of one that was moved on, once that is committed.</param>
     /// <returns>Subjects that may have units to send.</returns>
     private async Task<IReadOnlyList<string>> ForEachWaitingAsync(
-        CatalogContext context, string subject, Expression<Func<Run, bool>> waits, UnitKind next, Func<CatalogContext, WaitingRun, Task<bool>> move, CancellationToken cancellationToken)
+        CatalogContext context, string subject, Expression<Func<Run, bool>> waits, UnitKind next, Func<CatalogContext, WaitingRun, Task<bool>> move, CancellationToken cancellationToken, Action<WaitingRun>? tell = null)
     {
-        var waiting = await context.Runs.Where(waits).Select(run => new WaitingRun(run.Id, run.TraceParent)).ToListAsync(cancellationToken);
+        var waiting = await context.Runs.Where(waits).Select(run => new WaitingRun(run.Id, run.TraceParent, run.FeatureCacheHit, run.IngestingAt, run.ExtractingAt)).ToListAsync(cancellationToken);
         var subjects = new List<string> { subject };
         foreach (var run in waiting)
         {
@@ -380,6 +382,7 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
             {
                 await inner.SaveChangesAsync(cancellationToken);
                 await transaction.CommitAsync(cancellationToken);
+                tell?.Invoke(run);
             }
 
             // Also where nothing was moved: whoever moved it may have died before sending the message.
@@ -399,5 +402,17 @@ public sealed class RunFlow(IDbContextFactory<CatalogContext> contexts, TimeProv
 
     private DateTime Now() => time.GetUtcNow().UtcDateTime;
 
-    private sealed record WaitingRun(Guid Id, string? TraceParent);
+    private void Tell(WaitingRun run, DateTime? since, Action<double?> log)
+    {
+        using var scope = logger.BeginRun(run.Id, run.TraceParent);
+        log(Run.SecondsBetween(since, Now()));
+    }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Data set ready: {Images} images of {Classes} classes, {Skipped} files skipped, after {Seconds:F1} s")]
+    private partial void LogDataset(int? images, int? classes, int? skipped, double? seconds);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Features ready: {How}, after {Seconds:F1} s")]
+    private partial void LogFeatures(string how, double? seconds);
+
+    private sealed record WaitingRun(Guid Id, string? TraceParent, bool? FeatureCacheHit, DateTime? IngestingAt, DateTime? ExtractingAt);
 }

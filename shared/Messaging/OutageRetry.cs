@@ -36,7 +36,7 @@ public sealed partial class OutageRetry(TimeProvider time, ILogger<OutageRetry> 
                 // Cancelling breaks connections and reads off: then it is no outage.
                 cancellationToken.ThrowIfCancellationRequested();
                 waiting.For(SystemOf(exception));
-                LogOutage(exception, wait.TotalSeconds, exception.Message);
+                LogOutage(exception, wait.TotalSeconds);
                 await onOutage(exception.Message);
             }
 
@@ -70,6 +70,6 @@ public sealed partial class OutageRetry(TimeProvider time, ILogger<OutageRetry> 
         || exception is ConnectionException or TransportException or RabbitMQClientException
         || (exception is IOException and not (StoredFileException or FileNotFoundException or DirectoryNotFoundException));
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Waiting {Seconds} s for database, broker or volume: {Cause}")]
-    private partial void LogOutage(Exception exception, double seconds, string cause);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Waiting {Seconds} s for database, broker or volume")]
+    private partial void LogOutage(Exception exception, double seconds);
 }

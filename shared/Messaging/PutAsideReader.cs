@@ -188,12 +188,12 @@ internal sealed partial class PutAsideReader(
         await channel.BasicPublishAsync(UnreadableQueue, routingKey: "", mandatory: true, new BasicProperties(message.BasicProperties) { Persistent = true }, message.Body, cancellationToken);
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The message of {Unit} was put aside: {Reason}. {Outcome}")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The message of {Unit} was dead-lettered: {Reason}. {Outcome}")]
     private partial void LogCharged(UnitKey unit, string reason, ChargeOutcome outcome);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "A message in the queue {Queue} names neither unit nor run; it is kept in the queue {Kept}")]
     private partial void LogUnreadable(string queue, string kept);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "What was put aside could not be read")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "Dead-lettered messages could not be read")]
     private partial void LogFailed(Exception exception);
 }

@@ -2,11 +2,12 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Logging;
 
 namespace Distributed.Messaging;
 
-/// <summary>Publishes the final event of every run that has ended, at least once.</summary>
-public sealed class RunAnnouncer(IDbContextFactory<CatalogContext> contexts, IBus bus, TimeProvider time)
+/// <summary>Publishes the final event of every run that has ended, at least once, and logs it once.</summary>
+public sealed partial class RunAnnouncer(IDbContextFactory<CatalogContext> contexts, IBus bus, TimeProvider time, ILogger<RunAnnouncer> logger)
 {
     private const int MostAtOnce = 100;
 
@@ -22,28 +23,47 @@ public sealed class RunAnnouncer(IDbContextFactory<CatalogContext> contexts, IBu
         foreach (var run in ended)
         {
             using var trace = MessagingTelemetry.ContinueTrace("announce run", run.TraceParent);
-            await PublishAsync(context, run, cancellationToken);
+            var evaluation = run.State == RunState.Completed ? await context.Evaluations.AsNoTracking().SingleAsync(e => e.RunId == run.Id, cancellationToken) : null;
+            await PublishAsync(run, evaluation, cancellationToken);
             var now = time.GetUtcNow().UtcDateTime;
-            // A run that was retried meanwhile will end again. Of several hosts that publish its end, one counts it.
+            // A run that was retried meanwhile will end again. Of several hosts that publish its end, one counts it and tells it.
             if (await context.Runs
                 .Where(row => row.Id == run.Id && row.FinishedAt == run.FinishedAt && row.AnnouncedAt == null)
                 .ExecuteUpdateAsync(row => row.SetProperty(r => r.AnnouncedAt, now), cancellationToken) == 1)
             {
                 MessagingTelemetry.RecordEnd(run);
+                Tell(run, evaluation);
             }
         }
     }
 
-    private async Task PublishAsync(CatalogContext context, Run run, CancellationToken cancellationToken)
+    private void Tell(Run run, Evaluation? evaluation)
+    {
+        using var scope = logger.BeginRun(run.Id, run.TraceParent);
+        var seconds = Run.SecondsBetween(run.SubmittedAt, run.FinishedAt);
+        switch (run.State)
+        {
+            case RunState.Completed:
+                LogCompleted(evaluation!.TestAccuracy, evaluation.TestImages, seconds);
+                break;
+            case RunState.Failed:
+                LogFailed(seconds, run.Failure);
+                break;
+            default:
+                LogCancelled(seconds);
+                break;
+        }
+    }
+
+    private async Task PublishAsync(Run run, Evaluation? evaluation, CancellationToken cancellationToken)
     {
         switch (run.State)
         {
             case RunState.Completed:
-                var evaluation = await context.Evaluations.AsNoTracking().SingleAsync(e => e.RunId == run.Id, cancellationToken);
                 var evaluated = new RunEvaluated(
                     run.Id,
                     run.Name,
-                    evaluation.TestAccuracy,
+                    evaluation!.TestAccuracy,
                     evaluation.TestAccuracyLow,
                     evaluation.TestAccuracyHigh,
                     evaluation.TestImages,
@@ -58,4 +78,13 @@ public sealed class RunAnnouncer(IDbContextFactory<CatalogContext> contexts, IBu
                 break;
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Run completed: accuracy {Accuracy:P1} on {Images} test images, after {Seconds:F1} s")]
+    private partial void LogCompleted(double accuracy, int images, double? seconds);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Run failed after {Seconds:F1} s: {Reason}")]
+    private partial void LogFailed(double? seconds, string? reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Run cancelled after {Seconds:F1} s")]
+    private partial void LogCancelled(double? seconds);
 }

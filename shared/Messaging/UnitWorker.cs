@@ -119,6 +119,7 @@ public sealed partial class UnitWorker(
         span?.SetTag("distributed.run.id", lease.RunId);
         MessagingTelemetry.RecordActive(lease.Unit.Kind, 1);
         var started = Stopwatch.GetTimestamp();
+        LogBegins(lease.Unit);
         using var lost = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         using var heartbeatEnd = new CancellationTokenSource();
         var heartbeat = HeartbeatAsync(lease, lost, heartbeatEnd.Token);
@@ -154,9 +155,11 @@ public sealed partial class UnitWorker(
         {
             await heartbeatEnd.CancelAsync();
             await heartbeat;
+            var elapsed = Stopwatch.GetElapsedTime(started);
             MessagingTelemetry.RecordActive(lease.Unit.Kind, -1);
-            MessagingTelemetry.RecordJob(lease.Unit.Kind, outcome, Stopwatch.GetElapsedTime(started));
+            MessagingTelemetry.RecordJob(lease.Unit.Kind, outcome, elapsed);
             span.SetOutcome(outcome);
+            LogEnds(lease.Unit, outcome, elapsed.TotalSeconds);
         }
 
         if (outcome == MessagingTelemetry.Completed)
@@ -409,16 +412,23 @@ public sealed partial class UnitWorker(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Unit} was started {Starts} times without progress and is given up")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "{Unit} was started {Starts} times without progress and has failed")]
     private partial void LogPoisoned(UnitKey unit, int starts);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Unit} begins")]
+    private partial void LogBegins(UnitKey unit);
+
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Unit} is {Outcome} after {Seconds:F2} s")]
+    private partial void LogEnds(UnitKey unit, string outcome, double seconds);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Unit} needs nothing from us: {Outcome}")]
     private partial void LogDropped(UnitKey unit, StartOutcome outcome);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Unit} was taken by another worker or is not needed any more")]
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Unit} was taken by another worker or is not needed any more")]
     private partial void LogLost(UnitKey unit);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "{Unit} failed for good")]
+    // The runs that fail of it tell the reason.
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Unit} failed for good")]
     private partial void LogFailed(Exception exception, UnitKey unit);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Unit} goes on when a file has been made again. {Reason}")]

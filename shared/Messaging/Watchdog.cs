@@ -127,7 +127,7 @@ public sealed partial class Watchdog(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Sending {Kind} {Subject} #{Step} again: nobody has shown a sign of life")]
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Sending {Kind} {Subject} #{Step} again: there is no heartbeat")]
     private partial void LogResent(UnitKind kind, string subject, int step);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The watchdog could not look")]

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -19,13 +20,15 @@ internal sealed class TextLogFormatter(TimeProvider time) : ConsoleFormatter(For
 
     private const string OwnPrefix = "Distributed.";
 
+    private static readonly string[] Libraries = ["MassTransit.", "Npgsql.", "RabbitMQ."];
+
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
     {
         ArgumentNullException.ThrowIfNull(textWriter);
         var said = new StringBuilder(logEntry.Formatter?.Invoke(logEntry.State, logEntry.Exception));
         if (logEntry.Exception is { } exception)
         {
-            said.Append(said.Length == 0 ? "" : " | ").Append(logEntry.LogLevel >= LogLevel.Error ? exception.ToString() : Chain(exception));
+            said.Append(said.Length == 0 ? "" : " | ").Append(logEntry.LogLevel >= LogLevel.Error && !IsOfConnections(exception) ? exception.ToString() : Chain(exception));
         }
 
         if (said.Length == 0)
@@ -52,7 +55,12 @@ internal sealed class TextLogFormatter(TimeProvider time) : ConsoleFormatter(For
         _ => "critical",
     };
 
-    /// <summary>The causes, from the outermost to the first; where they are in the code is told of errors only.</summary>
+    /// <summary>What comes of servers and files that are away: where in the code it was met says nothing about that.</summary>
+    private static bool IsOfConnections(Exception exception) =>
+        exception is IOException or SocketException or TimeoutException or OperationCanceledException
+        || Libraries.Any(library => exception.GetType().FullName!.StartsWith(library, StringComparison.Ordinal));
+
+    /// <summary>The causes, from the outermost to the first; where they are in the code is told of unexpected errors only.</summary>
     private static string Chain(Exception exception)
     {
         var causes = new List<string>();
@@ -61,7 +69,8 @@ internal sealed class TextLogFormatter(TimeProvider time) : ConsoleFormatter(For
             // The message of several errors together only repeats theirs.
             if (cause is not AggregateException { InnerException: not null })
             {
-                causes.Add($"{cause.GetType().Name}: {cause.Message}");
+                // Some libraries put a whole stack into a message.
+                causes.Add($"{cause.GetType().Name}: {cause.Message.TrimStart().Split('\n')[0].TrimEnd()}");
             }
         }
 

@@ -1,5 +1,6 @@
 using Distributed.Contracts;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Distributed.Catalog.Tests;
@@ -161,7 +162,7 @@ public abstract class RunControlTests(TestCatalog catalog)
     {
         var run = new Run { Id = Guid.NewGuid(), Tags = [], Specification = """{"timeLimit":60}""", SubmittedAt = DateTime.UtcNow, TimeLimit = 60 };
 
-        await new RunFlow(catalog.Contexts, new FakeTimeProvider(DateTimeOffset.UtcNow.AddDays(days))).SubmitAsync(run, AuditActor.Loopback, None);
+        await new RunFlow(catalog.Contexts, new FakeTimeProvider(DateTimeOffset.UtcNow.AddDays(days)), NullLogger<RunFlow>.Instance).SubmitAsync(run, AuditActor.Loopback, None);
 
         Assert.InRange(((await catalog.ReadAsync(run)).Deadline!.Value - DateTime.UtcNow).TotalSeconds, 50, 60);
     }

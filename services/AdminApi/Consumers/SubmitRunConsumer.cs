@@ -37,7 +37,8 @@ internal sealed partial class SubmitRunConsumer(
             context.CancellationToken);
         if (outcome == SubmitOutcome.Conflict)
         {
-            LogConflict(message.RunId);
+            using var scope = logger.BeginRun(message.RunId, traceParent: null);
+            LogConflict();
         }
     }
 
@@ -45,7 +46,6 @@ internal sealed partial class SubmitRunConsumer(
     {
         // The sender has no answer to read, so the refusal stands where the run would, and is published as an event.
         var reason = "The specification is not valid: " + string.Join(" ", errors.Select(error => $"{error.Field} {error.Message}."));
-        LogRefused(runId, reason);
         await runs.RefuseAsync(runId, reason, cancellationToken);
         await announcer.AnnounceAsync(cancellationToken);
     }
@@ -53,9 +53,6 @@ internal sealed partial class SubmitRunConsumer(
     [LoggerMessage(Level = LogLevel.Error, Message = "A submitted message has no runId and is dropped; a submission is {Submission}")]
     private partial void LogNoId(string submission);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {RunId} was submitted again with another specification; the first one stands")]
-    private partial void LogConflict(Guid runId);
-
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Run {RunId} is refused. {Reason}")]
-    private partial void LogRefused(Guid runId, string reason);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The run was submitted again with another specification; the first one stands")]
+    private partial void LogConflict();
 }

@@ -30,7 +30,7 @@ internal sealed partial class DownloadFileConsumer(
         var fetchable = fetchables.Find(lease.Unit.Subject);
         var outcome = await FetchAsync(fetchable, cancellationToken);
         IngestionTelemetry.RecordDownload(outcome.Received);
-        LogProgress(fetchable.Title, outcome.BytesSoFar >> 20, (outcome.Total ?? 0) >> 20);
+        LogProgress(outcome.Finished ? LogLevel.Information : LogLevel.Debug, fetchable.Title, outcome.BytesSoFar >> 20, (outcome.Total ?? outcome.BytesSoFar) >> 20);
         return async (context, token) =>
         {
             var now = time.GetUtcNow().UtcDateTime;
@@ -83,8 +83,8 @@ internal sealed partial class DownloadFileConsumer(
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "{Title}: {Done} of {Total} MB")]
-    private partial void LogProgress(string title, long done, long total);
+    [LoggerMessage(Message = "Downloaded {Done} of {Total} MB of {Title}")]
+    private partial void LogProgress(LogLevel level, string title, long done, long total);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The download of {Title} from {Url} broke off: {Reason}; trying again")]
     private partial void LogRetry(string title, Uri url, string reason);

@@ -100,6 +100,6 @@ internal sealed partial class PackImagesConsumer(
     [LoggerMessage(Level = LogLevel.Warning, Message = "A worker was lost over {Unit}; its images are decoded apart from the host, and one that ends a process is skipped")]
     private partial void LogIsolated(UnitKey unit);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Name} is skipped: {Reason}")]
+    [LoggerMessage(Level = LogLevel.Debug, Message = "{Name} is skipped: {Reason}")]
     private partial void LogSkipped(string name, string reason);
 }

@@ -12,7 +12,7 @@ using Microsoft.Extensions.Options;
 namespace Distributed.Training.Consumers;
 
 /// <summary>Trains a head for one slice of time, saves its state, and hands on: to the next slice, or to evaluation.</summary>
-internal sealed class TrainHeadConsumer(
+internal sealed partial class TrainHeadConsumer(
     UnitWorker worker,
     IDbContextFactory<CatalogContext> contexts,
     RunFlow runs,
@@ -22,8 +22,12 @@ internal sealed class TrainHeadConsumer(
     TensorDevice device,
     IOptions<TrainingOptions> options,
     IHostApplicationLifetime lifetime,
-    TimeProvider time) : UnitConsumer<TrainHead>(worker)
+    TimeProvider time,
+    ILogger<TrainHeadConsumer> logger) : UnitConsumer<TrainHead>(worker)
 {
+    // The run whose head this message has finished, to be told of when that is committed.
+    private Run? _trained;
+
     /// <summary>A host that stops ends the slice after the step it is in, and saves what has been learnt.</summary>
     public override TimeSpan Grace => TimeSpan.FromSeconds(10);
 
@@ -67,8 +71,21 @@ internal sealed class TrainHeadConsumer(
             else if (await runs.MoveAsync(context, run.Id, RunState.Training, RunState.Evaluating, token))
             {
                 context.PlanUnits(UnitKind.EvaluateHead, lease.Unit.Subject, [0], run.TraceParent, Now());
+                _trained = run;
             }
         };
+    }
+
+    public override Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken)
+    {
+        if (Interlocked.Exchange(ref _trained, null) is { } run)
+        {
+            using var scope = logger.BeginRun(run.Id, run.TraceParent);
+            var seconds = Run.SecondsBetween(run.TrainingAt, Now());
+            LogTrained(run.TrainImages, seconds);
+        }
+
+        return base.FollowUpAsync(unit, cancellationToken);
     }
 
     private static HeadDefinition Define(HeadSpecification head) => head.Kind == HeadType.Linear
@@ -134,4 +151,7 @@ internal sealed class TrainHeadConsumer(
     }
 
     private DateTime Now() => time.GetUtcNow().UtcDateTime;
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Head trained on {Images} images, after {Seconds:F1} s")]
+    private partial void LogTrained(int? images, double? seconds);
 }

@@ -148,6 +148,9 @@ public sealed class Run
     /// <summary>W3C trace context of its submission: all its work is one trace.</summary>
     public string? TraceParent { get; init; }
 
+    /// <summary>The trace's id in a W3C trace context; null where there is none.</summary>
+    public static string? TraceIdOf(string? traceParent) => traceParent?.Split('-') is [_, { Length: 32 } id, ..] ? id : null;
+
     /// <summary>How long something took, in seconds; null where it has not ended, or the clock was set back meanwhile.</summary>
     public static double? SecondsBetween(DateTime? from, DateTime? to) => to >= from ? (to - from)?.TotalSeconds : null;
 }
