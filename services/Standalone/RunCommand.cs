@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using Distributed.AdminApi;
 using Distributed.AdminApi.Endpoints;
 using Distributed.Catalog;
+using Distributed.Messaging;
 using Distributed.ServiceDefaults;
 using Distributed.Training;
 using Microsoft.Extensions.Logging.Console;
@@ -46,6 +47,8 @@ internal sealed class RunCommand : Command
         if (result.GetValue(_verbose))
         {
             builder.Logging.AddFilter("Distributed", LogLevel.Debug);
+            // The bus calls it an error that it ends with the process while it has something to do.
+            builder.Logging.AddFilter<ConsoleLoggerProvider>("MassTransit", LogLevel.Critical);
         }
         else
         {
@@ -66,6 +69,8 @@ internal sealed class RunCommand : Command
             var watching = watch.UntilEndAsync(run.Id, ending.Token);
             await Task.WhenAll(watching, TrainingModule.WarmUpAsync(host.Services, specification, ending.Token));
             var detail = await watching;
+            // Whoever ended it may not have come to that, and would come to it in the next process on this volume only.
+            await host.Services.GetRequiredService<RunAnnouncer>().AnnounceAsync(cancellationToken);
             if (detail.Summary.State != RunState.Completed)
             {
                 throw new CommandException(detail.Summary.Failure ?? $"The run ended as {detail.Summary.State}.");

@@ -23,6 +23,23 @@ internal sealed class ServeCommand : Command
             cancellationToken));
     }
 
+    /// <summary>Where to go from here.</summary>
+    internal static string Describe(string url, string volume)
+    {
+        // What listens on every address is asked at this one.
+        var address = url.Replace("//[::]:", "//127.0.0.1:", StringComparison.Ordinal).Replace("//0.0.0.0:", "//127.0.0.1:", StringComparison.Ordinal).TrimEnd('/');
+        return $$"""
+
+            Distributed takes runs at {{address}}
+              API     {{address}}/docs describes it; from this machine it needs no key
+              Submit  curl {{address}}/api/v1/runs -H 'Content-Type: application/json' -d '{"name":"my-first"}'
+              Watch   curl {{address}}/api/v1/runs
+              Volume  {{volume}}
+              Stop    Ctrl-C; what is unfinished goes on at the next start on this volume
+
+            """;
+    }
+
     private static async Task<int> ServeAsync(string urls, string volume, CancellationToken cancellationToken)
     {
         if (urls.Split(';', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault(url => !ListenAddresses.IsAddress(url)) is { } wrong)
@@ -43,6 +60,11 @@ internal sealed class ServeCommand : Command
         catch (SocketException exception)
         {
             throw new CommandException($"Nothing can listen on {urls}: {exception.Message}. Choose another address with --urls.", exception);
+        }
+
+        if (!LoggingRegistration.IsForPrograms(builder.Configuration))
+        {
+            await Console.Out.WriteLineAsync(Describe(app.Urls.First(), volume));
         }
 
         await app.WaitForShutdownAsync(cancellationToken);

@@ -31,6 +31,13 @@ public static class LoggingRegistration
         ("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None),
     ];
 
+    /// <summary>Whether programs read the log, and so nothing else may stand between its lines.</summary>
+    public static bool IsForPrograms(IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        return string.Equals(configuration[FormatKey], Formats[1], StringComparison.OrdinalIgnoreCase);
+    }
+
     /// <summary>Adds how to log.</summary>
     internal static HostSettings AddLogging(this HostSettings settings)
     {
@@ -54,7 +61,7 @@ public static class LoggingRegistration
         builder.Logging.AddConsoleFormatter<TextLogFormatter, ConsoleFormatterOptions>();
         builder.Logging.AddConsoleFormatter<JsonLogFormatter, ConsoleFormatterOptions>();
         builder.Services.Configure<ConsoleLoggerOptions>(console =>
-            console.FormatterName = string.Equals(builder.Configuration[FormatKey], Formats[1], StringComparison.OrdinalIgnoreCase) ? JsonLogFormatter.FormatName : TextLogFormatter.FormatName);
+            console.FormatterName = IsForPrograms(builder.Configuration) ? JsonLogFormatter.FormatName : TextLogFormatter.FormatName);
         builder.Logging.AddOpenTelemetry(logging =>
         {
             logging.IncludeFormattedMessage = true;

@@ -13,7 +13,7 @@ public sealed class SettingsTests
     public void What_is_set_as_it_must_be_is_no_error() => Assert.Empty(Find([
         .. Needed,
         ("Api:Keys", "Loopback"), ("Api:RequestsPerSecond", "5"), ("Retention:Interval", "00:00:01"), ("Retention:Features", ""), ("Retention:FeatureBytes", "5000000000"),
-        ("Catalog:Migrate", "False"), ("Data:Roots:0", "/data"), ("Units:Lease", "00:00:03"), ("Units:Heartbeat", "00:00:00.500"),
+        ("Catalog:Migrate", "False"), ("Data:Roots:0", "/data"), ("Units:Lease", "00:00:03"), ("Units:Heartbeat", "00:00:00.500"), ("Logging:Format", "JSON"), ("Logging:LogLevel:MassTransit", "Debug"),
         ("ConnectionStrings:SomebodyElses", "x"), ("Training:Devise", "another host's"), ("Volumes", "another program's"), ("urls", "http://127.0.0.1:0;http://[::1]:8080")]));
 
     [Fact]
@@ -52,6 +52,9 @@ public sealed class SettingsTests
     [InlineData("Volume:Root", " ", "Volume__Root is not set; give the directory that all hosts share.")]
     [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317", "OTEL_EXPORTER_OTLP_ENDPOINT is 'collector:4317'; it must be an address")]
     [InlineData("Logging:LogLevel:Default", "Loud", "Logging__LogLevel__Default is 'Loud'; it must be trace, debug,")]
+    [InlineData("Logging:LogLevel:MassTransit", "Loud", "Logging__LogLevel__MassTransit is 'Loud'; it must be trace, debug,")]
+    [InlineData("Logging:Format", "xml", "Logging__Format is 'xml'; it must be text or json.")]
+    [InlineData("Logging:Console:FormatterName", "json", "Logging__Console__FormatterName is no setting; known are Logging__Format, Logging__LogLevel__Default.")]
     [InlineData("urls", "nowhere", "ASPNETCORE_URLS is 'nowhere'; it must be addresses such as")]
     [InlineData("urls", "http://127.0.0.1:70000", "ASPNETCORE_URLS is 'http://127.0.0.1:70000'; it must be addresses such as")]
     [InlineData("urls", "http://[::1]:8080;http://127.0.0.1:x", "ASPNETCORE_URLS is 'http://[::1]:8080;http://127.0.0.1:x'; it must be addresses such as")]

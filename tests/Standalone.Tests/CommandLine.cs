@@ -67,8 +67,16 @@ internal sealed class CommandLine : IDisposable
         }
     }
 
-    public static HostProcess Start(string[] arguments) =>
-        HostProcess.StartService(TestEnvironment.ServiceDll("Standalone"), arguments, Settings);
+    public static HostProcess Start(string[] arguments, params (string Name, string Value)[] settings)
+    {
+        var all = Settings;
+        foreach (var (name, value) in settings)
+        {
+            all[name] = value;
+        }
+
+        return HostProcess.StartService(TestEnvironment.ServiceDll("Standalone"), arguments, all);
+    }
 
     /// <summary>The program where an interrupt is not ignored, as it is below a shell's background job.</summary>
     public static HostProcess StartInterruptible(string[] arguments) =>
