@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net.Sockets;
 using Distributed.AdminApi;
+using Distributed.Catalog;
 using Distributed.ServiceDefaults;
 
 namespace Distributed.Standalone;
@@ -62,6 +63,7 @@ internal sealed class ServeCommand : Command
             throw new CommandException($"Nothing can listen on {urls}: {exception.Message}. Choose another address with --urls.", exception);
         }
 
+        await app.Services.GetRequiredService<CatalogMigration>().Ready.WaitAsync(cancellationToken);
         if (!LoggingRegistration.IsForPrograms(builder.Configuration))
         {
             await Console.Out.WriteLineAsync(Describe(app.Urls.First(), volume));

@@ -28,7 +28,7 @@ public sealed class SecretTests : IDisposable
         Assert.DoesNotContain(Secret, await ready.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.DoesNotContain(Secret, await runs.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.DoesNotContain(Secret, await client.GetStringAsync("/metrics"), StringComparison.Ordinal);
-        Assert.Contains(host.Lines, line => line.Contains("dbug", StringComparison.Ordinal));
+        Assert.Contains(host.Lines, line => line.Contains(" debug MassTransit", StringComparison.Ordinal));
         Assert.DoesNotContain(host.Lines, line => line.Contains(Secret, StringComparison.Ordinal));
     }
 
@@ -67,5 +67,6 @@ public sealed class SecretTests : IDisposable
             ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}",
             ["Api__Keys"] = "loopback",
             ["Logging__LogLevel__Default"] = "Debug",
+            ["Logging__LogLevel__MassTransit"] = "Debug",
         });
 }

@@ -29,7 +29,7 @@ public sealed partial class LogTests : IDisposable
             said => Assert.Matches(@"^Run completed: accuracy \d+\.\d % on 100 test images, after \d+\.\d s run=", said));
         var run = Assert.Single(await _command.ReadRunsAsync());
         Assert.All(told, line => Assert.EndsWith($" run={run.Id:D} trace={run.TraceParent!.Split('-')[1]}", line.Value, StringComparison.Ordinal));
-        Assert.Contains(lines, line => line.Groups["said"].Value.StartsWith($"TrainHead {run.Id:D} #0 is done after ", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.Groups["said"].Value.StartsWith($"TrainHead {run.Id:D} #0 is completed after ", StringComparison.Ordinal));
     }
 
     [Fact]

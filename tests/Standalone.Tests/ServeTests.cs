@@ -31,7 +31,7 @@ public sealed class ServeTests
 
         Assert.Equal("completed", detail.GetProperty("summary").GetProperty("state").GetString());
         Assert.Contains("<!DOCTYPE html>", await client.GetStringAsync(detail.GetProperty("reportUrl").GetString()));
-        Assert.Contains("distributed_features_images", await client.GetStringAsync("/metrics"));
+        Assert.Contains("distributed_extraction_images", await client.GetStringAsync("/metrics"));
         server.Terminate();
         Assert.Equal(143, await server.WaitForExitAsync());
         Assert.DoesNotContain(server.Lines, line => line.Contains(" warn ", StringComparison.Ordinal) || line.Contains(" error ", StringComparison.Ordinal));

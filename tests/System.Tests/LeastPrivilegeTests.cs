@@ -18,6 +18,7 @@ public sealed class LeastPrivilegeTests
             new Dictionary<string, string?>(SampleRun.Settings)
             {
                 ["Logging__LogLevel__Default"] = "Debug",
+                ["Logging__LogLevel__MassTransit"] = "Debug",
                 ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.Endpoint.ToString(),
                 ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
                 ["OTEL_BSP_SCHEDULE_DELAY"] = "500",
@@ -115,7 +116,7 @@ public sealed class LeastPrivilegeTests
     {
         var lines = cluster.Lines.ToList();
         // Otherwise this would prove nothing.
-        Assert.Contains(lines, line => line.Contains("dbug", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.Contains(" debug MassTransit", StringComparison.Ordinal));
         await using var source = NpgsqlDataSource.Create(cluster.Database.ConnectionString);
         var tables = new List<string>();
         await using (var command = source.CreateCommand("select table_name from information_schema.tables where table_schema = 'public'"))
