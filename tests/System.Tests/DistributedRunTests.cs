@@ -17,6 +17,7 @@ public sealed class DistributedRunTests
 
         Assert.Contains("<html", await cluster.GetTextAsync($"/api/v1/runs/{runId}/report"), StringComparison.Ordinal);
         await AssertOneProcessAgreesAsync(run);
+        await AssertLogsTellAsync(cluster, runId);
     }
 
     [Fact]
@@ -80,6 +81,19 @@ public sealed class DistributedRunTests
     {
         await using var probe = HostProcess.Start(python, ["-c", "import pika"]);
         return await probe.WaitForExitAsync() == 0;
+    }
+
+    /// <summary>A handful of lines over all hosts, each with run and trace, and nothing to worry about.</summary>
+    private static async Task AssertLogsTellAsync(Cluster cluster, Guid runId)
+    {
+        var trace = (await cluster.QueryAsync<string>($"select trace_parent from runs where id = '{runId}'")).Split('-')[1];
+        await cluster.WaitAsync(
+            "the run's lines in the logs of all hosts",
+            () => Task.FromResult(string.Join(
+                '\n',
+                cluster.Lines.Where(line => line.EndsWith($" run={runId} trace={trace}", StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(line => string.Join(' ', line.Split(": ", 2)[1].Split(' ')[..2])))),
+            told => told == "Run accepted:\nData set\nFeatures ready:\nHead trained\nRun completed:");
+        Assert.DoesNotContain(cluster.Lines, line => line.Contains($"run={runId}", StringComparison.Ordinal) && !line.Contains(" info ", StringComparison.Ordinal));
     }
 
     private static async Task AssertOneProcessAgreesAsync(JsonElement run)
