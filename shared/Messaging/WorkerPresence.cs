@@ -148,7 +148,7 @@ public sealed partial class WorkerPresence : BackgroundService
     [LoggerMessage(Level = LogLevel.Warning, Message = "No {Service} worker is connected; jobs that wait for one: {Count}. Start one; one that runs says in /health/ready why it takes no work")]
     private partial void LogMissed(string service, int count);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "A {Service} worker is connected")]
+    [LoggerMessage(Level = LogLevel.Information, Message = "A worker is connected: {Service}")]
     private partial void LogConnected(string service);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Connected workers could not be counted")]

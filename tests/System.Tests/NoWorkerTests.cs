@@ -18,7 +18,7 @@ public sealed class NoWorkerTests
         cluster.Start("Training");
         await cluster.WaitForCompletionAsync(runId);
 
-        await cluster.Host("AdminApi").WaitForLineAsync(line => line.Contains("A training worker is connected", StringComparison.Ordinal));
+        await cluster.Host("AdminApi").WaitForLineAsync(line => line.Contains("A worker is connected: training", StringComparison.Ordinal));
         await cluster.WaitAsync("the metric", () => ConsumersAsync(cluster), consumers => consumers == 1);
         Assert.Null(await WaitingAsync(cluster, runId));
         Assert.Single(cluster.Host("AdminApi").Lines, line => line.Contains("No training worker is connected", StringComparison.Ordinal));
