@@ -11,6 +11,11 @@ target=$1 volume=$2
 [[ ! -e $target ]] || { printf 'error: %s exists; name a new folder\n' "$target" >&2; exit 1; }
 [[ -d $volume ]] || { printf 'error: there is no volume %s\n' "$volume" >&2; exit 1; }
 
+# A server that has just been started is waited for.
+for ((attempt = 0; attempt < 60; attempt++)); do
+  ! pg_isready --quiet || break
+  sleep 1
+done
 umask 077
 work=$(mktemp -d "$target.XXXXXX.partial")
 trap 'rm -rf "$work"' EXIT

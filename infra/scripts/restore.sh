@@ -8,6 +8,11 @@ set -euo pipefail
 (($# == 2)) || { echo "usage: restore.sh BACKUP VOLUME" >&2; exit 2; }
 backup=$1 volume=$2
 (cd "$backup" && sha256sum --check --quiet SHA256SUMS) || { printf 'error: the backup %s is damaged or not whole\n' "$backup" >&2; exit 1; }
+# A server that has just been started is waited for.
+for ((attempt = 0; attempt < 60; attempt++)); do
+  ! pg_isready --quiet || break
+  sleep 1
+done
 mkdir -p "$volume"
 [[ -z $(ls -A "$volume") ]] || { printf 'error: the volume %s is not empty\n' "$volume" >&2; exit 1; }
 tables=$(psql --no-psqlrc --tuples-only --no-align --command "select count(*) from information_schema.tables where table_schema = 'public'")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # secrets.sh [FILE]: writes FILE (default .env at the root of the repository) from .env.example, with a random
 # password for every user of database and broker. An existing file stays as it is: servers keep the passwords
-# that they were started with first.
+# that they were started with first. Makes the folder of images, data, where there is none.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -17,3 +17,7 @@ while IFS= read -r line; do
   printf '%s\n' "$line"
 done <"$root/.env.example" >"$file.partial"
 mv "$file.partial" "$file"
+
+# Docker would make the folder of images as root's; the services' user must be able to read it.
+mkdir -p "$root/data"
+chmod a+rx "$root/data"

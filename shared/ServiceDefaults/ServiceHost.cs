@@ -58,12 +58,17 @@ public static class ServiceHost
         ArgumentNullException.ThrowIfNull(args);
         ArgumentNullException.ThrowIfNull(describe);
         ArgumentNullException.ThrowIfNull(addModule);
+        if (args is [HealthProbe.Command, var path])
+        {
+            return HealthProbe.Run(path);
+        }
+
         var stop = StopSignals.Listen();
         var settings = new HostSettings().AddDefaults();
         describe(settings);
         if (args.Any(argument => argument is "--help" or "-h" or "-?"))
         {
-            await Console.Out.WriteLineAsync(settings.Describe(serviceName) + (commands is null ? "" : $"{Environment.NewLine}Commands: {commands}."));
+            await Console.Out.WriteLineAsync(settings.Describe(serviceName) + $"{Environment.NewLine}Commands: {HealthProbe.Command} PATH asks the host that listens on this machine, such as for /health/ready{(commands is null ? "" : $"; {commands}")}.");
             return 0;
         }
 

@@ -91,6 +91,9 @@ public sealed class ComposeTests
             Assert.Equal("- ALL", service.Value[service.Value.IndexOf("cap_drop:") + 1]);
             Assert.DoesNotContain("cap_add:", service.Value);
             Assert.Contains($"user: {users.GetValueOrDefault(service.Key, "1654:1654")}", service.Value.Select(line => line.Replace("'", "", StringComparison.Ordinal)));
+            // No log grows without end.
+            Assert.Contains(service.Value, line => line.StartsWith("max-size:", StringComparison.Ordinal));
+            Assert.Contains(service.Value, line => line.StartsWith("max-file:", StringComparison.Ordinal));
         });
         foreach (var host in hosts)
         {
@@ -111,6 +114,33 @@ public sealed class ComposeTests
 
         Assert.Equal(7, published.Count);
         Assert.All(published, line => Assert.StartsWith("- \"127.0.0.1:${", line.TrimStart(), StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Every_secret_that_is_missing_is_told_with_the_command_that_makes_it()
+    {
+        var compose = await File.ReadAllTextAsync(Path.Combine(TestEnvironment.RepositoryRoot, "docker-compose.yml"));
+
+        var required = compose.Split("${").Skip(1).Select(part => part.Split('}')[0]).Where(part => part.Contains('?', StringComparison.Ordinal)).ToList();
+
+        Assert.True(required.Count > 10);
+        Assert.All(required, variable => Assert.EndsWith(":?run infra/scripts/secrets.sh, which writes .env", variable, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_image_is_built_by_one_service_and_says_its_version()
+    {
+        var compose = await File.ReadAllLinesAsync(Path.Combine(TestEnvironment.RepositoryRoot, "docker-compose.yml"));
+        var dockerfile = await File.ReadAllLinesAsync(Path.Combine(TestEnvironment.RepositoryRoot, "infra", "docker", "service.Dockerfile"));
+        var properties = await File.ReadAllTextAsync(Path.Combine(TestEnvironment.RepositoryRoot, "Directory.Build.props"));
+        var version = properties.Split("<Version>")[1].Split("</Version>")[0];
+
+        // AdminApi's is also what the two that prepare run; the trainer's is built with and without CUDA.
+        Assert.Equal(
+            ["AdminApi", "Evaluation", "Ingestion", "Training", "Training"],
+            compose.Where(line => line.Contains(" SERVICE: ", StringComparison.Ordinal)).Select(line => line.Split(": ")[1]).Order(StringComparer.Ordinal));
+        Assert.Contains($"ARG VERSION={version}", dockerfile);
+        Assert.Contains(compose, line => line.Contains($"${{DISTRIBUTED_VERSION:-{version}}}", StringComparison.Ordinal));
     }
 
     [Fact]
