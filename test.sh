@@ -8,14 +8,16 @@
 #                                          [PARSER…] [--inputs N] [--seconds N] [--seed N] [--input INDEX] [--save FILE]
 #   ./test.sh faults                       real services, broker and database are killed, restarted, frozen and starved under runs;
 #                                          [ROW…] [--minutes N] [--runs N] [--seed N] [--logs FOLDER]
+#   ./test.sh compose                      the whole system in containers, as README.md and docs/operations.md bring it up: minutes
 #
 # It needs the .NET SDK 10. RabbitMQ and PostgreSQL are started for the run and stopped after it, see
-# infra/local/servers.sh; as root on Debian or Ubuntu what is missing is installed.
+# infra/local/servers.sh; as root on Debian or Ubuntu what is missing is installed. Of the system in containers ./test.sh shows the
+# most important where a container engine runs; ./test.sh compose shows all, and starts an engine where none runs (infra/local/engine.sh).
 #
 # Variables: DISTRIBUTED_TEST_DATA (a folder of image data sets; tests that want one skip without),
 # DISTRIBUTED_TEST_RABBITMQ, DISTRIBUTED_TEST_RABBITMQ_MANAGEMENT and DISTRIBUTED_TEST_POSTGRES (servers
-# that run already), DISTRIBUTED_TEST_CHROMIUM (the browser), DISTRIBUTED_TEST_PICTURES (a folder, from the root of the disk on:
-# Observability.Tests draws the dashboards there).
+# that run already), DISTRIBUTED_TEST_CHROMIUM (the browser), DISTRIBUTED_ENGINE_DATA (a folder that keeps the images of an engine
+# that is started here), DISTRIBUTED_TEST_PICTURES (a folder, from the root of the disk on: Observability.Tests draws the dashboards there).
 #
 # The last line reads "N passed, N failed, N skipped". The exit status is 0 only when at least one test
 # ran and none failed.
@@ -43,6 +45,15 @@ if [[ ${1:-} == faults ]]; then
   command -v dotnet >/dev/null || fail "the .NET SDK 10 is needed, and there is no dotnet on the PATH"
   MSBUILDDISABLENODEREUSE=1 dotnet build --configuration Release --verbosity quiet -p:SharedCompilationId="distributed-$$" tests/Faults/Faults.csproj
   exec dotnet tests/Faults/bin/Release/net10.0/Distributed.Faults.dll "${@:2}"
+fi
+
+# ---- the system in containers: the long form of one project, which needs nothing but the engine ---
+
+compose=
+if [[ ${1:-} == compose ]]; then
+  compose=1
+  shift
+  set -- Compose.Tests "$@"
 fi
 
 # ---- what to run -------------------------------------------------------------------------------
@@ -92,6 +103,19 @@ group=
 # The servers run as users of their own, who must be able to enter.
 chmod 711 "$work"
 
+# What tests that were ended have left in the container engine.
+# shellcheck disable=SC2317 # cleanup calls it
+remove_projects() {
+  local project kind ids
+  [[ -s $work/projects ]] || return 0
+  while read -r project; do
+    for kind in container volume network; do
+      mapfile -t ids < <(docker "$kind" ls --quiet $([[ $kind != container ]] || echo --all) --filter "label=com.docker.compose.project=$project")
+      ((${#ids[@]} == 0)) || docker "$kind" rm $([[ $kind == network ]] || echo --force) "${ids[@]}" >/dev/null || true
+    done
+  done <"$work/projects"
+}
+
 # shellcheck disable=SC2317 # the trap calls it
 cleanup() {
   trap '' INT TERM HUP
@@ -102,7 +126,9 @@ cleanup() {
     kill -KILL -- "-$group" 2>/dev/null || true
   fi
   infra/local/servers.sh stop "$work/servers" || true
-  rm -rf "$work"
+  remove_projects
+  infra/local/engine.sh stop "$work/engine" || true
+  rm -rf --one-file-system "$work"
 }
 trap cleanup EXIT
 trap 'exit 129' HUP
@@ -139,8 +165,18 @@ else
 fi
 
 # With the guard's help the servers end even if this script is killed outright.
-exports=$(infra/local/servers.sh start "$work/servers" --owner $$)
-eval "$exports"
+if [[ -z $compose ]]; then
+  exports=$(infra/local/servers.sh start "$work/servers" --owner $$)
+  eval "$exports"
+fi
+if [[ -n $compose ]]; then
+  # Checkouts of tests that are ended go with the rest.
+  export DISTRIBUTED_TEST_COMPOSE_LONG=1 TMPDIR="$work"
+  exports=$(infra/local/engine.sh start "$work/engine" --owner $$)
+  eval "$exports"
+elif wanted Compose.Tests && exports=$(infra/local/engine.sh start "$work/engine" --running); then
+  eval "$exports"
+fi
 if wanted Browser.Tests; then
   if exports=$(infra/local/chromium.sh); then
     eval "$exports"
@@ -163,6 +199,7 @@ fi
 # One test project at a time: several time things, and some start whole sets of services.
 run=(dotnet test --configuration Release --no-build --no-progress --no-ansi --max-parallel-test-modules 1)
 : >"$work/output"
+export DISTRIBUTED_TEST_FIGURES="$work/figures" DISTRIBUTED_TEST_PROJECTS="$work/projects"
 code=0
 if ((${#projects[@]} == 0)); then
   step "${run[@]}" --solution Distributed.sln "${options[@]}" || code=$?
@@ -192,6 +229,11 @@ fi
 # Once more at the end, where they are found: which tests failed, and the first lines of what they said.
 if ((failed > 0)); then
   awk '/^failed / { print ""; left = 12 } left > 0 { print; left-- }' "$work/output"
+  echo
+fi
+if [[ -s $work/figures ]]; then
+  cat "$work/figures"
+  [[ -z $compose ]] || echo "tests of the system in containers: $SECONDS s, all in all"
   echo
 fi
 echo "$passed passed, $failed failed, $skipped skipped"
