@@ -25,6 +25,9 @@ public sealed class PrecisionTrialTests
         Assert.Equal(0, PrecisionTrial.ChoosePrecision([Samples(16, 90, 100), Samples(16, 109, 95)]));
         Assert.Equal(1, PrecisionTrial.ChoosePrecision([Samples(16, 90, 100), Samples(16, 111, 95)]));
         Assert.Equal(2, PrecisionTrial.ChoosePrecision([Samples(16, 100), Samples(16, 200), Samples(16, 210)]));
+        // Nor is it measured again.
+        Assert.True(PrecisionTrial.IsClear([Samples(16, 100), Samples(16, 201)]));
+        Assert.False(PrecisionTrial.IsClear([Samples(16, 100), Samples(16, 199)]));
     }
 
     private static BatchSamples Samples(int batchSize, params double[] imagesPerSecond)

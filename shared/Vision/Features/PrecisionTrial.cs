@@ -16,6 +16,9 @@ public static class PrecisionTrial
     /// <summary>A half precision costs accuracy, so it has to win by this factor.</summary>
     public const double NeededSpeedup = 1.1;
 
+    /// <summary>A precision that is faster by this factor the first time needs no second.</summary>
+    internal const double ClearSpeedup = 2;
+
     /// <summary>Another batch size or number of threads than the usual one has to win by this factor, so that chance does not choose it.</summary>
     public const double NeededBatchSpeedup = 1.05;
 
@@ -65,7 +68,7 @@ public static class PrecisionTrial
             // A GPU computes few images in any precision alike: it waits for the program to say what comes next.
             var glance = isGpu ? batchSizes[0] : Math.Max(1, batchSizes[0] * GlanceImages / FeatureExtractor.DefaultBatchSizeFor(96, device.type));
             var allThreads = torch.get_num_threads();
-            var speeds = Compete(size, [.. sides.Select(side => (side.Backbone, new BatchSamples(glance, allThreads)))], isDecided: _ => false, cancellationToken);
+            var speeds = Compete(size, [.. sides.Select(side => (side.Backbone, new BatchSamples(glance, allThreads)))], IsClear, cancellationToken);
             var chosen = sides[ChoosePrecision(speeds)];
             var batch = Choose([.. batchSizes.Select(batchSize => new BatchSamples(batchSize, allThreads))]);
             var threads = !isGpu && allThreads >= LeastThreads
@@ -82,6 +85,9 @@ public static class PrecisionTrial
             sides.ForEach(side => side.Backbone.Dispose());
         }
     }
+
+    /// <summary>Whether a look at each is enough: what disturbs a machine for one of them does not make the other twice as fast.</summary>
+    internal static bool IsClear(IReadOnlyList<BatchSamples> speeds) => speeds.Max(side => side.Fastest) > ClearSpeedup * speeds[0].Fastest;
 
     /// <summary>float32, which comes first, unless another precision is faster beyond doubt.</summary>
     internal static int ChoosePrecision(IReadOnlyList<BatchSamples> speeds)
