@@ -35,6 +35,14 @@ public static class AdminApiModule
         builder.Services.AddWatchdog(builder.Configuration.GetConnectionString("RabbitMq"));
         builder.Services.AddOptions<RetentionOptions>().BindConfiguration(RetentionOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddOptions<TelemetryOptions>().BindConfiguration(TelemetryOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.PostConfigure<TelemetryOptions>(options =>
+        {
+            if (string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
+            {
+                // What is sent nowhere can be looked at nowhere.
+                (options.TraceUrl, options.LogsUrl) = (null, null);
+            }
+        });
         builder.Services.AddSingleton<OrphanSweep>();
         builder.Services.AddSingleton<Collector>();
         builder.Services.AddHostedService<CollectionTimer>();
