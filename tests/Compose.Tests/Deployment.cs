@@ -19,8 +19,6 @@ internal sealed class Deployment : IAsyncDisposable
     /// <summary>What no image is made of, and what a build leaves behind.</summary>
     private static readonly HashSet<string> NotCopied = [".git", "bin", "obj", "TestResults", "tests", "docs", "data", "volume", "backups", "BenchmarkDotNet.Artifacts"];
 
-    private const string LoadFile = "/proc/loadavg";
-
     /// <summary>A small sample in small units, so that several workers have something to do.</summary>
     private const string Override = """
         services:
@@ -47,12 +45,6 @@ internal sealed class Deployment : IAsyncDisposable
 
     /// <summary>The checkout.</summary>
     public string Folder => _folder.FullName;
-
-    /// <summary>How long it took from the command until all hosts were healthy.</summary>
-    public TimeSpan TimeToReady { get; set; }
-
-    /// <summary>How many processes of the machine wanted a core in the minute before that; 0 where it does not tell.</summary>
-    public double LoadBefore { get; } = File.Exists(LoadFile) ? double.Parse(File.ReadAllText(LoadFile).Split(' ')[0], CultureInfo.InvariantCulture) : 0;
 
     /// <summary>A client of the API with a key, once there is one.</summary>
     public HttpClient Api => _api;

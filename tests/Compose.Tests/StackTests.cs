@@ -43,17 +43,6 @@ public sealed class StackTests(Stacks stacks)
     }
 
     [Fact]
-    public async Task It_is_ready_within_a_minute_with_images_that_are_there()
-    {
-        Engine.RequireLongForm();
-
-        var deployment = await stacks.UndisturbedAsync();
-
-        Assert.SkipWhen(deployment.LoadBefore > Environment.ProcessorCount, $"the machine was busy: {deployment.LoadBefore:F1} processes waited for a core");
-        Assert.True(deployment.TimeToReady < TimeSpan.FromMinutes(1), $"It took {deployment.TimeToReady}.");
-    }
-
-    [Fact]
     public async Task A_run_by_HTTP_on_images_of_the_data_folder_completes()
     {
         Engine.Require();

@@ -65,7 +65,6 @@ public sealed class Stacks : IAsyncDisposable
             var line = commands.Split('\n').First(line => line.Contains(command, StringComparison.Ordinal) && !line.Contains("--profile", StringComparison.Ordinal));
             await deployment.ShellAsync(line);
             await deployment.WaitForReadyAsync(trainers);
-            deployment.TimeToReady = clock.Elapsed;
             Engine.Note(string.Create(CultureInfo.InvariantCulture, $"up until all are ready, {trainers} trainer(s): {clock.Elapsed.TotalSeconds:F0} s"));
             await deployment.CreateKeyAsync();
             return deployment;
