@@ -38,7 +38,7 @@ public sealed class ResumableDownloadTests : IDisposable
         Assert.Equal(_content, await File.ReadAllBytesAsync(Target));
         Assert.Equal([Target], Directory.GetFiles(Path.GetDirectoryName(Target)!));
         Assert.Equal(new DownloadProgress(_content.Length, _content.Length), progress[^1]);
-        Assert.Equal(outcome, await FetchAsync(server, Expected, Long));
+        Assert.Equal(outcome with { Received = 0 }, await FetchAsync(server, Expected, Long));
         Assert.Single(server.Requests);
     }
 
