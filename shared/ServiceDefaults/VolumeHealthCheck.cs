@@ -41,7 +41,9 @@ internal sealed class VolumeHealthCheck(string root, Action probe, TimeSpan pati
 
         try
         {
-            await running.WaitAsync(patience, cancellationToken);
+            // Of the patience only what is left: whoever asked before may have begun the probe long ago.
+            var left = patience - Stopwatch.GetElapsedTime(begun);
+            await running.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, cancellationToken);
             return HealthCheckResult.Healthy();
         }
         catch (TimeoutException)
