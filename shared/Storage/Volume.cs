@@ -195,9 +195,7 @@ public sealed class Volume
 
             File.Move(temporary, target, overwrite: false);
             span?.SetTag("file.size", length);
-            var stored = new StoredFile(relativePath, length, sha256);
-            Trust(stored, File.GetLastWriteTimeUtc(target));
-            return stored;
+            return new StoredFile(relativePath, length, sha256);
         }
         finally
         {
@@ -224,7 +222,7 @@ public sealed class Volume
         }
     }
 
-    /// <summary>Checks that a file is there and is what was written. A file found good, or written by this process, is not read again for ten minutes while its time stamp stays.</summary>
+    /// <summary>Checks that a file is there and is what was written. A file found good is not read again for ten minutes while its time stamp stays.</summary>
     /// <exception cref="StoredFileException">The file is missing, or its length or hash differs.</exception>
     public Task VerifyAsync(StoredFile file, CancellationToken cancellationToken = default) => VerifyAsync(file, TrustedFor, cancellationToken);
 
@@ -261,7 +259,7 @@ public sealed class Volume
         return bytes;
     }
 
-    /// <summary>Remembers a file as good: it was just read, or just written and flushed, and its hash is that of what was.</summary>
+    /// <summary>Remembers a file as good.</summary>
     private void Trust(StoredFile file, DateTime written)
     {
         if (_verified.Count >= MostTrusted)

@@ -34,7 +34,7 @@ public sealed class ServerRestartTests(ServerRestartTests.Restartable restartabl
                     if (status == HttpStatusCode.ServiceUnavailable)
                     {
                         unreadyAt ??= DateTime.UtcNow;
-                        Assert.Equal(server == "broker" ? "masstransit-bus" : "catalog", Assert.Single(FailedChecks(body)));
+                        Assert.Equal(server == "broker" ? "broker" : "catalog", Assert.Single(FailedChecks(body)));
                     }
 
                     return restarting.IsCompleted && unreadyAt is not null;
