@@ -115,7 +115,7 @@ public sealed partial class UnitWorker(
 
     private async Task WorkAsync(UnitLease lease, IUnitWork work, IDisposable turn, Activity? span, CancellationToken stoppingToken)
     {
-        using var scope = logger.BeginScope(new Dictionary<string, object>(StringComparer.Ordinal) { ["RunId"] = lease.RunId });
+        using var scope = logger.BeginRun(lease.RunId, traceParent: null);
         span?.SetTag("distributed.run.id", lease.RunId);
         MessagingTelemetry.RecordActive(lease.Unit.Kind, 1);
         var started = Stopwatch.GetTimestamp();
