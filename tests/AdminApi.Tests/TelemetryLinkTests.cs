@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Distributed.AdminApi.Endpoints;
+using Distributed.Catalog;
 
 namespace Distributed.AdminApi.Tests;
 
@@ -13,7 +14,7 @@ public sealed class TelemetryLinkTests
     {
         var options = new TelemetryOptions { TraceUrl = "http://traces.example/{traceId}", LogsUrl = "https://logs.example/?run={runId}" };
 
-        var links = TelemetryLinks.Of(options, TelemetryLinks.TraceIdOf(TraceParent), RunId);
+        var links = TelemetryLinks.Of(options, Run.TraceIdOf(TraceParent), RunId);
 
         Assert.Equal("http://traces.example/0af7651916cd43dd8448eb211c80319c", links.Trace);
         Assert.Equal("https://logs.example/?run=6f1c1f6e-3a55-4f8e-9d2b-2f6d0c9f1a01", links.Logs);
@@ -23,7 +24,7 @@ public sealed class TelemetryLinkTests
     public void Without_settings_or_without_a_trace_there_is_no_link() =>
         Assert.Equal(
             (new TelemetryLinks(null, null), new TelemetryLinks(null, null)),
-            (TelemetryLinks.Of(new TelemetryOptions(), "0af7651916cd43dd8448eb211c80319c", RunId), TelemetryLinks.Of(new TelemetryOptions { TraceUrl = "http://a/{traceId}" }, TelemetryLinks.TraceIdOf(null), RunId)));
+            (TelemetryLinks.Of(new TelemetryOptions(), "0af7651916cd43dd8448eb211c80319c", RunId), TelemetryLinks.Of(new TelemetryOptions { TraceUrl = "http://a/{traceId}" }, Run.TraceIdOf(null), RunId)));
 
     [Theory]
     [InlineData("grafana.example/{traceId}")]

@@ -82,7 +82,7 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, IOpti
         }
 
         var (run, summary) = (found.run, found.summary);
-        var traceId = TelemetryLinks.TraceIdOf(run.TraceParent);
+        var traceId = Run.TraceIdOf(run.TraceParent);
         var head = await context.Checkpoints.AsNoTracking()
             .Where(checkpoint => checkpoint.RunId == runId && checkpoint.Kind == CheckpointKind.Best)
             .OrderByDescending(checkpoint => checkpoint.Slice)

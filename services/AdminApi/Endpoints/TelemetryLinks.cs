@@ -1,5 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using System.Diagnostics;
 
 namespace Distributed.AdminApi.Endpoints;
 
@@ -36,10 +35,6 @@ public sealed record TelemetryLinks(string? Trace, string? Logs)
     internal static TelemetryLinks Of(TelemetryOptions options, string? traceId, Guid runId) => new(
         traceId is null || string.IsNullOrEmpty(options.TraceUrl) ? null : Fill(options.TraceUrl, traceId, runId),
         string.IsNullOrEmpty(options.LogsUrl) ? null : Fill(options.LogsUrl, traceId ?? "", runId));
-
-    /// <summary>The id of the trace of a W3C trace context; null where it is none.</summary>
-    internal static string? TraceIdOf(string? traceParent) =>
-        ActivityContext.TryParse(traceParent, traceState: null, out var context) ? context.TraceId.ToHexString() : null;
 
     internal static string Fill(string template, string traceId, Guid runId) =>
         template.Replace("{traceId}", traceId, StringComparison.Ordinal).Replace("{runId}", runId.ToString("D"), StringComparison.Ordinal);
