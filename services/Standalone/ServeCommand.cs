@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Net.Sockets;
 using Distributed.AdminApi;
 using Distributed.Catalog;
 using Distributed.ServiceDefaults;
@@ -51,18 +50,15 @@ internal sealed class ServeCommand : Command
         using var volumeLock = VolumeLock.Take(volume);
         var builder = ServiceHost.CreateBuilder(["--urls", urls], DefaultPort);
         StandaloneHost.AddServices(builder, volume);
+        if (ListenAddresses.FindErrors(builder) is [var error, ..])
+        {
+            throw new CommandException(error);
+        }
+
         await using var app = builder.Build();
         app.MapServiceDefaults();
         app.MapAdminApi();
-        try
-        {
-            await StandaloneHost.StartAsync(app, cancellationToken);
-        }
-        catch (SocketException exception)
-        {
-            throw new CommandException($"Nothing can listen on {urls}: {exception.Message}. Choose another address with --urls.", exception);
-        }
-
+        await StandaloneHost.StartAsync(app, cancellationToken);
         await app.Services.GetRequiredService<CatalogMigration>().Ready.WaitAsync(cancellationToken);
         if (!LoggingRegistration.IsForPrograms(builder.Configuration))
         {

@@ -52,10 +52,12 @@ public static class LoggingRegistration
     /// <param name="builder">The host.</param>
     internal static void AddLogging(this IHostApplicationBuilder builder)
     {
+        // Who asks for less than is usual means libraries too.
+        var least = Enum.TryParse<LogLevel>(builder.Configuration["Logging:LogLevel:Default"], ignoreCase: true, out var asked) ? asked : LogLevel.Trace;
         // Below all other settings, so that any of these can be set.
         builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource
         {
-            InitialData = Usual.Select(usual => KeyValuePair.Create($"Logging:LogLevel:{usual.Category}", (string?)usual.Level.ToString())),
+            InitialData = Usual.Select(usual => KeyValuePair.Create($"Logging:LogLevel:{usual.Category}", (string?)(usual.Level < least ? least : usual.Level).ToString())),
         });
         builder.Logging.AddConsole();
         builder.Logging.AddConsoleFormatter<TextLogFormatter, ConsoleFormatterOptions>();

@@ -1,9 +1,6 @@
 using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace Distributed.ServiceDefaults;
 
@@ -40,14 +37,9 @@ internal static class MetricsEndpoint
         });
     }
 
-    /// <summary>Sees, when a host has begun, that it listens on the port of its own.</summary>
-    /// <exception cref="HostSettingsException">It does not.</exception>
-    public static void ThrowIfNowhere(WebApplication app)
-    {
-        var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()?.Addresses ?? [];
-        if (app.Configuration.GetValue<int?>(PortSetting) is { } port && addresses.All(address => BindingAddress.Parse(address).Port != port))
-        {
-            throw new HostSettingsException([$"Metrics__Port is {port}, where this host does not listen. Add that port to ASPNETCORE_HTTP_PORTS or ASPNETCORE_URLS, with a semicolon before it."]);
-        }
-    }
+    /// <summary>What is wrong with the port of its own for a host that listens at some addresses; null when nothing is.</summary>
+    public static string? FindError(IConfiguration configuration, IEnumerable<BindingAddress> addresses) =>
+        configuration.GetValue<int?>(PortSetting) is { } port && addresses.All(address => address.Port != port)
+            ? $"Metrics__Port is {port}, where this host does not listen. Add that port to ASPNETCORE_HTTP_PORTS or ASPNETCORE_URLS, with a semicolon before it."
+            : null;
 }

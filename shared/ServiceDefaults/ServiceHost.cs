@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Distributed.Messaging;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -105,6 +104,7 @@ public static class ServiceHost
         var wrong = settings.FindErrors(args);
         var builder = CreateBuilder(wrong.Count == 0 ? args : [], defaultPort);
         wrong = [.. wrong, .. settings.FindErrors(builder.Configuration)];
+        wrong = wrong.Count > 0 ? wrong : ListenAddresses.FindErrors(builder);
         if (wrong.Count > 0)
         {
             throw new HostSettingsException(wrong);
@@ -120,13 +120,7 @@ public static class ServiceHost
         try
         {
             await app.StartAsync(stop);
-            MetricsEndpoint.ThrowIfNowhere(app);
             await app.WaitForShutdownAsync(stop);
-        }
-        catch (Exception exception) when (exception.GetBaseException() is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse or SocketError.AddressNotAvailable or SocketError.AccessDenied } refused)
-        {
-            var key = builder.Configuration["urls"] is null && builder.Configuration["http_ports"] is not null ? "http_ports" : "urls";
-            throw new HostSettingsException($"{HostSetting.VariableOf(key)} is '{builder.Configuration[key] ?? builder.WebHost.GetSetting(key)}', where nothing can listen: {refused.Message}. Give another address, or end what listens there.", exception);
         }
         catch (OperationCanceledException) when (app.Services.GetRequiredService<Withdrawal>().Reason is not null)
         {

@@ -47,7 +47,7 @@ public sealed class ErrorTests : IDisposable
     {
         await File.WriteAllTextAsync(Path.Combine(_command.Root, "occupied"), "a file");
 
-        var ended = await _command.ExecuteAsync([.. command.Split(' ')], ("Logging__LogLevel__Default", "None"));
+        var ended = await _command.ExecuteAsync([.. command.Split(' ')]);
 
         Refused(ended, said);
         Assert.Empty(ended.Output);
@@ -123,10 +123,14 @@ public sealed class ErrorTests : IDisposable
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
 
-        var ended = await _command.ExecuteAsync(["serve", "--urls", $"http://{other.LocalEndpoint}"], ("Logging__LogLevel__Default", "None"));
+        var ended = await _command.ExecuteAsync(["serve", "--urls", $"http://{other.LocalEndpoint}"]);
 
-        Refused(ended, other.LocalEndpoint.ToString()!);
+        Refused(ended, $"Nothing can listen on http://{other.LocalEndpoint}: Address already in use. ");
     }
+
+    [Fact]
+    public async Task A_port_for_metrics_at_which_nothing_listens_is_named() =>
+        Refused(await _command.ExecuteAsync(["serve", "--urls", "http://127.0.0.1:0"], ("Metrics__Port", "19")), "Metrics__Port is 19, where this host does not listen.");
 
     [Fact]
     public async Task A_process_that_was_killed_while_it_made_the_catalog_leaves_nothing_to_wait_for()
