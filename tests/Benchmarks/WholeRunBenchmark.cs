@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.TestServers;
 using Distributed.Vision;
@@ -17,7 +18,6 @@ namespace Distributed.Benchmarks;
 internal sealed class FirstRunBenchmark : IBenchmark
 {
     private const int TrainImages = 5000, TestImages = 8000, Size = 96, Rounds = 3;
-    private const double ValidationFraction = 0.1;
 
     public string Name => "first-run";
 
@@ -54,20 +54,24 @@ internal sealed class FirstRunBenchmark : IBenchmark
         var listing = await DatasetSource.ListAsync(folder);
         var images = new byte[(long)listing.Entries.Count * Size * Size * 3];
         using var packed = new MemoryStream(images);
-        await ImagePacker.PackAsync(listing, 0, listing.Entries.Count, Size, FitMode.Crop, packed);
+        var records = await ImagePacker.PackAsync(listing, 0, listing.Entries.Count, Size, FitMode.Crop, packed);
 
         using var extractor = new FeatureExtractor(backbone, choice.Precision, torch.CPU, choice.BatchSize);
         var features = extractor.Extract(images, listing.Entries.Count, Size);
 
-        int[] labels = [.. listing.Entries.Select(entry => entry.Label)];
-        int[] learnt = [.. Enumerable.Range(0, TrainImages)];
-        var validation = (int)(TrainImages * ValidationFraction);
-        using var data = FeatureData.Create(features.Select(learnt), labels.AsSpan(0, TrainImages), learnt[validation..], learnt[..validation], torch.CPU);
+        // The run's own split: with other validation images the path of penalties ends elsewhere.
+        var manifest = DatasetManifest.Create(listing, records);
+        var defaults = new RunSpecification();
+        var split = DatasetSplit.Draw(manifest, defaults.SplitSeed, defaults.ValidationFraction, defaults.TestFraction);
+        int[] rows = [.. split.Train, .. split.Validation];
+        int[] train = [.. Enumerable.Range(0, split.Train.Length)];
+        int[] validation = [.. Enumerable.Range(split.Train.Length, split.Validation.Length)];
+        using var data = FeatureData.Create(features.Select(rows), LabelsOf(rows), train, validation, torch.CPU);
         var state = PenaltyPath.Start(HeadDefinition.Linear, new PenaltyPathOptions(PenaltyPathOptions.DefaultPenalties(listing.ClassNames.Count)), data, listing.ClassNames.Count);
         var head = TrainedHead.Load(PenaltyPath.Train(state, data, () => false).State.ExportBest());
+        ClassificationMetrics.Compute(head.Logits(features.Select(split.Test)), LabelsOf(split.Test), head.Classes, topK: 5);
 
-        int[] test = [.. Enumerable.Range(TrainImages, TestImages)];
-        ClassificationMetrics.Compute(head.Logits(features.Select(test)), labels.AsSpan(TrainImages), head.Classes, topK: 5);
+        int[] LabelsOf(int[] images) => [.. images.Select(image => manifest.Images[image].Label)];
     }
 }
 

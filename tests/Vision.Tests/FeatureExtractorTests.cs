@@ -89,6 +89,8 @@ public sealed class FeatureExtractorTests
 
         public torch.Device Device => inner.Device;
 
+        public bool TakesAnyBatch => false;
+
         public IBackbone ConvertTo(Precision precision, torch.Device device) => new FailingBackbone(inner.ConvertTo(precision, device), most, message);
 
         public torch.Tensor Features(torch.Tensor images) =>

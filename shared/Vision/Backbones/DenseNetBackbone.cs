@@ -28,6 +28,9 @@ internal sealed class DenseNetBackbone : IDenseNetBackbone
 
     public Device Device { get; }
 
+    /// <inheritdoc/>
+    public bool TakesAnyBatch => false;
+
     public static void Check(Tensor images, IBackbone backbone)
     {
         ArgumentNullException.ThrowIfNull(images);

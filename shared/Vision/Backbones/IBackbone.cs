@@ -46,6 +46,12 @@ public interface IBackbone : IDisposable
     /// <summary>Where it computes.</summary>
     torch.Device Device { get; }
 
+    /// <summary>
+    /// Whether it gives images to its threads a few at a time, so that a larger batch takes no more memory than its images, and has fewer
+    /// ends at which threads wait for the last one. Else the size of a batch has to be found by measurement.
+    /// </summary>
+    bool TakesAnyBatch { get; }
+
     /// <summary>The same weights in another precision or on another device: a new backbone, which the caller disposes.</summary>
     IBackbone ConvertTo(Precision precision, torch.Device device);
 

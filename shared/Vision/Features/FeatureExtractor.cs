@@ -15,6 +15,9 @@ public sealed class FeatureExtractor : IDisposable
     /// <summary>A GPU is kept busy by so many times the images that a processor's caches hold (measured on an H200).</summary>
     private const int GpuFactor = 8;
 
+    /// <summary>Where any batch is taken: pixels between two looks at the cancellation, about a second of work.</summary>
+    private const int AnyBatchPixels = 512 * NativeSize * NativeSize;
+
     private readonly IBackbone _backbone;
     private readonly torch.Tensor?[] _staging = new torch.Tensor?[2];
     private int _turn;
@@ -23,7 +26,7 @@ public sealed class FeatureExtractor : IDisposable
     /// <param name="backbone">Weights; they are copied, and the caller keeps the backbone.</param>
     /// <param name="precision">Arithmetic; it changes features in their third digit.</param>
     /// <param name="device">Where to compute.</param>
-    /// <param name="batchSize">Images that are computed together, at least 1.</param>
+    /// <param name="batchSize">Images that are computed together, at least 1; more where the backbone takes any batch.</param>
     public FeatureExtractor(IBackbone backbone, Precision precision, torch.Device device, int batchSize = 32)
     {
         ArgumentNullException.ThrowIfNull(backbone);
@@ -76,10 +79,11 @@ public sealed class FeatureExtractor : IDisposable
 
         using var scope = torch.NewDisposeScope();
         var (begun, computing) = (0, default(torch.Tensor));
+        var any = _backbone.TakesAnyBatch ? AnyBatchPixels / (size * size) : 0;
         while (begun < count)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var taken = Math.Min(BatchSize, count - begun);
+            var taken = Math.Min(Math.Max(any, BatchSize), count - begun);
             torch.Tensor next;
             try
             {

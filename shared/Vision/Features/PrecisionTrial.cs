@@ -34,8 +34,8 @@ public static class PrecisionTrial
     private const int GlanceImages = 16;
 
     /// <summary>
-    /// Measures the precisions, then some batch sizes of the fastest, then half the threads, where two threads may share a core:
-    /// half a second where 900 images a second are computed.
+    /// Measures the precisions, then some batch sizes of the fastest, unless it takes any, then half the threads, where two threads may
+    /// share a core.
     /// </summary>
     /// <param name="backbone">Its weights are copied.</param>
     /// <param name="size">Height and width of the images to come, pixels.</param>
@@ -70,14 +70,14 @@ public static class PrecisionTrial
             var allThreads = torch.get_num_threads();
             var speeds = Compete(size, [.. sides.Select(side => (side.Backbone, new BatchSamples(glance, allThreads)))], IsClear, cancellationToken);
             var chosen = sides[ChoosePrecision(speeds)];
-            var batch = Choose([.. batchSizes.Select(batchSize => new BatchSamples(batchSize, allThreads))]);
+            var batch = Choose([.. batchSizes.Take(chosen.Backbone.TakesAnyBatch ? 1 : batchSizes.Count).Select(batchSize => new BatchSamples(batchSize, allThreads))]);
             var threads = !isGpu && allThreads >= LeastThreads
                 ? Choose([new BatchSamples(batch.BatchSize, allThreads), new BatchSamples(batch.BatchSize, allThreads / 2)]).Threads
                 : allThreads;
             return new PrecisionChoice(chosen.Precision, batch.BatchSize, threads, sides.Zip(speeds).ToDictionary(pair => pair.First.Precision, pair => pair.Second.Fastest));
 
             // Most often nothing is ahead of the usual one, and a look at each is enough to see it.
-            BatchSamples Choose(BatchSamples[] candidates) => ChooseUsual(
+            BatchSamples Choose(BatchSamples[] candidates) => candidates is [var only] ? only : ChooseUsual(
                 Compete(size, [.. candidates.Select(candidate => (chosen.Backbone, candidate))], measured => ChooseUsual(measured) == measured[0], cancellationToken));
         }
         finally

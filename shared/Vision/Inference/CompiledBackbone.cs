@@ -24,6 +24,8 @@ internal sealed class CompiledBackbone : IDenseNetBackbone
 
     public Device Device => CPU;
 
+    public bool TakesAnyBatch => true;
+
     public unsafe Tensor Features(Tensor images)
     {
         DenseNetBackbone.Check(images, this);

@@ -71,6 +71,8 @@ internal sealed class FoldedDenseNet : IDenseNetBackbone
 
     public Device Device { get; }
 
+    public bool TakesAnyBatch => false;
+
     public Tensor Features(Tensor images)
     {
         DenseNetBackbone.Check(images, this);
