@@ -18,7 +18,10 @@ public static class AdminApiModule
     public static void DescribeSettings(HostSettings settings)
     {
         ArgumentNullException.ThrowIfNull(settings);
-        settings.AddOptions<ApiOptions>(ApiOptions.Section).AddOptions<RetentionOptions>(RetentionOptions.Section).AddOptions<TelemetryOptions>(TelemetryOptions.Section);
+        settings
+            .AddOptions<ApiOptions>(ApiOptions.Section)
+            .AddOptions<RetentionOptions>(RetentionOptions.Section)
+            .AddOptions<TelemetryOptions>(TelemetryOptions.Section);
     }
 
     /// <summary>Registers the service; also called by the one-process host.</summary>
@@ -33,8 +36,16 @@ public static class AdminApiModule
         builder.Services.AddHostedService<CatalogMetrics>();
         builder.Services.AddHostedService<VolumeMetrics>();
         builder.Services.AddWatchdog(builder.Configuration.GetConnectionString("RabbitMq"));
-        builder.Services.AddOptions<RetentionOptions>().BindConfiguration(RetentionOptions.Section).ValidateDataAnnotations().ValidateOnStart();
-        builder.Services.AddOptions<TelemetryOptions>().BindConfiguration(TelemetryOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder
+            .Services.AddOptions<RetentionOptions>()
+            .BindConfiguration(RetentionOptions.Section)
+            .ValidateDataAnnotations()
+            .ValidateOnStart();
+        builder
+            .Services.AddOptions<TelemetryOptions>()
+            .BindConfiguration(TelemetryOptions.Section)
+            .ValidateDataAnnotations()
+            .ValidateOnStart();
         builder.Services.PostConfigure<TelemetryOptions>(options =>
         {
             if (string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
@@ -48,17 +59,23 @@ public static class AdminApiModule
         builder.Services.AddHostedService<CollectionTimer>();
         builder.Services.AddProblems();
         builder.Services.AddApiAccess();
-        builder.Services.AddOpenApi("v1", options =>
-        {
-            options.AddDocumentTransformer((document, _, _) =>
+        builder.Services.AddOpenApi(
+            "v1",
+            options =>
             {
-                document.Info.Title = "Distributed";
-                document.Info.Description = "Submit, watch, cancel, retry and delete runs that train a new head for a pretrained DenseNet.";
-                return Task.CompletedTask;
-            });
-            options.DescribeAccess();
-            options.LeaveOutHead();
-        });
+                options.AddDocumentTransformer(
+                    (document, _, _) =>
+                    {
+                        document.Info.Title = "Distributed";
+                        document.Info.Description =
+                            "Submit, watch, cancel, retry and delete runs that train a new head for a pretrained DenseNet.";
+                        return Task.CompletedTask;
+                    }
+                );
+                options.DescribeAccess();
+                options.LeaveOutHead();
+            }
+        );
         builder.Services.ConfigureHttpJsonOptions(options => ContractJson.Configure(options.SerializerOptions));
         consumers.AddSubmissions<SubmitRunConsumer>();
     }
@@ -77,16 +94,22 @@ public static class AdminApiModule
         api.MapMaintenance();
         // How to ask is no secret; what is answered is.
         app.MapOpenApi().AllowAnonymous();
-        app.MapScalarApiReference("/docs", options => options
-            .WithTitle("Distributed")
-            .HideDeveloperTools()
-            .HideClientButton()
-            .DisableAgent()
-            .DisableMcp()
-            .DisableTelemetry()
-            .DisableDefaultFonts())
+        app.MapScalarApiReference(
+                "/docs",
+                options =>
+                    options
+                        .WithTitle("Distributed")
+                        .HideDeveloperTools()
+                        .HideClientButton()
+                        .DisableAgent()
+                        .DisableMcp()
+                        .DisableTelemetry()
+                        .DisableDefaultFonts()
+            )
             .AllowAnonymous()
-            .WithContentSecurity("default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'");
+            .WithContentSecurity(
+                "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+            );
         app.MapGet("/", () => TypedResults.Redirect("/docs")).AllowAnonymous().ExcludeFromDescription();
     }
 }

@@ -14,7 +14,9 @@ if (args is ["keys" or "migrate" or "volume" or "broker-users", ..])
         new MigrateCommand(configuration),
         new VolumeCommand(configuration),
         new BrokerUsersCommand(configuration),
-    }.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null }, stop);
+    }
+        .Parse(args)
+        .InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null }, stop);
 }
 
 return await ServiceHost.RunAsync(
@@ -24,4 +26,5 @@ return await ServiceHost.RunAsync(
     AdminApiModule.DescribeSettings,
     (builder, consumers) => builder.AddAdminApi(consumers),
     app => app.MapAdminApi(),
-    commands: "keys, migrate, volume and broker-users; 'COMMAND --help' tells what each does");
+    commands: "keys, migrate, volume and broker-users; 'COMMAND --help' tells what each does"
+);

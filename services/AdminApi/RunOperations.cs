@@ -11,7 +11,8 @@ internal sealed partial class RunOperations(
     RunAnnouncer announcer,
     UnitDispatcher dispatcher,
     Volume volume,
-    ILogger<RunOperations> logger)
+    ILogger<RunOperations> logger
+)
 {
     // Whoever asks has an answer in seconds, also while the broker is away.
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(2);
@@ -31,7 +32,10 @@ internal sealed partial class RunOperations(
         if (outcome == RetryOutcome.Reopened)
         {
             LogRetried(actor.Name);
-            await SendAsync(async token => await dispatcher.SendAsync(await control.SubjectsAsync(runId, token), again: false, token), cancellationToken);
+            await SendAsync(
+                async token => await dispatcher.SendAsync(await control.SubjectsAsync(runId, token), again: false, token),
+                cancellationToken
+            );
         }
 
         return outcome;

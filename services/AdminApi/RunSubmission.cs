@@ -18,7 +18,12 @@ public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatche
     /// <param name="actor">Who submits it.</param>
     /// <param name="cancellationToken">Stops waiting for the database.</param>
     public async Task<(SubmitOutcome Outcome, Run Run)> SubmitAsync(
-        Guid runId, RunSpecification specification, string? idempotencyKey, AuditActor actor, CancellationToken cancellationToken)
+        Guid runId,
+        RunSpecification specification,
+        string? idempotencyKey,
+        AuditActor actor,
+        CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(specification);
         var now = time.GetUtcNow().UtcDateTime;
@@ -37,7 +42,8 @@ public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatche
                 TraceParent = CurrentTrace(),
             },
             actor,
-            cancellationToken);
+            cancellationToken
+        );
         using var scope = logger.BeginRun(run.Id, run.TraceParent);
         if (outcome == SubmitOutcome.Created)
         {
@@ -52,9 +58,10 @@ public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatche
         return (outcome, run);
     }
 
-    private static string CurrentTrace() => Activity.Current is { IdFormat: ActivityIdFormat.W3C, Id: { } id }
-        ? id
-        : $"00-{ActivityTraceId.CreateRandom()}-{ActivitySpanId.CreateRandom()}-01";
+    private static string CurrentTrace() =>
+        Activity.Current is { IdFormat: ActivityIdFormat.W3C, Id: { } id }
+            ? id
+            : $"00-{ActivityTraceId.CreateRandom()}-{ActivitySpanId.CreateRandom()}-01";
 
     private async Task SendAsync(Run run, WorkUnit? unit, CancellationToken cancellationToken)
     {
@@ -62,9 +69,11 @@ public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatche
         timeout.CancelAfter(SendTimeout);
         try
         {
-            await (unit is null
-                ? dispatcher.SendAsync([UnitKey.SubjectOf(run.Id)], again: true, timeout.Token)
-                : dispatcher.SendNewAsync(unit, timeout.Token));
+            await (
+                unit is null
+                    ? dispatcher.SendAsync([UnitKey.SubjectOf(run.Id)], again: true, timeout.Token)
+                    : dispatcher.SendNewAsync(unit, timeout.Token)
+            );
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
@@ -75,6 +84,9 @@ public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatche
     [LoggerMessage(Level = LogLevel.Information, Message = "Run accepted: {Name}, data set {Dataset}, backbone {Backbone}")]
     private partial void LogAccepted(string name, string dataset, string backbone);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The run is accepted, and the broker cannot be reached at the moment; the run starts when it is back")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "The run is accepted, and the broker cannot be reached at the moment; the run starts when it is back"
+    )]
     private partial void LogNotSent(Exception exception);
 }

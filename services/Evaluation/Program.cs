@@ -1,4 +1,10 @@
 using Distributed.Evaluation;
 using Distributed.ServiceDefaults;
 
-return await ServiceHost.RunAsync(args, "evaluation", defaultPort: 8083, _ => { }, (builder, consumers) => builder.AddEvaluation(consumers));
+return await ServiceHost.RunAsync(
+    args,
+    "evaluation",
+    defaultPort: 8083,
+    _ => { },
+    (builder, consumers) => builder.AddEvaluation(consumers)
+);

@@ -14,17 +14,35 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
 {
     private static readonly JsonSerializerOptions Indented = new(ContractJson.Strict) { WriteIndented = true };
 
-    public async Task<ReportModel> ComposeAsync(Run run, RunSpecification specification, IngestedDataset input, EvaluatedHead evaluated, IReadOnlyList<ClassMetric> classes, Checkpoint head, CancellationToken cancellationToken)
+    public async Task<ReportModel> ComposeAsync(
+        Run run,
+        RunSpecification specification,
+        IngestedDataset input,
+        EvaluatedHead evaluated,
+        IReadOnlyList<ClassMetric> classes,
+        Checkpoint head,
+        CancellationToken cancellationToken
+    )
     {
         var manifest = input.Manifest;
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var set = await context.FeatureSets.AsNoTracking().SingleAsync(row => row.Key == run.FeatureSetKey, cancellationToken);
         var backbone = await context.Backbones.AsNoTracking().SingleAsync(row => row.Sha256 == set.BackboneSha256, cancellationToken);
-        var epochs = await context.EpochMetrics.AsNoTracking().Where(epoch => epoch.RunId == run.Id).OrderBy(epoch => epoch.Epoch).ToListAsync(cancellationToken);
+        var epochs = await context
+            .EpochMetrics.AsNoTracking()
+            .Where(epoch => epoch.RunId == run.Id)
+            .OrderBy(epoch => epoch.Epoch)
+            .ToListAsync(cancellationToken);
         using var packed = await datasets.OpenPackedAsync(run.IngestionKey!, cancellationToken);
         return new ReportModel
         {
-            Run = new ReportRun { Id = run.Id.ToString("D"), Name = run.Name, Tags = run.Tags, Submitter = run.Submitter },
+            Run = new ReportRun
+            {
+                Id = run.Id.ToString("D"),
+                Name = run.Name,
+                Tags = run.Tags,
+                Submitter = run.Submitter,
+            },
             Dataset = Describe(run, input),
             Features = new ReportFeatures
             {
@@ -43,7 +61,18 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
                 Dropout = specification.Head.Kind == HeadType.Mlp ? specification.Head.Dropout : null,
                 Sha256 = head.File.Sha256,
             },
-            Epochs = [.. epochs.Select(epoch => new ReportEpoch(epoch.Epoch, epoch.TrainLoss, epoch.TrainAccuracy, epoch.ValidationLoss, epoch.ValidationAccuracy, epoch.LearningRate, epoch.Penalty))],
+            Epochs =
+            [
+                .. epochs.Select(epoch => new ReportEpoch(
+                    epoch.Epoch,
+                    epoch.TrainLoss,
+                    epoch.TrainAccuracy,
+                    epoch.ValidationLoss,
+                    epoch.ValidationAccuracy,
+                    epoch.LearningRate,
+                    epoch.Penalty
+                )),
+            ],
             BestEpoch = head.Epoch,
             Evaluation = Describe(evaluated),
             Gallery = await ReportSamples.DrawGalleryAsync(evaluated, manifest, packed, cancellationToken),
@@ -56,25 +85,22 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
                 SpecificationJson = JsonSerializer.Serialize(specification, Indented),
                 CommandLine = RunCommandLine.Write(specification),
                 Environment = DescribeEnvironment(run, set),
-                Seeds =
-                [
-                    new ReportEntry("seed", $"{specification.Seed}"),
-                    new ReportEntry("splitSeed", $"{specification.SplitSeed}"),
-                ],
+                Seeds = [new ReportEntry("seed", $"{specification.Seed}"), new ReportEntry("splitSeed", $"{specification.SplitSeed}")],
             },
         };
     }
 
-    private static ReportDataset Describe(Run run, IngestedDataset input) => new()
-    {
-        Input = input.Summary,
-        Sha256 = input.Manifest.Sha256,
-        ClassNames = input.Manifest.ClassNames,
-        TrainImages = run.TrainImages ?? 0,
-        ValidationImages = run.ValidationImages ?? 0,
-        TestImages = run.TestImages ?? 0,
-        DuplicatesRemoved = run.RemovedDuplicates ?? 0,
-    };
+    private static ReportDataset Describe(Run run, IngestedDataset input) =>
+        new()
+        {
+            Input = input.Summary,
+            Sha256 = input.Manifest.Sha256,
+            ClassNames = input.Manifest.ClassNames,
+            TrainImages = run.TrainImages ?? 0,
+            ValidationImages = run.ValidationImages ?? 0,
+            TestImages = run.TestImages ?? 0,
+            DuplicatesRemoved = run.RemovedDuplicates ?? 0,
+        };
 
     private static ReportEvaluation Describe(EvaluatedHead evaluated)
     {
@@ -101,9 +127,11 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
         // The sample has STL-10's layout, and is drawn. Of weights in somebody's file, only that person knows what they saw.
         if (manifest.Format == SourceFormat.Stl10Binary && specification.Dataset != "sample" && backbone.File is not null)
         {
-            notes.Add(backbone.Sha256 == ImagenetWeights.Sha256
-                ? "STL-10's images were taken from labelled ImageNet images, so the ImageNet weights of the backbone may have seen test images."
-                : "STL-10's images were taken from labelled ImageNet images: if the backbone's weights were trained on ImageNet, they may have seen test images.");
+            notes.Add(
+                backbone.Sha256 == ImagenetWeights.Sha256
+                    ? "STL-10's images were taken from labelled ImageNet images, so the ImageNet weights of the backbone may have seen test images."
+                    : "STL-10's images were taken from labelled ImageNet images: if the backbone's weights were trained on ImageNet, they may have seen test images."
+            );
         }
 
         if (backbone.Source == "random")
@@ -114,13 +142,15 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
         return notes;
     }
 
-    private ReportStages Time(Run run) => new(
-        Run.SecondsBetween(run.IngestingAt, run.ExtractingAt),
-        Run.SecondsBetween(run.ExtractingAt, run.TrainingAt),
-        Run.SecondsBetween(run.TrainingAt, run.EvaluatingAt),
-        Run.SecondsBetween(run.EvaluatingAt, time.GetUtcNow().UtcDateTime),
-        Run.SecondsBetween(run.SubmittedAt, time.GetUtcNow().UtcDateTime),
-        run.FeatureCacheHit == true);
+    private ReportStages Time(Run run) =>
+        new(
+            Run.SecondsBetween(run.IngestingAt, run.ExtractingAt),
+            Run.SecondsBetween(run.ExtractingAt, run.TrainingAt),
+            Run.SecondsBetween(run.TrainingAt, run.EvaluatingAt),
+            Run.SecondsBetween(run.EvaluatingAt, time.GetUtcNow().UtcDateTime),
+            Run.SecondsBetween(run.SubmittedAt, time.GetUtcNow().UtcDateTime),
+            run.FeatureCacheHit == true
+        );
 
     private static List<ReportEntry> DescribeEnvironment(Run run, FeatureSet set)
     {
@@ -128,12 +158,19 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
         if (run.Environment is { } json)
         {
             using var document = JsonDocument.Parse(json);
-            entries.AddRange(document.RootElement.EnumerateObject().Select(member => new ReportEntry(member.Name, member.Value.ToString())));
+            entries.AddRange(
+                document.RootElement.EnumerateObject().Select(member => new ReportEntry(member.Name, member.Value.ToString()))
+            );
         }
 
         entries.Add(new ReportEntry("extraction batch", $"{set.BatchSize} images"));
         entries.Add(new ReportEntry("extractor version", $"{set.ExtractorVersion}"));
-        entries.Add(new ReportEntry("program", typeof(ReportComposer).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion));
+        entries.Add(
+            new ReportEntry(
+                "program",
+                typeof(ReportComposer).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion
+            )
+        );
         return entries;
     }
 }

@@ -21,7 +21,8 @@ internal sealed class TensorCheck(TensorThread tensors) : IHostCheck
                     TorchEnvironment.Prove(torch.CPU);
                     return HostCheckResult.Passed;
                 },
-                cancellationToken);
+                cancellationToken
+            );
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {

@@ -14,26 +14,39 @@ internal sealed record Fetchable(string Title, Uri Url, string Path, DownloadExp
 {
     public string Key { get; } = ContentKey.Of("download", Url.AbsoluteUri, Path, Expectation.Sha256 ?? Expectation.Md5 ?? "");
 
-    public Download ToDownload() => new() { Key = Key, Url = Url.AbsoluteUri, Path = Path };
+    public Download ToDownload() =>
+        new()
+        {
+            Key = Key,
+            Url = Url.AbsoluteUri,
+            Path = Path,
+        };
 }
 
 /// <summary>The files that can be fetched.</summary>
 internal sealed class Fetchables(IOptions<IngestionOptions> options)
 {
-    public Fetchable Stl10 { get; init; } = new(
-        "STL-10",
-        Mirror(options.Value.Stl10Url) ?? Stl10Files.ArchiveUrl,
-        "sources/stl10_binary.tar.gz",
-        new DownloadExpectation(Md5: Stl10Files.ArchiveMd5));
+    public Fetchable Stl10 { get; init; } =
+        new(
+            "STL-10",
+            Mirror(options.Value.Stl10Url) ?? Stl10Files.ArchiveUrl,
+            "sources/stl10_binary.tar.gz",
+            new DownloadExpectation(Md5: Stl10Files.ArchiveMd5)
+        );
 
-    public Fetchable ImagenetWeights { get; init; } = new(
-        "the ImageNet weights of DenseNet-121",
-        Mirror(options.Value.ImagenetWeightsUrl) ?? Artifacts.ImagenetWeights.Url,
-        Artifacts.ImagenetWeights.VolumePath,
-        new DownloadExpectation(Sha256: Artifacts.ImagenetWeights.Sha256));
+    public Fetchable ImagenetWeights { get; init; } =
+        new(
+            "the ImageNet weights of DenseNet-121",
+            Mirror(options.Value.ImagenetWeightsUrl) ?? Artifacts.ImagenetWeights.Url,
+            Artifacts.ImagenetWeights.VolumePath,
+            new DownloadExpectation(Sha256: Artifacts.ImagenetWeights.Sha256)
+        );
 
-    public Fetchable Find(string key) => new[] { Stl10, ImagenetWeights }.FirstOrDefault(fetchable => fetchable.Key == key)
-        ?? throw new DatasetException($"The download {key} is none that this host's settings know. Give all Ingestion hosts the same settings.");
+    public Fetchable Find(string key) =>
+        new[] { Stl10, ImagenetWeights }.FirstOrDefault(fetchable => fetchable.Key == key)
+        ?? throw new DatasetException(
+            $"The download {key} is none that this host's settings know. Give all Ingestion hosts the same settings."
+        );
 
     /// <summary>A setting without a scheme is a path.</summary>
     private static Uri? Mirror(Uri? setting) =>

@@ -13,18 +13,23 @@ internal static class IngestionKey
     /// <param name="listing">The listing.</param>
     /// <param name="size">Side of the packed images, in pixels.</param>
     /// <param name="fit">How they become squares.</param>
-    public static string Of(DatasetListing listing, int size, string fit) => ContentKey.Of(
-        "ingestion",
-        PackerVersion,
-        listing.Root,
-        listing.Source,
-        listing.DisplayName,
-        listing.Fingerprint,
-        ContentKey.Of([.. listing.ClassNames]),
-        string.Join(' ', listing.Entries.CountBy(entry => (entry.Split, entry.Label)).Select(run => $"{run.Key.Split} {run.Key.Label} {run.Value}")),
-        ContentKey.Of([.. listing.Skipped.SelectMany(file => new[] { file.Name, $"{file.Reason}", file.Detail })]),
-        ContentKey.Of([.. listing.Notes]),
-        $"{size}",
-        fit,
-        ImageFitting.Filter);
+    public static string Of(DatasetListing listing, int size, string fit) =>
+        ContentKey.Of(
+            "ingestion",
+            PackerVersion,
+            listing.Root,
+            listing.Source,
+            listing.DisplayName,
+            listing.Fingerprint,
+            ContentKey.Of([.. listing.ClassNames]),
+            string.Join(
+                ' ',
+                listing.Entries.CountBy(entry => (entry.Split, entry.Label)).Select(run => $"{run.Key.Split} {run.Key.Label} {run.Value}")
+            ),
+            ContentKey.Of([.. listing.Skipped.SelectMany(file => new[] { file.Name, $"{file.Reason}", file.Detail })]),
+            ContentKey.Of([.. listing.Notes]),
+            $"{size}",
+            fit,
+            ImageFitting.Filter
+        );
 }

@@ -24,9 +24,16 @@ public static class IngestionModule
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(consumers);
-        builder.Services.AddOptions<IngestionOptions>().BindConfiguration(IngestionOptions.Section).ValidateDataAnnotations().ValidateOnStart();
-        builder.Services.AddHttpClient(DownloadFileConsumer.ClientName, client => client.Timeout = Timeout.InfiniteTimeSpan)
-            .ConfigurePrimaryHttpMessageHandler(services => new GuardedHttpHandler(services.GetRequiredService<IOptions<IngestionOptions>>().Value.AllowPrivateAddresses));
+        builder
+            .Services.AddOptions<IngestionOptions>()
+            .BindConfiguration(IngestionOptions.Section)
+            .ValidateDataAnnotations()
+            .ValidateOnStart();
+        builder
+            .Services.AddHttpClient(DownloadFileConsumer.ClientName, client => client.Timeout = Timeout.InfiniteTimeSpan)
+            .ConfigurePrimaryHttpMessageHandler(services => new GuardedHttpHandler(
+                services.GetRequiredService<IOptions<IngestionOptions>>().Value.AllowPrivateAddresses
+            ));
         builder.Services.AddSingleton<Fetchables>();
         builder.Services.AddSingleton<SourceLocator>();
         builder.Services.TryAddSingleton<DatasetArtifacts>();

@@ -8,8 +8,16 @@ namespace Distributed.Ingestion;
 internal static class IngestionTelemetry
 {
     private static readonly Meter Meter = new("Distributed.Ingestion");
-    private static readonly Counter<long> Images = Meter.CreateCounter<long>("distributed.ingestion.images", "{image}", "Images that were read, by what became of them: packed or skipped");
-    private static readonly Counter<long> Skipped = Meter.CreateCounter<long>("distributed.ingestion.skipped", "{file}", "Files of complete data sets that cannot be used, by reason");
+    private static readonly Counter<long> Images = Meter.CreateCounter<long>(
+        "distributed.ingestion.images",
+        "{image}",
+        "Images that were read, by what became of them: packed or skipped"
+    );
+    private static readonly Counter<long> Skipped = Meter.CreateCounter<long>(
+        "distributed.ingestion.skipped",
+        "{file}",
+        "Files of complete data sets that cannot be used, by reason"
+    );
     private static readonly Counter<long> Downloaded = Meter.CreateCounter<long>("distributed.download.io", "By", "Bytes downloaded");
 
     public static void RecordPart(int packed, int skipped)

@@ -19,13 +19,15 @@ internal sealed record LocatedSource(string Folder, string? Archive, IReadOnlyLi
         try
         {
             var listing = await DatasetSource.ListAsync(Folder, roots, progress: null, cancellationToken);
-            return Archive is null ? listing : listing with
-            {
-                Archive = Archive,
-                // A folder inside has a name of its own; that of the one it was extracted to says nothing.
-                DisplayName = listing.DisplayName == Path.GetFileName(Folder) ? Path.GetFileName(Archive) : listing.DisplayName,
-                Notes = [.. Notes, .. listing.Notes.Select(note => Shown(note, Archive))],
-            };
+            return Archive is null
+                ? listing
+                : listing with
+                {
+                    Archive = Archive,
+                    // A folder inside has a name of its own; that of the one it was extracted to says nothing.
+                    DisplayName = listing.DisplayName == Path.GetFileName(Folder) ? Path.GetFileName(Archive) : listing.DisplayName,
+                    Notes = [.. Notes, .. listing.Notes.Select(note => Shown(note, Archive))],
+                };
         }
         catch (DatasetException exception) when (Archive is not null)
         {
@@ -47,7 +49,8 @@ internal sealed class SourceLocator(Volume volume, DataRoots roots, Fetchables f
     private const string Imagenet = "imagenet";
 
     /// <summary>What people call a data set of ours; null where the files say.</summary>
-    public static string? NameOf(RunSpecification specification) => specification.Dataset == Sample ? $"sample (drawn with split seed {specification.SplitSeed})" : null;
+    public static string? NameOf(RunSpecification specification) =>
+        specification.Dataset == Sample ? $"sample (drawn with split seed {specification.SplitSeed})" : null;
 
     /// <summary>What must be fetched before the run can go on.</summary>
     public IReadOnlyList<Fetchable> FindMissing(RunSpecification specification)
@@ -85,7 +88,9 @@ internal sealed class SourceLocator(Volume volume, DataRoots roots, Fetchables f
                 return new LocatedSource(Stl10Folder, Archive: null, Notes: []);
             default:
                 var path = roots.Resolve(specification.Dataset);
-                return Directory.Exists(path) ? new LocatedSource(path, Archive: null, Notes: []) : await ExtractAsync(path, cancellationToken);
+                return Directory.Exists(path)
+                    ? new LocatedSource(path, Archive: null, Notes: [])
+                    : await ExtractAsync(path, cancellationToken);
         }
     }
 

@@ -4,18 +4,12 @@ namespace Distributed.Standalone;
 internal sealed class CommandException : Exception
 {
     public CommandException(string message)
-        : base(message)
-    {
-    }
+        : base(message) { }
 
     public CommandException(string message, Exception innerException)
-        : base(message, innerException)
-    {
-    }
+        : base(message, innerException) { }
 
-    public CommandException()
-    {
-    }
+    public CommandException() { }
 
     /// <summary>The status that the command ends with.</summary>
     public int Status { get; init; } = 1;

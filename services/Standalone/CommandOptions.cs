@@ -7,13 +7,14 @@ namespace Distributed.Standalone;
 /// <summary>What the commands have in common.</summary>
 internal static class CommandOptions
 {
-    public static Option<string> Volume() => new("--volume")
-    {
-        Description = "Directory for data sets, features, checkpoints, reports and the catalog",
-        HelpName = "DIR",
-        DefaultValueFactory = _ => StandaloneHost.DefaultVolume,
-        Validators = { RefuseEmpty, RefuseOption },
-    };
+    public static Option<string> Volume() =>
+        new("--volume")
+        {
+            Description = "Directory for data sets, features, checkpoints, reports and the catalog",
+            HelpName = "DIR",
+            DefaultValueFactory = _ => StandaloneHost.DefaultVolume,
+            Validators = { RefuseEmpty, RefuseOption },
+        };
 
     /// <summary>Tells what is wrong with a command line, on standard error alone: standard output is for results.</summary>
     public static async Task<int> RefuseAsync(ParseResult result)
@@ -70,5 +71,11 @@ internal static class CommandOptions
     }
 
     private static Task TellAsync(string message) =>
-        Console.Error.WriteLineAsync("error: " + string.Join(' ', message.Split(['\r', '\n', '\t'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)));
+        Console.Error.WriteLineAsync(
+            "error: "
+                + string.Join(
+                    ' ',
+                    message.Split(['\r', '\n', '\t'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                )
+        );
 }

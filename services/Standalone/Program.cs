@@ -5,7 +5,9 @@ using Distributed.ServiceDefaults;
 using Distributed.Standalone;
 
 var stop = StopSignals.Listen();
-var root = new RootCommand("Distributed: trains a new head for a pretrained DenseNet, all services in one process. Without a command it runs the sample.");
+var root = new RootCommand(
+    "Distributed: trains a new head for a pretrained DenseNet, all services in one process. Without a command it runs the sample."
+);
 var run = new RunCommand();
 root.Add(run);
 root.Add(new ServeCommand());

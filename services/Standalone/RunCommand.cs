@@ -15,9 +15,22 @@ internal sealed class RunCommand : Command
 {
     private readonly SpecificationOptions _specification;
     private readonly Option<string> _volume = CommandOptions.Volume();
-    private readonly Option<bool> _json = new("--json") { Arity = ArgumentArity.Zero, Description = "Print the result as one JSON object, last on standard output" };
-    private readonly Option<bool> _verbose = new("--verbose") { Arity = ArgumentArity.Zero, Description = "Write the services' logs to standard error" };
-    private readonly Option<string?> _exportPng = new("--export-png") { Description = "Also write the splits as PNG files in class folders below this directory", HelpName = "DIR", Validators = { CommandOptions.RefuseEmpty, CommandOptions.RefuseOption } };
+    private readonly Option<bool> _json = new("--json")
+    {
+        Arity = ArgumentArity.Zero,
+        Description = "Print the result as one JSON object, last on standard output",
+    };
+    private readonly Option<bool> _verbose = new("--verbose")
+    {
+        Arity = ArgumentArity.Zero,
+        Description = "Write the services' logs to standard error",
+    };
+    private readonly Option<string?> _exportPng = new("--export-png")
+    {
+        Description = "Also write the splits as PNG files in class folders below this directory",
+        HelpName = "DIR",
+        Validators = { CommandOptions.RefuseEmpty, CommandOptions.RefuseOption },
+    };
 
     public RunCommand()
         : base("run", "Train and evaluate a head on a data set")
@@ -62,10 +75,19 @@ internal sealed class RunCommand : Command
         try
         {
             var submission = host.Services.GetRequiredService<RunSubmission>();
-            var (_, run) = await submission.SubmitAsync(Guid.CreateVersion7(), specification, idempotencyKey: null, AuditActor.Account, cancellationToken);
+            var (_, run) = await submission.SubmitAsync(
+                Guid.CreateVersion7(),
+                specification,
+                idempotencyKey: null,
+                AuditActor.Account,
+                cancellationToken
+            );
             var display = RunDisplay.Create(json: result.GetValue(_json));
             var watch = new RunWatch(host.Services.GetRequiredService<RunQueries>(), display);
-            using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
+            using var ending = CancellationTokenSource.CreateLinkedTokenSource(
+                cancellationToken,
+                host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping
+            );
             var watching = watch.UntilEndAsync(run.Id, ending.Token);
             await Task.WhenAll(watching, TrainingModule.WarmUpAsync(host.Services, specification, ending.Token));
             var detail = await watching;
@@ -87,7 +109,9 @@ internal sealed class RunCommand : Command
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            await Console.Error.WriteLineAsync($"Stopped. The run goes on where it was when a command is started on the volume {volume} again.");
+            await Console.Error.WriteLineAsync(
+                $"Stopped. The run goes on where it was when a command is started on the volume {volume} again."
+            );
             return StopSignals.Status ?? 130;
         }
         catch (OperationCanceledException exception) when (StandaloneHost.HasWithdrawn(host))

@@ -19,16 +19,16 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
         (RunState.Evaluating, "Evaluating"),
     ];
 
-    public static RunDisplay Create(bool json) => new(
-        AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(json ? Console.Error : Console.Out) }),
-        json);
+    public static RunDisplay Create(bool json) =>
+        new(AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(json ? Console.Error : Console.Out) }), json);
 
     public void ShowLine(string text) => console.WriteLine(text);
 
     /// <summary>Shows what is reported while something runs.</summary>
-    public async Task<T> ShowProgressAsync<T>(Func<Action<RunDetail>, Task<T>> watch) => console.Profile.Out.IsTerminal
-        ? await ShowBarsAsync(show => watch(WithCauses(show, console.WriteLine)))
-        : await watch(WithCauses(CreateLines(), console.Profile.Out.Writer.WriteLine));
+    public async Task<T> ShowProgressAsync<T>(Func<Action<RunDetail>, Task<T>> watch) =>
+        console.Profile.Out.IsTerminal
+            ? await ShowBarsAsync(show => watch(WithCauses(show, console.WriteLine)))
+            : await watch(WithCauses(CreateLines(), console.Profile.Out.Writer.WriteLine));
 
     public void ShowOutcome(RunOutcome outcome)
     {
@@ -39,36 +39,45 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
         }
     }
 
-    private static object ToJson(RunOutcome outcome) => new
-    {
-        runId = outcome.Run.Summary.RunId,
-        state = outcome.Run.Summary.State,
-        testAccuracy = outcome.Evaluation.TestAccuracy,
-        testAccuracyLow = outcome.Evaluation.TestAccuracyLow,
-        testAccuracyHigh = outcome.Evaluation.TestAccuracyHigh,
-        testImages = outcome.Evaluation.TestImages,
-        trainImages = outcome.Run.TrainImages,
-        validationImages = outcome.Run.ValidationImages,
-        input = outcome.Run.Input,
-        warnings = outcome.Run.Warnings,
-        macroF1 = outcome.Evaluation.MacroF1,
-        featureCacheHit = outcome.Run.FeatureCacheHit,
-        precision = outcome.Precision,
-        backbone = outcome.Run.Summary.Backbone,
-        seconds = outcome.Run.Seconds,
-        headSha256 = outcome.Run.HeadSha256,
-        headPath = outcome.HeadPath,
-        reportPath = outcome.ReportPath,
-    };
+    private static object ToJson(RunOutcome outcome) =>
+        new
+        {
+            runId = outcome.Run.Summary.RunId,
+            state = outcome.Run.Summary.State,
+            testAccuracy = outcome.Evaluation.TestAccuracy,
+            testAccuracyLow = outcome.Evaluation.TestAccuracyLow,
+            testAccuracyHigh = outcome.Evaluation.TestAccuracyHigh,
+            testImages = outcome.Evaluation.TestImages,
+            trainImages = outcome.Run.TrainImages,
+            validationImages = outcome.Run.ValidationImages,
+            input = outcome.Run.Input,
+            warnings = outcome.Run.Warnings,
+            macroF1 = outcome.Evaluation.MacroF1,
+            featureCacheHit = outcome.Run.FeatureCacheHit,
+            precision = outcome.Precision,
+            backbone = outcome.Run.Summary.Backbone,
+            seconds = outcome.Run.Seconds,
+            headSha256 = outcome.Run.HeadSha256,
+            headPath = outcome.HeadPath,
+            reportPath = outcome.ReportPath,
+        };
 
-    private static string Describe(StageProgress? progress) => progress is null
-        ? ""
+    private static string Describe(StageProgress? progress) =>
+        progress is null ? ""
         : progress is { Done: 0, Total: null } ? progress.Stage
-        : progress.Total is { } total ? $"{progress.Stage}: {progress.Done:N0} of {total:N0}" : $"{progress.Stage}: {progress.Done:N0}";
+        : progress.Total is { } total ? $"{progress.Stage}: {progress.Done:N0} of {total:N0}"
+        : $"{progress.Stage}: {progress.Done:N0}";
 
     private Task<T> ShowBarsAsync<T>(Func<Action<RunDetail>, Task<T>> watch) =>
-        console.Progress()
-            .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn(), new SpinnerColumn())
+        console
+            .Progress()
+            .Columns(
+                new TaskDescriptionColumn { Alignment = Justify.Left },
+                new ProgressBarColumn(),
+                new PercentageColumn(),
+                new ElapsedTimeColumn(),
+                new SpinnerColumn()
+            )
             .StartAsync(async context =>
             {
                 var bars = Stages.ToDictionary(stage => stage.State, stage => context.AddTask(stage.Title, autoStart: false, maxValue: 1));
@@ -144,7 +153,9 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
             }
 
             (shown, shownAt) = (current, now);
-            console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{now.TotalSeconds,6:F1} s] {title}  {Describe(detail.Progress)}").TrimEnd());
+            console.WriteLine(
+                string.Create(CultureInfo.InvariantCulture, $"[{now.TotalSeconds, 6:F1} s] {title}  {Describe(detail.Progress)}").TrimEnd()
+            );
         };
     }
 
@@ -154,7 +165,10 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
         var run = outcome.Run;
         console.WriteLine();
         var facts = new Grid().AddColumn().AddColumn();
-        Row("Test accuracy", $"{evaluation.TestAccuracy:P1}  (95 % interval {evaluation.TestAccuracyLow:P1} to {evaluation.TestAccuracyHigh:P1}, {evaluation.TestImages:N0} images)");
+        Row(
+            "Test accuracy",
+            $"{evaluation.TestAccuracy:P1}  (95 % interval {evaluation.TestAccuracyLow:P1} to {evaluation.TestAccuracyHigh:P1}, {evaluation.TestImages:N0} images)"
+        );
         if (evaluation.TopKAccuracy is { } topK)
         {
             Row($"Top-{evaluation.TopK} accuracy", $"{topK:P1}");
@@ -162,7 +176,10 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
 
         // A run goes through this program's own ingestion, so it is always known what that found.
         var input = run.Input!;
-        Row("Data set", $"{input.Name}: {run.TrainImages:N0} train, {run.ValidationImages:N0} validation, {run.TestImages:N0} test images of {input.Classes:N0} classes");
+        Row(
+            "Data set",
+            $"{input.Name}: {run.TrainImages:N0} train, {run.ValidationImages:N0} validation, {run.TestImages:N0} test images of {input.Classes:N0} classes"
+        );
         Row("Splits", input.DescribeSplits());
         foreach (var note in input.Notes)
         {
@@ -188,14 +205,28 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
 
         foreach (var metric in evaluation.Classes)
         {
-            classes.AddRow(Markup.Escape(metric.ClassName), Figure(metric.Precision), Figure(metric.Recall), Figure(metric.F1), $"{metric.Support}");
+            classes.AddRow(
+                Markup.Escape(metric.ClassName),
+                Figure(metric.Precision),
+                Figure(metric.Recall),
+                Figure(metric.F1),
+                $"{metric.Support}"
+            );
         }
 
         console.Write(classes);
 
-        var stages = new Table().Border(TableBorder.Simple).AddColumn("Stage").AddColumn(new TableColumn("Seconds").RightAligned()).AddColumn(new TableColumn("Images/s").RightAligned());
+        var stages = new Table()
+            .Border(TableBorder.Simple)
+            .AddColumn("Stage")
+            .AddColumn(new TableColumn("Seconds").RightAligned())
+            .AddColumn(new TableColumn("Images/s").RightAligned());
         Stage(outcome.WasIngested ? "Ingest" : "Ingest (known)", run.Seconds.Ingest, outcome.WasIngested ? input.Images : null);
-        Stage(run.FeatureCacheHit == true ? "Features (cached)" : "Features", run.Seconds.Features, run.FeatureCacheHit == true ? null : input.Images);
+        Stage(
+            run.FeatureCacheHit == true ? "Features (cached)" : "Features",
+            run.Seconds.Features,
+            run.FeatureCacheHit == true ? null : input.Images
+        );
         Stage("Train", run.Seconds.Train, null);
         Stage("Evaluate", run.Seconds.Evaluate, null);
         Stage("Total", run.Seconds.Total, null);

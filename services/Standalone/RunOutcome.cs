@@ -28,19 +28,26 @@ internal sealed record RunOutcome
 }
 
 /// <summary>Reads outcomes from catalog and volume.</summary>
-internal sealed class RunOutcomeReader(IDbContextFactory<CatalogContext> contexts, RunQueries queries, DatasetArtifacts datasets, Volume volume)
+internal sealed class RunOutcomeReader(
+    IDbContextFactory<CatalogContext> contexts,
+    RunQueries queries,
+    DatasetArtifacts datasets,
+    Volume volume
+)
 {
     public async Task<RunOutcome> ReadAsync(RunDetail run, CancellationToken cancellationToken)
     {
         var runId = run.Summary.RunId;
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var evaluation = await context.Evaluations.AsNoTracking().SingleAsync(row => row.RunId == runId, cancellationToken);
-        var head = await context.Checkpoints.AsNoTracking()
+        var head = await context
+            .Checkpoints.AsNoTracking()
             .Where(checkpoint => checkpoint.RunId == runId && checkpoint.Kind == CheckpointKind.Best)
             .OrderByDescending(checkpoint => checkpoint.Slice)
             .FirstAsync(cancellationToken);
         var set = await context.FeatureSets.AsNoTracking().SingleAsync(row => row.Key == run.FeatureSetKey, cancellationToken);
-        var ingestedAt = await context.Runs.Where(row => row.Id == runId)
+        var ingestedAt = await context
+            .Runs.Where(row => row.Id == runId)
             .Join(context.Ingestions, row => row.IngestionKey, ingestion => ingestion.Key, (row, ingestion) => ingestion.CompletedAt)
             .SingleAsync(cancellationToken);
         return new RunOutcome

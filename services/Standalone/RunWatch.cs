@@ -19,7 +19,9 @@ internal sealed class RunWatch(RunQueries queries, RunDisplay display)
             await WaitForOthersAsync(runId, report, cancellationToken);
             while (true)
             {
-                var detail = await queries.FindAsync(runId, cancellationToken) ?? throw new CommandException($"Run {runId:D} is no longer in the catalog.");
+                var detail =
+                    await queries.FindAsync(runId, cancellationToken)
+                    ?? throw new CommandException($"Run {runId:D} is no longer in the catalog.");
                 report(detail);
                 if (detail.Summary.State.IsFinal())
                 {
@@ -53,7 +55,12 @@ internal sealed class RunWatch(RunQueries queries, RunDisplay display)
     private Task PauseAsync(CancellationToken cancellationToken)
     {
         var share = Stopwatch.GetElapsedTime(_started) / 50;
-        return Task.Delay(share < ShortestInterval ? ShortestInterval : share < LongestInterval ? share : LongestInterval, cancellationToken);
+        return Task.Delay(
+            share < ShortestInterval ? ShortestInterval
+                : share < LongestInterval ? share
+                : LongestInterval,
+            cancellationToken
+        );
     }
 
     private async Task<IReadOnlyList<Guid>> ListOpenAsync(CancellationToken cancellationToken)
@@ -61,7 +68,10 @@ internal sealed class RunWatch(RunQueries queries, RunDisplay display)
         var open = new List<Guid>();
         foreach (var state in RunStates.Open)
         {
-            var page = await queries.ListAsync(new RunFilter(state, Tag: null, Name: null, Dataset: null, After: null, Limit: 500), cancellationToken);
+            var page = await queries.ListAsync(
+                new RunFilter(state, Tag: null, Name: null, Dataset: null, After: null, Limit: 500),
+                cancellationToken
+            );
             open.AddRange(page.Items.Select(run => run.RunId));
         }
 

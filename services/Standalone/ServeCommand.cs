@@ -10,7 +10,12 @@ internal sealed class ServeCommand : Command
 {
     private const int DefaultPort = 8080;
 
-    private readonly Option<string> _urls = new("--urls") { Description = "Addresses to listen on", DefaultValueFactory = _ => $"http://127.0.0.1:{DefaultPort}", Validators = { CommandOptions.RefuseOption } };
+    private readonly Option<string> _urls = new("--urls")
+    {
+        Description = "Addresses to listen on",
+        DefaultValueFactory = _ => $"http://127.0.0.1:{DefaultPort}",
+        Validators = { CommandOptions.RefuseOption },
+    };
     private readonly Option<string> _volume = CommandOptions.Volume();
 
     public ServeCommand()
@@ -18,16 +23,22 @@ internal sealed class ServeCommand : Command
     {
         Add(_urls);
         Add(_volume);
-        SetAction((result, cancellationToken) => CommandOptions.GuardAsync(
-            () => ServeAsync(result.GetValue(_urls)!, Path.GetFullPath(result.GetValue(_volume)!), cancellationToken),
-            cancellationToken));
+        SetAction(
+            (result, cancellationToken) =>
+                CommandOptions.GuardAsync(
+                    () => ServeAsync(result.GetValue(_urls)!, Path.GetFullPath(result.GetValue(_volume)!), cancellationToken),
+                    cancellationToken
+                )
+        );
     }
 
     /// <summary>Where to go from here.</summary>
     internal static string Describe(string url, string volume)
     {
         // What listens on every address is asked at this one.
-        var address = url.Replace("//[::]:", "//127.0.0.1:", StringComparison.Ordinal).Replace("//0.0.0.0:", "//127.0.0.1:", StringComparison.Ordinal).TrimEnd('/');
+        var address = url.Replace("//[::]:", "//127.0.0.1:", StringComparison.Ordinal)
+            .Replace("//0.0.0.0:", "//127.0.0.1:", StringComparison.Ordinal)
+            .TrimEnd('/');
         return $$"""
 
             Distributed takes runs at {{address}}
@@ -44,7 +55,9 @@ internal sealed class ServeCommand : Command
     {
         if (urls.Split(';', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault(url => !ListenAddresses.IsAddress(url)) is { } wrong)
         {
-            throw new CommandException($"--urls has '{wrong}'; give addresses such as http://127.0.0.1:{DefaultPort}, with semicolons between them.");
+            throw new CommandException(
+                $"--urls has '{wrong}'; give addresses such as http://127.0.0.1:{DefaultPort}, with semicolons between them."
+            );
         }
 
         using var volumeLock = VolumeLock.Take(volume);

@@ -29,15 +29,23 @@ internal sealed class SpecificationOptions
     /// <exception cref="CommandException">Something is wrong with them; all of it is told.</exception>
     public RunSpecification Read(ParseResult result)
     {
-        var given = from option in _options
-                    let found = result.GetResult(option.Option)
-                    where found is { Implicit: false }
-                    select (option.Setting, (IReadOnlyList<string>)[.. found.Tokens.Select(token => Resolve(option.Setting, token.Value))]);
+        var given =
+            from option in _options
+            let found = result.GetResult(option.Option)
+            where found is { Implicit: false }
+            select (option.Setting, (IReadOnlyList<string>)[.. found.Tokens.Select(token => Resolve(option.Setting, token.Value))]);
         return RunSpecificationReader.Read(given, out var errors)
-            ?? throw new CommandException(string.Join(' ', errors.Select(error => $"{RunSettings.Find(error.Field)?.Option ?? error.Field} {error.Message}.")));
+            ?? throw new CommandException(
+                string.Join(' ', errors.Select(error => $"{RunSettings.Find(error.Field)?.Option ?? error.Field} {error.Message}."))
+            );
     }
 
     // An address stays one, so that the error names it as it was given.
     private static string Resolve(RunSetting setting, string text) =>
-        setting.Words.Count == 0 || setting.Words.Contains(text) || string.IsNullOrWhiteSpace(text) || text.Contains("://", StringComparison.Ordinal) ? text : Path.GetFullPath(text);
+        setting.Words.Count == 0
+        || setting.Words.Contains(text)
+        || string.IsNullOrWhiteSpace(text)
+        || text.Contains("://", StringComparison.Ordinal)
+            ? text
+            : Path.GetFullPath(text);
 }

@@ -21,12 +21,14 @@ internal static class StandaloneHost
     /// <exception cref="HostSettingsException">A setting is wrong.</exception>
     public static void AddServices(IHostApplicationBuilder builder, string volume)
     {
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.Ordinal)
-        {
-            ["Volume:Root"] = volume,
-            ["ConnectionStrings:Catalog"] = CatalogOf(volume),
-            ["ConnectionStrings:RabbitMq"] = "in-memory",
-        });
+        builder.Configuration.AddInMemoryCollection(
+            new Dictionary<string, string?>(StringComparer.Ordinal)
+            {
+                ["Volume:Root"] = volume,
+                ["ConnectionStrings:Catalog"] = CatalogOf(volume),
+                ["ConnectionStrings:RabbitMq"] = "in-memory",
+            }
+        );
         if (!builder.Configuration.GetSection("Data:Roots").Exists())
         {
             // Whoever runs this process may read what the process may read.
@@ -57,7 +59,8 @@ internal static class StandaloneHost
     }
 
     /// <summary>The catalog of a volume.</summary>
-    public static string CatalogOf(string volume) => new SqliteConnectionStringBuilder { DataSource = Path.Combine(volume, "catalog.db") }.ConnectionString;
+    public static string CatalogOf(string volume) =>
+        new SqliteConnectionStringBuilder { DataSource = Path.Combine(volume, "catalog.db") }.ConnectionString;
 
     private static HostSettings Settings()
     {
@@ -71,7 +74,11 @@ internal static class StandaloneHost
     /// <summary>Starts the host, going on with what an earlier process on this volume left unfinished.</summary>
     public static async Task StartAsync(IHost host, CancellationToken cancellationToken)
     {
-        await using (var context = await host.Services.GetRequiredService<IDbContextFactory<CatalogContext>>().CreateDbContextAsync(cancellationToken))
+        await using (
+            var context = await host
+                .Services.GetRequiredService<IDbContextFactory<CatalogContext>>()
+                .CreateDbContextAsync(cancellationToken)
+        )
         {
             // SQLite has no lock that dies with its process: the row that a killed one left would be waited for without end,
             // and no other process is on this volume.

@@ -19,18 +19,25 @@ internal sealed class VolumeLock : IDisposable
         }
         catch (IOException exception) when (IsLocked(exception))
         {
-            throw new CommandException($"The volume {volume} is in use by another process. Stop that one, or choose another directory with --volume.", exception);
+            throw new CommandException(
+                $"The volume {volume} is in use by another process. Stop that one, or choose another directory with --volume.",
+                exception
+            );
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new CommandException($"The volume {volume} cannot be written: {exception.Message} Choose another directory with --volume.", exception);
+            throw new CommandException(
+                $"The volume {volume} cannot be written: {exception.Message} Choose another directory with --volume.",
+                exception
+            );
         }
     }
 
     /// <summary>A volume that is read-only has the file too, so its being there tells nothing.</summary>
-    private static bool IsLocked(IOException exception) => OperatingSystem.IsWindows()
-        ? (exception.HResult & 0xFFFF) is 32 or 33 // ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
-        : exception.HResult == (OperatingSystem.IsLinux() ? 11 : 35); // EWOULDBLOCK
+    private static bool IsLocked(IOException exception) =>
+        OperatingSystem.IsWindows()
+            ? (exception.HResult & 0xFFFF) is 32 or 33 // ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
+            : exception.HResult == (OperatingSystem.IsLinux() ? 11 : 35); // EWOULDBLOCK
 
     public void Dispose() => _file.Dispose();
 }

@@ -10,7 +10,13 @@ namespace Distributed.Training;
 
 /// <summary>Finds the weights that runs name, and keeps those that come from elsewhere on the volume, so that every worker has the same.</summary>
 /// <remarks>The weights of the latest run that was planned stay loaded, since most runs that follow each other name the same.</remarks>
-internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, Volume volume, DatasetArtifacts artifacts, DataRoots roots, TimeProvider time) : IDisposable
+internal sealed class BackboneStore(
+    IDbContextFactory<CatalogContext> contexts,
+    Volume volume,
+    DatasetArtifacts artifacts,
+    DataRoots roots,
+    TimeProvider time
+) : IDisposable
 {
     private const string Imagenet = "imagenet";
     private const string ImagenetTitle = "ImageNet-1k weights of torchvision as timm publishes them";
@@ -52,7 +58,13 @@ internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, 
             var path => roots.Resolve(path),
         };
         var file = specification.Backbone is BackboneSource.Random or BackboneSource.Demo ? null : new FileInfo(source);
-        return new Named(specification.Backbone, specification.Architecture, source, file is { Exists: true } ? file.Length : null, file?.LastWriteTimeUtc);
+        return new Named(
+            specification.Backbone,
+            specification.Architecture,
+            source,
+            file is { Exists: true } ? file.Length : null,
+            file?.LastWriteTimeUtc
+        );
     }
 
     private IBackbone Read(RunSpecification specification, string source)
@@ -64,11 +76,12 @@ internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, 
             Imagenet => BackboneSource.Load(source, title: ImagenetTitle),
             _ => BackboneSource.Load(source),
         };
-        var complaint = asked is not null && backbone.Name != asked.Name
-            ? $"The weights '{specification.Backbone}' are of {backbone.Name}, and the specification's architecture is {asked.Name}. Leave the architecture out, so that it is read from the file, or give other weights."
+        var complaint =
+            asked is not null && backbone.Name != asked.Name
+                ? $"The weights '{specification.Backbone}' are of {backbone.Name}, and the specification's architecture is {asked.Name}. Leave the architecture out, so that it is read from the file, or give other weights."
             : specification.Backbone == Imagenet && backbone.Sha256 != ImagenetWeights.Sha256
                 ? $"The file {volume.FullPath(ImagenetWeights.VolumePath)} is not the published one: its SHA-256 is {backbone.Sha256}, not {ImagenetWeights.Sha256}. Remove it, and the next run fetches it again."
-                : null;
+            : null;
         if (complaint is not null)
         {
             backbone.Dispose();
@@ -85,7 +98,12 @@ internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, 
 
     /// <summary>What the catalog is to know of some weights; a file from outside is copied to the volume first.</summary>
     /// <returns>The row, and where the copy that the catalog names so far is damaged, that file: then the row names a new copy.</returns>
-    public async Task<(Backbone Row, StoredFile? Damaged)> DescribeAsync(RunSpecification specification, IBackbone backbone, UnitLease lease, CancellationToken cancellationToken)
+    public async Task<(Backbone Row, StoredFile? Damaged)> DescribeAsync(
+        RunSpecification specification,
+        IBackbone backbone,
+        UnitLease lease,
+        CancellationToken cancellationToken
+    )
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var known = await context.Backbones.AsNoTracking().SingleOrDefaultAsync(row => row.Sha256 == backbone.Sha256, cancellationToken);
@@ -104,7 +122,12 @@ internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, 
             File = specification.Backbone switch
             {
                 BackboneSource.Random or BackboneSource.Demo => null,
-                Imagenet => await CopyAsync(File.OpenRead(volume.FullPath(ImagenetWeights.VolumePath)), backbone.Sha256, lease, cancellationToken),
+                Imagenet => await CopyAsync(
+                    File.OpenRead(volume.FullPath(ImagenetWeights.VolumePath)),
+                    backbone.Sha256,
+                    lease,
+                    cancellationToken
+                ),
                 var path => await CopyAsync(roots.OpenRead(path), backbone.Sha256, lease, cancellationToken),
             },
             CreatedAt = time.GetUtcNow().UtcDateTime,
@@ -134,7 +157,9 @@ internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, 
         {
             var found = backbone.Sha256;
             backbone.Dispose();
-            throw new WeightsException($"This worker's {row.Source} weights have the SHA-256 {found}, and the feature set was planned with {row.Sha256}. Give all Training hosts the same version of the program.");
+            throw new WeightsException(
+                $"This worker's {row.Source} weights have the SHA-256 {found}, and the feature set was planned with {row.Sha256}. Give all Training hosts the same version of the program."
+            );
         }
 
         return backbone;
@@ -162,10 +187,13 @@ internal sealed class BackboneStore(IDbContextFactory<CatalogContext> contexts, 
             var copy = await volume.WriteAsync(
                 $"backbones/{sha256}.{lease.TokenText}{Path.GetExtension(source.Name)}",
                 (target, token) => source.CopyToAsync(target, token),
-                cancellationToken);
+                cancellationToken
+            );
             return copy.Sha256 == sha256
                 ? copy
-                : throw new WeightsException($"'{source.Name}' was changed while it was read: its SHA-256 was {sha256}, and then {copy.Sha256}. Submit the run again when the file is whole.");
+                : throw new WeightsException(
+                    $"'{source.Name}' was changed while it was read: its SHA-256 was {sha256}, and then {copy.Sha256}. Submit the run again when the file is whole."
+                );
         }
     }
 

@@ -21,12 +21,23 @@ internal sealed partial class Calibration(Volume volume, TensorThread tensors, T
             return known;
         }
 
-        var measured = await tensors.RunAsync(token => PrecisionTrial.Choose(backbone, size, device.Device, cancellationToken: token), cancellationToken);
-        var speeds = string.Join(", ", measured.ImagesPerSecond.Select(speed => string.Create(CultureInfo.InvariantCulture, $"{speed.Key} {speed.Value:F0}")));
+        var measured = await tensors.RunAsync(
+            token => PrecisionTrial.Choose(backbone, size, device.Device, cancellationToken: token),
+            cancellationToken
+        );
+        var speeds = string.Join(
+            ", ",
+            measured.ImagesPerSecond.Select(speed => string.Create(CultureInfo.InvariantCulture, $"{speed.Key} {speed.Value:F0}"))
+        );
         LogMeasured(measured.Precision, measured.BatchSize, measured.Threads, speeds);
         try
         {
-            await volume.WriteAsync(path, (stream, token) => JsonSerializer.SerializeAsync(stream, new Measurement(measured, HashOf(measured)), cancellationToken: token), cancellationToken);
+            await volume.WriteAsync(
+                path,
+                (stream, token) =>
+                    JsonSerializer.SerializeAsync(stream, new Measurement(measured, HashOf(measured)), cancellationToken: token),
+                cancellationToken
+            );
             return measured;
         }
         catch (IOException) when (File.Exists(volume.FullPath(path)))
@@ -63,7 +74,9 @@ internal sealed partial class Calibration(Volume volume, TensorThread tensors, T
     {
         try
         {
-            return JsonSerializer.Deserialize<Measurement>(json) is { Choice: { } choice, Sha256: var sha256 } && sha256 == HashOf(choice) ? choice : null;
+            return JsonSerializer.Deserialize<Measurement>(json) is { Choice: { } choice, Sha256: var sha256 } && sha256 == HashOf(choice)
+                ? choice
+                : null;
         }
         catch (JsonException)
         {
@@ -78,14 +91,25 @@ internal sealed partial class Calibration(Volume volume, TensorThread tensors, T
         // On the tensors' thread, whose number of threads it tells.
         var machine = await tensors.RunAsync(_ => TorchEnvironment.Describe(device.Device), cancellationToken);
         var key = ContentKey.Of(
-            "precision", machine.Processor, $"{machine.Threads}", machine.Device, machine.LibTorch, backbone, $"{size}", $"{FeaturePlanner.ExtractorVersion}");
+            "precision",
+            machine.Processor,
+            $"{machine.Threads}",
+            machine.Device,
+            machine.LibTorch,
+            backbone,
+            $"{size}",
+            $"{FeaturePlanner.ExtractorVersion}"
+        );
         return $"calibration/precision-{key}.json";
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "What was measured on such a machine is damaged in {Path} and is measured again")]
     private partial void LogDamaged(string path);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Features are computed in {Precision}, {BatchSize} images at a time, on {Threads} threads; images a second as measured: {Speeds}")]
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "Features are computed in {Precision}, {BatchSize} images at a time, on {Threads} threads; images a second as measured: {Speeds}"
+    )]
     private partial void LogMeasured(Precision precision, int batchSize, int threads, string speeds);
 
     /// <summary>What stands in a file. No catalog row has its hash, since it is of a kind of machine and of no run.</summary>

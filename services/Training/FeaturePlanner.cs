@@ -10,7 +10,13 @@ using TorchSharp;
 namespace Distributed.Training;
 
 /// <summary>Decides once how the features of a data set are computed; all workers follow what is decided.</summary>
-internal sealed class FeaturePlanner(IDbContextFactory<CatalogContext> contexts, Calibration calibration, TensorDevice device, IOptions<TrainingOptions> options, TimeProvider time)
+internal sealed class FeaturePlanner(
+    IDbContextFactory<CatalogContext> contexts,
+    Calibration calibration,
+    TensorDevice device,
+    IOptions<TrainingOptions> options,
+    TimeProvider time
+)
 {
     /// <summary>Counts up when decoding or extraction gives other features for the same images.</summary>
     public const int ExtractorVersion = 5;
@@ -18,10 +24,17 @@ internal sealed class FeaturePlanner(IDbContextFactory<CatalogContext> contexts,
     private const int ShardGranule = 32;
 
     /// <summary>Some seconds of work for a processor, and as much for a GPU as makes the cost of a job small beside it.</summary>
-    private const int ShardImagesOfProcessor = 512, ShardImagesOfGpu = 4096;
+    private const int ShardImagesOfProcessor = 512,
+        ShardImagesOfGpu = 4096;
 
     /// <summary>Plans the feature set that a run needs.</summary>
-    public async Task<FeatureSet> PlanAsync(Run run, RunSpecification specification, DatasetManifest manifest, IBackbone backbone, CancellationToken cancellationToken)
+    public async Task<FeatureSet> PlanAsync(
+        Run run,
+        RunSpecification specification,
+        DatasetManifest manifest,
+        IBackbone backbone,
+        CancellationToken cancellationToken
+    )
     {
         var fit = specification.Fit.ToString().ToLowerInvariant();
         var preprocessing = $"size={specification.InputSize};fit={fit};filter={ImageFitting.Filter};{backbone.Preprocessing.Description}";
@@ -64,14 +77,22 @@ internal sealed class FeaturePlanner(IDbContextFactory<CatalogContext> contexts,
         return Math.Max(1, images / ShardGranule) * ShardGranule;
     }
 
-    private async Task<(Precision Precision, int BatchSize)?> FindChoiceAsync(string datasetSha256, string backboneSha256, string preprocessing, CancellationToken cancellationToken)
+    private async Task<(Precision Precision, int BatchSize)?> FindChoiceAsync(
+        string datasetSha256,
+        string backboneSha256,
+        string preprocessing,
+        CancellationToken cancellationToken
+    )
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var known = await context.FeatureSets.AsNoTracking()
-            .Where(set => set.DatasetSha256 == datasetSha256
+        var known = await context
+            .FeatureSets.AsNoTracking()
+            .Where(set =>
+                set.DatasetSha256 == datasetSha256
                 && set.BackboneSha256 == backboneSha256
                 && set.Preprocessing == preprocessing
-                && set.ExtractorVersion == ExtractorVersion)
+                && set.ExtractorVersion == ExtractorVersion
+            )
             .OrderByDescending(set => set.CompletedAt != null)
             .ThenBy(set => set.CreatedAt)
             .Select(set => new { set.Precision, set.BatchSize })

@@ -24,8 +24,18 @@ internal sealed class GpuMetrics : IHostedService, IDisposable
         }
 
         var meter = meters.Create("Distributed.Training");
-        meter.CreateObservableGauge("hw.gpu.utilization", () => Measure(gpu => gpu.Utilization), "1", "The share of time in which a GPU computed");
-        meter.CreateObservableGauge("hw.gpu.memory.usage", () => Measure(gpu => gpu.MemoryUsed), "By", "Bytes of a GPU's memory that are in use");
+        meter.CreateObservableGauge(
+            "hw.gpu.utilization",
+            () => Measure(gpu => gpu.Utilization),
+            "1",
+            "The share of time in which a GPU computed"
+        );
+        meter.CreateObservableGauge(
+            "hw.gpu.memory.usage",
+            () => Measure(gpu => gpu.MemoryUsed),
+            "By",
+            "Bytes of a GPU's memory that are in use"
+        );
         meter.CreateObservableGauge("hw.gpu.memory.limit", () => Measure(gpu => gpu.MemoryLimit), "By", "Bytes of memory that a GPU has");
     }
 
@@ -36,8 +46,7 @@ internal sealed class GpuMetrics : IHostedService, IDisposable
     public void Dispose() => _nvml?.Dispose();
 
     private IEnumerable<Measurement<T>> Measure<T>(Func<Gpu, T> of)
-        where T : struct =>
-        Read().Select(gpu => new Measurement<T>(of(gpu), new("hw.id", gpu.Id), new("hw.name", gpu.Name)));
+        where T : struct => Read().Select(gpu => new Measurement<T>(of(gpu), new("hw.id", gpu.Id), new("hw.name", gpu.Name)));
 
     /// <summary>Once a scrape, for all three.</summary>
     private IReadOnlyList<Gpu> Read()

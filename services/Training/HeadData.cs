@@ -6,7 +6,8 @@ namespace Distributed.Training;
 
 /// <summary>Loads what a head learns from: features and labels of the training and validation splits, never of the test split.</summary>
 /// <remarks>The latest data stay loaded: slices of a run follow each other, and so do runs that differ in their heads alone.</remarks>
-internal sealed class HeadData(FeatureArtifacts features, DatasetArtifacts datasets, TensorThread tensors, TensorDevice device) : IDisposable
+internal sealed class HeadData(FeatureArtifacts features, DatasetArtifacts datasets, TensorThread tensors, TensorDevice device)
+    : IDisposable
 {
     private (Key Key, IReadOnlyList<string> ClassNames, FeatureData Data)? _loaded;
 
@@ -35,7 +36,8 @@ internal sealed class HeadData(FeatureArtifacts features, DatasetArtifacts datas
                 _loaded = (key, manifest.ClassNames, data);
                 return (data, manifest.ClassNames);
             },
-            cancellationToken);
+            cancellationToken
+        );
     }
 
     public void Dispose() => _loaded?.Data.Dispose();

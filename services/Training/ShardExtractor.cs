@@ -17,7 +17,8 @@ internal sealed class ShardExtractor(
     BackboneStore backbones,
     Calibration calibration,
     TensorThread tensors,
-    TensorDevice device) : IDisposable
+    TensorDevice device
+) : IDisposable
 {
     private Loaded? _loaded;
 
@@ -42,7 +43,8 @@ internal sealed class ShardExtractor(
                     var features = loaded.Extractor.Extract(images.AsSpan(0, length), count, set.InputSize, token);
                     return new ExtractedShard(features, Stopwatch.GetElapsedTime(started).TotalSeconds, loaded.Backbone);
                 },
-                cancellationToken);
+                cancellationToken
+            );
         }
         finally
         {

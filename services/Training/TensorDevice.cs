@@ -40,13 +40,17 @@ internal sealed class TensorDevice(TensorThread tensors, IOptions<TrainingOption
         }
         catch (ArgumentException exception)
         {
-            return HostCheckResult.Misconfigured($"{TrainingOptions.Section}__{nameof(TrainingOptions.Device)} is '{options.Value.Device}'. {exception.Message}");
+            return HostCheckResult.Misconfigured(
+                $"{TrainingOptions.Section}__{nameof(TrainingOptions.Device)} is '{options.Value.Device}'. {exception.Message}"
+            );
         }
 
         TorchEnvironment.Prove(Device);
         HeadTraining.WarmUp(Device);
         return File.Exists(BackboneSource.DemoPath)
             ? HostCheckResult.Passed
-            : HostCheckResult.Broken($"The demo weights '{BackboneSource.DemoPath}' are missing. They belong to the host's files: install them again.");
+            : HostCheckResult.Broken(
+                $"The demo weights '{BackboneSource.DemoPath}' are missing. They belong to the host's files: install them again."
+            );
     }
 }

@@ -38,8 +38,14 @@ public static class TrainingModule
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(consumers);
-        builder.Services.AddOptions<TrainingOptions>().BindConfiguration(TrainingOptions.Section).ValidateDataAnnotations().ValidateOnStart();
-        builder.Services.TryAddSingleton(provider => new TensorThread(provider.GetRequiredService<IOptions<TrainingOptions>>().Value.Threads));
+        builder
+            .Services.AddOptions<TrainingOptions>()
+            .BindConfiguration(TrainingOptions.Section)
+            .ValidateDataAnnotations()
+            .ValidateOnStart();
+        builder.Services.TryAddSingleton(provider => new TensorThread(
+            provider.GetRequiredService<IOptions<TrainingOptions>>().Value.Threads
+        ));
         builder.Services.TryAddSingleton<DatasetArtifacts>();
         builder.Services.TryAddSingleton<FeatureArtifacts>();
         builder.AddDataRootsCheck();

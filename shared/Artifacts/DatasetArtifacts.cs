@@ -19,7 +19,11 @@ public sealed class DatasetArtifacts(IDbContextFactory<CatalogContext> contexts,
     /// <param name="value">The record.</param>
     /// <param name="cancellationToken">Stops the writing.</param>
     public Task<StoredFile> WriteJsonAsync<T>(string path, T value, CancellationToken cancellationToken) =>
-        volume.WriteAsync(path, (stream, token) => JsonSerializer.SerializeAsync(stream, value, DatasetJson.Options, token), cancellationToken);
+        volume.WriteAsync(
+            path,
+            (stream, token) => JsonSerializer.SerializeAsync(stream, value, DatasetJson.Options, token),
+            cancellationToken
+        );
 
     /// <summary>Reads a record.</summary>
     /// <exception cref="StoredFileException">The file is missing or damaged.</exception>
@@ -63,14 +67,17 @@ public sealed class DatasetArtifacts(IDbContextFactory<CatalogContext> contexts,
     {
         ArgumentNullException.ThrowIfNull(ingestion);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var records = await context.PackedParts.AsNoTracking()
+        var records = await context
+            .PackedParts.AsNoTracking()
             .Where(part => part.IngestionKey == ingestion.Key)
             .OrderBy(part => part.Part)
             .Select(part => part.Records)
             .ToListAsync(cancellationToken);
         if (records.Count != ingestion.PartCount)
         {
-            throw new StoredFileException($"The ingestion {ingestion.Key} has {records.Count} of {ingestion.PartCount} packed parts in the catalog.");
+            throw new StoredFileException(
+                $"The ingestion {ingestion.Key} has {records.Count} of {ingestion.PartCount} packed parts in the catalog."
+            );
         }
 
         IReadOnlyList<StoredFile> files = [ingestion.Listing, .. records];
@@ -97,7 +104,9 @@ public sealed class DatasetArtifacts(IDbContextFactory<CatalogContext> contexts,
     public async Task<DatasetManifest> ReadManifestAsync(string datasetSha256, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var file = (await context.Datasets.AsNoTracking().SingleAsync(dataset => dataset.Sha256 == datasetSha256, cancellationToken)).Manifest;
+        var file = (
+            await context.Datasets.AsNoTracking().SingleAsync(dataset => dataset.Sha256 == datasetSha256, cancellationToken)
+        ).Manifest;
         if (_latestManifest is not { } latest || latest.File != file)
         {
             latest = new Remembered(file, await ReadJsonAsync<DatasetManifest>(file, cancellationToken));
@@ -112,13 +121,16 @@ public sealed class DatasetArtifacts(IDbContextFactory<CatalogContext> contexts,
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var ingestion = await context.Ingestions.AsNoTracking().SingleAsync(row => row.Key == ingestionKey, cancellationToken);
-        var records = await context.PackedParts.AsNoTracking()
+        var records = await context
+            .PackedParts.AsNoTracking()
             .Where(part => part.IngestionKey == ingestionKey)
             .OrderBy(part => part.Part)
             .ToListAsync(cancellationToken);
         if (records.Count != ingestion.PartCount)
         {
-            throw new StoredFileException($"The ingestion {ingestionKey} has {records.Count} of {ingestion.PartCount} packed parts in the catalog.");
+            throw new StoredFileException(
+                $"The ingestion {ingestionKey} has {records.Count} of {ingestion.PartCount} packed parts in the catalog."
+            );
         }
 
         var parts = new List<PackedPart>(records.Count);
@@ -136,7 +148,10 @@ public sealed class DatasetArtifacts(IDbContextFactory<CatalogContext> contexts,
     public Task<DatasetSplit> ReadSplitAsync(Run run, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(run);
-        return ReadJsonAsync<DatasetSplit>(run.Split ?? throw new InvalidOperationException($"Run {run.Id} has no splits yet."), cancellationToken);
+        return ReadJsonAsync<DatasetSplit>(
+            run.Split ?? throw new InvalidOperationException($"Run {run.Id} has no splits yet."),
+            cancellationToken
+        );
     }
 
     private sealed record Remembered(StoredFile File, object Value);

@@ -12,11 +12,15 @@ public sealed class FeatureArtifacts(IDbContextFactory<CatalogContext> contexts,
     public async Task<IReadOnlyList<string>> FindShardsAsync(string featureSetKey, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var shards = await context.FeatureShards.AsNoTracking()
+        var shards = await context
+            .FeatureShards.AsNoTracking()
             .Where(shard => shard.FeatureSetKey == featureSetKey)
             .OrderBy(shard => shard.Shard)
             .ToListAsync(cancellationToken);
-        var expected = await context.FeatureSets.Where(set => set.Key == featureSetKey).Select(set => set.ShardCount).SingleAsync(cancellationToken);
+        var expected = await context
+            .FeatureSets.Where(set => set.Key == featureSetKey)
+            .Select(set => set.ShardCount)
+            .SingleAsync(cancellationToken);
         if (shards.Count != expected)
         {
             throw new StoredFileException($"The feature set {featureSetKey} has {shards.Count} of {expected} shards in the catalog.");

@@ -24,35 +24,72 @@ public sealed record IngestedDataset(DatasetManifest Manifest, IngestionSummary 
         var skipped = SkipReasons.Find(listing, packed);
         var duplicates = DuplicateSummary.Of(manifest.Images);
         var contradictions = DuplicateSummary.FindContradictions(manifest.Images).ToList();
-        return new IngestedDataset(manifest, new IngestionSummary
-        {
-            Name = listing.DisplayName,
-            Source = listing.Source,
-            Files = listing.Entries.Count + listing.Skipped.Count,
-            Images = manifest.Images.Count,
-            Classes = manifest.ClassNames.Count,
-            Splits = new GivenSplits(Count(SplitName.Train), Count(SplitName.Validation), Count(SplitName.Test), Count(SplitName.Unassigned)),
-            Notes = listing.Notes,
-            SkippedCount = skipped.Count,
-            SkippedByReason = [.. SkipReasons.Group(skipped).Select(group => new SkippedByReason(Name(group.Reason), SkipReasons.Words(group.Reason, group.Count), group.Count, group.Advice))],
-            Skipped = [.. skipped.Take(MostSkipped).Select(file => new SkippedInput(file.Name, Name(file.Reason), file.Detail))],
-            Duplicates = new DuplicateCounts(duplicates.Groups, duplicates.WithinSplits, duplicates.AcrossSplits, duplicates.DifferentLabels),
-            Contradictions =
-            [
-                .. contradictions.Take(MostContradictions).Select(image => new ContradictingImage(
-                    [.. image.DistinctBy(occurrence => occurrence.Label).Take(MostOccurrences).Select(occurrence => new LabelledImage(occurrence.Name, manifest.ClassNames[occurrence.Label]))])),
-            ],
-            ContradictingClasses = FindPairs(manifest, contradictions),
-        });
+        return new IngestedDataset(
+            manifest,
+            new IngestionSummary
+            {
+                Name = listing.DisplayName,
+                Source = listing.Source,
+                Files = listing.Entries.Count + listing.Skipped.Count,
+                Images = manifest.Images.Count,
+                Classes = manifest.ClassNames.Count,
+                Splits = new GivenSplits(
+                    Count(SplitName.Train),
+                    Count(SplitName.Validation),
+                    Count(SplitName.Test),
+                    Count(SplitName.Unassigned)
+                ),
+                Notes = listing.Notes,
+                SkippedCount = skipped.Count,
+                SkippedByReason =
+                [
+                    .. SkipReasons
+                        .Group(skipped)
+                        .Select(group => new SkippedByReason(
+                            Name(group.Reason),
+                            SkipReasons.Words(group.Reason, group.Count),
+                            group.Count,
+                            group.Advice
+                        )),
+                ],
+                Skipped = [.. skipped.Take(MostSkipped).Select(file => new SkippedInput(file.Name, Name(file.Reason), file.Detail))],
+                Duplicates = new DuplicateCounts(
+                    duplicates.Groups,
+                    duplicates.WithinSplits,
+                    duplicates.AcrossSplits,
+                    duplicates.DifferentLabels
+                ),
+                Contradictions =
+                [
+                    .. contradictions
+                        .Take(MostContradictions)
+                        .Select(image => new ContradictingImage([
+                            .. image
+                                .DistinctBy(occurrence => occurrence.Label)
+                                .Take(MostOccurrences)
+                                .Select(occurrence => new LabelledImage(occurrence.Name, manifest.ClassNames[occurrence.Label])),
+                        ])),
+                ],
+                ContradictingClasses = FindPairs(manifest, contradictions),
+            }
+        );
 
         int Count(SplitName split) => manifest.Images.Count(image => image.Split == split);
     }
 
-    private static IReadOnlyList<ContradictingClasses> FindPairs(DatasetManifest manifest, List<IReadOnlyList<ManifestImage>> contradictions)
+    private static IReadOnlyList<ContradictingClasses> FindPairs(
+        DatasetManifest manifest,
+        List<IReadOnlyList<ManifestImage>> contradictions
+    )
     {
-        var different = new Lazy<Dictionary<int, int>>(() => manifest.Images.GroupBy(image => image.Label).ToDictionary(
-            ofClass => ofClass.Key,
-            ofClass => ofClass.Select(image => image.Sha256).Distinct(StringComparer.Ordinal).Count()));
+        var different = new Lazy<Dictionary<int, int>>(() =>
+            manifest
+                .Images.GroupBy(image => image.Label)
+                .ToDictionary(
+                    ofClass => ofClass.Key,
+                    ofClass => ofClass.Select(image => image.Sha256).Distinct(StringComparer.Ordinal).Count()
+                )
+        );
         return
         [
             .. contradictions
@@ -66,8 +103,9 @@ public sealed record IngestedDataset(DatasetManifest Manifest, IngestionSummary 
                     manifest.ClassNames[pair.Key.Second],
                     pair.Value,
                     pair.Value == different.Value[pair.Key.Second] ? manifest.ClassNames[pair.Key.Second]
-                    : pair.Value == different.Value[pair.Key.First] ? manifest.ClassNames[pair.Key.First]
-                    : null)),
+                        : pair.Value == different.Value[pair.Key.First] ? manifest.ClassNames[pair.Key.First]
+                        : null
+                )),
         ];
     }
 

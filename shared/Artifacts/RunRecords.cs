@@ -9,7 +9,11 @@ namespace Distributed.Artifacts;
 public static class RunRecords
 {
     /// <summary>The run of a run's own unit, with its specification.</summary>
-    public static async Task<(Run Run, RunSpecification Specification)> ReadRunAsync(this IDbContextFactory<CatalogContext> contexts, Guid runId, CancellationToken cancellationToken)
+    public static async Task<(Run Run, RunSpecification Specification)> ReadRunAsync(
+        this IDbContextFactory<CatalogContext> contexts,
+        Guid runId,
+        CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(contexts);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);

@@ -10,19 +10,28 @@ public static class AuditLog
     /// <param name="subject">To what: a run's id (format D), or a key's name.</param>
     /// <param name="at">When (UTC).</param>
     /// <param name="detail">What a reader may want to know; never a secret.</param>
-    public static void Audit(this CatalogContext context, AuditActor actor, AuditAction action, string subject, DateTime at, string? detail = null)
+    public static void Audit(
+        this CatalogContext context,
+        AuditActor actor,
+        AuditAction action,
+        string subject,
+        DateTime at,
+        string? detail = null
+    )
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(actor);
-        context.AuditLog.Add(new AuditEntry
-        {
-            Id = Guid.CreateVersion7(),
-            At = at,
-            ActorKind = actor.Kind,
-            Actor = actor.Name,
-            Action = action,
-            Subject = subject,
-            Detail = detail,
-        });
+        context.AuditLog.Add(
+            new AuditEntry
+            {
+                Id = Guid.CreateVersion7(),
+                At = at,
+                ActorKind = actor.Kind,
+                Actor = actor.Name,
+                Action = action,
+                Subject = subject,
+                Detail = detail,
+            }
+        );
     }
 }

@@ -99,7 +99,13 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
         });
         modelBuilder.Entity<WorkUnit>(unit =>
         {
-            unit.HasIndex(u => new { u.Kind, u.Subject, u.Step }).IsUnique();
+            unit.HasIndex(u => new
+                {
+                    u.Kind,
+                    u.Subject,
+                    u.Step,
+                })
+                .IsUnique();
             unit.HasIndex(u => u.Subject);
             // What every worker asks after every unit; in a big set nearly all units are done.
             unit.HasIndex(u => u.Subject, "NotDone").HasDatabaseName("ix_work_units_subject_not_done").HasFilter("state <> 'Done'");
@@ -147,7 +153,12 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
         });
         modelBuilder.Entity<Checkpoint>(checkpoint =>
         {
-            checkpoint.HasKey(c => new { c.RunId, c.Slice, c.Kind });
+            checkpoint.HasKey(c => new
+            {
+                c.RunId,
+                c.Slice,
+                c.Kind,
+            });
             checkpoint.ComplexProperty(c => c.File);
             BelongsToRun(checkpoint);
         });
@@ -175,16 +186,16 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
     }
 
     private static void BelongsToRun<T>(EntityTypeBuilder<T> entity)
-        where T : class =>
-        entity.HasOne<Run>().WithMany().HasForeignKey("RunId").OnDelete(DeleteBehavior.Cascade);
+        where T : class => entity.HasOne<Run>().WithMany().HasForeignKey("RunId").OnDelete(DeleteBehavior.Cascade);
 
     /// <summary>A document for people, of which no query asks a part.</summary>
-    private sealed class SummaryConverter() : ValueConverter<IngestionSummary, string>(
-        value => JsonSerializer.Serialize(value, JsonSerializerOptions.Web),
-        text => JsonSerializer.Deserialize<IngestionSummary>(text, JsonSerializerOptions.Web)!);
+    private sealed class SummaryConverter()
+        : ValueConverter<IngestionSummary, string>(
+            value => JsonSerializer.Serialize(value, JsonSerializerOptions.Web),
+            text => JsonSerializer.Deserialize<IngestionSummary>(text, JsonSerializerOptions.Web)!
+        );
 
     /// <summary>SQLite gives times back without a kind; all of ours are UTC.</summary>
-    private sealed class UtcConverter() : ValueConverter<DateTime, DateTime>(
-        value => value,
-        value => DateTime.SpecifyKind(value, DateTimeKind.Utc));
+    private sealed class UtcConverter()
+        : ValueConverter<DateTime, DateTime>(value => value, value => DateTime.SpecifyKind(value, DateTimeKind.Utc));
 }

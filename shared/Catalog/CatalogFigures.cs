@@ -7,7 +7,10 @@ namespace Distributed.Catalog;
 /// <param name="PendingJobs">Jobs that open runs need and that no worker holds, by kind.</param>
 /// <param name="Accuracies">Test accuracies of the latest runs by data set and backbone.</param>
 public sealed record CatalogFigures(
-    IReadOnlyDictionary<RunState, int> OpenRuns, IReadOnlyDictionary<UnitKind, int> PendingJobs, IReadOnlyList<LatestAccuracy> Accuracies)
+    IReadOnlyDictionary<RunState, int> OpenRuns,
+    IReadOnlyDictionary<UnitKind, int> PendingJobs,
+    IReadOnlyList<LatestAccuracy> Accuracies
+)
 {
     /// <summary>Where counting ends: what there is more of is as many to an operator, and must not cost the database more.</summary>
     public const int MostCounted = 10_000;
@@ -26,25 +29,69 @@ public sealed record CatalogFigures(
         var open = new Dictionary<RunState, int>();
         foreach (var state in RunStates.Open)
         {
-            open[state] = await context.Runs.Where(run => run.State == state).OrderBy(run => run.SubmittedAt).Take(MostCounted).CountAsync(cancellationToken);
+            open[state] = await context
+                .Runs.Where(run => run.State == state)
+                .OrderBy(run => run.SubmittedAt)
+                .Take(MostCounted)
+                .CountAsync(cancellationToken);
         }
 
-        var pending = await context.NeededUnits().Unclaimed()
+        var pending = await context
+            .NeededUnits()
+            .Unclaimed()
             .OrderBy(unit => unit.State)
             .Take(MostCounted)
             .GroupBy(unit => unit.Kind)
             .Select(kind => new { kind.Key, Count = kind.Count() })
             .ToDictionaryAsync(kind => kind.Key, kind => kind.Count, cancellationToken);
-        var latest = await context.Runs
-            .FromSqlRaw(LatestCompleted)
-            .Join(context.Evaluations, run => run.Id, evaluation => evaluation.RunId, (run, evaluation) => new { Run = run, evaluation.TestAccuracy })
-            .Join(context.Datasets, run => run.Run.DatasetSha256, dataset => dataset.Sha256, (run, dataset) => new { run.Run, run.TestAccuracy, Dataset = dataset.Name })
-            .Join(context.FeatureSets, run => run.Run.FeatureSetKey, set => set.Key, (run, set) => new { run.Run, run.TestAccuracy, run.Dataset, set.BackboneSha256 })
-            .Join(context.Backbones, run => run.BackboneSha256, backbone => backbone.Sha256, (run, backbone) => new { run.Run.SubmittedAt, Accuracy = new LatestAccuracy(run.Dataset, backbone.Source, run.TestAccuracy) })
+        var latest = await context
+            .Runs.FromSqlRaw(LatestCompleted)
+            .Join(
+                context.Evaluations,
+                run => run.Id,
+                evaluation => evaluation.RunId,
+                (run, evaluation) => new { Run = run, evaluation.TestAccuracy }
+            )
+            .Join(
+                context.Datasets,
+                run => run.Run.DatasetSha256,
+                dataset => dataset.Sha256,
+                (run, dataset) =>
+                    new
+                    {
+                        run.Run,
+                        run.TestAccuracy,
+                        Dataset = dataset.Name,
+                    }
+            )
+            .Join(
+                context.FeatureSets,
+                run => run.Run.FeatureSetKey,
+                set => set.Key,
+                (run, set) =>
+                    new
+                    {
+                        run.Run,
+                        run.TestAccuracy,
+                        run.Dataset,
+                        set.BackboneSha256,
+                    }
+            )
+            .Join(
+                context.Backbones,
+                run => run.BackboneSha256,
+                backbone => backbone.Sha256,
+                (run, backbone) =>
+                    new { run.Run.SubmittedAt, Accuracy = new LatestAccuracy(run.Dataset, backbone.Source, run.TestAccuracy) }
+            )
             .OrderByDescending(run => run.SubmittedAt)
             .Select(run => run.Accuracy)
             .ToListAsync(cancellationToken);
-        return new CatalogFigures(open, pending, [.. latest.DistinctBy(accuracy => (accuracy.Dataset, accuracy.Backbone)).Take(MostAccuracies)]);
+        return new CatalogFigures(
+            open,
+            pending,
+            [.. latest.DistinctBy(accuracy => (accuracy.Dataset, accuracy.Backbone)).Take(MostAccuracies)]
+        );
     }
 }
 

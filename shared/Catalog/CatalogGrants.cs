@@ -31,14 +31,20 @@ public static partial class CatalogGrants
         foreach (var entity in context.Model.GetEntityTypes())
         {
             var table = entity.GetTableName()!;
-            statements.AddRange(entity.ClrType switch
-            {
-                var type when type == typeof(AuditEntry) => [$"GRANT SELECT, INSERT ON {table} TO {apiRole}"],
-                var type when type == typeof(ApiKey) => [$"GRANT SELECT, INSERT, UPDATE ON {table} TO {apiRole}"],
-                // Only AdminApi begins volumes.
-                var type when type == typeof(Installation) => [$"GRANT {Rows} ON {table} TO {apiRole}", $"GRANT SELECT ON {table} TO {workerRole}"],
-                _ => (string[])[$"GRANT {Rows} ON {table} TO {apiRole}, {workerRole}"],
-            });
+            statements.AddRange(
+                entity.ClrType switch
+                {
+                    var type when type == typeof(AuditEntry) => [$"GRANT SELECT, INSERT ON {table} TO {apiRole}"],
+                    var type when type == typeof(ApiKey) => [$"GRANT SELECT, INSERT, UPDATE ON {table} TO {apiRole}"],
+                    // Only AdminApi begins volumes.
+                    var type when type == typeof(Installation) =>
+                    [
+                        $"GRANT {Rows} ON {table} TO {apiRole}",
+                        $"GRANT SELECT ON {table} TO {workerRole}",
+                    ],
+                    _ => (string[])[$"GRANT {Rows} ON {table} TO {apiRole}, {workerRole}"],
+                }
+            );
         }
 
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
@@ -50,7 +56,10 @@ public static partial class CatalogGrants
     {
         if (!RoleName().IsMatch(role))
         {
-            throw new ArgumentException($"'{role}' is no name of a database role here; give lower-case letters, digits and underscores.", nameof(role));
+            throw new ArgumentException(
+                $"'{role}' is no name of a database role here; give lower-case letters, digits and underscores.",
+                nameof(role)
+            );
         }
     }
 

@@ -14,7 +14,11 @@ public sealed record CatalogMigrationOptions(bool Migrate = true);
 /// and where a later version of the program has migrated the catalog: then somebody else is to be started.
 /// </summary>
 public sealed partial class CatalogMigration(
-    IDbContextFactory<CatalogContext> contexts, CatalogMigrationOptions options, TimeProvider time, ILogger<CatalogMigration> logger) : BackgroundService
+    IDbContextFactory<CatalogContext> contexts,
+    CatalogMigrationOptions options,
+    TimeProvider time,
+    ILogger<CatalogMigration> logger
+) : BackgroundService
 {
     private const long MigrationLock = 0x4469_7374_7269_6275;
     private static readonly TimeSpan Moment = TimeSpan.FromSeconds(2);

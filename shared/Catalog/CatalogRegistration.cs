@@ -13,7 +13,8 @@ namespace Distributed.Catalog;
 public static class CatalogRegistration
 {
     /// <summary>How a connection string to the catalog is written.</summary>
-    public const string ConnectionStringForm = "a Postgres connection string (Host=...;Database=...;Username=...;Password=..., a password with ; or = in it in quotes: Password='...')";
+    public const string ConnectionStringForm =
+        "a Postgres connection string (Host=...;Database=...;Username=...;Password=..., a password with ; or = in it in quotes: Password='...')";
 
     /// <summary>The pool of connections as metrics name it, rather than by its connection string.</summary>
     private const string PoolName = "catalog";
@@ -27,7 +28,9 @@ public static class CatalogRegistration
         ArgumentNullException.ThrowIfNull(connectionString);
         try
         {
-            DbConnectionStringBuilder parsed = IsSqlite(connectionString) ? new SqliteConnectionStringBuilder(connectionString) : new NpgsqlConnectionStringBuilder(connectionString);
+            DbConnectionStringBuilder parsed = IsSqlite(connectionString)
+                ? new SqliteConnectionStringBuilder(connectionString)
+                : new NpgsqlConnectionStringBuilder(connectionString);
             return parsed is NpgsqlConnectionStringBuilder { Host: null or "" } ? "names no host" : null;
         }
         catch (Exception exception) when (IsMalformed(exception))
@@ -51,18 +54,19 @@ public static class CatalogRegistration
 
         if (IsSqlite(connectionString))
         {
-            services.AddDbContextFactory<SqliteCatalogContext>(builder => builder
-                .UseSqlite(connectionString)
-                .UseSnakeCaseNamingConvention()
-                .AddInterceptors(new SqliteBusyWait()));
+            services.AddDbContextFactory<SqliteCatalogContext>(builder =>
+                builder.UseSqlite(connectionString).UseSnakeCaseNamingConvention().AddInterceptors(new SqliteBusyWait())
+            );
             services.AddSingleton<IDbContextFactory<CatalogContext>, CatalogContextFactory<SqliteCatalogContext>>();
         }
         else
         {
             var tuned = Tune(connectionString);
-            services.AddPooledDbContextFactory<PostgresCatalogContext>(builder => builder
-                .UseNpgsql(tuned, npgsql => npgsql.ConfigureDataSource(source => source.Name = PoolName))
-                .UseSnakeCaseNamingConvention());
+            services.AddPooledDbContextFactory<PostgresCatalogContext>(builder =>
+                builder
+                    .UseNpgsql(tuned, npgsql => npgsql.ConfigureDataSource(source => source.Name = PoolName))
+                    .UseSnakeCaseNamingConvention()
+            );
             services.AddSingleton<IDbContextFactory<CatalogContext>, CatalogContextFactory<PostgresCatalogContext>>();
         }
 
@@ -98,7 +102,8 @@ public static class CatalogRegistration
 
     private static bool IsSqlite(string connectionString) => connectionString.StartsWith(Sqlite, StringComparison.OrdinalIgnoreCase);
 
-    private static bool IsMalformed(Exception exception) => exception is ArgumentException or FormatException or InvalidCastException or OverflowException;
+    private static bool IsMalformed(Exception exception) =>
+        exception is ArgumentException or FormatException or InvalidCastException or OverflowException;
 
     private static NpgsqlConnectionStringBuilder Parse(string connectionString)
     {
@@ -129,7 +134,11 @@ public static class CatalogRegistration
             command.ExecuteNonQuery();
         }
 
-        public override async Task ConnectionOpenedAsync(DbConnection connection, ConnectionEndEventData eventData, CancellationToken cancellationToken = default)
+        public override async Task ConnectionOpenedAsync(
+            DbConnection connection,
+            ConnectionEndEventData eventData,
+            CancellationToken cancellationToken = default
+        )
         {
             await using var command = connection.CreateCommand();
             command.CommandText = Wait;

@@ -45,14 +45,23 @@ public sealed class FileRecovery(UnitLedger ledger, UnitOptions options, TimePro
 
                 return hopeless ? null : state;
             },
-            cancellationToken);
+            cancellationToken
+        );
         return hopeless ? null : subjects;
     }
 
-    private async Task<Planned> PlanAgainAsync(CatalogContext context, UnitLease lease, string path, string reason, CancellationToken cancellationToken)
+    private async Task<Planned> PlanAgainAsync(
+        CatalogContext context,
+        UnitLease lease,
+        string path,
+        string reason,
+        CancellationToken cancellationToken
+    )
     {
         var reader = lease.Unit;
-        if (await context.Checkpoints.AsNoTracking().SingleOrDefaultAsync(row => row.File.Path == path, cancellationToken) is { } checkpoint)
+        if (
+            await context.Checkpoints.AsNoTracking().SingleOrDefaultAsync(row => row.File.Path == path, cancellationToken) is { } checkpoint
+        )
         {
             return checkpoint.Kind == CheckpointKind.Last
                 ? await GoBackAsync(context, checkpoint, cancellationToken)
@@ -66,23 +75,30 @@ public sealed class FileRecovery(UnitLedger ledger, UnitOptions options, TimePro
         }
 
         var unit = context.WorkUnits.Where(row => row.Kind == maker.Kind && row.Subject == maker.Subject && row.Step == maker.Step);
-        var made = await context.Attempts.CountAsync(attempt => attempt.Outcome == Attempt.Done && unit.Any(row => row.Id == attempt.UnitId), cancellationToken);
+        var made = await context.Attempts.CountAsync(
+            attempt => attempt.Outcome == Attempt.Done && unit.Any(row => row.Id == attempt.UnitId),
+            cancellationToken
+        );
         if (made >= options.MostStarts || !await unit.AnyAsync(cancellationToken))
         {
             return new Planned(Waits: false, IsHopeless: true, []);
         }
 
         // Where it is neither done nor given up, it is on its way already.
-        await unit.Where(row => row.State == UnitState.Done || row.State == UnitState.Failed).ExecuteUpdateAsync(
-            row => row
-                .SetProperty(r => r.State, UnitState.Pending)
-                .SetProperty(r => r.SentAt, (DateTime?)null)
-                .SetProperty(r => r.Starts, 0)
-                .SetProperty(r => r.LastError, reason),
-            cancellationToken);
+        await unit.Where(row => row.State == UnitState.Done || row.State == UnitState.Failed)
+            .ExecuteUpdateAsync(
+                row =>
+                    row.SetProperty(r => r.State, UnitState.Pending)
+                        .SetProperty(r => r.SentAt, (DateTime?)null)
+                        .SetProperty(r => r.Starts, 0)
+                        .SetProperty(r => r.LastError, reason),
+                cancellationToken
+            );
         if (maker.Kind == UnitKind.ExtractFeatures)
         {
-            await context.FeatureSets.Where(set => set.Key == maker.Subject).ExecuteUpdateAsync(set => set.SetProperty(s => s.CompletedAt, (DateTime?)null), cancellationToken);
+            await context
+                .FeatureSets.Where(set => set.Key == maker.Subject)
+                .ExecuteUpdateAsync(set => set.SetProperty(s => s.CompletedAt, (DateTime?)null), cancellationToken);
         }
 
         if (maker.Kind is UnitKind.PackImages or UnitKind.CompleteDataset or UnitKind.ExtractFeatures)
@@ -97,14 +113,24 @@ public sealed class FileRecovery(UnitLedger ledger, UnitOptions options, TimePro
         return new Planned(Waits: true, IsHopeless: false, [maker.Subject]);
     }
 
-    private static async Task<UnitKey?> FindMakerAsync(CatalogContext context, UnitKey reader, string path, CancellationToken cancellationToken)
+    private static async Task<UnitKey?> FindMakerAsync(
+        CatalogContext context,
+        UnitKey reader,
+        string path,
+        CancellationToken cancellationToken
+    )
     {
         if (await context.FeatureShards.AsNoTracking().SingleOrDefaultAsync(row => row.File.Path == path, cancellationToken) is { } shard)
         {
             return new UnitKey(UnitKind.ExtractFeatures, shard.FeatureSetKey, shard.Shard);
         }
 
-        if (await context.PackedParts.AsNoTracking().SingleOrDefaultAsync(row => row.Pixels.Path == path || row.Records.Path == path, cancellationToken) is { } part)
+        if (
+            await context
+                .PackedParts.AsNoTracking()
+                .SingleOrDefaultAsync(row => row.Pixels.Path == path || row.Records.Path == path, cancellationToken) is
+            { } part
+        )
         {
             return new UnitKey(UnitKind.PackImages, part.IngestionKey, part.Part);
         }
@@ -121,10 +147,11 @@ public sealed class FileRecovery(UnitLedger ledger, UnitOptions options, TimePro
             return await FindOfRunAsync(UnitKind.IngestDataset);
         }
 
-        return await context.Runs.AnyAsync(row => row.Split!.Path == path, cancellationToken)
+        return
+            await context.Runs.AnyAsync(row => row.Split!.Path == path, cancellationToken)
             || await context.Backbones.AnyAsync(row => row.File!.Path == path, cancellationToken)
-                ? await FindOfRunAsync(UnitKind.PlanFeatures)
-                : null;
+            ? await FindOfRunAsync(UnitKind.PlanFeatures)
+            : null;
 
         async Task<UnitKey?> FindOfRunAsync(UnitKind kind)
         {
@@ -134,7 +161,9 @@ public sealed class FileRecovery(UnitLedger ledger, UnitOptions options, TimePro
             }
 
             var subject = UnitKey.SubjectOf(run);
-            var step = await context.WorkUnits.Where(unit => unit.Kind == kind && unit.Subject == subject).MaxAsync(unit => (int?)unit.Step, cancellationToken);
+            var step = await context
+                .WorkUnits.Where(unit => unit.Kind == kind && unit.Subject == subject)
+                .MaxAsync(unit => (int?)unit.Step, cancellationToken);
             return step is { } last ? new UnitKey(kind, subject, last) : null;
         }
     }
@@ -154,10 +183,20 @@ public sealed class FileRecovery(UnitLedger ledger, UnitOptions options, TimePro
     }
 
     /// <summary>The trainer's last state holds the best head: one more slice writes it again.</summary>
-    private async Task<Planned> ExportAgainAsync(CatalogContext context, UnitLease lease, Checkpoint damaged, CancellationToken cancellationToken)
+    private async Task<Planned> ExportAgainAsync(
+        CatalogContext context,
+        UnitLease lease,
+        Checkpoint damaged,
+        CancellationToken cancellationToken
+    )
     {
         // Each time by a unit of its own, so that it is the reader's attempts that tell how often.
-        if (await context.Attempts.CountAsync(attempt => attempt.UnitId == lease.Id && attempt.Outcome!.StartsWith(Outcome), cancellationToken) >= options.MostStarts)
+        if (
+            await context.Attempts.CountAsync(
+                attempt => attempt.UnitId == lease.Id && attempt.Outcome!.StartsWith(Outcome),
+                cancellationToken
+            ) >= options.MostStarts
+        )
         {
             return new Planned(Waits: false, IsHopeless: true, []);
         }
@@ -165,11 +204,16 @@ public sealed class FileRecovery(UnitLedger ledger, UnitOptions options, TimePro
         var subject = UnitKey.SubjectOf(damaged.RunId);
         var slices = context.WorkUnits.Where(unit => unit.Kind == UnitKind.TrainHead && unit.Subject == subject);
 
-        await context.Checkpoints.Where(row => row.RunId == damaged.RunId && row.Kind == CheckpointKind.Best).ExecuteDeleteAsync(cancellationToken);
+        await context
+            .Checkpoints.Where(row => row.RunId == damaged.RunId && row.Kind == CheckpointKind.Best)
+            .ExecuteDeleteAsync(cancellationToken);
         if (!await slices.AnyAsync(unit => unit.State != UnitState.Done, cancellationToken))
         {
             var next = (await slices.MaxAsync(unit => (int?)unit.Step, cancellationToken) ?? -1) + 1;
-            var traceParent = await context.Runs.Where(run => run.Id == damaged.RunId).Select(run => run.TraceParent).SingleAsync(cancellationToken);
+            var traceParent = await context
+                .Runs.Where(run => run.Id == damaged.RunId)
+                .Select(run => run.TraceParent)
+                .SingleAsync(cancellationToken);
             context.PlanUnits(UnitKind.TrainHead, subject, [next], traceParent, time.GetUtcNow().UtcDateTime);
         }
 
@@ -177,7 +221,9 @@ public sealed class FileRecovery(UnitLedger ledger, UnitOptions options, TimePro
     }
 
     private static IQueryable<Run> OpenRuns(CatalogContext context, string subject) =>
-        context.Runs.Where(run => RunStates.Open.Contains(run.State) && context.RunDependencies.Any(d => d.RunId == run.Id && d.Subject == subject));
+        context.Runs.Where(run =>
+            RunStates.Open.Contains(run.State) && context.RunDependencies.Any(d => d.RunId == run.Id && d.Subject == subject)
+        );
 
     /// <param name="Waits">Whether the reader waits for a unit, rather than trying again at once.</param>
     /// <param name="IsHopeless">Whether nothing can make the file again.</param>

@@ -52,7 +52,10 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
-        var subjects = await context.RunDependencies.Where(dependency => dependency.RunId == runId).Select(dependency => dependency.Subject).ToListAsync(cancellationToken);
+        var subjects = await context
+            .RunDependencies.Where(dependency => dependency.RunId == runId)
+            .Select(dependency => dependency.Subject)
+            .ToListAsync(cancellationToken);
         if (await context.Runs.AsNoTracking().SingleOrDefaultAsync(row => row.Id == runId, cancellationToken) is not { } run)
         {
             return RetryOutcome.Unknown;
@@ -64,25 +67,32 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
         }
 
         var limit = TimeLimit(run) ?? 0;
-        var reopened = await context.Runs
-            .Where(row => row.Id == runId && (row.State == RunState.Failed || row.State == RunState.Cancelled))
+        var reopened = await context
+            .Runs.Where(row => row.Id == runId && (row.State == RunState.Failed || row.State == RunState.Cancelled))
             .ExecuteUpdateAsync(
-                row => row
-                    .SetProperty(r => r.State, r =>
-                        r.EvaluatingAt != null ? RunState.Evaluating
-                        : r.TrainingAt != null ? RunState.Training
-                        : r.ExtractingAt != null ? RunState.Extracting
-                        : r.IngestingAt != null ? RunState.Ingesting
-                        : RunState.Submitted)
-                    .SetProperty(r => r.Failure, (string?)null)
-                    .SetProperty(r => r.FailureCause, (FailureCause?)null)
-                    .SetProperty(r => r.FinishedAt, (DateTime?)null)
-                    .SetProperty(r => r.AnnouncedAt, (DateTime?)null)
-                    .SetProperty(r => r.Deadline, r => r.Deadline == null ? null : DateTime.UtcNow.AddSeconds(limit)),
-                cancellationToken);
+                row =>
+                    row.SetProperty(
+                            r => r.State,
+                            r =>
+                                r.EvaluatingAt != null ? RunState.Evaluating
+                                : r.TrainingAt != null ? RunState.Training
+                                : r.ExtractingAt != null ? RunState.Extracting
+                                : r.IngestingAt != null ? RunState.Ingesting
+                                : RunState.Submitted
+                        )
+                        .SetProperty(r => r.Failure, (string?)null)
+                        .SetProperty(r => r.FailureCause, (FailureCause?)null)
+                        .SetProperty(r => r.FinishedAt, (DateTime?)null)
+                        .SetProperty(r => r.AnnouncedAt, (DateTime?)null)
+                        .SetProperty(r => r.Deadline, r => r.Deadline == null ? null : DateTime.UtcNow.AddSeconds(limit)),
+                cancellationToken
+            );
         if (reopened == 0)
         {
-            var state = await context.Runs.Where(row => row.Id == runId).Select(row => (RunState?)row.State).SingleOrDefaultAsync(cancellationToken);
+            var state = await context
+                .Runs.Where(row => row.Id == runId)
+                .Select(row => (RunState?)row.State)
+                .SingleOrDefaultAsync(cancellationToken);
             return state switch
             {
                 null => RetryOutcome.Unknown,
@@ -106,7 +116,10 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
     public async Task<IReadOnlyList<string>> SubjectsAsync(Guid runId, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await context.RunDependencies.Where(dependency => dependency.RunId == runId).Select(dependency => dependency.Subject).ToListAsync(cancellationToken);
+        return await context
+            .RunDependencies.Where(dependency => dependency.RunId == runId)
+            .Select(dependency => dependency.Subject)
+            .ToListAsync(cancellationToken);
     }
 
     /// <summary>Removes a run that has ended, with all rows that are its own. What it shares with others stays.</summary>
@@ -114,13 +127,18 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
-        var deleted = await context.Runs
-            .Where(run => run.Id == runId && !RunStates.Open.Contains(run.State) && run.AnnouncedAt != null)
+        var deleted = await context
+            .Runs.Where(run => run.Id == runId && !RunStates.Open.Contains(run.State) && run.AnnouncedAt != null)
             .ExecuteDeleteAsync(cancellationToken);
         if (deleted == 0)
         {
-            var state = await context.Runs.Where(run => run.Id == runId).Select(run => (RunState?)run.State).SingleOrDefaultAsync(cancellationToken);
-            return state is not { } found ? DeleteOutcome.Unknown : found.IsFinal() ? DeleteOutcome.Unannounced : DeleteOutcome.Open;
+            var state = await context
+                .Runs.Where(run => run.Id == runId)
+                .Select(run => (RunState?)run.State)
+                .SingleOrDefaultAsync(cancellationToken);
+            return state is not { } found ? DeleteOutcome.Unknown
+                : found.IsFinal() ? DeleteOutcome.Unannounced
+                : DeleteOutcome.Open;
         }
 
         var subject = UnitKey.SubjectOf(runId);
@@ -135,7 +153,8 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
     public async Task FailOverdueAsync(CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var overdue = await context.Runs.AsNoTracking()
+        var overdue = await context
+            .Runs.AsNoTracking()
             .Where(run => RunStates.Open.Contains(run.State) && run.FinishedAt == null && run.Deadline < DateTime.UtcNow)
             .OrderBy(run => run.Deadline)
             .Take(MostAtOnce)
@@ -143,12 +162,20 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
         var now = time.GetUtcNow().UtcDateTime;
         foreach (var run in overdue)
         {
-            var reason = $"The time limit of {TimeLimit(run)} s was reached while the run was {run.State.ToString().ToLowerInvariant()}. "
+            var reason =
+                $"The time limit of {TimeLimit(run)} s was reached while the run was {run.State.ToString().ToLowerInvariant()}. "
                 + "Retry the run, which gives it as long again from where it was, or submit it with a longer timeLimit.";
             // A run that has moved on meanwhile is told by its next state, the next time.
-            await RunFlow.EndAsync(context.Runs.Where(row => row.Id == run.Id && row.State == run.State), RunState.Failed, new RunFailure(FailureCause.TimeLimit, reason), now, cancellationToken);
+            await RunFlow.EndAsync(
+                context.Runs.Where(row => row.Id == run.Id && row.State == run.State),
+                RunState.Failed,
+                new RunFailure(FailureCause.TimeLimit, reason),
+                now,
+                cancellationToken
+            );
         }
     }
 
-    private static int? TimeLimit(Run run) => JsonSerializer.Deserialize<RunSpecification>(run.Specification, ContractJson.Strict)!.TimeLimit;
+    private static int? TimeLimit(Run run) =>
+        JsonSerializer.Deserialize<RunSpecification>(run.Specification, ContractJson.Strict)!.TimeLimit;
 }

@@ -46,7 +46,15 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
             {
                 var subject = UnitKey.SubjectOf(run.Id);
                 context.RunDependencies.Add(new RunDependency { RunId = run.Id, Subject = subject });
-                unit = new WorkUnit { Kind = UnitKind.IngestDataset, Subject = subject, Step = 0, CreatedAt = Now(), TraceParent = run.TraceParent, Priority = run.Priority };
+                unit = new WorkUnit
+                {
+                    Kind = UnitKind.IngestDataset,
+                    Subject = subject,
+                    Step = 0,
+                    CreatedAt = Now(),
+                    TraceParent = run.TraceParent,
+                    Priority = run.Priority,
+                };
                 context.WorkUnits.Add(unit);
             }
 
@@ -55,7 +63,9 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
             if (run.TimeLimit is { } limit)
             {
                 // By the clock that judges it.
-                await context.Runs.Where(row => row.Id == run.Id).ExecuteUpdateAsync(row => row.SetProperty(r => r.Deadline, r => DateTime.UtcNow.AddSeconds(limit)), cancellationToken);
+                await context
+                    .Runs.Where(row => row.Id == run.Id)
+                    .ExecuteUpdateAsync(row => row.SetProperty(r => r.Deadline, r => DateTime.UtcNow.AddSeconds(limit)), cancellationToken);
             }
 
             await transaction.CommitAsync(cancellationToken);
@@ -92,7 +102,8 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
                 FinishedAt = now,
             },
             AuditActor.Message,
-            cancellationToken);
+            cancellationToken
+        );
         return outcome;
     }
 
@@ -102,15 +113,18 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
     {
         ArgumentNullException.ThrowIfNull(context);
         var now = Now();
-        return await context.Runs.Where(run => run.Id == runId && run.State == from).ExecuteUpdateAsync(
-            run => run
-                .SetProperty(r => r.State, to)
-                .SetProperty(r => r.IngestingAt, r => to == RunState.Ingesting ? now : r.IngestingAt)
-                .SetProperty(r => r.ExtractingAt, r => to == RunState.Extracting ? now : r.ExtractingAt)
-                .SetProperty(r => r.TrainingAt, r => to == RunState.Training ? now : r.TrainingAt)
-                .SetProperty(r => r.EvaluatingAt, r => to == RunState.Evaluating ? now : r.EvaluatingAt)
-                .SetProperty(r => r.FinishedAt, r => to == RunState.Completed ? now : r.FinishedAt),
-            cancellationToken) == 1;
+        return await context
+                .Runs.Where(run => run.Id == runId && run.State == from)
+                .ExecuteUpdateAsync(
+                    run =>
+                        run.SetProperty(r => r.State, to)
+                            .SetProperty(r => r.IngestingAt, r => to == RunState.Ingesting ? now : r.IngestingAt)
+                            .SetProperty(r => r.ExtractingAt, r => to == RunState.Extracting ? now : r.ExtractingAt)
+                            .SetProperty(r => r.TrainingAt, r => to == RunState.Training ? now : r.TrainingAt)
+                            .SetProperty(r => r.EvaluatingAt, r => to == RunState.Evaluating ? now : r.EvaluatingAt)
+                            .SetProperty(r => r.FinishedAt, r => to == RunState.Completed ? now : r.FinishedAt),
+                    cancellationToken
+                ) == 1;
     }
 
     /// <summary>A download is complete: the runs that wait for it look again what they still need.</summary>
@@ -124,28 +138,39 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
         }
 
         // Those that know their images by now need no look again.
-        Expression<Func<Run, bool>> waits = run => run.State == RunState.Ingesting && run.IngestionKey == null
+        Expression<Func<Run, bool>> waits = run =>
+            run.State == RunState.Ingesting
+            && run.IngestionKey == null
             && context.RunDependencies.Any(dependency => dependency.RunId == run.Id && dependency.Subject == downloadKey);
-        return await ForEachWaitingAsync(context, downloadKey, waits, UnitKind.IngestDataset, async (inner, run) =>
-        {
-            // Leaving and entering the same state takes the row's lock, so that two downloads that end together plan one unit.
-            if (!await MoveAsync(inner, run.Id, RunState.Ingesting, RunState.Ingesting, cancellationToken))
+        return await ForEachWaitingAsync(
+            context,
+            downloadKey,
+            waits,
+            UnitKind.IngestDataset,
+            async (inner, run) =>
             {
-                return false;
-            }
+                // Leaving and entering the same state takes the row's lock, so that two downloads that end together plan one unit.
+                if (!await MoveAsync(inner, run.Id, RunState.Ingesting, RunState.Ingesting, cancellationToken))
+                {
+                    return false;
+                }
 
-            var subject = UnitKey.SubjectOf(run.Id);
-            var steps = inner.WorkUnits.Where(unit => unit.Kind == UnitKind.IngestDataset && unit.Subject == subject);
-            if (await steps.AnyAsync(unit => unit.State != UnitState.Done, cancellationToken)
-                || await inner.Runs.AnyAsync(row => row.Id == run.Id && row.IngestionKey != null, cancellationToken))
-            {
-                return false;
-            }
+                var subject = UnitKey.SubjectOf(run.Id);
+                var steps = inner.WorkUnits.Where(unit => unit.Kind == UnitKind.IngestDataset && unit.Subject == subject);
+                if (
+                    await steps.AnyAsync(unit => unit.State != UnitState.Done, cancellationToken)
+                    || await inner.Runs.AnyAsync(row => row.Id == run.Id && row.IngestionKey != null, cancellationToken)
+                )
+                {
+                    return false;
+                }
 
-            var next = await steps.MaxAsync(unit => unit.Step, cancellationToken) + 1;
-            inner.PlanUnits(UnitKind.IngestDataset, subject, [next], run.TraceParent, Now());
-            return true;
-        }, cancellationToken);
+                var next = await steps.MaxAsync(unit => unit.Step, cancellationToken) + 1;
+                inner.PlanUnits(UnitKind.IngestDataset, subject, [next], run.TraceParent, Now());
+                return true;
+            },
+            cancellationToken
+        );
     }
 
     /// <summary>Looks whether all parts of an ingestion are packed, and plans its completion if so.</summary>
@@ -154,9 +179,11 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var units = context.WorkUnits.Where(unit => unit.Subject == ingestionKey);
-        if (await units.AnyAsync(unit => unit.Kind == UnitKind.PackImages && unit.State != UnitState.Done, cancellationToken)
+        if (
+            await units.AnyAsync(unit => unit.Kind == UnitKind.PackImages && unit.State != UnitState.Done, cancellationToken)
             || !await units.AnyAsync(unit => unit.Kind == UnitKind.PackImages, cancellationToken)
-            || await units.AnyAsync(unit => unit.Kind == UnitKind.CompleteDataset, cancellationToken))
+            || await units.AnyAsync(unit => unit.Kind == UnitKind.CompleteDataset, cancellationToken)
+        )
         {
             return [ingestionKey];
         }
@@ -184,8 +211,8 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
     public async Task<IReadOnlyList<string>> DatasetIngestedAsync(string ingestionKey, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var ingested = await context.Ingestions
-            .Where(ingestion => ingestion.Key == ingestionKey && ingestion.CompletedAt != null)
+        var ingested = await context
+            .Ingestions.Where(ingestion => ingestion.Key == ingestionKey && ingestion.CompletedAt != null)
             .Select(ingestion => new { ingestion.DatasetSha256, ingestion.Summary })
             .SingleOrDefaultAsync(cancellationToken);
         if (ingested?.DatasetSha256 is not { } dataset)
@@ -193,17 +220,32 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
             return [];
         }
 
-        return await ForEachWaitingAsync(context, ingestionKey, run => run.IngestionKey == ingestionKey && run.State == RunState.Ingesting, UnitKind.PlanFeatures, async (inner, run) =>
-        {
-            if (!await MoveAsync(inner, run.Id, RunState.Ingesting, RunState.Extracting, cancellationToken))
+        return await ForEachWaitingAsync(
+            context,
+            ingestionKey,
+            run => run.IngestionKey == ingestionKey && run.State == RunState.Ingesting,
+            UnitKind.PlanFeatures,
+            async (inner, run) =>
             {
-                return false;
-            }
+                if (!await MoveAsync(inner, run.Id, RunState.Ingesting, RunState.Extracting, cancellationToken))
+                {
+                    return false;
+                }
 
-            await inner.Runs.Where(r => r.Id == run.Id).ExecuteUpdateAsync(r => r.SetProperty(x => x.DatasetSha256, dataset), cancellationToken);
-            inner.PlanUnits(UnitKind.PlanFeatures, UnitKey.SubjectOf(run.Id), [0], run.TraceParent, Now());
-            return true;
-        }, cancellationToken, run => Tell(run, run.IngestingAt, seconds => LogDataset(ingested.Summary?.Images, ingested.Summary?.Classes, ingested.Summary?.SkippedCount, seconds)));
+                await inner
+                    .Runs.Where(r => r.Id == run.Id)
+                    .ExecuteUpdateAsync(r => r.SetProperty(x => x.DatasetSha256, dataset), cancellationToken);
+                inner.PlanUnits(UnitKind.PlanFeatures, UnitKey.SubjectOf(run.Id), [0], run.TraceParent, Now());
+                return true;
+            },
+            cancellationToken,
+            run =>
+                Tell(
+                    run,
+                    run.IngestingAt,
+                    seconds => LogDataset(ingested.Summary?.Images, ingested.Summary?.Classes, ingested.Summary?.SkippedCount, seconds)
+                )
+        );
     }
 
     /// <summary>Looks whether all shards of a feature set are done, and moves the runs on that wait for it.</summary>
@@ -211,28 +253,39 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
     public async Task<IReadOnlyList<string>> ShardExtractedAsync(string featureSetKey, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        if (await context.WorkUnits.AnyAsync(
-            unit => unit.Kind == UnitKind.ExtractFeatures && unit.Subject == featureSetKey && unit.State != UnitState.Done,
-            cancellationToken))
+        if (
+            await context.WorkUnits.AnyAsync(
+                unit => unit.Kind == UnitKind.ExtractFeatures && unit.Subject == featureSetKey && unit.State != UnitState.Done,
+                cancellationToken
+            )
+        )
         {
             return [featureSetKey];
         }
 
         var now = Now();
-        await context.FeatureSets
-            .Where(set => set.Key == featureSetKey && set.CompletedAt == null)
+        await context
+            .FeatureSets.Where(set => set.Key == featureSetKey && set.CompletedAt == null)
             .ExecuteUpdateAsync(set => set.SetProperty(s => s.CompletedAt, now), cancellationToken);
 
-        return await ForEachWaitingAsync(context, featureSetKey, run => run.FeatureSetKey == featureSetKey && run.State == RunState.Extracting, UnitKind.TrainHead, async (inner, run) =>
-        {
-            if (!await MoveAsync(inner, run.Id, RunState.Extracting, RunState.Training, cancellationToken))
+        return await ForEachWaitingAsync(
+            context,
+            featureSetKey,
+            run => run.FeatureSetKey == featureSetKey && run.State == RunState.Extracting,
+            UnitKind.TrainHead,
+            async (inner, run) =>
             {
-                return false;
-            }
+                if (!await MoveAsync(inner, run.Id, RunState.Extracting, RunState.Training, cancellationToken))
+                {
+                    return false;
+                }
 
-            inner.PlanUnits(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id), [0], run.TraceParent, Now());
-            return true;
-        }, cancellationToken, run => Tell(run, run.ExtractingAt, seconds => LogFeatures(run.FeatureCacheHit == true ? "cached" : "computed", seconds)));
+                inner.PlanUnits(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id), [0], run.TraceParent, Now());
+                return true;
+            },
+            cancellationToken,
+            run => Tell(run, run.ExtractingAt, seconds => LogFeatures(run.FeatureCacheHit == true ? "cached" : "computed", seconds))
+        );
     }
 
     /// <summary>
@@ -243,18 +296,23 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
     public async Task<IReadOnlyList<string>> CatchUpAsync(CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var downloads = await context.Downloads
-            .Where(download => download.CompletedAt != null && context.RunDependencies.Any(d => d.Subject == download.Key
-                && context.Runs.Any(run => run.Id == d.RunId && run.State == RunState.Ingesting && run.IngestionKey == null)))
+        var downloads = await context
+            .Downloads.Where(download =>
+                download.CompletedAt != null
+                && context.RunDependencies.Any(d =>
+                    d.Subject == download.Key
+                    && context.Runs.Any(run => run.Id == d.RunId && run.State == RunState.Ingesting && run.IngestionKey == null)
+                )
+            )
             .Select(download => download.Key)
             .ToListAsync(cancellationToken);
-        var ingestions = await context.Runs
-            .Where(run => run.State == RunState.Ingesting && run.IngestionKey != null)
+        var ingestions = await context
+            .Runs.Where(run => run.State == RunState.Ingesting && run.IngestionKey != null)
             .Select(run => run.IngestionKey!)
             .Distinct()
             .ToListAsync(cancellationToken);
-        var featureSets = await context.Runs
-            .Where(run => run.State == RunState.Extracting && run.FeatureSetKey != null)
+        var featureSets = await context
+            .Runs.Where(run => run.State == RunState.Extracting && run.FeatureSetKey != null)
             .Select(run => run.FeatureSetKey!)
             .Distinct()
             .ToListAsync(cancellationToken);
@@ -286,19 +344,31 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var subjects = new List<string>();
-        foreach (var unit in await context.WorkUnits.AsNoTracking().Where(unit => unit.State == UnitState.Waiting).ToListAsync(cancellationToken))
+        foreach (
+            var unit in await context.WorkUnits.AsNoTracking().Where(unit => unit.State == UnitState.Waiting).ToListAsync(cancellationToken)
+        )
         {
             var earlier = Enum.GetValues<UnitKind>().Where(kind => kind < unit.Kind).ToList();
             var isBlocked = await context.WorkUnits.AnyAsync(
-                before => before.State != UnitState.Done
+                before =>
+                    before.State != UnitState.Done
                     && earlier.Contains(before.Kind)
-                    && context.RunDependencies.Any(other => other.Subject == before.Subject
+                    && context.RunDependencies.Any(other =>
+                        other.Subject == before.Subject
                         && context.RunDependencies.Any(d => d.RunId == other.RunId && d.Subject == unit.Subject)
-                        && context.Runs.Any(run => run.Id == other.RunId && RunStates.Open.Contains(run.State))),
-                cancellationToken);
-            if (!isBlocked && await context.WorkUnits.Where(row => row.Id == unit.Id && row.State == UnitState.Waiting).ExecuteUpdateAsync(
-                row => row.SetProperty(r => r.State, UnitState.Pending).SetProperty(r => r.SentAt, (DateTime?)null),
-                cancellationToken) == 1)
+                        && context.Runs.Any(run => run.Id == other.RunId && RunStates.Open.Contains(run.State))
+                    ),
+                cancellationToken
+            );
+            if (
+                !isBlocked
+                && await context
+                    .WorkUnits.Where(row => row.Id == unit.Id && row.State == UnitState.Waiting)
+                    .ExecuteUpdateAsync(
+                        row => row.SetProperty(r => r.State, UnitState.Pending).SetProperty(r => r.SentAt, (DateTime?)null),
+                        cancellationToken
+                    ) == 1
+            )
             {
                 subjects.Add(unit.Subject);
             }
@@ -331,7 +401,13 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
         await FailDependentsAsync(context, subject, failure, Now(), cancellationToken);
     }
 
-    internal static Task FailDependentsAsync(CatalogContext context, string subject, RunFailure failure, DateTime now, CancellationToken cancellationToken)
+    internal static Task FailDependentsAsync(
+        CatalogContext context,
+        string subject,
+        RunFailure failure,
+        DateTime now,
+        CancellationToken cancellationToken
+    )
     {
         var dependents = context.RunDependencies.Where(dependency => dependency.Subject == subject).Select(dependency => dependency.RunId);
         return EndAsync(context.Runs.Where(run => dependents.Contains(run.Id)), RunState.Failed, failure, now, cancellationToken);
@@ -340,21 +416,32 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
     private async Task<Run?> FindAsync(Run run, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await context.Runs.AsNoTracking().FirstOrDefaultAsync(
-            known => known.Id == run.Id || (run.IdempotencyKey != null && known.IdempotencyKey == run.IdempotencyKey),
-            cancellationToken);
+        return await context
+            .Runs.AsNoTracking()
+            .FirstOrDefaultAsync(
+                known => known.Id == run.Id || (run.IdempotencyKey != null && known.IdempotencyKey == run.IdempotencyKey),
+                cancellationToken
+            );
     }
 
-    internal static Task<int> EndAsync(IQueryable<Run> runs, RunState state, RunFailure? failure, DateTime now, CancellationToken cancellationToken)
+    internal static Task<int> EndAsync(
+        IQueryable<Run> runs,
+        RunState state,
+        RunFailure? failure,
+        DateTime now,
+        CancellationToken cancellationToken
+    )
     {
         var (reason, cause) = (failure?.Reason, failure?.Cause);
-        return runs.Where(run => RunStates.Open.Contains(run.State)).ExecuteUpdateAsync(
-            run => run
-                .SetProperty(r => r.State, state)
-                .SetProperty(r => r.Failure, reason)
-                .SetProperty(r => r.FailureCause, cause)
-                .SetProperty(r => r.FinishedAt, now),
-            cancellationToken);
+        return runs.Where(run => RunStates.Open.Contains(run.State))
+            .ExecuteUpdateAsync(
+                run =>
+                    run.SetProperty(r => r.State, state)
+                        .SetProperty(r => r.Failure, reason)
+                        .SetProperty(r => r.FailureCause, cause)
+                        .SetProperty(r => r.FinishedAt, now),
+                cancellationToken
+            );
     }
 
     /// <summary>
@@ -370,9 +457,19 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
     /// <param name="tell">Tells of one that was moved on, once that is committed.</param>
     /// <returns>Subjects that may have units to send.</returns>
     private async Task<IReadOnlyList<string>> ForEachWaitingAsync(
-        CatalogContext context, string subject, Expression<Func<Run, bool>> waits, UnitKind next, Func<CatalogContext, WaitingRun, Task<bool>> move, CancellationToken cancellationToken, Action<WaitingRun>? tell = null)
+        CatalogContext context,
+        string subject,
+        Expression<Func<Run, bool>> waits,
+        UnitKind next,
+        Func<CatalogContext, WaitingRun, Task<bool>> move,
+        CancellationToken cancellationToken,
+        Action<WaitingRun>? tell = null
+    )
     {
-        var waiting = await context.Runs.Where(waits).Select(run => new WaitingRun(run.Id, run.TraceParent, run.FeatureCacheHit, run.IngestingAt, run.ExtractingAt)).ToListAsync(cancellationToken);
+        var waiting = await context
+            .Runs.Where(waits)
+            .Select(run => new WaitingRun(run.Id, run.TraceParent, run.FeatureCacheHit, run.IngestingAt, run.ExtractingAt))
+            .ToListAsync(cancellationToken);
         var subjects = new List<string> { subject };
         foreach (var run in waiting)
         {
@@ -390,13 +487,22 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
         }
 
         // Whoever moved others may have died before sending their messages, too.
-        subjects.AddRange(await context.WorkUnits
-            .Where(unit => unit.State == UnitState.Pending && unit.SentAt == null && unit.Kind == next && context.RunDependencies.Any(own =>
-                own.Subject == unit.Subject && context.RunDependencies.Any(dependency => dependency.RunId == own.RunId && dependency.Subject == subject)))
-            .OrderBy(unit => unit.Id)
-            .Select(unit => unit.Subject)
-            .Take(MostAtOnce)
-            .ToListAsync(cancellationToken));
+        subjects.AddRange(
+            await context
+                .WorkUnits.Where(unit =>
+                    unit.State == UnitState.Pending
+                    && unit.SentAt == null
+                    && unit.Kind == next
+                    && context.RunDependencies.Any(own =>
+                        own.Subject == unit.Subject
+                        && context.RunDependencies.Any(dependency => dependency.RunId == own.RunId && dependency.Subject == subject)
+                    )
+                )
+                .OrderBy(unit => unit.Id)
+                .Select(unit => unit.Subject)
+                .Take(MostAtOnce)
+                .ToListAsync(cancellationToken)
+        );
         return subjects;
     }
 
@@ -408,7 +514,10 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
         log(Run.SecondsBetween(since, Now()));
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Data set ready: {Images} images of {Classes} classes, {Skipped} files skipped, after {Seconds:F1} s")]
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "Data set ready: {Images} images of {Classes} classes, {Skipped} files skipped, after {Seconds:F1} s"
+    )]
     private partial void LogDataset(int? images, int? classes, int? skipped, double? seconds);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Features ready: {How}, after {Seconds:F1} s")]

@@ -35,9 +35,10 @@ public sealed class VolumeIdentity(IDbContextFactory<CatalogContext> contexts, V
     public async Task<string?> CheckAsync(VolumeDuty duty, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var complaint = duty == VolumeDuty.Follow
-            ? Compare(await FindAsync(context, cancellationToken), volume.ReadMarker(), duty)
-            : await BeginAsync(context, duty, cancellationToken);
+        var complaint =
+            duty == VolumeDuty.Follow
+                ? Compare(await FindAsync(context, cancellationToken), volume.ReadMarker(), duty)
+                : await BeginAsync(context, duty, cancellationToken);
         // What was the catalog's stays it: when it is mounted again, work goes on.
         if (complaint is not null && volume.Id is null)
         {
@@ -103,8 +104,10 @@ public sealed class VolumeIdentity(IDbContextFactory<CatalogContext> contexts, V
             (null, _) => "This catalog has no volume yet. AdminApi begins it when it starts; this host waits for it.",
             (_, null) when !Directory.Exists(volume.Root) =>
                 $"The folder {volume.Root} does not exist. Mount the volume of this catalog there, whose id is {id:D}, or name its folder in Volume__Root.",
-            (_, null) => $"The folder {volume.Root} holds no volume: its file {Volume.Marker} is not there. Mount the volume of this catalog there, whose id is {id:D}, or name its folder in Volume__Root. {adopt}",
-            (_, { Id: null }) => $"The volume at {volume.Root} has no id, and this catalog's has the id {id:D}. Mount the right one, or name its folder in Volume__Root. {adopt}",
+            (_, null) =>
+                $"The folder {volume.Root} holds no volume: its file {Volume.Marker} is not there. Mount the volume of this catalog there, whose id is {id:D}, or name its folder in Volume__Root. {adopt}",
+            (_, { Id: null }) =>
+                $"The volume at {volume.Root} has no id, and this catalog's has the id {id:D}. Mount the right one, or name its folder in Volume__Root. {adopt}",
             (_, { Id: { } found }) =>
                 $"The volume at {volume.Root} is not the one of this catalog: its id is {found:D}, the catalog's is {id:D}. Mount the right one, or name its folder in Volume__Root. {adopt}",
         };

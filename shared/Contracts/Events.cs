@@ -15,7 +15,8 @@ public sealed record RunEvaluated(
     double TestAccuracyLow,
     double TestAccuracyHigh,
     int TestImages,
-    string? ReportPath);
+    string? ReportPath
+);
 
 /// <summary>A run has failed for good. Published once or more a run.</summary>
 /// <param name="RunId">The run.</param>

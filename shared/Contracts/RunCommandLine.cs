@@ -16,20 +16,20 @@ public static class RunCommandLine
         return
         [
             .. from setting in RunSettings.All
-               where !setting.IsLabel
-               let value = setting.TextOf(specification)
-               where value is not null && value != (setting.Field == "backbone" ? usualBackbone : setting.TextOf(defaults))
-               from argument in new[] { setting.Option, value }
-               select argument,
+            where !setting.IsLabel
+            let value = setting.TextOf(specification)
+            where value is not null && value != (setting.Field == "backbone" ? usualBackbone : setting.TextOf(defaults))
+            from argument in new[] { setting.Option, value }
+            select argument,
         ];
     }
 
     /// <summary>The whole command, quoted for a POSIX shell.</summary>
-    public static string Write(RunSpecification specification) =>
-        string.Join(' ', Arguments(specification).Select(Quote).Prepend(Command));
+    public static string Write(RunSpecification specification) => string.Join(' ', Arguments(specification).Select(Quote).Prepend(Command));
 
     private static string Quote(string argument) =>
-        argument.Length > 0 && argument.All(character => char.IsAsciiLetterOrDigit(character) || "-_./,:=".Contains(character, StringComparison.Ordinal))
+        argument.Length > 0
+        && argument.All(character => char.IsAsciiLetterOrDigit(character) || "-_./,:=".Contains(character, StringComparison.Ordinal))
             ? argument
             : $"'{argument.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 }

@@ -9,8 +9,14 @@ public sealed record RunSetting
     private readonly Func<RunSpecification, object?> _get;
     private readonly Func<object, string?> _check;
 
-    internal RunSetting(string field, string option, SettingReader reader, string allowed, Func<RunSpecification, object?> get, Func<object, string?> check) =>
-        (Field, Option, Reader, Allowed, _get, _check) = (field, option, reader, allowed, get, check);
+    internal RunSetting(
+        string field,
+        string option,
+        SettingReader reader,
+        string allowed,
+        Func<RunSpecification, object?> get,
+        Func<object, string?> check
+    ) => (Field, Option, Reader, Allowed, _get, _check) = (field, option, reader, allowed, get, check);
 
     /// <summary>Its path in JSON, as in <c>training.learningRate</c>.</summary>
     public string Field { get; }
@@ -53,14 +59,16 @@ public sealed record RunSetting
 
     internal SpecificationError Error(string wrong) => new(Field, $"{wrong}; it must be {Allowed}");
 
-    internal static string Show(object value) => value is string text ? $"\"{RunSpecificationRules.Shown(text)}\"" : RunSpecificationRules.Shown(Write(value));
+    internal static string Show(object value) =>
+        value is string text ? $"\"{RunSpecificationRules.Shown(text)}\"" : RunSpecificationRules.Shown(Write(value));
 
-    private static string? Write(object? value) => value switch
-    {
-        null => null,
-        bool flag => flag ? "true" : "false",
-        IReadOnlyList<object> list => string.Join(',', list.Select(Write)),
-        Enum choice => JsonNamingPolicy.CamelCase.ConvertName(choice.ToString()),
-        _ => Convert.ToString(value, CultureInfo.InvariantCulture),
-    };
+    private static string? Write(object? value) =>
+        value switch
+        {
+            null => null,
+            bool flag => flag ? "true" : "false",
+            IReadOnlyList<object> list => string.Join(',', list.Select(Write)),
+            Enum choice => JsonNamingPolicy.CamelCase.ConvertName(choice.ToString()),
+            _ => Convert.ToString(value, CultureInfo.InvariantCulture),
+        };
 }

@@ -13,7 +13,13 @@ public static class RunSpecificationReader
     private const string Whole = "specification";
     private const int MostErrors = 50;
 
-    private static readonly string[] Groups = [.. RunSettings.All.Where(setting => setting.Field.Contains('.', StringComparison.Ordinal)).Select(setting => setting.Field.Split('.')[0]).Distinct(StringComparer.Ordinal)];
+    private static readonly string[] Groups =
+    [
+        .. RunSettings
+            .All.Where(setting => setting.Field.Contains('.', StringComparison.Ordinal))
+            .Select(setting => setting.Field.Split('.')[0])
+            .Distinct(StringComparer.Ordinal),
+    ];
 
     /// <summary>Reads a JSON object.</summary>
     /// <param name="json">The object; also what is no object, which is an error.</param>
@@ -40,7 +46,10 @@ public static class RunSpecificationReader
     /// <summary>Reads the options of a command line.</summary>
     /// <param name="options">The options that are given, each with its texts: one, or one an entry where the option may be repeated.</param>
     /// <param name="errors">What is wrong; empty when the result is not null.</param>
-    public static RunSpecification? Read(IEnumerable<(RunSetting Setting, IReadOnlyList<string> Texts)> options, out IReadOnlyList<SpecificationError> errors)
+    public static RunSpecification? Read(
+        IEnumerable<(RunSetting Setting, IReadOnlyList<string> Texts)> options,
+        out IReadOnlyList<SpecificationError> errors
+    )
     {
         ArgumentNullException.ThrowIfNull(options);
         var reading = new Reading();
@@ -74,7 +83,12 @@ public static class RunSpecificationReader
             {
                 if (NameOf(property) is not { Length: > 0 } name)
                 {
-                    Add(new SpecificationError(prefix.Length == 0 ? Whole : prefix.TrimEnd('.'), "has a field without a name, or one that is no valid Unicode text"));
+                    Add(
+                        new SpecificationError(
+                            prefix.Length == 0 ? Whole : prefix.TrimEnd('.'),
+                            "has a field without a name, or one that is no valid Unicode text"
+                        )
+                    );
                     continue;
                 }
 
@@ -120,7 +134,11 @@ public static class RunSpecificationReader
         {
             var specification = _values.Deserialize<RunSpecification>(ContractJson.Strict)!;
             // What goes together is looked at where each of it is right by itself.
-            if (!_errors.Any(error => Groups.Any(group => error.Field == group || error.Field.StartsWith(group + ".", StringComparison.Ordinal))))
+            if (
+                !_errors.Any(error =>
+                    Groups.Any(group => error.Field == group || error.Field.StartsWith(group + ".", StringComparison.Ordinal))
+                )
+            )
             {
                 RunSpecificationRules.FindConflicts(specification).ToList().ForEach(Add);
             }
@@ -132,10 +150,16 @@ public static class RunSpecificationReader
         private static SpecificationError Unknown(string field, string name)
         {
             // A field that stands one level too high or too low is meant more often than another one.
-            var nearest = RunSettings.All.FirstOrDefault(setting => string.Equals(setting.Field.Split('.')[^1], name, StringComparison.OrdinalIgnoreCase))?.Field
+            var nearest =
+                RunSettings
+                    .All.FirstOrDefault(setting => string.Equals(setting.Field.Split('.')[^1], name, StringComparison.OrdinalIgnoreCase))
+                    ?.Field
                 ?? StrictText.Nearest(field, RunSettings.All.Select(setting => setting.Field))
                 ?? RunSettings.All.FirstOrDefault(setting => StrictText.Nearest(name, [setting.Field.Split('.')[^1]]) is not null)?.Field;
-            return new SpecificationError(RunSpecificationRules.Shown(field), nearest is null ? "is an unknown field; check its spelling" : $"is an unknown field; did you mean {nearest}?");
+            return new SpecificationError(
+                RunSpecificationRules.Shown(field),
+                nearest is null ? "is an unknown field; check its spelling" : $"is an unknown field; did you mean {nearest}?"
+            );
         }
 
         private static string? NameOf(JsonProperty property)
@@ -150,15 +174,16 @@ public static class RunSpecificationReader
             }
         }
 
-        private static JsonNode? ToJson(object? value) => value switch
-        {
-            null => null,
-            int number => JsonValue.Create(number),
-            double number => JsonValue.Create(number),
-            bool flag => JsonValue.Create(flag),
-            IReadOnlyList<object> list => new JsonArray([.. list.Select(ToJson)]),
-            _ => JsonValue.Create((string)value),
-        };
+        private static JsonNode? ToJson(object? value) =>
+            value switch
+            {
+                null => null,
+                int number => JsonValue.Create(number),
+                double number => JsonValue.Create(number),
+                bool flag => JsonValue.Create(flag),
+                IReadOnlyList<object> list => new JsonArray([.. list.Select(ToJson)]),
+                _ => JsonValue.Create((string)value),
+            };
 
         private void Enter(string name, JsonElement value)
         {
@@ -168,7 +193,12 @@ public static class RunSpecificationReader
             }
             else
             {
-                Add(new SpecificationError(name, $"is {SettingReader.Show(value)}; it must be a JSON object, or be left out for the default"));
+                Add(
+                    new SpecificationError(
+                        name,
+                        $"is {SettingReader.Show(value)}; it must be a JSON object, or be left out for the default"
+                    )
+                );
             }
         }
 

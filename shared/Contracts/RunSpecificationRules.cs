@@ -34,12 +34,18 @@ public static class RunSpecificationRules
     public static IReadOnlyList<SpecificationError> Validate(RunSpecification specification)
     {
         ArgumentNullException.ThrowIfNull(specification);
-        var missing = new[] { ("head", specification.Head is null), ("training", specification.Training is null) }.Where(part => part.Item2).Select(part => part.Item1).ToList();
+        var missing = new[] { ("head", specification.Head is null), ("training", specification.Training is null) }
+            .Where(part => part.Item2)
+            .Select(part => part.Item1)
+            .ToList();
         var errors = missing.ConvertAll(name => new SpecificationError(name, "is null; leave it out for the default"));
         foreach (var setting in RunSettings.All.Where(setting => !missing.Contains(setting.Field.Split('.')[0])))
         {
             var value = setting.ValueOf(specification);
-            var wrong = value is not null ? setting.Check(value) : setting.IsOptional ? null : "is null";
+            var wrong =
+                value is not null ? setting.Check(value)
+                : setting.IsOptional ? null
+                : "is null";
             if (wrong is not null)
             {
                 errors.Add(setting.Error(wrong));
@@ -57,17 +63,26 @@ public static class RunSpecificationRules
         {
             if (specification.Head.Kind == HeadType.Mlp)
             {
-                yield return new SpecificationError("training.optimizer", "is newton, which trains linear heads only; leave it out, or give adam, for an mlp head");
+                yield return new SpecificationError(
+                    "training.optimizer",
+                    "is newton, which trains linear heads only; leave it out, or give adam, for an mlp head"
+                );
             }
 
             if (HasAdamSettings(training))
             {
-                yield return new SpecificationError("training.optimizer", "is newton, which has no epochs, batches, learning rate, weight decay or patience; leave those out, or give adam");
+                yield return new SpecificationError(
+                    "training.optimizer",
+                    "is newton, which has no epochs, batches, learning rate, weight decay or patience; leave those out, or give adam"
+                );
             }
         }
         else if (training.Penalties.Count > 0 && specification.ResolveOptimizer() != HeadOptimizer.Newton)
         {
-            yield return new SpecificationError("training.penalties", "are for the optimizer newton and linear heads; leave them out, or leave out all settings of adam");
+            yield return new SpecificationError(
+                "training.penalties",
+                "are for the optimizer newton and linear heads; leave them out, or leave out all settings of adam"
+            );
         }
     }
 }

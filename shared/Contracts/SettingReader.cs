@@ -10,29 +10,39 @@ internal abstract class SettingReader
 {
     private delegate bool TryRead<TFrom, TValue>(TFrom from, out TValue value);
 
-    public static SettingReader Text { get; } = new Scalar<string>(TryGetText, (string text, out string value) => (value = text) is not null);
+    public static SettingReader Text { get; } =
+        new Scalar<string>(TryGetText, (string text, out string value) => (value = text) is not null);
 
-    public static SettingReader Integer { get; } = new Scalar<int>(
-        (JsonElement json, out int value) => (value = 0) == 0 && json.ValueKind == JsonValueKind.Number && json.TryGetInt32(out value),
-        (string text, out int value) =>
-        {
-            var isInteger = StrictText.TryParseInteger(text, out var parsed) && parsed is >= int.MinValue and <= int.MaxValue;
-            value = isInteger ? (int)parsed : 0;
-            return isInteger;
-        });
+    public static SettingReader Integer { get; } =
+        new Scalar<int>(
+            (JsonElement json, out int value) => (value = 0) == 0 && json.ValueKind == JsonValueKind.Number && json.TryGetInt32(out value),
+            (string text, out int value) =>
+            {
+                var isInteger = StrictText.TryParseInteger(text, out var parsed) && parsed is >= int.MinValue and <= int.MaxValue;
+                value = isInteger ? (int)parsed : 0;
+                return isInteger;
+            }
+        );
 
-    public static SettingReader Number { get; } = new Scalar<double>(
-        (JsonElement json, out double value) => (value = 0) == 0 && json.ValueKind == JsonValueKind.Number && json.TryGetDouble(out value) && double.IsFinite(value),
-        StrictText.TryParseNumber);
+    public static SettingReader Number { get; } =
+        new Scalar<double>(
+            (JsonElement json, out double value) =>
+                (value = 0) == 0 && json.ValueKind == JsonValueKind.Number && json.TryGetDouble(out value) && double.IsFinite(value),
+            StrictText.TryParseNumber
+        );
 
-    public static SettingReader Boolean { get; } = new Scalar<bool>(
-        (JsonElement json, out bool value) => (value = json.ValueKind == JsonValueKind.True) || json.ValueKind == JsonValueKind.False,
-        StrictText.TryParseBoolean);
+    public static SettingReader Boolean { get; } =
+        new Scalar<bool>(
+            (JsonElement json, out bool value) => (value = json.ValueKind == JsonValueKind.True) || json.ValueKind == JsonValueKind.False,
+            StrictText.TryParseBoolean
+        );
 
     /// <summary>One of some names, in any case; the value is the name as it is written here.</summary>
-    public static SettingReader OneOf(IReadOnlyList<string> names) => new Scalar<string>(
-        (JsonElement json, out string value) => TryGetText(json, out value) && TryFind(names, value, out value),
-        (string text, out string value) => TryFind(names, text, out value));
+    public static SettingReader OneOf(IReadOnlyList<string> names) =>
+        new Scalar<string>(
+            (JsonElement json, out string value) => TryGetText(json, out value) && TryFind(names, value, out value),
+            (string text, out string value) => TryFind(names, text, out value)
+        );
 
     /// <summary>A JSON array, or text with commas between the entries.</summary>
     public static SettingReader ListOf(SettingReader entry) => new List(entry);
@@ -87,7 +97,10 @@ internal abstract class SettingReader
         public override object? Read(JsonElement json, out string wrong)
         {
             var isRead = read(json, out var value);
-            wrong = isRead ? "" : json.ValueKind == JsonValueKind.String && !TryGetText(json, out _) ? "is no valid Unicode text" : $"is {Show(json)}";
+            wrong =
+                isRead ? ""
+                : json.ValueKind == JsonValueKind.String && !TryGetText(json, out _) ? "is no valid Unicode text"
+                : $"is {Show(json)}";
             return isRead ? value : null;
         }
 
@@ -118,7 +131,8 @@ internal abstract class SettingReader
             // "1,024" was meant as one number, and would be read as two.
             if (Array.Find(entries, part => part is ['0', >= '0' and <= '9', ..]) is { } leading)
             {
-                wrong = $"has an entry that is '{RunSpecificationRules.Shown(leading)}', with a leading zero (commas stand between entries, not within a number)";
+                wrong =
+                    $"has an entry that is '{RunSpecificationRules.Shown(leading)}', with a leading zero (commas stand between entries, not within a number)";
                 return null;
             }
 

@@ -50,7 +50,9 @@ public static partial class StrictText
         return best.Name is not null && best.Distance <= Math.Max(1, Fold(best.Name).Length / 3) ? best.Name : null;
     }
 
-    private static bool IsNumber(string? text) => text is { Length: > 0 and <= 100 } && text.All(character => char.IsAsciiDigit(character) || character is '+' or '-' or '.' or 'e' or 'E');
+    private static bool IsNumber(string? text) =>
+        text is { Length: > 0 and <= 100 }
+        && text.All(character => char.IsAsciiDigit(character) || character is '+' or '-' or '.' or 'e' or 'E');
 
     private static string Fold(string name) => new([.. name.Take(100).Where(char.IsLetterOrDigit).Select(char.ToLowerInvariant)]);
 
@@ -72,6 +74,10 @@ public static partial class StrictText
         return row[^1];
     }
 
-    [GeneratedRegex(@"\A-?([0-9]{1,8}\.)?[0-9]{1,2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,7})?\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        @"\A-?([0-9]{1,8}\.)?[0-9]{1,2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,7})?\z",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Time();
 }

@@ -18,6 +18,7 @@ internal sealed class ArchiveTarget(string archivePath, string directory, long m
     private const int MaximalOtherFolders = 100_000;
 
     private readonly string _prefix = directory + Path.DirectorySeparatorChar;
+
     /// <summary>Folders whose names are not UTF-8, by what they are called in the target.</summary>
     private readonly Dictionary<string, NameSpelling> _otherwise = new(StringComparer.Ordinal);
     private readonly Dictionary<NameSpelling, (int Count, string First)> _said = [];
@@ -31,11 +32,15 @@ internal sealed class ArchiveTarget(string archivePath, string directory, long m
 
     /// <summary>How names were understood where that is not plain, a sentence each.</summary>
     public IReadOnlyList<string> Notes =>
-    [
-        .. _said.OrderBy(said => said.Key).Select(said => said.Key == NameSpelling.CodePage437
-            ? $"{Count(said.Value)} not UTF-8 and read as code page 437, as the zip specification says: '{said.Value.First}'. If that is wrong, pack the archive again with UTF-8 names."
-            : $"{Count(said.Value)} not UTF-8, and the bytes that are not stand as %E9 would for one: '{said.Value.First}'. Pack the archive again with UTF-8 names."),
-    ];
+        [
+            .. _said
+                .OrderBy(said => said.Key)
+                .Select(said =>
+                    said.Key == NameSpelling.CodePage437
+                        ? $"{Count(said.Value)} not UTF-8 and read as code page 437, as the zip specification says: '{said.Value.First}'. If that is wrong, pack the archive again with UTF-8 names."
+                        : $"{Count(said.Value)} not UTF-8, and the bytes that are not stand as %E9 would for one: '{said.Value.First}'. Pack the archive again with UTF-8 names."
+                ),
+        ];
 
     public async Task WriteAsync(EntryName name, ReadContent read, CancellationToken cancellationToken)
     {
@@ -88,11 +93,14 @@ internal sealed class ArchiveTarget(string archivePath, string directory, long m
     {
         if (++_entries > DatasetArchive.MaximalFiles)
         {
-            throw new DatasetException($"The archive '{archivePath}' holds more than {DatasetArchive.MaximalFiles} files and directories. Extract it yourself and give the directory.");
+            throw new DatasetException(
+                $"The archive '{archivePath}' holds more than {DatasetArchive.MaximalFiles} files and directories. Extract it yourself and give the directory."
+            );
         }
     }
 
-    private static string Count((int Count, string First) said) => said.Count == 1 ? "A name in the archive is" : $"{said.Count} names in the archive are";
+    private static string Count((int Count, string First) said) =>
+        said.Count == 1 ? "A name in the archive is" : $"{said.Count} names in the archive are";
 
     private static string Shown(string name) => SafeText.Shorten(name, MaximalNameBytes);
 
@@ -103,7 +111,9 @@ internal sealed class ArchiveTarget(string archivePath, string directory, long m
         {
             if ((_bytes += length) > maximalBytes)
             {
-                throw new DatasetException($"The archive '{archivePath}' expands to more than {maximalBytes >> 20} MiB, {DatasetArchive.MaximalExpansion} times its size. Extract it yourself and give the directory, if that is right.");
+                throw new DatasetException(
+                    $"The archive '{archivePath}' expands to more than {maximalBytes >> 20} MiB, {DatasetArchive.MaximalExpansion} times its size. Extract it yourself and give the directory, if that is right."
+                );
             }
 
             await file.WriteAsync(_buffer.AsMemory(0, length), cancellationToken);
@@ -144,7 +154,10 @@ internal sealed class ArchiveTarget(string archivePath, string directory, long m
             var isKnown = _otherwise.TryGetValue(path, out var known);
             if (isKnown ? known != spelling : spelling != NameSpelling.Utf8 && i < parts.Count - 1 && Directory.Exists(path))
             {
-                throw Refusal(name, $"has a folder '{Shown(parts[i].Text)}' that other bytes stand for in other entries, so that two folders would become one; pack it again with UTF-8 names");
+                throw Refusal(
+                    name,
+                    $"has a folder '{Shown(parts[i].Text)}' that other bytes stand for in other entries, so that two folders would become one; pack it again with UTF-8 names"
+                );
             }
 
             if (!isKnown && spelling != NameSpelling.Utf8 && i < parts.Count - 1)
@@ -152,7 +165,9 @@ internal sealed class ArchiveTarget(string archivePath, string directory, long m
                 _otherwise.Add(path, spelling);
                 if (_otherwise.Count > MaximalOtherFolders)
                 {
-                    throw new DatasetException($"The archive '{archivePath}' holds more than {MaximalOtherFolders} folders whose names are not UTF-8. Pack it again with UTF-8 names.");
+                    throw new DatasetException(
+                        $"The archive '{archivePath}' holds more than {MaximalOtherFolders} folders whose names are not UTF-8. Pack it again with UTF-8 names."
+                    );
                 }
             }
         }
@@ -167,12 +182,19 @@ internal sealed class ArchiveTarget(string archivePath, string directory, long m
     /// <summary>The parts of a path below the target.</summary>
     private List<(string Text, NameSpelling Spelling)> Resolve(EntryName name)
     {
-        if (Encoding.UTF8.GetByteCount(name.Text) > MaximalPathBytes || name.Text.Count(character => EntryName.IsSeparator(character)) >= MaximalDepth)
+        if (
+            Encoding.UTF8.GetByteCount(name.Text) > MaximalPathBytes
+            || name.Text.Count(character => EntryName.IsSeparator(character)) >= MaximalDepth
+        )
         {
             throw Refusal(name, $"has a path of more than {MaximalPathBytes} bytes or {MaximalDepth} folders");
         }
 
-        if (name.Text.Contains('\0', StringComparison.Ordinal) || (name.Text.Length > 0 && EntryName.IsSeparator(name.Text[0])) || (OperatingSystem.IsWindows() && name.Text.Contains(':', StringComparison.Ordinal)))
+        if (
+            name.Text.Contains('\0', StringComparison.Ordinal)
+            || (name.Text.Length > 0 && EntryName.IsSeparator(name.Text[0]))
+            || (OperatingSystem.IsWindows() && name.Text.Contains(':', StringComparison.Ordinal))
+        )
         {
             throw Refusal(name, "has a path that is not relative");
         }

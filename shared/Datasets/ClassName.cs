@@ -20,7 +20,8 @@ internal static class ClassName
         return name is { Length: > 0 and <= MaximalLength }
             ? name
             : throw new DatasetException(
-                $"'{SafeText.Shorten(place, 400)}' names the class '{SafeText.Shorten(text, 40)}'; a name has 1 to {MaximalLength} characters, in UTF-8, without control characters. Rename it.");
+                $"'{SafeText.Shorten(place, 400)}' names the class '{SafeText.Shorten(text, 40)}'; a name has 1 to {MaximalLength} characters, in UTF-8, without control characters. Rename it."
+            );
     }
 
     // .NET's own normalisation returns its argument unchanged where globalisation is invariant, as in all hosts here.

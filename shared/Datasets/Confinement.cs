@@ -10,7 +10,8 @@ internal static class Confinement
     /// <param name="path">A file below it, which need not exist.</param>
     /// <param name="roots">Directories that links may lead to beside the folder.</param>
     /// <exception cref="DatasetException">It is elsewhere.</exception>
-    public static void ThrowIfOutside(string root, string path, DataRoots? roots = null) => ThrowIfOutside(root, path, RealPath.Resolve(path), roots);
+    public static void ThrowIfOutside(string root, string path, DataRoots? roots = null) =>
+        ThrowIfOutside(root, path, RealPath.Resolve(path), roots);
 
     /// <summary>Opens a file, and makes sure where it is when it is open: no exchange for a link in the meantime leads elsewhere.</summary>
     /// <param name="root">The source's folder.</param>
@@ -45,7 +46,9 @@ internal static class Confinement
     {
         if (!RealPath.IsWithin(RealPath.Resolve(root), real) && roots?.Holds(real) != true)
         {
-            throw new DatasetException($"'{path}' is a link that leads out of the data set's folder '{root}' and of the directories that runs may read. Put the file itself there.");
+            throw new DatasetException(
+                $"'{path}' is a link that leads out of the data set's folder '{root}' and of the directories that runs may read. Put the file itself there."
+            );
         }
     }
 }

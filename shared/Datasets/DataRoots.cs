@@ -19,30 +19,37 @@ public sealed class DataRoots(IReadOnlyList<string> roots)
 
         if (path.Contains("://", StringComparison.Ordinal))
         {
-            throw new DatasetException($"'{path}' is an address, and nothing is downloaded from addresses in specifications. Download it, and give the path of the folder, archive or weight file.");
+            throw new DatasetException(
+                $"'{path}' is an address, and nothing is downloaded from addresses in specifications. Download it, and give the path of the folder, archive or weight file."
+            );
         }
 
         var real = RealPath.Resolve(path);
         if (!Holds(real))
         {
-            throw new DatasetException(_roots.Length == 0
-                ? $"'{path}' cannot be read: no directory is open to runs. Name some in the setting Data:Roots."
-                : $"'{path}' is outside the directories that runs may read ({string.Join(", ", _roots)}). Move it there, or add its directory to the setting Data:Roots.");
+            throw new DatasetException(
+                _roots.Length == 0
+                    ? $"'{path}' cannot be read: no directory is open to runs. Name some in the setting Data:Roots."
+                    : $"'{path}' is outside the directories that runs may read ({string.Join(", ", _roots)}). Move it there, or add its directory to the setting Data:Roots."
+            );
         }
 
         return Present.AtReal(real) switch
         {
             Presence.Absent => throw new DatasetException(
-                $"'{path}' does not exist on this machine. Data sets are sample, stl10, or the path of a folder or archive; backbones are demo, imagenet, random, or the path of a weight file."),
+                $"'{path}' does not exist on this machine. Data sets are sample, stl10, or the path of a folder or archive; backbones are demo, imagenet, random, or the path of a weight file."
+            ),
             // Opening a pipe would wait for a writer.
             Presence.File when new FileInfo(real).Length == 0 => throw new DatasetException(
-                $"'{path}' is an empty file, or a pipe, socket or device. Give the path of a folder, an archive or a weight file."),
+                $"'{path}' is an empty file, or a pipe, socket or device. Give the path of a folder, an archive or a weight file."
+            ),
             _ => real,
         };
     }
 
     /// <summary>Whether a path without links is one of the roots or lies below one.</summary>
-    internal bool Holds(string realPath) => Array.Exists(_roots, root => WithSeparator(realPath).StartsWith(root, StringComparison.Ordinal));
+    internal bool Holds(string realPath) =>
+        Array.Exists(_roots, root => WithSeparator(realPath).StartsWith(root, StringComparison.Ordinal));
 
     /// <summary>These roots and one more.</summary>
     internal DataRoots With(string root) => new([.. _roots, root]);
@@ -77,5 +84,6 @@ public sealed class DataRoots(IReadOnlyList<string> roots)
         }
     }
 
-    private static string WithSeparator(string path) => path.EndsWith(Path.DirectorySeparatorChar) ? path : path + Path.DirectorySeparatorChar;
+    private static string WithSeparator(string path) =>
+        path.EndsWith(Path.DirectorySeparatorChar) ? path : path + Path.DirectorySeparatorChar;
 }

@@ -28,13 +28,19 @@ public static class DatasetArchive
     /// <returns>How names were understood where that is not plain, a sentence each; kept in a file beside the target for the callers that find it there.</returns>
     /// <exception cref="DatasetException">The file is no archive, one of another kind, or damaged, or holds links, paths that lead out, or absurd amounts.</exception>
     /// <exception cref="IOException">The archive cannot be read or the target not be written at the moment.</exception>
-    public static async Task<IReadOnlyList<string>> ExtractAsync(string archivePath, string targetDirectory, CancellationToken cancellationToken = default)
+    public static async Task<IReadOnlyList<string>> ExtractAsync(
+        string archivePath,
+        string targetDirectory,
+        CancellationToken cancellationToken = default
+    )
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(archivePath);
         ArgumentException.ThrowIfNullOrWhiteSpace(targetDirectory);
         if (!File.Exists(archivePath))
         {
-            throw new DatasetException($"The archive '{archivePath}' does not exist on this machine. Give a file that every ingestion worker can read.");
+            throw new DatasetException(
+                $"The archive '{archivePath}' does not exist on this machine. Give a file that every ingestion worker can read."
+            );
         }
 
         var target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(targetDirectory));
@@ -47,7 +53,14 @@ public static class DatasetArchive
         Directory.CreateDirectory(temporary);
         try
         {
-            await using var archive = new FileStream(archivePath, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 20, FileOptions.Asynchronous | FileOptions.SequentialScan);
+            await using var archive = new FileStream(
+                archivePath,
+                FileMode.Open,
+                FileAccess.Read,
+                FileShare.Read,
+                1 << 20,
+                FileOptions.Asynchronous | FileOptions.SequentialScan
+            );
             var notes = await ExtractAsync(archive, archivePath, temporary, cancellationToken);
             await WriteNotesAsync(target, notes, cancellationToken);
             MoveIntoPlace(temporary, target);
@@ -55,7 +68,10 @@ public static class DatasetArchive
         }
         catch (UnauthorizedAccessException exception)
         {
-            throw new DatasetException($"The archive '{archivePath}' may not be read, or '{target}' not be written, by this process: {exception.Message} Grant its user the rights.", exception);
+            throw new DatasetException(
+                $"The archive '{archivePath}' may not be read, or '{target}' not be written, by this process: {exception.Message} Grant its user the rights.",
+                exception
+            );
         }
         finally
         {
@@ -67,7 +83,12 @@ public static class DatasetArchive
     }
 
     /// <summary>Extracts into a directory that is there; what it holds after an error is worth nothing.</summary>
-    internal static async Task<IReadOnlyList<string>> ExtractAsync(Stream archive, string archivePath, string directory, CancellationToken cancellationToken)
+    internal static async Task<IReadOnlyList<string>> ExtractAsync(
+        Stream archive,
+        string archivePath,
+        string directory,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
@@ -82,7 +103,10 @@ public static class DatasetArchive
         }
         catch (Exception exception) when (exception is InvalidDataException or EndOfStreamException or FormatException or OverflowException)
         {
-            throw new DatasetException($"The archive '{archivePath}' is damaged or cut short ({exception.Message}). Copy or download it again.", exception);
+            throw new DatasetException(
+                $"The archive '{archivePath}' is damaged or cut short ({exception.Message}). Copy or download it again.",
+                exception
+            );
         }
     }
 
@@ -113,7 +137,10 @@ public static class DatasetArchive
         }
         else
         {
-            throw ForeignArchive.Refusal(archivePath, format is null && await ZipDirectory.IsLastPartAsync(archive, cancellationToken) ? FileFormats.ZipPart : format);
+            throw ForeignArchive.Refusal(
+                archivePath,
+                format is null && await ZipDirectory.IsLastPartAsync(archive, cancellationToken) ? FileFormats.ZipPart : format
+            );
         }
     }
 
@@ -157,16 +184,17 @@ public static class DatasetArchive
 
     /// <summary>What a zip archive's method of compression is called, where it is none that is read.</summary>
     /// <remarks>PKWARE, APPNOTE.TXT, 4.4.5.</remarks>
-    private static string? NameIfNotRead(int method) => method switch
-    {
-        0 or 8 or 9 => null,
-        12 => "bzip2",
-        14 => "LZMA",
-        93 => "Zstandard",
-        95 => "xz",
-        98 => "PPMd",
-        _ => $"a method that is not read ({method})",
-    };
+    private static string? NameIfNotRead(int method) =>
+        method switch
+        {
+            0 or 8 or 9 => null,
+            12 => "bzip2",
+            14 => "LZMA",
+            93 => "Zstandard",
+            95 => "xz",
+            98 => "PPMd",
+            _ => $"a method that is not read ({method})",
+        };
 
     private static async Task ExtractZipAsync(Stream stream, string archivePath, ArchiveTarget target, CancellationToken cancellationToken)
     {
@@ -179,7 +207,13 @@ public static class DatasetArchive
 
         var names = await ZipDirectory.ReadAsync(stream, cancellationToken);
         stream.Position = 0;
-        await using var zip = await ZipArchive.CreateAsync(stream, ZipArchiveMode.Read, leaveOpen: true, Encoding.Latin1, cancellationToken);
+        await using var zip = await ZipArchive.CreateAsync(
+            stream,
+            ZipArchiveMode.Read,
+            leaveOpen: true,
+            Encoding.Latin1,
+            cancellationToken
+        );
         if (zip.Entries.Count != names.Count)
         {
             throw new InvalidDataException($"its directory has {names.Count} entries or {zip.Entries.Count}");
@@ -218,7 +252,9 @@ public static class DatasetArchive
     private static async Task<IReadOnlyList<string>> ReadNotesAsync(string target, CancellationToken cancellationToken)
     {
         var path = NotesPath(target);
-        return File.Exists(path) ? JsonSerializer.Deserialize<string[]>(await File.ReadAllBytesAsync(path, cancellationToken), DatasetJson.Options) ?? [] : [];
+        return File.Exists(path)
+            ? JsonSerializer.Deserialize<string[]>(await File.ReadAllBytesAsync(path, cancellationToken), DatasetJson.Options) ?? []
+            : [];
     }
 
     /// <summary>Before the target appears, so that they are there when it is. Two workers write the same.</summary>

@@ -7,18 +7,12 @@ public sealed class DatasetException : Exception
 {
     /// <summary>Creates the error with a message that a person can act on.</summary>
     public DatasetException(string message)
-        : base(SafeText.Shorten(message, SafeText.LongestMessage))
-    {
-    }
+        : base(SafeText.Shorten(message, SafeText.LongestMessage)) { }
 
     /// <summary>Creates the error with a message that a person can act on, and what caused it.</summary>
     public DatasetException(string message, Exception innerException)
-        : base(SafeText.Shorten(message, SafeText.LongestMessage), innerException)
-    {
-    }
+        : base(SafeText.Shorten(message, SafeText.LongestMessage), innerException) { }
 
     /// <summary>Creates the error without details.</summary>
-    public DatasetException()
-    {
-    }
+    public DatasetException() { }
 }

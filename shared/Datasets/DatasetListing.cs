@@ -49,7 +49,8 @@ public sealed record DatasetListing(
     IReadOnlyList<string> ClassNames,
     IReadOnlyList<ListedImage> Entries,
     IReadOnlyList<int[]>? Folds,
-    string Fingerprint)
+    string Fingerprint
+)
 {
     /// <summary>The archive that <see cref="Root"/> was extracted from; null for a folder.</summary>
     public string? Archive { get; init; }

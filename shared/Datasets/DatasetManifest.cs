@@ -26,7 +26,8 @@ public sealed record DatasetManifest(
     string Sha256,
     IReadOnlyList<string> ClassNames,
     IReadOnlyList<ManifestImage> Images,
-    IReadOnlyList<int[]>? Folds)
+    IReadOnlyList<int[]>? Folds
+)
 {
     /// <summary>Joins the listing with what packing found.</summary>
     /// <param name="listing">The listing.</param>
@@ -45,7 +46,10 @@ public sealed record DatasetManifest(
         {
             if (image.Entry != entry || entry == listing.Entries.Count)
             {
-                throw new ArgumentException($"The packed record of entry {image.Entry} stands where that of entry {entry} of {listing.Entries.Count} belongs.", nameof(packed));
+                throw new ArgumentException(
+                    $"The packed record of entry {image.Entry} stands where that of entry {entry} of {listing.Entries.Count} belongs.",
+                    nameof(packed)
+                );
             }
 
             var listed = listing.Entries[entry];
@@ -58,21 +62,32 @@ public sealed record DatasetManifest(
 
         if (entry != listing.Entries.Count)
         {
-            throw new ArgumentException($"There are packed records of {entry} entries, and {listing.Entries.Count} were listed.", nameof(packed));
+            throw new ArgumentException(
+                $"There are packed records of {entry} entries, and {listing.Entries.Count} were listed.",
+                nameof(packed)
+            );
         }
 
         ThrowIfTooLittle(listing, images, records);
         var folds = Reindex(listing, rows);
         return new DatasetManifest(
-            listing.DisplayName, listing.Format, listing.Source, Hash(images, listing.ClassNames, folds), listing.ClassNames, images, folds);
+            listing.DisplayName,
+            listing.Format,
+            listing.Source,
+            Hash(images, listing.ClassNames, folds),
+            listing.ClassNames,
+            images,
+            folds
+        );
     }
 
     private static void ThrowIfTooLittle(DatasetListing listing, List<ManifestImage> images, List<PackedImage> packed)
     {
         var skipped = SkipReasons.Find(listing, packed);
-        var first = skipped.Count == 0
-            ? ""
-            : $" {skipped.Count} {DatasetSource.Plural(skipped.Count, "file was", "files were")} skipped: {SkipReasons.Describe(SkipReasons.Group(skipped))}. The first is '{skipped[0].Name}': {skipped[0].Detail}.";
+        var first =
+            skipped.Count == 0
+                ? ""
+                : $" {skipped.Count} {DatasetSource.Plural(skipped.Count, "file was", "files were")} skipped: {SkipReasons.Describe(SkipReasons.Group(skipped))}. The first is '{skipped[0].Name}': {skipped[0].Detail}.";
         if (images.Count == 0)
         {
             throw new DatasetException($"'{listing.Source}' has no usable images.{first}");
@@ -80,20 +95,26 @@ public sealed record DatasetManifest(
 
         if (listing.ClassNames.Count < 2)
         {
-            throw new DatasetException($"'{listing.Source}' has a single class, '{listing.ClassNames[0]}'. A classifier needs at least two.");
+            throw new DatasetException(
+                $"'{listing.Source}' has a single class, '{listing.ClassNames[0]}'. A classifier needs at least two."
+            );
         }
 
         var learnable = images.Where(image => image.Split is SplitName.Train or SplitName.Unassigned).ToLookup(image => image.Label);
         var empty = listing.ClassNames.Where((_, label) => !learnable.Contains(label)).ToList();
         if (empty.Count > 0)
         {
-            throw new DatasetException($"'{listing.Source}' has no usable images to train on for {DatasetSource.Plural(empty.Count, "class", "classes")} {DatasetSource.Quote(empty)}. Add images, or remove the class.{first}");
+            throw new DatasetException(
+                $"'{listing.Source}' has no usable images to train on for {DatasetSource.Plural(empty.Count, "class", "classes")} {DatasetSource.Quote(empty)}. Add images, or remove the class.{first}"
+            );
         }
 
         var unassigned = images.Count(image => image.Split == SplitName.Unassigned);
         if (!images.Exists(image => image.Split == SplitName.Test) && unassigned <= listing.ClassNames.Count)
         {
-            throw new DatasetException($"'{listing.Source}' has no usable test images{(unassigned > 0 ? ", and too few images to draw any: one a class stays for training" : "")}. Add images.{first}");
+            throw new DatasetException(
+                $"'{listing.Source}' has no usable test images{(unassigned > 0 ? ", and too few images to draw any: one a class stays for training" : "")}. Add images.{first}"
+            );
         }
     }
 
@@ -104,7 +125,11 @@ public sealed record DatasetManifest(
             return null;
         }
 
-        var train = Enumerable.Range(0, rows.Length).Where(index => listing.Entries[index].Split == SplitName.Train).Select(index => rows[index]).ToArray();
+        var train = Enumerable
+            .Range(0, rows.Length)
+            .Where(index => listing.Entries[index].Split == SplitName.Train)
+            .Select(index => rows[index])
+            .ToArray();
         return [.. listing.Folds.Select(fold => fold.Select(index => train[index]).Where(row => row >= 0).ToArray())];
     }
 

@@ -22,22 +22,31 @@ public static class DatasetSource
     /// <exception cref="DatasetException">The path is missing, closed to this process or no directory, or what it holds is no data set; the message says what to change.</exception>
     /// <exception cref="IOException">The directory cannot be read at the moment.</exception>
     public static async Task<DatasetListing> ListAsync(
-        string path, DataRoots? roots = null, IProgress<ListingProgress>? progress = null, CancellationToken cancellationToken = default)
+        string path,
+        DataRoots? roots = null,
+        IProgress<ListingProgress>? progress = null,
+        CancellationToken cancellationToken = default
+    )
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         var root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
         switch (Present.At(root))
         {
             case Presence.File:
-                throw new DatasetException($"'{root}' is a file; a data set is a directory, or an archive (.tar.gz, .tgz, .tar, .zip) that is extracted first.");
+                throw new DatasetException(
+                    $"'{root}' is a file; a data set is a directory, or an archive (.tar.gz, .tgz, .tar, .zip) that is extracted first."
+                );
             case Presence.Absent:
-                throw new DatasetException($"'{root}' does not exist on this machine. Give a directory that every ingestion worker can read.");
+                throw new DatasetException(
+                    $"'{root}' does not exist on this machine. Give a directory that every ingestion worker can read."
+                );
         }
 
         try
         {
-            var binaryRoot = new[] { root, Path.Combine(root, Stl10Files.Folder) }
-                .FirstOrDefault(directory => Present.At(Path.Combine(directory, Stl10Files.TrainImages)) == Presence.File);
+            var binaryRoot = new[] { root, Path.Combine(root, Stl10Files.Folder) }.FirstOrDefault(directory =>
+                Present.At(Path.Combine(directory, Stl10Files.TrainImages)) == Presence.File
+            );
             foreach (var name in Stl10Files.Read)
             {
                 // Also through a link in the place of the folder.
@@ -52,15 +61,24 @@ public static class DatasetSource
         }
         catch (UnauthorizedAccessException exception)
         {
-            throw new DatasetException($"'{root}' may not be read by this process, which runs as '{Environment.UserName}': {exception.Message} Grant that user the right to read (chmod -R a+rX).", exception);
+            throw new DatasetException(
+                $"'{root}' may not be read by this process, which runs as '{Environment.UserName}': {exception.Message} Grant that user the right to read (chmod -R a+rX).",
+                exception
+            );
         }
         catch (PathTooLongException exception)
         {
-            throw new DatasetException($"'{root}' has folders whose paths are longer than the paths that the system opens. Move what is in them up, or shorten their names.", exception);
+            throw new DatasetException(
+                $"'{root}' has folders whose paths are longer than the paths that the system opens. Move what is in them up, or shorten their names.",
+                exception
+            );
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new DatasetException($"'{root}' changed while it was listed: {SafeText.Shorten(exception.Message, 300)} Submit the run again when nothing writes there.", exception);
+            throw new DatasetException(
+                $"'{root}' changed while it was listed: {SafeText.Shorten(exception.Message, 300)} Submit the run again when nothing writes there.",
+                exception
+            );
         }
     }
 
@@ -90,7 +108,9 @@ public static class DatasetSource
     {
         if (listing.ClassNames.Count < 2)
         {
-            throw new DatasetException($"'{listing.Root}' has a single class, '{listing.ClassNames[0]}'. A classifier needs at least two: add a folder (or a line of {Stl10Files.ClassNames}) for each class.");
+            throw new DatasetException(
+                $"'{listing.Root}' has a single class, '{listing.ClassNames[0]}'. A classifier needs at least two: add a folder (or a line of {Stl10Files.ClassNames}) for each class."
+            );
         }
 
         var learnable = new int[listing.ClassNames.Count];
@@ -102,7 +122,9 @@ public static class DatasetSource
         var empty = listing.ClassNames.Where((_, label) => learnable[label] == 0).ToList();
         if (empty.Count > 0)
         {
-            throw new DatasetException($"'{listing.Root}' has no images to train on for {Plural(empty.Count, "class", "classes")} {Quote(empty)}. Add images, or remove the class.");
+            throw new DatasetException(
+                $"'{listing.Root}' has no images to train on for {Plural(empty.Count, "class", "classes")} {Quote(empty)}. Add images, or remove the class."
+            );
         }
     }
 
@@ -110,5 +132,6 @@ public static class DatasetSource
 
     /// <summary>A list for a message: the first few in quotes, and how many more there are.</summary>
     internal static string Quote(List<string> names) =>
-        string.Join(", ", names.Take(5).Select(name => $"'{SafeText.Shorten(name, 80)}'")) + (names.Count > 5 ? $" and {names.Count - 5} more" : "");
+        string.Join(", ", names.Take(5).Select(name => $"'{SafeText.Shorten(name, 80)}'"))
+        + (names.Count > 5 ? $" and {names.Count - 5} more" : "");
 }

@@ -17,7 +17,13 @@ public sealed record DatasetSplit(int[] Train, int[] Validation, int[] Test, int
     /// <param name="testFraction">Part of unassigned images that becomes test, above 0 and below 1. Without effect on given splits.</param>
     /// <param name="fold">Number of the given fold that train is restricted to; null for all of train.</param>
     /// <exception cref="DatasetException">The fold does not exist, or a class would have no training image, or the test split no image at all.</exception>
-    public static DatasetSplit Draw(DatasetManifest manifest, int splitSeed, double validationFraction, double testFraction, int? fold = null)
+    public static DatasetSplit Draw(
+        DatasetManifest manifest,
+        int splitSeed,
+        double validationFraction,
+        double testFraction,
+        int? fold = null
+    )
     {
         ArgumentNullException.ThrowIfNull(manifest);
         ThrowIfOutOfRange(validationFraction, nameof(validationFraction));
@@ -69,19 +75,25 @@ public sealed record DatasetSplit(int[] Train, int[] Validation, int[] Test, int
     {
         if (manifest.Folds is null)
         {
-            throw new DatasetException($"Fold {fold} was asked for, and the data set '{manifest.DisplayName}' has no folds. Leave the fold out.");
+            throw new DatasetException(
+                $"Fold {fold} was asked for, and the data set '{manifest.DisplayName}' has no folds. Leave the fold out."
+            );
         }
 
         return fold >= 0 && fold < manifest.Folds.Count
             ? manifest.Folds[fold]
-            : throw new DatasetException($"Fold {fold} was asked for, and the data set '{manifest.DisplayName}' has the folds 0 to {manifest.Folds.Count - 1}.");
+            : throw new DatasetException(
+                $"Fold {fold} was asked for, and the data set '{manifest.DisplayName}' has the folds 0 to {manifest.Folds.Count - 1}."
+            );
     }
 
     private static void ThrowIfUnusable(DatasetManifest manifest, DatasetSplit split, int? fold)
     {
         if (split.Test.Length == 0)
         {
-            throw new DatasetException($"The test split of '{manifest.DisplayName}' would be empty: every class has one image, or copies of one. Add images.");
+            throw new DatasetException(
+                $"The test split of '{manifest.DisplayName}' would be empty: every class has one image, or copies of one. Add images."
+            );
         }
 
         var learnable = split.Train.Select(index => manifest.Images[index].Label).ToHashSet();
@@ -90,7 +102,8 @@ public sealed record DatasetSplit(int[] Train, int[] Validation, int[] Test, int
         {
             var where = fold is null ? "" : $" in fold {fold}";
             throw new DatasetException(
-                $"No image is left to train on{where} for {DatasetSource.Plural(empty.Count, "class", "classes")} {DatasetSource.Quote(empty)} of '{manifest.DisplayName}', after {split.RemovedDuplicates.Length} images were removed because the same image is in the test or validation split. Add images, or remove the copies from the test split.");
+                $"No image is left to train on{where} for {DatasetSource.Plural(empty.Count, "class", "classes")} {DatasetSource.Quote(empty)} of '{manifest.DisplayName}', after {split.RemovedDuplicates.Length} images were removed because the same image is in the test or validation split. Add images, or remove the copies from the test split."
+            );
         }
     }
 

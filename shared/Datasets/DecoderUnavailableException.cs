@@ -5,18 +5,12 @@ public sealed class DecoderUnavailableException : Exception
 {
     /// <summary>Creates the error with what is wrong and what to do, in whole sentences.</summary>
     public DecoderUnavailableException(string message)
-        : base(message)
-    {
-    }
+        : base(message) { }
 
     /// <summary>Creates the error with what is wrong and what caused it.</summary>
     public DecoderUnavailableException(string message, Exception innerException)
-        : base(message, innerException)
-    {
-    }
+        : base(message, innerException) { }
 
     /// <summary>Creates the error without details.</summary>
-    public DecoderUnavailableException()
-    {
-    }
+    public DecoderUnavailableException() { }
 }

@@ -51,7 +51,8 @@ public static class DecodingServer
     /// <summary>Takes the memory of the largest image, page by page, and gives it back: where there is too little, this process ends here, over no image.</summary>
     private static unsafe void UseMemory()
     {
-        const nuint length = (nuint)(ImageDecoder.MaximalPixels * ImageDecoder.BytesAPixel), page = 4096;
+        const nuint length = (nuint)(ImageDecoder.MaximalPixels * ImageDecoder.BytesAPixel),
+            page = 4096;
         var memory = (byte*)NativeMemory.Alloc(length);
         for (nuint at = 0; at < length; at += page)
         {

@@ -15,12 +15,14 @@ public sealed record DuplicateSummary(int Groups, int WithinSplits, int AcrossSp
             groups.Count,
             groups.Sum(group => group.Count() - group.Select(image => image.Split).Distinct().Count()),
             groups.Count(group => group.Select(image => image.Split).Distinct().Skip(1).Any()),
-            groups.Count(group => group.Select(image => image.Label).Distinct().Skip(1).Any()));
+            groups.Count(group => group.Select(image => image.Label).Distinct().Skip(1).Any())
+        );
     }
 
     /// <summary>The images that occur under more than one label, in the order of their first occurrence: each a list of its occurrences.</summary>
     public static IEnumerable<IReadOnlyList<ManifestImage>> FindContradictions(IReadOnlyList<ManifestImage> images) =>
-        images.GroupBy(image => image.Sha256, StringComparer.Ordinal)
+        images
+            .GroupBy(image => image.Sha256, StringComparer.Ordinal)
             .Where(group => group.Select(image => image.Label).Distinct().Skip(1).Any())
             .Select(group => (IReadOnlyList<ManifestImage>)[.. group]);
 }

@@ -70,8 +70,13 @@ internal sealed record EntryName(string Text, NameSpelling[]? Spellings = null)
 
             // The check sum is that of the name which the field stands for: a program that does not know the field may have changed that.
             var data = extra.Slice(Head, length);
-            if (BinaryPrimitives.ReadUInt16LittleEndian(extra) == UnicodePath && length > Prefix && data[0] == 1
-                && BinaryPrimitives.ReadUInt32LittleEndian(data[1..]) == Crc32.HashToUInt32(name) && Utf8.IsValid(data[Prefix..]))
+            if (
+                BinaryPrimitives.ReadUInt16LittleEndian(extra) == UnicodePath
+                && length > Prefix
+                && data[0] == 1
+                && BinaryPrimitives.ReadUInt32LittleEndian(data[1..]) == Crc32.HashToUInt32(name)
+                && Utf8.IsValid(data[Prefix..])
+            )
             {
                 return new EntryName(Encoding.UTF8.GetString(data[Prefix..]));
             }
@@ -97,12 +102,14 @@ internal sealed record EntryName(string Text, NameSpelling[]? Spellings = null)
             var part = end < 0 ? bytes : bytes[..end];
             var spelling = Utf8.IsValid(part) ? NameSpelling.Utf8 : otherwise;
             spellings.Add(spelling);
-            text.Append(spelling switch
-            {
-                NameSpelling.Utf8 => Encoding.UTF8.GetString(part),
-                NameSpelling.CodePage437 => CodePage437.GetString(part),
-                _ => Escape(part),
-            });
+            text.Append(
+                spelling switch
+                {
+                    NameSpelling.Utf8 => Encoding.UTF8.GetString(part),
+                    NameSpelling.CodePage437 => CodePage437.GetString(part),
+                    _ => Escape(part),
+                }
+            );
             if (end < 0)
             {
                 return new EntryName(text.ToString(), [.. spellings]);

@@ -25,13 +25,21 @@ internal sealed record PlannedSplit(SourceFolder Folder, SplitName Split, IReadO
 /// <param name="Splits">The splits, in the order of a listing: train, validation, test. The first one has the classes.</param>
 /// <param name="Notes">What is worth telling.</param>
 /// <param name="Skipped">What was skipped on the way; the names are absolute paths.</param>
-internal sealed record FolderPlan(SourceFolder Root, DataRoots Roots, IReadOnlyList<PlannedSplit> Splits, IReadOnlyList<string> Notes, IReadOnlyList<SkippedFile> Skipped)
+internal sealed record FolderPlan(
+    SourceFolder Root,
+    DataRoots Roots,
+    IReadOnlyList<PlannedSplit> Splits,
+    IReadOnlyList<string> Notes,
+    IReadOnlyList<SkippedFile> Skipped
+)
 {
     // Enough for "archive name / data set name / split", and an end for folders that hold nothing but a folder.
     private const int MaximalOuterFolders = 4;
 
-    private static readonly HashSet<string> ImageEndings =
-        new([".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".ppm"], StringComparer.OrdinalIgnoreCase);
+    private static readonly HashSet<string> ImageEndings = new(
+        [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".ppm"],
+        StringComparer.OrdinalIgnoreCase
+    );
 
     /// <summary>Decides what the folders of a source mean.</summary>
     /// <param name="path">The source.</param>
@@ -73,7 +81,8 @@ internal sealed record FolderPlan(SourceFolder Root, DataRoots Roots, IReadOnlyL
         if (kinds > 1 || (kinds == 1 && splits.Count == contents.Folders.Count && contents.Files.Count == 0))
         {
             throw new DatasetException(
-                $"The class folder '{Shown(classFolder.Path)}' holds {Quote(splits)}, which are names of splits. Splits stand above the classes: move the images to {splits[0].Name}/{Shown(classFolder.Name)}, or rename the folders.");
+                $"The class folder '{Shown(classFolder.Path)}' holds {Quote(splits)}, which are names of splits. Splits stand above the classes: move the images to {splits[0].Name}/{Shown(classFolder.Name)}, or rename the folders."
+            );
         }
     }
 
@@ -92,39 +101,59 @@ internal sealed record FolderPlan(SourceFolder Root, DataRoots Roots, IReadOnlyL
     {
         if (contents.Folders.Count == 0)
         {
-            throw new DatasetException($"'{Shown(root.Path)}' has no class folders. Put one folder of images for each class there, or folders for splits with such folders: {SplitFolders.Understood}.");
+            throw new DatasetException(
+                $"'{Shown(root.Path)}' has no class folders. Put one folder of images for each class there, or folders for splits with such folders: {SplitFolders.Understood}."
+            );
         }
 
-        var alike = contents.Folders.Where(folder => SplitFolders.MentionedIn(folder.Name) is not null && HoldsFolders(folder, bounds)).ToList();
+        var alike = contents
+            .Folders.Where(folder => SplitFolders.MentionedIn(folder.Name) is not null && HoldsFolders(folder, bounds))
+            .ToList();
         var kinds = alike.Select(folder => SplitFolders.MentionedIn(folder.Name)).Distinct().Count();
         return kinds > 1 || (kinds == 1 && contents.Folders.All(folder => HoldsFolders(folder, bounds)))
             ? throw new DatasetException(
-                $"'{Shown(root.Path)}' has {Quote(alike)}, which {(alike.Count == 1 ? "looks like a split and is" : "look like splits and are")} not named so. Names of splits are {SplitFolders.Understood}. Rename them; if they are classes, put all class folders into a folder 'train'.")
+                $"'{Shown(root.Path)}' has {Quote(alike)}, which {(alike.Count == 1 ? "looks like a split and is" : "look like splits and are")} not named so. Names of splits are {SplitFolders.Understood}. Rename them; if they are classes, put all class folders into a folder 'train'."
+            )
             : new PlannedSplit(root, SplitName.Unassigned, contents.Folders);
     }
 
     /// <summary>Whether a folder has folders, and no images beside them.</summary>
-    private static bool HoldsFolders(SourceFolder folder, DataRoots bounds) => FolderContents.Read(folder, bounds) is { Folders.Count: > 0 } contents && !contents.Files.Any(IsImage);
+    private static bool HoldsFolders(SourceFolder folder, DataRoots bounds) =>
+        FolderContents.Read(folder, bounds) is { Folders.Count: > 0 } contents && !contents.Files.Any(IsImage);
 
-    private static List<PlannedSplit> PlanSplits(SourceFolder root, FolderContents contents, DataRoots bounds, List<string> notes, List<SkippedFile> skipped)
+    private static List<PlannedSplit> PlanSplits(
+        SourceFolder root,
+        FolderContents contents,
+        DataRoots bounds,
+        List<string> notes,
+        List<SkippedFile> skipped
+    )
     {
         var named = contents.Folders.ToLookup(folder => SplitFolders.Of(folder.Name));
         if (named[null].Any())
         {
             throw new DatasetException(
-                $"'{Shown(root.Path)}' has {Quote([.. contents.Folders.Where(folder => SplitFolders.Of(folder.Name) is not null)])} beside {Quote([.. named[null]])}, so it cannot be told whether its folders are splits or classes. Names of splits are {SplitFolders.Understood}. Rename or remove the others; if all are classes, put them into a folder 'train'.");
+                $"'{Shown(root.Path)}' has {Quote([.. contents.Folders.Where(folder => SplitFolders.Of(folder.Name) is not null)])} beside {Quote([.. named[null]])}, so it cannot be told whether its folders are splits or classes. Names of splits are {SplitFolders.Understood}. Rename or remove the others; if all are classes, put them into a folder 'train'."
+            );
         }
 
         if (named.FirstOrDefault(split => split.Count() > 1) is { } twice)
         {
-            throw new DatasetException($"'{Shown(root.Path)}' has {Quote([.. twice])}, which mean the same split ({SplitFolders.Word(twice.Key!.Value)}). Keep one of them.");
+            throw new DatasetException(
+                $"'{Shown(root.Path)}' has {Quote([.. twice])}, which mean the same split ({SplitFolders.Word(twice.Key!.Value)}). Keep one of them."
+            );
         }
 
-        var (train, validation, test) = (named[SplitName.Train].SingleOrDefault(), named[SplitName.Validation].SingleOrDefault(), named[SplitName.Test].SingleOrDefault());
+        var (train, validation, test) = (
+            named[SplitName.Train].SingleOrDefault(),
+            named[SplitName.Validation].SingleOrDefault(),
+            named[SplitName.Test].SingleOrDefault()
+        );
         if (train is null && validation is null)
         {
             throw new DatasetException(
-                $"'{Shown(root.Path)}' has '{test!.Name}' and no images to train on. Put training images beside it, into a folder 'train'; or give the path of '{test.Name}' itself, and training, validation and test images are drawn from it.");
+                $"'{Shown(root.Path)}' has '{test!.Name}' and no images to train on. Put training images beside it, into a folder 'train'; or give the path of '{test.Name}' itself, and training, validation and test images are drawn from it."
+            );
         }
 
         var splits = new List<PlannedSplit>();
@@ -136,7 +165,12 @@ internal sealed record FolderPlan(SourceFolder Root, DataRoots Roots, IReadOnlyL
         return splits;
     }
 
-    private static List<(SourceFolder Folder, SplitName Split)> Assign(SourceFolder? train, SourceFolder? validation, SourceFolder? test, List<string> notes)
+    private static List<(SourceFolder Folder, SplitName Split)> Assign(
+        SourceFolder? train,
+        SourceFolder? validation,
+        SourceFolder? test,
+        List<string> notes
+    )
     {
         foreach (var (folder, split) in new[] { (train, SplitName.Train), (validation, SplitName.Validation), (test, SplitName.Test) })
         {
@@ -153,7 +187,9 @@ internal sealed record FolderPlan(SourceFolder Root, DataRoots Roots, IReadOnlyL
             case (not null, null, not null):
                 return [(train, SplitName.Train), (test, SplitName.Test)];
             case (not null, not null, null):
-                notes.Add($"There is no test folder, so '{validation.Name}' is the test split; validation images are drawn from '{train.Name}'.");
+                notes.Add(
+                    $"There is no test folder, so '{validation.Name}' is the test split; validation images are drawn from '{train.Name}'."
+                );
                 return [(train, SplitName.Train), (validation, SplitName.Test)];
             case (null, not null, not null):
                 notes.Add($"There is no train folder, so '{validation.Name}' is what is trained on; validation images are drawn from it.");
@@ -165,14 +201,24 @@ internal sealed record FolderPlan(SourceFolder Root, DataRoots Roots, IReadOnlyL
         }
     }
 
-    private static PlannedSplit PlanSplit(SourceFolder folder, SplitName split, DataRoots bounds, List<string> notes, List<SkippedFile> skipped)
+    private static PlannedSplit PlanSplit(
+        SourceFolder folder,
+        SplitName split,
+        DataRoots bounds,
+        List<string> notes,
+        List<SkippedFile> skipped
+    )
     {
         var contents = FolderContents.Read(folder, bounds);
         skipped.AddRange(contents.Skipped);
         var inner = folder;
         // As training_set/training_set, in archives that were packed twice.
-        while (contents.Folders is [var only] && !contents.Files.Any(IsImage) && SplitFolders.Of(only.Name) == SplitFolders.Of(folder.Name)
-            && FolderContents.Read(only, bounds) is { Folders.Count: > 0 } below)
+        while (
+            contents.Folders is [var only]
+            && !contents.Files.Any(IsImage)
+            && SplitFolders.Of(only.Name) == SplitFolders.Of(folder.Name)
+            && FolderContents.Read(only, bounds) is { Folders.Count: > 0 } below
+        )
         {
             skipped.AddRange(below.Skipped);
             (inner, contents) = (only, below);
@@ -181,7 +227,9 @@ internal sealed record FolderPlan(SourceFolder Root, DataRoots Roots, IReadOnlyL
         NoteFiles(inner, contents, notes);
         return contents.Folders.Count > 0
             ? new PlannedSplit(inner, split, contents.Folders)
-            : throw new DatasetException($"'{Shown(inner.Path)}' has no class folders, and its name is that of a split. Put one folder of images for each class there; images without labels cannot be used, so move them elsewhere.");
+            : throw new DatasetException(
+                $"'{Shown(inner.Path)}' has no class folders, and its name is that of a split. Put one folder of images for each class there; images without labels cannot be used, so move them elsewhere."
+            );
     }
 
     private static void NoteFiles(SourceFolder folder, FolderContents contents, List<string> notes)
@@ -189,7 +237,9 @@ internal sealed record FolderPlan(SourceFolder Root, DataRoots Roots, IReadOnlyL
         if (contents.Files.Count > 0)
         {
             var names = contents.Files.Select(file => Path.GetFileName(file.Path)).ToList();
-            notes.Add($"{names.Count} {DatasetSource.Plural(names.Count, "file", "files")} in '{Shown(folder.Name)}' beside the folders {DatasetSource.Plural(names.Count, "is", "are")} not read: {DatasetSource.Quote(names)}.");
+            notes.Add(
+                $"{names.Count} {DatasetSource.Plural(names.Count, "file", "files")} in '{Shown(folder.Name)}' beside the folders {DatasetSource.Plural(names.Count, "is", "are")} not read: {DatasetSource.Quote(names)}."
+            );
         }
     }
 

@@ -17,8 +17,31 @@ public sealed class GuardedHttpHandler : DelegatingHandler
         // RFC 6890, 1918, 6598, 3927, 4193, 4291, 6052 (an IPv4 address in an IPv6 one is looked at as such).
         .. new[]
         {
-            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.168.0.0/16", "198.18.0.0/15",
-            "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4", "::/128", "::1/128", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+            "0.0.0.0/8",
+            "10.0.0.0/8",
+            "100.64.0.0/10",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+            "192.0.0.0/24",
+            "192.0.2.0/24",
+            "192.168.0.0/16",
+            "198.18.0.0/15",
+            "198.51.100.0/24",
+            "203.0.113.0/24",
+            "224.0.0.0/4",
+            "240.0.0.0/4",
+            "::/128",
+            "::1/128",
+            "64:ff9b:1::/48",
+            "100::/64",
+            "2001::/23",
+            "2001:db8::/32",
+            "2002::/16",
+            "fc00::/7",
+            "fe80::/10",
+            "fec0::/10",
+            "ff00::/8",
         }.Select(network => IPNetwork.Parse(network)),
     ];
 
@@ -32,15 +55,23 @@ public sealed class GuardedHttpHandler : DelegatingHandler
     {
         _allowsPrivate = allowsPrivate;
         // Positions count the bytes as they are sent, so nothing is decompressed.
-        InnerHandler = new SocketsHttpHandler { AllowAutoRedirect = false, ConnectCallback = ConnectAsync, ConnectTimeout = TimeSpan.FromSeconds(15), MaxResponseHeadersLength = 64 };
+        InnerHandler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            ConnectCallback = ConnectAsync,
+            ConnectTimeout = TimeSpan.FromSeconds(15),
+            MaxResponseHeadersLength = 64,
+        };
     }
 
     /// <summary>Whether an address is one of the public network.</summary>
     public static bool IsPublic(IPAddress address)
     {
         ArgumentNullException.ThrowIfNull(address);
-        var plain = address.IsIPv4MappedToIPv6 ? address.MapToIPv4()
-            : address.AddressFamily == AddressFamily.InterNetworkV6 && Translated.Contains(address) ? new IPAddress(address.GetAddressBytes()[12..])
+        var plain =
+            address.IsIPv4MappedToIPv6 ? address.MapToIPv4()
+            : address.AddressFamily == AddressFamily.InterNetworkV6 && Translated.Contains(address)
+                ? new IPAddress(address.GetAddressBytes()[12..])
             : address;
         return !Array.Exists(Reserved, network => network.BaseAddress.AddressFamily == plain.AddressFamily && network.Contains(plain));
     }
@@ -89,7 +120,12 @@ public sealed class GuardedHttpHandler : DelegatingHandler
     }
 
     private static Uri? Target(HttpResponseMessage response, Uri from) =>
-        response.StatusCode is HttpStatusCode.MovedPermanently or HttpStatusCode.Found or HttpStatusCode.SeeOther or HttpStatusCode.TemporaryRedirect or HttpStatusCode.PermanentRedirect
+        response.StatusCode
+            is HttpStatusCode.MovedPermanently
+                or HttpStatusCode.Found
+                or HttpStatusCode.SeeOther
+                or HttpStatusCode.TemporaryRedirect
+                or HttpStatusCode.PermanentRedirect
         && response.Headers.Location is { } location
             ? new Uri(from, location)
             : null;
@@ -121,7 +157,9 @@ public sealed class GuardedHttpHandler : DelegatingHandler
     }
 
     private static DatasetException Refusal(string what) =>
-        new($"{what} an address of this machine or its network, and downloads come from public addresses only. If that is your mirror, allow it: Ingestion:AllowPrivateAddresses=true.");
+        new(
+            $"{what} an address of this machine or its network, and downloads come from public addresses only. If that is your mirror, allow it: Ingestion:AllowPrivateAddresses=true."
+        );
 
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {

@@ -58,7 +58,10 @@ public static class ImageDecoder
 
                 // The codec knows the orientation of JPEG and WebP; of PNG it does not look for it.
                 var image = Decode(codec, encoded.Length);
-                return ImageOrientation.Apply(image, codec.EncodedFormat == SKEncodedImageFormat.Png ? PngOrientation.Find(encoded) : (int)codec.EncodedOrigin);
+                return ImageOrientation.Apply(
+                    image,
+                    codec.EncodedFormat == SKEncodedImageFormat.Png ? PngOrientation.Find(encoded) : (int)codec.EncodedOrigin
+                );
             }
         }
     }
@@ -68,23 +71,38 @@ public static class ImageDecoder
         var (width, height) = (codec.Info.Width, codec.Info.Height);
         if (width < MinimalSide || height < MinimalSide)
         {
-            throw new ImageRejectedException(SkipReason.NotAnImage, $"the image is {width}×{height} pixels; each side needs at least {MinimalSide}");
+            throw new ImageRejectedException(
+                SkipReason.NotAnImage,
+                $"the image is {width}×{height} pixels; each side needs at least {MinimalSide}"
+            );
         }
 
         var count = (long)width * height;
         if (count > MaximalPixels || Math.Max(width, height) > MaximalSide)
         {
-            throw new ImageRejectedException(SkipReason.TooLarge, $"the image is {width}×{height} pixels; the most is {MaximalPixels / 1_000_000} million in all, and {MaximalSide} a side");
+            throw new ImageRejectedException(
+                SkipReason.TooLarge,
+                $"the image is {width}×{height} pixels; the most is {MaximalPixels / 1_000_000} million in all, and {MaximalSide} a side"
+            );
         }
 
         if (count > FreePixels + (length * MaximalPixelsPerByte))
         {
-            throw new ImageRejectedException(SkipReason.TooLarge, $"the image is {width}×{height} pixels, and its file has {length} bytes; the most is {MaximalPixelsPerByte} pixels a byte");
+            throw new ImageRejectedException(
+                SkipReason.TooLarge,
+                $"the image is {width}×{height} pixels, and its file has {length} bytes; the most is {MaximalPixelsPerByte} pixels a byte"
+            );
         }
 
         // Without a colour space in the target nothing is converted. Unpremultiplied: dark colours keep their bits under transparency.
         var opaque = codec.Info.AlphaType == SKAlphaType.Opaque;
-        var target = new SKImageInfo(width, height, SKColorType.Rgba8888, opaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul, colorspace: null);
+        var target = new SKImageInfo(
+            width,
+            height,
+            SKColorType.Rgba8888,
+            opaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul,
+            colorspace: null
+        );
         unsafe
         {
             var pixels = (byte*)NativeMemory.Alloc((nuint)target.BytesSize64);
@@ -132,12 +150,16 @@ public static class ImageDecoder
         return (byte)(((sum >> 8) + sum) >> 8);
     }
 
-    private static ImageRejectedException NotDecoded(SKCodecResult result) => result switch
-    {
-        SKCodecResult.IncompleteInput => new ImageRejectedException(SkipReason.Damaged, CutShort),
-        SKCodecResult.ErrorInInput => new ImageRejectedException(SkipReason.Damaged, "the image data is damaged"),
-        _ => new ImageRejectedException(SkipReason.UnsupportedFormat, $"the image cannot be decoded ({result}); save it again as JPEG or PNG"),
-    };
+    private static ImageRejectedException NotDecoded(SKCodecResult result) =>
+        result switch
+        {
+            SKCodecResult.IncompleteInput => new ImageRejectedException(SkipReason.Damaged, CutShort),
+            SKCodecResult.ErrorInInput => new ImageRejectedException(SkipReason.Damaged, "the image data is damaged"),
+            _ => new ImageRejectedException(
+                SkipReason.UnsupportedFormat,
+                $"the image cannot be decoded ({result}); save it again as JPEG or PNG"
+            ),
+        };
 
     /// <summary>What the codec takes for no image is told by its first bytes.</summary>
     private static ImageRejectedException NoImage(ReadOnlySpan<byte> encoded)
@@ -146,11 +168,26 @@ public static class ImageDecoder
         return FileFormats.Recognize(encoded[..Math.Min(encoded.Length, FileFormats.HeadBytes)]) switch
         {
             null => new ImageRejectedException(SkipReason.NotAnImage, $"it is not an image of a known format; {Convert}, or remove it"),
-            { Kind: FileKind.Image } format => new ImageRejectedException(SkipReason.Damaged, $"it begins as {format.Name} and is damaged, or of a rare kind; copy it again, or {Convert}"),
-            { Kind: FileKind.ForeignImage } format => new ImageRejectedException(SkipReason.UnsupportedFormat, $"it is {format.Name}, which is not read; {Convert}"),
-            { Kind: FileKind.Video } format => new ImageRejectedException(SkipReason.UnsupportedFormat, $"it is {format.Name}, which is not read; save single frames of it as JPEG or PNG"),
-            { Kind: FileKind.Document } format => new ImageRejectedException(SkipReason.UnsupportedFormat, $"it is {format.Name}, which is not read; save its pages as JPEG or PNG"),
-            { Kind: FileKind.Archive } format => new ImageRejectedException(SkipReason.NotAnImage, $"it is {format.Name}; unpack it, and put the images themselves there"),
+            { Kind: FileKind.Image } format => new ImageRejectedException(
+                SkipReason.Damaged,
+                $"it begins as {format.Name} and is damaged, or of a rare kind; copy it again, or {Convert}"
+            ),
+            { Kind: FileKind.ForeignImage } format => new ImageRejectedException(
+                SkipReason.UnsupportedFormat,
+                $"it is {format.Name}, which is not read; {Convert}"
+            ),
+            { Kind: FileKind.Video } format => new ImageRejectedException(
+                SkipReason.UnsupportedFormat,
+                $"it is {format.Name}, which is not read; save single frames of it as JPEG or PNG"
+            ),
+            { Kind: FileKind.Document } format => new ImageRejectedException(
+                SkipReason.UnsupportedFormat,
+                $"it is {format.Name}, which is not read; save its pages as JPEG or PNG"
+            ),
+            { Kind: FileKind.Archive } format => new ImageRejectedException(
+                SkipReason.NotAnImage,
+                $"it is {format.Name}; unpack it, and put the images themselves there"
+            ),
             { Remedy: { } remedy } format => new ImageRejectedException(SkipReason.NotAnImage, $"it is {format.Name}: {remedy}"),
             { } format => new ImageRejectedException(SkipReason.NotAnImage, $"it is {format.Name} and not an image; remove it"),
         };

@@ -7,7 +7,12 @@ internal static class ImageFolderLayout
 {
     private const int ReportEvery = 1000;
 
-    public static DatasetListing List(string path, DataRoots? roots, IProgress<ListingProgress>? progress, CancellationToken cancellationToken)
+    public static DatasetListing List(
+        string path,
+        DataRoots? roots,
+        IProgress<ListingProgress>? progress,
+        CancellationToken cancellationToken
+    )
     {
         var plan = FolderPlan.Make(path, roots);
         var walk = new Walk(plan, progress, cancellationToken);
@@ -33,10 +38,15 @@ internal static class ImageFolderLayout
         public void Add(PlannedSplit split)
         {
             // Two ways to write one name, such as é in one character or two, are one class.
-            var classes = split.Classes.GroupBy(folder => ClassName.Read(folder.Name, folder.Path), StringComparer.Ordinal).OrderBy(group => group.Key, StringComparer.Ordinal).ToList();
+            var classes = split
+                .Classes.GroupBy(folder => ClassName.Read(folder.Name, folder.Path), StringComparer.Ordinal)
+                .OrderBy(group => group.Key, StringComparer.Ordinal)
+                .ToList();
             foreach (var spelt in classes.Where(group => group.Skip(1).Any()))
             {
-                _notes.Add($"{spelt.Count()} folders in '{Shown(split.Folder.Name)}' have the name '{spelt.Key}' in different Unicode forms; they are one class.");
+                _notes.Add(
+                    $"{spelt.Count()} folders in '{Shown(split.Folder.Name)}' have the name '{spelt.Key}' in different Unicode forms; they are one class."
+                );
             }
 
             if (_classNames.Count == 0)
@@ -66,16 +76,26 @@ internal static class ImageFolderLayout
         {
             if (_entries.Count == 0)
             {
-                var first = _skipped.Count == 0 ? "" : $" Skipped: {_skipped.Count} {DatasetSource.Plural(_skipped.Count, "file or folder", "files or folders")}, the first, '{Shown(_skipped[0].Name)}', because {_skipped[0].Detail}.";
-                throw new DatasetException($"'{Shown(_root)}' has no images. Put one folder of images for each class there, or train/, val/ and test/ with such folders.{first}");
+                var first =
+                    _skipped.Count == 0
+                        ? ""
+                        : $" Skipped: {_skipped.Count} {DatasetSource.Plural(_skipped.Count, "file or folder", "files or folders")}, the first, '{Shown(_skipped[0].Name)}', because {_skipped[0].Detail}.";
+                throw new DatasetException(
+                    $"'{Shown(_root)}' has no images. Put one folder of images for each class there, or train/, val/ and test/ with such folders.{first}"
+                );
             }
 
             var skipped = _skipped
                 .Select(file => file with { Name = DatasetSource.RelativeName(FolderContents.SkippedName(_root), file.Name) })
-                .Distinct().OrderBy(file => file.Name, StringComparer.Ordinal).ToList();
+                .Distinct()
+                .OrderBy(file => file.Name, StringComparer.Ordinal)
+                .ToList();
             var files = _entries.Zip(_files, (entry, file) => ($"{entry.Split} {entry.Label} {entry.Name}", new FileInfo(file.RealPath)));
             // What was understood is in it: the same files may be read otherwise by another version, or when a link leads elsewhere.
-            var fingerprint = DatasetSource.Fingerprint(files, [.. _classNames, .. _notes, .. skipped.Select(file => $"{file.Name} {file.Reason} {file.Detail}")]);
+            var fingerprint = DatasetSource.Fingerprint(
+                files,
+                [.. _classNames, .. _notes, .. skipped.Select(file => $"{file.Name} {file.Reason} {file.Detail}")]
+            );
             return new DatasetListing(SourceFormat.ImageFolder, _root, plan.Root.Name, _classNames, _entries, Folds: null, fingerprint)
             {
                 Skipped = skipped,
@@ -96,7 +116,13 @@ internal static class ImageFolderLayout
                 cancellationToken.ThrowIfCancellationRequested();
                 if (!seen.Add(folder.RealPath))
                 {
-                    _skipped.Add(new SkippedFile(FolderContents.SkippedName(folder.Path), SkipReason.LinkLoop, "the folder is read already in this class, on another way"));
+                    _skipped.Add(
+                        new SkippedFile(
+                            FolderContents.SkippedName(folder.Path),
+                            SkipReason.LinkLoop,
+                            "the folder is read already in this class, on another way"
+                        )
+                    );
                     continue;
                 }
 
@@ -110,7 +136,9 @@ internal static class ImageFolderLayout
                 _skipped.AddRange(contents.Skipped);
                 if (_entries.Count + found.Count + _skipped.Count > DatasetSource.MaximalImages)
                 {
-                    throw new DatasetException($"'{Shown(_root)}' holds more than {DatasetSource.MaximalImages} images, the most of a data set. Divide it.");
+                    throw new DatasetException(
+                        $"'{Shown(_root)}' holds more than {DatasetSource.MaximalImages} images, the most of a data set. Divide it."
+                    );
                 }
 
                 foreach (var inner in contents.Folders)
@@ -126,7 +154,11 @@ internal static class ImageFolderLayout
                 }
             }
 
-            foreach (var (file, name) in found.Select(file => (file, DatasetSource.RelativeName(_root, file.Path))).OrderBy(pair => pair.Item2, StringComparer.Ordinal))
+            foreach (
+                var (file, name) in found
+                    .Select(file => (file, DatasetSource.RelativeName(_root, file.Path)))
+                    .OrderBy(pair => pair.Item2, StringComparer.Ordinal)
+            )
             {
                 _files.Add(file);
                 _entries.Add(new ListedImage(name, label, split));
@@ -141,7 +173,9 @@ internal static class ImageFolderLayout
         {
             if (unknown.Count > 0)
             {
-                throw new DatasetException($"'{Shown(split.Folder.Path)}' has {DatasetSource.Plural(unknown.Count, "class folder", "class folders")} {DatasetSource.Quote(unknown)} that '{Shown(plan.Splits[0].Folder.Path)}' does not have. Add the class there, or remove it.");
+                throw new DatasetException(
+                    $"'{Shown(split.Folder.Path)}' has {DatasetSource.Plural(unknown.Count, "class folder", "class folders")} {DatasetSource.Quote(unknown)} that '{Shown(plan.Splits[0].Folder.Path)}' does not have. Add the class there, or remove it."
+                );
             }
         }
 
@@ -149,7 +183,9 @@ internal static class ImageFolderLayout
         {
             if (_entries.Count == before)
             {
-                throw new DatasetException($"'{Shown(split.Folder.Path)}' has no images. Fill its class folders, or remove it so that the split is drawn from the other images.");
+                throw new DatasetException(
+                    $"'{Shown(split.Folder.Path)}' has no images. Fill its class folders, or remove it so that the split is drawn from the other images."
+                );
             }
         }
 
@@ -159,7 +195,9 @@ internal static class ImageFolderLayout
             var missing = _classNames.Where((_, label) => !there.Contains(label)).ToList();
             if (missing.Count > 0)
             {
-                _notes.Add($"'{Shown(split.Folder.Name)}' has no images of {DatasetSource.Plural(missing.Count, "the class", "the classes")} {DatasetSource.Quote(missing)}.");
+                _notes.Add(
+                    $"'{Shown(split.Folder.Name)}' has no images of {DatasetSource.Plural(missing.Count, "the class", "the classes")} {DatasetSource.Quote(missing)}."
+                );
             }
         }
 

@@ -9,7 +9,14 @@ namespace Distributed.Datasets;
 /// <param name="Height">Height of the source image in pixels; 0 for a skipped one.</param>
 /// <param name="Skipped">Why it was skipped, in words; null for a good image, whose pixels are in the pack. In files it has the name of earlier versions.</param>
 /// <param name="Reason">The kind of reason; null for a good image, and in records of earlier versions.</param>
-public sealed record PackedImage(int Entry, string Sha256, int Width, int Height, [property: JsonPropertyName("quarantined")] string? Skipped, SkipReason? Reason = null);
+public sealed record PackedImage(
+    int Entry,
+    string Sha256,
+    int Width,
+    int Height,
+    [property: JsonPropertyName("quarantined")] string? Skipped,
+    SkipReason? Reason = null
+);
 
 /// <summary>Decodes a slice of a listing, makes its images square, and writes them as raw bytes.</summary>
 public static class ImagePacker
@@ -34,7 +41,16 @@ public static class ImagePacker
     /// <exception cref="IOException">The source as a whole is away, or the disk fails.</exception>
     /// <exception cref="DatasetException">A file may not be read, or has changed or gone since it was listed.</exception>
     public static async Task<IReadOnlyList<PackedImage>> PackAsync(
-        DatasetListing listing, int first, int count, int size, FitMode fit, Stream destination, IImageDecoding decoding, DataRoots? roots = null, CancellationToken cancellationToken = default)
+        DatasetListing listing,
+        int first,
+        int count,
+        int size,
+        FitMode fit,
+        Stream destination,
+        IImageDecoding decoding,
+        DataRoots? roots = null,
+        CancellationToken cancellationToken = default
+    )
     {
         ArgumentNullException.ThrowIfNull(listing);
         ArgumentNullException.ThrowIfNull(destination);
@@ -51,7 +67,7 @@ public static class ImagePacker
         var packed = new List<PackedImage>(count);
         try
         {
-            for (var next = first; packed.Count < count;)
+            for (var next = first; packed.Count < count; )
             {
                 while (next < first + count && window.Count < 4 * Environment.ProcessorCount)
                 {
@@ -81,11 +97,24 @@ public static class ImagePacker
     /// <summary>Packs with <see cref="LocalImageDecoding.Default"/>.</summary>
     /// <inheritdoc cref="PackAsync(DatasetListing, int, int, int, FitMode, Stream, IImageDecoding, DataRoots?, CancellationToken)"/>
     public static Task<IReadOnlyList<PackedImage>> PackAsync(
-        DatasetListing listing, int first, int count, int size, FitMode fit, Stream destination, CancellationToken cancellationToken = default) =>
-        PackAsync(listing, first, count, size, fit, destination, LocalImageDecoding.Default, roots: null, cancellationToken);
+        DatasetListing listing,
+        int first,
+        int count,
+        int size,
+        FitMode fit,
+        Stream destination,
+        CancellationToken cancellationToken = default
+    ) => PackAsync(listing, first, count, size, fit, destination, LocalImageDecoding.Default, roots: null, cancellationToken);
 
     private static async Task<(PackedImage Image, byte[]? Pixels)> PackOneAsync(
-        ImageSource source, int entry, int size, FitMode fit, IImageDecoding decoding, SemaphoreSlim cores, CancellationToken cancellationToken)
+        ImageSource source,
+        int entry,
+        int size,
+        FitMode fit,
+        IImageDecoding decoding,
+        SemaphoreSlim cores,
+        CancellationToken cancellationToken
+    )
     {
         await cores.WaitAsync(cancellationToken);
         try

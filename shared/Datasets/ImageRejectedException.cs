@@ -16,20 +16,14 @@ public sealed class ImageRejectedException : Exception
 
     /// <summary>Creates the error of a damaged file with the reason in words.</summary>
     public ImageRejectedException(string detail)
-        : base(detail)
-    {
-    }
+        : base(detail) { }
 
     /// <summary>Creates the error of a damaged file with the reason in words and what caused it.</summary>
     public ImageRejectedException(string detail, Exception innerException)
-        : base(detail, innerException)
-    {
-    }
+        : base(detail, innerException) { }
 
     /// <summary>Creates the error without details.</summary>
-    public ImageRejectedException()
-    {
-    }
+    public ImageRejectedException() { }
 
     /// <summary>The kind of reason.</summary>
     public SkipReason Reason { get; init; } = SkipReason.Damaged;

@@ -33,7 +33,9 @@ internal sealed class ImageSource(DatasetListing listing, DataRoots? roots = nul
         {
             throw Present.NotReadable(Path.Combine(listing.Root, name), exception);
         }
-        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException or EndOfStreamException && Directory.Exists(listing.Root))
+        catch (Exception exception)
+            when (exception is FileNotFoundException or DirectoryNotFoundException or EndOfStreamException && Directory.Exists(listing.Root)
+            )
         {
             // A source that is gone as a whole may be an outage of this host; one file is not.
             throw Changed(name, exception);
@@ -45,8 +47,13 @@ internal sealed class ImageSource(DatasetListing listing, DataRoots? roots = nul
     }
 
     // A binary file's images need no codec.
-    public ValueTask<SquareImage> DecodeAsync(byte[] content, int size, FitMode fit, IImageDecoding decoding, CancellationToken cancellationToken) =>
-        (listing.Format == SourceFormat.Stl10Binary ? Binary : decoding).DecodeAsync(content, size, fit, cancellationToken);
+    public ValueTask<SquareImage> DecodeAsync(
+        byte[] content,
+        int size,
+        FitMode fit,
+        IImageDecoding decoding,
+        CancellationToken cancellationToken
+    ) => (listing.Format == SourceFormat.Stl10Binary ? Binary : decoding).DecodeAsync(content, size, fit, cancellationToken);
 
     public void Dispose()
     {
@@ -59,13 +66,21 @@ internal sealed class ImageSource(DatasetListing listing, DataRoots? roots = nul
     private async Task<SourceBytes> ReadRecordAsync(string name, CancellationToken cancellationToken)
     {
         var (file, index) = Stl10Layout.ParseName(name);
-        var handle = _binaryFiles.GetOrAdd(file, path => new Lazy<SafeFileHandle>(() =>
-            Confinement.OpenRead(listing.Root, Path.Combine(listing.Root, path), FileOptions.Asynchronous, roots))).Value;
+        var handle = _binaryFiles
+            .GetOrAdd(
+                file,
+                path => new Lazy<SafeFileHandle>(() =>
+                    Confinement.OpenRead(listing.Root, Path.Combine(listing.Root, path), FileOptions.Asynchronous, roots)
+                )
+            )
+            .Value;
         var content = new byte[Stl10Files.ImageBytes];
         var read = await Positioned.ReadAsync(handle, content, (long)index * content.Length, cancellationToken);
         return read == content.Length
             ? new SourceBytes(Convert.ToHexStringLower(SHA256.HashData(content)), content, null)
-            : throw new DatasetException($"'{Path.Combine(listing.Root, file)}' ends before image {index}: it is shorter than when it was listed. Submit the data set again.");
+            : throw new DatasetException(
+                $"'{Path.Combine(listing.Root, file)}' ends before image {index}: it is shorter than when it was listed. Submit the data set again."
+            );
     }
 
     private async Task<SourceBytes> ReadFileAsync(string name, CancellationToken cancellationToken)
@@ -77,15 +92,29 @@ internal sealed class ImageSource(DatasetListing listing, DataRoots? roots = nul
         // Pipes, sockets and devices have no length; opening one would wait for a writer.
         if (file.Length == 0)
         {
-            return new SourceBytes(Convert.ToHexStringLower(SHA256.HashData([])), null, "the file is empty, or a pipe, socket or device", SkipReason.Damaged);
+            return new SourceBytes(
+                Convert.ToHexStringLower(SHA256.HashData([])),
+                null,
+                "the file is empty, or a pipe, socket or device",
+                SkipReason.Damaged
+            );
         }
 
         await using var stream = new FileStream(
-            Confinement.OpenRead(listing.Root, path, FileOptions.Asynchronous | FileOptions.SequentialScan, roots), FileAccess.Read, 0, isAsync: true);
+            Confinement.OpenRead(listing.Root, path, FileOptions.Asynchronous | FileOptions.SequentialScan, roots),
+            FileAccess.Read,
+            0,
+            isAsync: true
+        );
         if (stream.Length > ImagePacker.MaximalFileBytes)
         {
             var hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken));
-            return new SourceBytes(hash, null, $"the file has {stream.Length >> 20} MiB; the most is {ImagePacker.MaximalFileBytes >> 20} MiB", SkipReason.TooLarge);
+            return new SourceBytes(
+                hash,
+                null,
+                $"the file has {stream.Length >> 20} MiB; the most is {ImagePacker.MaximalFileBytes >> 20} MiB",
+                SkipReason.TooLarge
+            );
         }
 
         var content = new byte[stream.Length];
@@ -99,5 +128,8 @@ internal sealed class ImageSource(DatasetListing listing, DataRoots? roots = nul
 
     // Waiting would not help, and a part of what was listed would be another data set.
     private DatasetException Changed(string name, Exception? cause) =>
-        new($"'{name}' in '{listing.Root}' has changed or gone since it was listed. Submit the run again when nothing writes there.", cause!);
+        new(
+            $"'{name}' in '{listing.Root}' has changed or gone since it was listed. Submit the run again when nothing writes there.",
+            cause!
+        );
 }

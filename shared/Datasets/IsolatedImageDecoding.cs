@@ -74,8 +74,9 @@ public sealed class IsolatedImageDecoding(string assembly, TimeSpan patience) : 
         {
             throw new DecoderUnavailableException(
                 $"This host has too little memory to decode images apart from itself: one may take {ImageDecoder.MaximalPixels * ImageDecoder.BytesAPixel >> 20} MB, and to use as much {without.End}. "
-                + "Give it more, or raise its container's limit.",
-                without.Error!);
+                    + "Give it more, or raise its container's limit.",
+                without.Error!
+            );
         }
 
         throw new ImageRejectedException(SkipReason.DecodingFailed, $"decoding it {end}", error!);
@@ -120,8 +121,9 @@ public sealed class IsolatedImageDecoding(string assembly, TimeSpan patience) : 
             await process.DisposeAsync();
             throw new DecoderUnavailableException(
                 $"The program '{assembly}', which decodes images apart from the host, cannot decode (status {status}): a library is missing, such as libSkiaSharp, or of another version. "
-                + $"Install the host's files again. {exception.Message}",
-                exception);
+                    + $"Install the host's files again. {exception.Message}",
+                exception
+            );
         }
         catch
         {
@@ -132,7 +134,13 @@ public sealed class IsolatedImageDecoding(string assembly, TimeSpan patience) : 
 
     /// <returns>The image, or how the process came to its end and why.</returns>
     /// <exception cref="ImageRejectedException">The process has answered that the image cannot be used.</exception>
-    private async Task<(SquareImage? Image, string? End, Exception? Error)> TryAsync(DecodingProcess process, byte[] encoded, int size, FitMode fit, CancellationToken cancellationToken)
+    private async Task<(SquareImage? Image, string? End, Exception? Error)> TryAsync(
+        DecodingProcess process,
+        byte[] encoded,
+        int size,
+        FitMode fit,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
@@ -147,7 +155,10 @@ public sealed class IsolatedImageDecoding(string assembly, TimeSpan patience) : 
         }
         catch (Exception exception) when (exception is IOException or TimeoutException)
         {
-            var end = exception is TimeoutException ? $"takes longer than {patience.TotalSeconds:F0} s" : $"ends the process that does it (status {await process.EndAsync()})";
+            var end =
+                exception is TimeoutException
+                    ? $"takes longer than {patience.TotalSeconds:F0} s"
+                    : $"ends the process that does it (status {await process.EndAsync()})";
             await process.DisposeAsync();
             return (null, end, exception);
         }
@@ -186,7 +197,13 @@ public sealed class IsolatedImageDecoding(string assembly, TimeSpan patience) : 
             return started;
         }
 
-        public async Task<SquareImage> DecodeAsync(byte[] encoded, int size, FitMode fit, TimeSpan patience, CancellationToken cancellationToken)
+        public async Task<SquareImage> DecodeAsync(
+            byte[] encoded,
+            int size,
+            FitMode fit,
+            TimeSpan patience,
+            CancellationToken cancellationToken
+        )
         {
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             limit.CancelAfter(patience);
@@ -223,12 +240,16 @@ public sealed class IsolatedImageDecoding(string assembly, TimeSpan patience) : 
         {
             try
             {
-                return new DecodingProcess(Process.Start(new ProcessStartInfo(Host(), ["exec", assembly])
-                {
-                    RedirectStandardInput = true,
-                    RedirectStandardOutput = true,
-                    UseShellExecute = false,
-                })!);
+                return new DecodingProcess(
+                    Process.Start(
+                        new ProcessStartInfo(Host(), ["exec", assembly])
+                        {
+                            RedirectStandardInput = true,
+                            RedirectStandardOutput = true,
+                            UseShellExecute = false,
+                        }
+                    )!
+                );
             }
             catch (Exception exception) when (exception is Win32Exception or IOException)
             {
@@ -237,12 +258,23 @@ public sealed class IsolatedImageDecoding(string assembly, TimeSpan patience) : 
             }
         }
 
-        private static DecoderUnavailableException CannotStart(string assembly, Exception exception) => new(
-            $"The program '{assembly}', which decodes images apart from the host, cannot be started with '{Host()}': {exception.Message} It belongs to the host's files: install them again.",
-            exception);
+        private static DecoderUnavailableException CannotStart(string assembly, Exception exception) =>
+            new(
+                $"The program '{assembly}', which decodes images apart from the host, cannot be started with '{Host()}': {exception.Message} It belongs to the host's files: install them again.",
+                exception
+            );
 
         /// <summary>The runtime that this process runs on: a service may have been started by a program of its own.</summary>
-        private static string Host() => Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..", OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet"));
+        private static string Host() =>
+            Path.GetFullPath(
+                Path.Combine(
+                    RuntimeEnvironment.GetRuntimeDirectory(),
+                    "..",
+                    "..",
+                    "..",
+                    OperatingSystem.IsWindows() ? "dotnet.exe" : "dotnet"
+                )
+            );
 
         private async Task RequestAsync(byte[] encoded, int size, FitMode fit, CancellationToken cancellationToken)
         {
@@ -264,7 +296,9 @@ public sealed class IsolatedImageDecoding(string assembly, TimeSpan patience) : 
             var rejected = head[0] == DecodingServer.Rejected;
             var content = new byte[rejected ? first : size * size * 3];
             await Answers.ReadExactlyAsync(content, cancellationToken);
-            return rejected ? throw new ImageRejectedException((SkipReason)second, Encoding.UTF8.GetString(content)) : new SquareImage(first, second, content);
+            return rejected
+                ? throw new ImageRejectedException((SkipReason)second, Encoding.UTF8.GetString(content))
+                : new SquareImage(first, second, content);
         }
     }
 }

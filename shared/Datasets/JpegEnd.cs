@@ -10,7 +10,7 @@ internal static class JpegEnd
     /// <summary>Walks from marker to marker (ITU-T T.81, annex B) to the end-of-image marker. Searching for its bytes alone would find that of a preview in the metadata.</summary>
     public static bool IsThere(ReadOnlySpan<byte> file)
     {
-        for (var at = 2; ;)
+        for (var at = 2; ; )
         {
             // Image data up to the next marker is passed over, too: a zero behind the escape byte belongs to the data.
             var next = file[at..].IndexOf(Escape);

@@ -8,11 +8,12 @@ public static class KnownImage
     /// <summary>A PNG of 16 × 16 pixels, written out here since what is to be proved must not have written it.</summary>
     private static readonly byte[] File = Convert.FromBase64String(
         "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAByElEQVR42g2SURHAMAhDkYAEJFQCEpCAhElAAhKQUAlIQAISKmHZx27XMpI8ICJiYiE5dJTU"
-        + "yJz8oy8okrKoLt2mHpqlffRQjoeEz2FRNmN1/j724EyO4nu5mme4l9/jJRJhOSJ0hFXc5HPRTyykUm5JXMmWHXkr/WSI0Br1eB3S89lxP/YdjXPzVJ28J/q8"
-        + "Obtn3mkiVVYT9aOfKpmyq3x6Qjt1Svfqa43RXK2nlwi2TQVNzRWfRm4QkrBJ67J3bdtyLNbusyJyZ//E9bipizk80eccvumvvK9Pe43f9XieRECCnDAPR5DB"
-        + "vzj4KL6X39Y39+v+7ny1Xz7QpgiOlKgTV6MtxmO/eBGUwRVy43TohG34i48IuDMEMLIUVrMdjXIDx0mVgCWdCKSbEHWiKq4rFadSa62eV381UZIFrnSLu3wK"
-        + "/vSVEWGUmA+g31BgQDYYvh2QRB9cXuqLKL4XyJSom3uk9/TTDuv0rq9vtGZbtd9GaprmbXl9iLAm04IhzirQTzjATAXijBbExhslQzsYuBDt8j7ZPju6ZQvt"
-        + "+DZjPRcs9a71yix2g94yEVYQe4VlwQZgrJgVBgCqQIX8CAWnkEdPFD76AU9OaBB/sIpCAAAAAElFTkSuQmCC");
+            + "yJz8oy8okrKoLt2mHpqlffRQjoeEz2FRNmN1/j724EyO4nu5mme4l9/jJRJhOSJ0hFXc5HPRTyykUm5JXMmWHXkr/WSI0Br1eB3S89lxP/YdjXPzVJ28J/q8"
+            + "Obtn3mkiVVYT9aOfKpmyq3x6Qjt1Svfqa43RXK2nlwi2TQVNzRWfRm4QkrBJ67J3bdtyLNbusyJyZ//E9bipizk80eccvumvvK9Pe43f9XieRECCnDAPR5DB"
+            + "vzj4KL6X39Y39+v+7ny1Xz7QpgiOlKgTV6MtxmO/eBGUwRVy43TohG34i48IuDMEMLIUVrMdjXIDx0mVgCWdCKSbEHWiKq4rFadSa62eV381UZIFrnSLu3wK"
+            + "/vSVEWGUmA+g31BgQDYYvh2QRB9cXuqLKL4XyJSom3uk9/TTDuv0rq9vtGZbtd9GaprmbXl9iLAm04IhzirQTzjATAXijBbExhslQzsYuBDt8j7ZPju6ZQvt"
+            + "+DZjPRcs9a71yix2g94yEVYQe4VlwQZgrJgVBgCqQIX8CAWnkEdPFD76AU9OaBB/sIpCAAAAAElFTkSuQmCC"
+    );
 
     private static readonly byte[] Pixels = [.. Enumerable.Range(0, Side * Side).SelectMany(PixelAt)];
 

@@ -36,7 +36,9 @@ public sealed class PackedDataset : IDisposable
             if (part.FirstImage != Count || part.File.Length != (long)part.ImageCount * ImageBytes)
             {
                 throw new ArgumentException(
-                    $"The part '{part.File.Path}' ({part.File.Length} bytes) claims images {part.FirstImage} to {part.FirstImage + part.ImageCount - 1} of {ImageBytes} bytes; the image after the part before it is {Count}.", nameof(parts));
+                    $"The part '{part.File.Path}' ({part.File.Length} bytes) claims images {part.FirstImage} to {part.FirstImage + part.ImageCount - 1} of {ImageBytes} bytes; the image after the part before it is {Count}.",
+                    nameof(parts)
+                );
             }
 
             Count += part.ImageCount;
@@ -75,7 +77,10 @@ public sealed class PackedDataset : IDisposable
             var read = await Positioned.ReadAsync(handle, bytes, (long)skipped * ImageBytes, cancellationToken);
             if (read != bytes.Length)
             {
-                throw new StoredFileException($"The file '{part.File.Path}' on the volume became shorter while it was read.", [part.File.Path]);
+                throw new StoredFileException(
+                    $"The file '{part.File.Path}' on the volume became shorter while it was read.",
+                    [part.File.Path]
+                );
             }
 
             destination = destination[bytes.Length..];
@@ -92,7 +97,7 @@ public sealed class PackedDataset : IDisposable
     public async Task ReadImagesAsync(ReadOnlyMemory<int> images, Memory<byte> destination, CancellationToken cancellationToken = default)
     {
         ThrowIfTooSmall(destination, images.Length);
-        for (var begin = 0; begin < images.Length;)
+        for (var begin = 0; begin < images.Length; )
         {
             var run = RunLength(images.Span[begin..]);
             await ReadAsync(images.Span[begin], run, destination.Slice(begin * ImageBytes, run * ImageBytes), cancellationToken);
@@ -127,7 +132,10 @@ public sealed class PackedDataset : IDisposable
     {
         if (destination.Length < (long)count * ImageBytes)
         {
-            throw new ArgumentException($"{destination.Length} bytes do not hold {count} images of {ImageBytes} bytes.", nameof(destination));
+            throw new ArgumentException(
+                $"{destination.Length} bytes do not hold {count} images of {ImageBytes} bytes.",
+                nameof(destination)
+            );
         }
     }
 
@@ -151,7 +159,16 @@ public sealed class PackedDataset : IDisposable
             if (_handles[index] is null)
             {
                 await _volume.VerifyAsync(_parts[index].File, cancellationToken);
-                Volatile.Write(ref _handles[index], File.OpenHandle(_volume.FullPath(_parts[index].File.Path), FileMode.Open, FileAccess.Read, FileShare.Read, FileOptions.Asynchronous));
+                Volatile.Write(
+                    ref _handles[index],
+                    File.OpenHandle(
+                        _volume.FullPath(_parts[index].File.Path),
+                        FileMode.Open,
+                        FileAccess.Read,
+                        FileShare.Read,
+                        FileOptions.Asynchronous
+                    )
+                );
             }
 
             return _handles[index]!;

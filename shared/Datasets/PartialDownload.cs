@@ -99,12 +99,18 @@ internal sealed class PartialDownload
         File.Move(temporary, _notesPath, overwrite: true);
     }
 
-    public FileStream OpenForAppending() =>
-        new(_path, FileMode.Append, FileAccess.Write, FileShare.Read, 0, FileOptions.Asynchronous);
+    public FileStream OpenForAppending() => new(_path, FileMode.Append, FileAccess.Write, FileShare.Read, 0, FileOptions.Asynchronous);
 
     public async Task<string> HashAsync(HashAlgorithmName algorithm, CancellationToken cancellationToken)
     {
-        await using var file = new FileStream(_path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 20, FileOptions.Asynchronous | FileOptions.SequentialScan);
+        await using var file = new FileStream(
+            _path,
+            FileMode.Open,
+            FileAccess.Read,
+            FileShare.Read,
+            1 << 20,
+            FileOptions.Asynchronous | FileOptions.SequentialScan
+        );
         return Convert.ToHexStringLower(await CryptographicOperations.HashDataAsync(algorithm, file, cancellationToken));
     }
 

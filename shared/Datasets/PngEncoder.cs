@@ -31,7 +31,8 @@ public static class PngEncoder
             fixed (byte* pixels = rgba)
             {
                 using var pixmap = new SKPixmap(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Opaque), (IntPtr)pixels);
-                using var data = pixmap.Encode(SKPngEncoderOptions.Default)
+                using var data =
+                    pixmap.Encode(SKPngEncoderOptions.Default)
                     ?? throw new InvalidOperationException($"The PNG encoder refused an image of {width}×{height} pixels.");
                 return data.ToArray();
             }

@@ -20,7 +20,13 @@ public static class PngExport
     /// <param name="cancellationToken">Stops the export.</param>
     /// <exception cref="ArgumentException">The pixels are not those of the manifest.</exception>
     public static async Task WriteAsync(
-        PackedDataset packed, DatasetManifest manifest, DatasetSplit split, string directory, IProgress<int>? progress = null, CancellationToken cancellationToken = default)
+        PackedDataset packed,
+        DatasetManifest manifest,
+        DatasetSplit split,
+        string directory,
+        IProgress<int>? progress = null,
+        CancellationToken cancellationToken = default
+    )
     {
         ArgumentNullException.ThrowIfNull(packed);
         ArgumentNullException.ThrowIfNull(manifest);
@@ -39,13 +45,22 @@ public static class PngExport
             {
                 var pixels = new byte[batch.Length * packed.ImageBytes];
                 await packed.ReadImagesAsync(batch, pixels, cancellationToken);
-                await Parallel.ForAsync(0, batch.Length, cancellationToken, async (i, token) =>
-                {
-                    var folder = Path.Combine(directory, name, folders[manifest.Images[batch[i]].Label]);
-                    Directory.CreateDirectory(folder);
-                    var png = PngEncoder.Encode(pixels.AsSpan(i * packed.ImageBytes, packed.ImageBytes), packed.Size, packed.Size);
-                    await File.WriteAllBytesAsync(Path.Combine(folder, batch[i].ToString("D6", CultureInfo.InvariantCulture) + ".png"), png, token);
-                });
+                await Parallel.ForAsync(
+                    0,
+                    batch.Length,
+                    cancellationToken,
+                    async (i, token) =>
+                    {
+                        var folder = Path.Combine(directory, name, folders[manifest.Images[batch[i]].Label]);
+                        Directory.CreateDirectory(folder);
+                        var png = PngEncoder.Encode(pixels.AsSpan(i * packed.ImageBytes, packed.ImageBytes), packed.Size, packed.Size);
+                        await File.WriteAllBytesAsync(
+                            Path.Combine(folder, batch[i].ToString("D6", CultureInfo.InvariantCulture) + ".png"),
+                            png,
+                            token
+                        );
+                    }
+                );
                 progress?.Report(written += batch.Length);
             }
         }
@@ -83,7 +98,9 @@ public static class PngExport
 
         // Windows drops dots and spaces at the end; a dot at the start hides the folder.
         var name = safe.ToString().Trim(' ', '.');
-        return name.Length == 0 ? "_" : IsDevice(name) ? "_" + name : name;
+        return name.Length == 0 ? "_"
+            : IsDevice(name) ? "_" + name
+            : name;
     }
 
     // Windows keeps these names, with any ending, for devices.
@@ -91,6 +108,10 @@ public static class PngExport
     {
         var stem = name.Split('.')[0].TrimEnd().ToUpperInvariant();
         return stem is "CON" or "PRN" or "AUX" or "NUL"
-            || (stem.Length == 4 && char.IsAsciiDigit(stem[3]) && (stem.StartsWith("COM", StringComparison.Ordinal) || stem.StartsWith("LPT", StringComparison.Ordinal)));
+            || (
+                stem.Length == 4
+                && char.IsAsciiDigit(stem[3])
+                && (stem.StartsWith("COM", StringComparison.Ordinal) || stem.StartsWith("LPT", StringComparison.Ordinal))
+            );
     }
 }

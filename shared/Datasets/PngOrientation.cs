@@ -26,7 +26,7 @@ internal static class PngOrientation
     public static int Find(ReadOnlySpan<byte> png)
     {
         var fromProfile = 0;
-        for (var rest = png[Math.Min(png.Length, Signature)..]; rest.Length >= Frame;)
+        for (var rest = png[Math.Min(png.Length, Signature)..]; rest.Length >= Frame; )
         {
             var length = BinaryPrimitives.ReadUInt32BigEndian(rest);
             if (length > rest.Length - Frame)
@@ -80,7 +80,11 @@ internal static class PngOrientation
         }
 
         var entries = exif[((int)first + 2)..];
-        for (var count = Number(exif[(int)first..], isLittleEndian); count > 0 && entries.Length >= Entry; count--, entries = entries[Entry..])
+        for (
+            var count = Number(exif[(int)first..], isLittleEndian);
+            count > 0 && entries.Length >= Entry;
+            count--, entries = entries[Entry..]
+        )
         {
             if (Number(entries, isLittleEndian) == Orientation)
             {

@@ -6,7 +6,12 @@ namespace Distributed.Datasets;
 internal static class Positioned
 {
     /// <summary>Fills the buffer from a position on, and says how much of it; less than all only where the file ends.</summary>
-    public static async ValueTask<int> ReadAsync(SafeFileHandle handle, Memory<byte> buffer, long position, CancellationToken cancellationToken)
+    public static async ValueTask<int> ReadAsync(
+        SafeFileHandle handle,
+        Memory<byte> buffer,
+        long position,
+        CancellationToken cancellationToken
+    )
     {
         var filled = 0;
         while (filled < buffer.Length)

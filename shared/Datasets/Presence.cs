@@ -36,7 +36,10 @@ internal static class Present
         }
         catch (PathTooLongException exception)
         {
-            throw new DatasetException($"'{SafeText.Shorten(path, 200)}' is longer than the paths that the system opens. Shorten the names of its folders.", exception);
+            throw new DatasetException(
+                $"'{SafeText.Shorten(path, 200)}' is longer than the paths that the system opens. Shorten the names of its folders.",
+                exception
+            );
         }
         catch (UnauthorizedAccessException exception)
         {
@@ -46,5 +49,8 @@ internal static class Present
 
     /// <summary>The error about what is there, or may be, and is closed to this process.</summary>
     public static DatasetException NotReadable(string path, Exception cause) =>
-        new($"'{path}' may not be read by this process, which runs as '{Environment.UserName}': one of the folders above it, or it itself, is closed to that user. Grant the right to read (chmod -R a+rX).", cause);
+        new(
+            $"'{path}' may not be read by this process, which runs as '{Environment.UserName}': one of the folders above it, or it itself, is closed to that user. Grant the right to read (chmod -R a+rX).",
+            cause
+        );
 }

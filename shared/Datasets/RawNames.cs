@@ -74,7 +74,8 @@ internal static partial class RawNames
         var shown = new StringBuilder();
         while (!name.IsEmpty)
         {
-            var plain = Rune.DecodeFromUtf8(name, out var rune, out var length) == System.Buffers.OperationStatus.Done && !Rune.IsControl(rune);
+            var plain =
+                Rune.DecodeFromUtf8(name, out var rune, out var length) == System.Buffers.OperationStatus.Done && !Rune.IsControl(rune);
             if (plain)
             {
                 shown.Append(rune.ToString());

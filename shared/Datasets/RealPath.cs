@@ -11,7 +11,8 @@ internal static class RealPath
     /// <summary>The path without links; what stands there need not exist.</summary>
     /// <exception cref="DatasetException">Its links lead round in a circle.</exception>
     public static string Resolve(string path) =>
-        TryResolve(path) ?? throw new DatasetException($"'{path}' leads through more than {MaximalLinks} symbolic links. Remove the circle.");
+        TryResolve(path)
+        ?? throw new DatasetException($"'{path}' leads through more than {MaximalLinks} symbolic links. Remove the circle.");
 
     /// <summary>The path without links; null where they lead round in a circle.</summary>
     public static string? TryResolve(string path)

@@ -32,7 +32,16 @@ public static class Resampler
     /// <param name="windowHeight">Rows of the window.</param>
     /// <returns>An image of the window's size.</returns>
     /// <exception cref="ArgumentOutOfRangeException">A size is not positive, or the window leaves the result.</exception>
-    public static RgbImage Resize(RgbImage image, int width, int height, ResampleFilter filter, int left, int top, int windowWidth, int windowHeight)
+    public static RgbImage Resize(
+        RgbImage image,
+        int width,
+        int height,
+        ResampleFilter filter,
+        int left,
+        int top,
+        int windowWidth,
+        int windowHeight
+    )
     {
         ArgumentNullException.ThrowIfNull(image);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(windowWidth);
@@ -49,9 +58,10 @@ public static class Resampler
         var rowCount = rows.First[^1] + rows.Length[^1] - firstRow;
 
         // A pass between equal sizes would have the weight 1 everywhere: copying is the same and exact.
-        var between = width == image.Width
-            ? CopyColumns(image, left, windowWidth, firstRow, rowCount)
-            : ResampleRows(image, columns, windowWidth, firstRow, rowCount);
+        var between =
+            width == image.Width
+                ? CopyColumns(image, left, windowWidth, firstRow, rowCount)
+                : ResampleRows(image, columns, windowWidth, firstRow, rowCount);
         return new RgbImage(windowWidth, windowHeight, ResampleColumns(between, windowWidth * 3, rows, firstRow, windowHeight));
     }
 
@@ -93,7 +103,11 @@ public static class Resampler
                     source += 3;
                 }
 
-                var value = Vector128.Clamp(Vector128.ShiftRightArithmetic(sum, FractionalBits), Vector128<int>.Zero, Vector128.Create(255));
+                var value = Vector128.Clamp(
+                    Vector128.ShiftRightArithmetic(sum, FractionalBits),
+                    Vector128<int>.Zero,
+                    Vector128.Create(255)
+                );
                 output[x * 3] = (byte)value[0];
                 output[(x * 3) + 1] = (byte)value[1];
                 output[(x * 3) + 2] = (byte)value[2];

@@ -71,7 +71,8 @@ public static class ResumableDownload
         TimeSpan slice,
         TimeProvider time,
         IProgress<DownloadProgress>? progress = null,
-        CancellationToken cancellationToken = default)
+        CancellationToken cancellationToken = default
+    )
     {
         ArgumentNullException.ThrowIfNull(http);
         ArgumentNullException.ThrowIfNull(source);
@@ -98,15 +99,16 @@ public static class ResumableDownload
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, clock.Token);
         try
         {
-            while (!await ReceiveAsync(http, source, partial, expectation, limits, progress, stop.Token))
-            {
-            }
+            while (!await ReceiveAsync(http, source, partial, expectation, limits, progress, stop.Token)) { }
         }
         catch (OperationCanceledException exception) when (clock.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             // A file that starts over is shorter than before, and comes along all the same.
             return partial.Length != before
-                ? new DownloadOutcome(Finished: false, partial.Length, partial.Notes?.Total) { Received = Math.Max(0, partial.Length - before) }
+                ? new DownloadOutcome(Finished: false, partial.Length, partial.Notes?.Total)
+                {
+                    Received = Math.Max(0, partial.Length - before),
+                }
                 : throw new HttpRequestException($"'{source}' sent nothing for {slice.TotalSeconds:F0} s.", exception);
         }
         finally
@@ -127,13 +129,22 @@ public static class ResumableDownload
         {
             var length = partial.Length;
             partial.Delete();
-            throw new DatasetException($"'{source}' gave {length >> 20} MiB in {partial.Spent.TotalHours:F1} hours, and downloads may take {limits.Time.TotalHours:F1}. Use a nearer mirror, or raise Ingestion:DownloadTime.");
+            throw new DatasetException(
+                $"'{source}' gave {length >> 20} MiB in {partial.Spent.TotalHours:F1} hours, and downloads may take {limits.Time.TotalHours:F1}. Use a nearer mirror, or raise Ingestion:DownloadTime."
+            );
         }
     }
 
     /// <summary>One request. True when the file is complete; false to go on with another request.</summary>
     private static async Task<bool> ReceiveAsync(
-        HttpClient http, Uri source, PartialDownload partial, DownloadExpectation? expectation, DownloadLimits limits, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
+        HttpClient http,
+        Uri source,
+        PartialDownload partial,
+        DownloadExpectation? expectation,
+        DownloadLimits limits,
+        IProgress<DownloadProgress>? progress,
+        CancellationToken cancellationToken
+    )
     {
         if (source.IsFile)
         {
@@ -167,12 +178,20 @@ public static class ResumableDownload
 
     /// <summary>A mirror on a disk: the same slices, checks and limits.</summary>
     private static async Task<bool> CopyFileAsync(
-        Uri source, PartialDownload partial, DownloadExpectation? expectation, DownloadLimits limits, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
+        Uri source,
+        PartialDownload partial,
+        DownloadExpectation? expectation,
+        DownloadLimits limits,
+        IProgress<DownloadProgress>? progress,
+        CancellationToken cancellationToken
+    )
     {
         var info = new FileInfo(source.LocalPath);
         if (!info.Exists)
         {
-            throw new DatasetException($"The file '{source.LocalPath}', which the settings name as a mirror, does not exist on this machine.");
+            throw new DatasetException(
+                $"The file '{source.LocalPath}', which the settings name as a mirror, does not exist on this machine."
+            );
         }
 
         var notes = new DownloadNotes(ETag: null, new DateTimeOffset(info.LastWriteTimeUtc), info.Length);
@@ -184,13 +203,26 @@ public static class ResumableDownload
         }
 
         ThrowIfUnfit(source, partial, expectation, limits);
-        await using var file = new FileStream(info.FullName, FileMode.Open, FileAccess.Read, FileShare.Read, 0, FileOptions.Asynchronous | FileOptions.SequentialScan);
+        await using var file = new FileStream(
+            info.FullName,
+            FileMode.Open,
+            FileAccess.Read,
+            FileShare.Read,
+            0,
+            FileOptions.Asynchronous | FileOptions.SequentialScan
+        );
         file.Position = start;
         return await CopyAsync(source, file, partial, expectation, limits, progress, cancellationToken);
     }
 
     /// <summary>Looks at the answer and prepares the partial file for its body. False to ask again from the start.</summary>
-    private static async Task<bool> AcceptAsync(Uri source, HttpResponseMessage response, PartialDownload partial, long start, CancellationToken cancellationToken)
+    private static async Task<bool> AcceptAsync(
+        Uri source,
+        HttpResponseMessage response,
+        PartialDownload partial,
+        long start,
+        CancellationToken cancellationToken
+    )
     {
         switch (response.StatusCode)
         {
@@ -204,14 +236,27 @@ public static class ResumableDownload
                 await partial.RestartAsync(response, cancellationToken);
                 return true;
             case HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError:
-                throw new HttpRequestException($"'{source}' answered {(int)response.StatusCode} ({response.ReasonPhrase}).", inner: null, response.StatusCode);
+                throw new HttpRequestException(
+                    $"'{source}' answered {(int)response.StatusCode} ({response.ReasonPhrase}).",
+                    inner: null,
+                    response.StatusCode
+                );
             default:
-                throw new DatasetException($"'{source}' answered {(int)response.StatusCode} ({response.ReasonPhrase}). Check the address, and that it needs no login.");
+                throw new DatasetException(
+                    $"'{source}' answered {(int)response.StatusCode} ({response.ReasonPhrase}). Check the address, and that it needs no login."
+                );
         }
     }
 
     private static async Task<bool> CopyAsync(
-        Uri source, Stream body, PartialDownload partial, DownloadExpectation? expectation, DownloadLimits limits, IProgress<DownloadProgress>? progress, CancellationToken cancellationToken)
+        Uri source,
+        Stream body,
+        PartialDownload partial,
+        DownloadExpectation? expectation,
+        DownloadLimits limits,
+        IProgress<DownloadProgress>? progress,
+        CancellationToken cancellationToken
+    )
     {
         var total = partial.Notes?.Total;
         var reported = 0L;
@@ -263,7 +308,9 @@ public static class ResumableDownload
             return true;
         }
 
-        return received > 0 && partial.CanResume(expectation) ? false : throw new HttpRequestException($"'{source}' ended after {file.Length} of {total} bytes.");
+        return received > 0 && partial.CanResume(expectation)
+            ? false
+            : throw new HttpRequestException($"'{source}' ended after {file.Length} of {total} bytes.");
     }
 
     /// <summary>What can be known before the bytes come.</summary>
@@ -277,7 +324,9 @@ public static class ResumableDownload
         if (expectation?.Length is { } expected && total != expected)
         {
             partial.Delete();
-            throw new DatasetException($"'{source}' has {total} bytes, and {expected} were expected. Check the address and the expected length.");
+            throw new DatasetException(
+                $"'{source}' has {total} bytes, and {expected} were expected. Check the address and the expected length."
+            );
         }
 
         if (total > limits.Bytes)
@@ -297,7 +346,12 @@ public static class ResumableDownload
     private static DatasetException TooLong(Uri source, DownloadLimits limits) =>
         new($"'{source}' has more than {limits.Bytes} bytes, the most of a download. Check the address, or raise Ingestion:DownloadBytes.");
 
-    private static async Task VerifyAsync(Uri source, PartialDownload partial, DownloadExpectation? expectation, CancellationToken cancellationToken)
+    private static async Task VerifyAsync(
+        Uri source,
+        PartialDownload partial,
+        DownloadExpectation? expectation,
+        CancellationToken cancellationToken
+    )
     {
         if (expectation is null)
         {
@@ -308,14 +362,22 @@ public static class ResumableDownload
         {
             var found = partial.Length;
             partial.Delete();
-            throw new DatasetException($"'{source}' has {found} bytes, and {length} were expected. Check the address and the expected length.");
+            throw new DatasetException(
+                $"'{source}' has {found} bytes, and {length} were expected. Check the address and the expected length."
+            );
         }
 
         await VerifyHashAsync(source, partial, HashAlgorithmName.SHA256, expectation.Sha256, cancellationToken);
         await VerifyHashAsync(source, partial, HashAlgorithmName.MD5, expectation.Md5, cancellationToken);
     }
 
-    private static async Task VerifyHashAsync(Uri source, PartialDownload partial, HashAlgorithmName algorithm, string? expected, CancellationToken cancellationToken)
+    private static async Task VerifyHashAsync(
+        Uri source,
+        PartialDownload partial,
+        HashAlgorithmName algorithm,
+        string? expected,
+        CancellationToken cancellationToken
+    )
     {
         if (expected is null)
         {
@@ -326,7 +388,9 @@ public static class ResumableDownload
         if (!string.Equals(found, expected, StringComparison.OrdinalIgnoreCase))
         {
             partial.Delete();
-            throw new DatasetException($"'{source}' has the {algorithm.Name} {found}, and {expected} was expected. The file changed or was damaged on the way: what came was deleted; check the expected value and download again.");
+            throw new DatasetException(
+                $"'{source}' has the {algorithm.Name} {found}, and {expected} was expected. The file changed or was damaged on the way: what came was deleted; check the expected value and download again."
+            );
         }
     }
 }

@@ -20,7 +20,7 @@ public static class SampleDataset
 
     /// <summary>The classes, in label order.</summary>
     public static IReadOnlyList<string> ClassNames { get; } =
-        [.. Enum.GetValues<SampleShape>().Select(shape => shape.ToString().ToLowerInvariant())];
+    [.. Enum.GetValues<SampleShape>().Select(shape => shape.ToString().ToLowerInvariant())];
 
     /// <summary>Draws the set. Files of the same names are replaced, each whole.</summary>
     /// <param name="directory">The directory, made where it is missing; afterwards <see cref="DatasetSource.ListAsync"/> reads it.</param>
@@ -29,7 +29,13 @@ public static class SampleDataset
     /// <param name="testImages">Number of images to test on, at least one a class, at most 50,000.</param>
     /// <param name="cancellationToken">Stops the drawing.</param>
     /// <exception cref="IOException">The directory cannot be written.</exception>
-    public static async Task WriteAsync(string directory, int seed, int trainImages = 1000, int testImages = 500, CancellationToken cancellationToken = default)
+    public static async Task WriteAsync(
+        string directory,
+        int seed,
+        int trainImages = 1000,
+        int testImages = 500,
+        CancellationToken cancellationToken = default
+    )
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(directory);
         ArgumentOutOfRangeException.ThrowIfLessThan(trainImages, ClassNames.Count);
@@ -42,7 +48,12 @@ public static class SampleDataset
         await WriteImagesAsync(directory, Stl10Files.TestImages, seed, TestStream, testLabels, cancellationToken);
         await WriteFileAsync(directory, Stl10Files.TestLabels, [.. testLabels.Select(label => (byte)(label + 1))], cancellationToken);
         await WriteFileAsync(directory, Stl10Files.TrainLabels, [.. trainLabels.Select(label => (byte)(label + 1))], cancellationToken);
-        await WriteFileAsync(directory, Stl10Files.ClassNames, Encoding.UTF8.GetBytes(string.Join('\n', ClassNames) + "\n"), cancellationToken);
+        await WriteFileAsync(
+            directory,
+            Stl10Files.ClassNames,
+            Encoding.UTF8.GetBytes(string.Join('\n', ClassNames) + "\n"),
+            cancellationToken
+        );
         await WriteFileAsync(directory, Stl10Files.FoldIndices, Encoding.UTF8.GetBytes(Folds(seed, trainLabels)), cancellationToken);
         // Last: this is the file that the layout is known by.
         await WriteImagesAsync(directory, Stl10Files.TrainImages, seed, TrainStream, trainLabels, cancellationToken);
@@ -76,15 +87,30 @@ public static class SampleDataset
         return text.ToString();
     }
 
-    private static async Task WriteImagesAsync(string directory, string name, int seed, int stream, int[] labels, CancellationToken cancellationToken)
+    private static async Task WriteImagesAsync(
+        string directory,
+        string name,
+        int seed,
+        int stream,
+        int[] labels,
+        CancellationToken cancellationToken
+    )
     {
         var images = new byte[labels.Length * Stl10Files.ImageBytes];
         await Task.Run(
-            () => Parallel.For(0, labels.Length, new ParallelOptions { CancellationToken = cancellationToken }, index =>
-                Stl10Layout.ToPlanes(
-                    SampleImage.Draw((SampleShape)labels[index], SampleRandom.For(seed, stream, index)),
-                    images.AsSpan(index * Stl10Files.ImageBytes, Stl10Files.ImageBytes))),
-            cancellationToken);
+            () =>
+                Parallel.For(
+                    0,
+                    labels.Length,
+                    new ParallelOptions { CancellationToken = cancellationToken },
+                    index =>
+                        Stl10Layout.ToPlanes(
+                            SampleImage.Draw((SampleShape)labels[index], SampleRandom.For(seed, stream, index)),
+                            images.AsSpan(index * Stl10Files.ImageBytes, Stl10Files.ImageBytes)
+                        )
+                ),
+            cancellationToken
+        );
         await WriteFileAsync(directory, name, images, cancellationToken);
     }
 

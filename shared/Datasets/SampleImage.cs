@@ -54,7 +54,9 @@ internal static class SampleImage
         for (var i = 0; i < count; i++)
         {
             var shape = (SampleShape)random.Below((int)SampleShape.Stripes);
-            layers.Add(new Layer(shape, random.Between(3, 9), margin: 0, Colour.Contrasting(background.Middle, LeastContrast / 2, random), random));
+            layers.Add(
+                new Layer(shape, random.Between(3, 9), margin: 0, Colour.Contrasting(background.Middle, LeastContrast / 2, random), random)
+            );
         }
     }
 
@@ -192,7 +194,8 @@ internal static class SampleImage
                     _shape,
                     ((dx * _direction.X) + (dy * _direction.Y)) * _scaleX,
                     ((dy * _direction.X) - (dx * _direction.Y)) * _scaleY,
-                    _frequency);
+                    _frequency
+                );
         }
 
         public Colour ColourAt(double x)

@@ -35,20 +35,21 @@ internal static class SampleShapes
     /// <param name="x">Distance to the right of the middle.</param>
     /// <param name="y">Distance below the middle.</param>
     /// <param name="frequency">Periods of a texture in a length of 1; without meaning for the others.</param>
-    public static bool Contains(SampleShape shape, double x, double y, double frequency) => shape switch
-    {
-        SampleShape.Disc => (x * x) + (y * y) < 0.81,
-        SampleShape.Square => Math.Max(Math.Abs(x), Math.Abs(y)) < 0.8,
-        SampleShape.Triangle => y < 0.55 && (Sin120 * x) - (0.5 * y) < 0.55 && (-Sin120 * x) - (0.5 * y) < 0.55,
-        SampleShape.Star => InStar(x, y),
-        SampleShape.Ring => (x * x) + (y * y) is > 0.3 and < 0.9,
-        SampleShape.Cross => Math.Min(Math.Abs(x), Math.Abs(y)) < 0.28 && Math.Max(Math.Abs(x), Math.Abs(y)) < 1.0,
-        SampleShape.Stripes => InPatch(x, y) && Fraction(y * frequency) < 0.5,
-        SampleShape.Checkerboard => InPatch(x, y) && (Fraction(x * frequency) < 0.5) ^ (Fraction(y * frequency) < 0.5),
-        SampleShape.Spots => InPatch(x, y) && InSpot(x * frequency, y * frequency),
-        SampleShape.Waves => InPatch(x, y) && Fraction((y * frequency) + (0.45 * Wave(x * frequency * 0.75))) < 0.5,
-        _ => throw new ArgumentOutOfRangeException(nameof(shape), shape, "Unknown shape."),
-    };
+    public static bool Contains(SampleShape shape, double x, double y, double frequency) =>
+        shape switch
+        {
+            SampleShape.Disc => (x * x) + (y * y) < 0.81,
+            SampleShape.Square => Math.Max(Math.Abs(x), Math.Abs(y)) < 0.8,
+            SampleShape.Triangle => y < 0.55 && (Sin120 * x) - (0.5 * y) < 0.55 && (-Sin120 * x) - (0.5 * y) < 0.55,
+            SampleShape.Star => InStar(x, y),
+            SampleShape.Ring => (x * x) + (y * y) is > 0.3 and < 0.9,
+            SampleShape.Cross => Math.Min(Math.Abs(x), Math.Abs(y)) < 0.28 && Math.Max(Math.Abs(x), Math.Abs(y)) < 1.0,
+            SampleShape.Stripes => InPatch(x, y) && Fraction(y * frequency) < 0.5,
+            SampleShape.Checkerboard => InPatch(x, y) && (Fraction(x * frequency) < 0.5) ^ (Fraction(y * frequency) < 0.5),
+            SampleShape.Spots => InPatch(x, y) && InSpot(x * frequency, y * frequency),
+            SampleShape.Waves => InPatch(x, y) && Fraction((y * frequency) + (0.45 * Wave(x * frequency * 0.75))) < 0.5,
+            _ => throw new ArgumentOutOfRangeException(nameof(shape), shape, "Unknown shape."),
+        };
 
     private static bool InPatch(double x, double y) => (x * x * x * x) + (y * y * y * y) < 2.0;
 

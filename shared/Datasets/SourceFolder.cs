@@ -38,7 +38,11 @@ internal sealed record SourceFile(string Path, string RealPath);
 /// <param name="Folders">Its folders.</param>
 /// <param name="Files">Its files; also pipes, sockets and devices, which reading takes for empty files.</param>
 /// <param name="Skipped">What cannot be followed or opened; the names are absolute paths.</param>
-internal sealed record FolderContents(IReadOnlyList<SourceFolder> Folders, IReadOnlyList<SourceFile> Files, IReadOnlyList<SkippedFile> Skipped)
+internal sealed record FolderContents(
+    IReadOnlyList<SourceFolder> Folders,
+    IReadOnlyList<SourceFile> Files,
+    IReadOnlyList<SkippedFile> Skipped
+)
 {
     /// <summary>Reads a folder.</summary>
     /// <param name="folder">The folder.</param>
@@ -61,7 +65,10 @@ internal sealed record FolderContents(IReadOnlyList<SourceFolder> Folders, IRead
             }
             else if (isLink && !roots.Holds(real))
             {
-                Skip(SkipReason.LinkOutside, $"the link leads to '{Shown(new FileInfo(path).LinkTarget)}', outside the directories that may be read");
+                Skip(
+                    SkipReason.LinkOutside,
+                    $"the link leads to '{Shown(new FileInfo(path).LinkTarget)}', outside the directories that may be read"
+                );
             }
             else if (Present.AtReal(real) is var presence && presence == Presence.Absent)
             {
@@ -86,8 +93,13 @@ internal sealed record FolderContents(IReadOnlyList<SourceFolder> Folders, IRead
             void Skip(SkipReason reason, string detail) => skipped.Add(new SkippedFile(SkippedName(path), reason, detail));
         }
 
-        skipped.AddRange(unreadable.Select(name => new SkippedFile(
-            $"{SkippedName(folder.Path)}/{RawNames.Escape(name)}", SkipReason.NameNotUtf8, "the name's bytes are no UTF-8, so it cannot be opened; rename it")));
+        skipped.AddRange(
+            unreadable.Select(name => new SkippedFile(
+                $"{SkippedName(folder.Path)}/{RawNames.Escape(name)}",
+                SkipReason.NameNotUtf8,
+                "the name's bytes are no UTF-8, so it cannot be opened; rename it"
+            ))
+        );
         return new FolderContents(folders, files, skipped);
     }
 
@@ -99,7 +111,11 @@ internal sealed record FolderContents(IReadOnlyList<SourceFolder> Folders, IRead
     private static (IEnumerable<string> Names, List<byte[]> Unreadable) VisibleNames(string folder)
     {
         const char Replacement = '\uFFFD';
-        var names = Directory.EnumerateFileSystemEntries(folder, "*", Everything).Select(path => Path.GetFileName(path)).Where(name => !IsHidden(name)).ToList();
+        var names = Directory
+            .EnumerateFileSystemEntries(folder, "*", Everything)
+            .Select(path => Path.GetFileName(path))
+            .Where(name => !IsHidden(name))
+            .ToList();
         if (!RawNames.AreBytes || !names.Exists(name => name.Contains(Replacement, StringComparison.Ordinal)))
         {
             return (names, []);
@@ -135,6 +151,8 @@ internal sealed record FolderContents(IReadOnlyList<SourceFolder> Folders, IRead
     };
 
     private static bool IsHidden(string name) =>
-        name.StartsWith('.') || name is "__MACOSX" or "$RECYCLE.BIN" or "@eaDir"
-        || name.Equals("Thumbs.db", StringComparison.OrdinalIgnoreCase) || name.Equals("desktop.ini", StringComparison.OrdinalIgnoreCase);
+        name.StartsWith('.')
+        || name is "__MACOSX" or "$RECYCLE.BIN" or "@eaDir"
+        || name.Equals("Thumbs.db", StringComparison.OrdinalIgnoreCase)
+        || name.Equals("desktop.ini", StringComparison.OrdinalIgnoreCase);
 }

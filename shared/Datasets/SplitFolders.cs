@@ -50,10 +50,11 @@ internal static class SplitFolders
     public static bool IsPlain(string name) => Plain.Contains(name, StringComparer.Ordinal);
 
     /// <summary>What a split is called in notes and errors.</summary>
-    public static string Word(SplitName split) => split switch
-    {
-        SplitName.Train => "train",
-        SplitName.Validation => "validation",
-        _ => "test",
-    };
+    public static string Word(SplitName split) =>
+        split switch
+        {
+            SplitName.Train => "train",
+            SplitName.Validation => "validation",
+            _ => "test",
+        };
 }

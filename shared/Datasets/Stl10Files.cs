@@ -44,7 +44,7 @@ public static class Stl10Files
 
     /// <summary>Names of the classes of the official files, in label order.</summary>
     public static IReadOnlyList<string> OfficialClassNames { get; } =
-        ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"];
+    ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"];
 
     /// <summary>The official labelled files: name, length in bytes, MD5.</summary>
     internal static IReadOnlyList<(string Name, long Length, string Md5)> Official { get; } =

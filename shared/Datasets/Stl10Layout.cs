@@ -14,9 +14,21 @@ internal static class Stl10Layout
     private const int LongestFolds = 64 << 20;
 
     private static readonly string[] Files =
-        [Stl10Files.ClassNames, Stl10Files.FoldIndices, Stl10Files.TestImages, Stl10Files.TestLabels, Stl10Files.TrainImages, Stl10Files.TrainLabels];
+    [
+        Stl10Files.ClassNames,
+        Stl10Files.FoldIndices,
+        Stl10Files.TestImages,
+        Stl10Files.TestLabels,
+        Stl10Files.TrainImages,
+        Stl10Files.TrainLabels,
+    ];
 
-    public static async Task<DatasetListing> ListAsync(string root, DataRoots? roots, IProgress<ListingProgress>? progress, CancellationToken cancellationToken)
+    public static async Task<DatasetListing> ListAsync(
+        string root,
+        DataRoots? roots,
+        IProgress<ListingProgress>? progress,
+        CancellationToken cancellationToken
+    )
     {
         // Text of these files is shown to people, so a link must not reach what the directory's owner could not.
         foreach (var name in Files)
@@ -26,18 +38,40 @@ internal static class Stl10Layout
 
         var classNames = await ReadClassNamesAsync(root, cancellationToken);
         var entries = new List<ListedImage>();
-        await AddSplitAsync(root, Stl10Files.TrainImages, Stl10Files.TrainLabels, SplitName.Train, classNames.Count, entries, cancellationToken);
+        await AddSplitAsync(
+            root,
+            Stl10Files.TrainImages,
+            Stl10Files.TrainLabels,
+            SplitName.Train,
+            classNames.Count,
+            entries,
+            cancellationToken
+        );
         var trainCount = entries.Count;
-        await AddSplitAsync(root, Stl10Files.TestImages, Stl10Files.TestLabels, SplitName.Test, classNames.Count, entries, cancellationToken);
+        await AddSplitAsync(
+            root,
+            Stl10Files.TestImages,
+            Stl10Files.TestLabels,
+            SplitName.Test,
+            classNames.Count,
+            entries,
+            cancellationToken
+        );
         var folds = await ReadFoldsAsync(root, trainCount, cancellationToken);
 
-        var official = classNames.SequenceEqual(Stl10Files.OfficialClassNames, StringComparer.Ordinal)
+        var official =
+            classNames.SequenceEqual(Stl10Files.OfficialClassNames, StringComparer.Ordinal)
             && await AreOfficialAsync(root, progress, cancellationToken);
-        var files = Files
-            .Select(name => (Name: name, File: new FileInfo(Path.Combine(root, name))))
-            .Where(file => file.File.Exists);
+        var files = Files.Select(name => (Name: name, File: new FileInfo(Path.Combine(root, name)))).Where(file => file.File.Exists);
         return new DatasetListing(
-            SourceFormat.Stl10Binary, root, official ? "STL-10" : "STL-10 layout", classNames, entries, folds, DatasetSource.Fingerprint(files));
+            SourceFormat.Stl10Binary,
+            root,
+            official ? "STL-10" : "STL-10 layout",
+            classNames,
+            entries,
+            folds,
+            DatasetSource.Fingerprint(files)
+        );
     }
 
     /// <summary>Turns three planes of columns into rows of RGB pixels.</summary>
@@ -91,10 +125,15 @@ internal static class Stl10Layout
         var path = Path.Combine(root, Stl10Files.ClassNames);
         if (Present.At(path) != Presence.File)
         {
-            throw new DatasetException($"'{path}' is missing. It names the classes, one a line, in the order of the labels 1, 2, …: put it beside {Stl10Files.TrainImages}.");
+            throw new DatasetException(
+                $"'{path}' is missing. It names the classes, one a line, in the order of the labels 1, 2, …: put it beside {Stl10Files.TrainImages}."
+            );
         }
 
-        var names = (await ReadLinesAsync(path, LongestClassNames, cancellationToken)).Select(line => line.Trim()).Where(line => line.Length > 0).ToList();
+        var names = (await ReadLinesAsync(path, LongestClassNames, cancellationToken))
+            .Select(line => line.Trim())
+            .Where(line => line.Length > 0)
+            .ToList();
         if (names.Count == 0)
         {
             throw new DatasetException($"'{path}' is empty; it must name the classes, one a line.");
@@ -104,11 +143,20 @@ internal static class Stl10Layout
         var repeated = names.GroupBy(name => name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1);
         return repeated is null
             ? names
-            : throw new DatasetException($"'{path}' names the class '{repeated.Key}' {repeated.Count()} times; every class needs a name of its own.");
+            : throw new DatasetException(
+                $"'{path}' names the class '{repeated.Key}' {repeated.Count()} times; every class needs a name of its own."
+            );
     }
 
     private static async Task AddSplitAsync(
-        string root, string imagesFile, string labelsFile, SplitName split, int classes, List<ListedImage> entries, CancellationToken cancellationToken)
+        string root,
+        string imagesFile,
+        string labelsFile,
+        SplitName split,
+        int classes,
+        List<ListedImage> entries,
+        CancellationToken cancellationToken
+    )
     {
         var imagesPath = Path.Combine(root, imagesFile);
         var labelsPath = Path.Combine(root, labelsFile);
@@ -116,26 +164,34 @@ internal static class Stl10Layout
         {
             if (Present.At(path) != Presence.File)
             {
-                throw new DatasetException($"'{path}' is missing. The binary layout needs images and labels of both splits: copy all files of the archive.");
+                throw new DatasetException(
+                    $"'{path}' is missing. The binary layout needs images and labels of both splits: copy all files of the archive."
+                );
             }
         }
 
         var length = new FileInfo(imagesPath).Length;
         if (length == 0 || length % Stl10Files.ImageBytes != 0)
         {
-            throw new DatasetException($"'{imagesPath}' has {length} bytes, which is no positive multiple of {Stl10Files.ImageBytes} (one 96×96 RGB image). The file is cut short or no STL-10 binary: copy it again.");
+            throw new DatasetException(
+                $"'{imagesPath}' has {length} bytes, which is no positive multiple of {Stl10Files.ImageBytes} (one 96×96 RGB image). The file is cut short or no STL-10 binary: copy it again."
+            );
         }
 
         var count = length / Stl10Files.ImageBytes;
         var labelsLength = new FileInfo(labelsPath).Length;
         if (labelsLength != count)
         {
-            throw new DatasetException($"'{imagesPath}' holds {count} images and '{labelsPath}' holds {labelsLength} labels; the numbers must be equal. Copy both files from the same source.");
+            throw new DatasetException(
+                $"'{imagesPath}' holds {count} images and '{labelsPath}' holds {labelsLength} labels; the numbers must be equal. Copy both files from the same source."
+            );
         }
 
         if (count + entries.Count > DatasetSource.MaximalImages)
         {
-            throw new DatasetException($"'{root}' holds more than {DatasetSource.MaximalImages} images, the most of a data set. Divide it.");
+            throw new DatasetException(
+                $"'{root}' holds more than {DatasetSource.MaximalImages} images, the most of a data set. Divide it."
+            );
         }
 
         var labels = await File.ReadAllBytesAsync(labelsPath, cancellationToken);
@@ -143,7 +199,9 @@ internal static class Stl10Layout
         {
             if (labels[index] < 1 || labels[index] > classes)
             {
-                throw new DatasetException($"'{labelsPath}' holds label {labels[index]} for image {index}; {Stl10Files.ClassNames} names {classes} classes, so labels are 1 to {classes}.");
+                throw new DatasetException(
+                    $"'{labelsPath}' holds label {labels[index]} for image {index}; {Stl10Files.ClassNames} names {classes} classes, so labels are 1 to {classes}."
+                );
             }
 
             entries.Add(new ListedImage(string.Create(CultureInfo.InvariantCulture, $"{imagesFile}#{index}"), labels[index] - 1, split));
@@ -172,12 +230,16 @@ internal static class Stl10Layout
             {
                 if (!int.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out var index) || index >= trainCount)
                 {
-                    throw new DatasetException($"'{path}', fold {folds.Count}: '{Shorten(word)}' is no index of a train image (0 to {trainCount - 1}). Correct the file, or remove it to do without folds.");
+                    throw new DatasetException(
+                        $"'{path}', fold {folds.Count}: '{Shorten(word)}' is no index of a train image (0 to {trainCount - 1}). Correct the file, or remove it to do without folds."
+                    );
                 }
 
                 if (!seen.Add(index))
                 {
-                    throw new DatasetException($"'{path}', fold {folds.Count}: the index {index} stands there twice. Correct the file, or remove it to do without folds.");
+                    throw new DatasetException(
+                        $"'{path}', fold {folds.Count}: the index {index} stands there twice. Correct the file, or remove it to do without folds."
+                    );
                 }
             }
 
@@ -195,7 +257,9 @@ internal static class Stl10Layout
         var length = new FileInfo(path).Length;
         return length == 0 ? []
             : length <= longest ? await File.ReadAllLinesAsync(path, cancellationToken)
-            : throw new DatasetException($"'{path}' has {length} bytes; the most is {longest}. It is not the file that its name says: copy it again.");
+            : throw new DatasetException(
+                $"'{path}' has {length} bytes; the most is {longest}. It is not the file that its name says: copy it again."
+            );
     }
 
     private static string Shorten(string word) => SafeText.Shorten(word, 20);
@@ -228,7 +292,14 @@ internal static class Stl10Layout
 #pragma warning disable CA5351 // MD5 is what the publisher gives; it tells the official files from others, and protects nothing.
     private static async Task<string> Md5Async(string path, CancellationToken cancellationToken)
     {
-        await using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 20, FileOptions.Asynchronous | FileOptions.SequentialScan);
+        await using var stream = new FileStream(
+            path,
+            FileMode.Open,
+            FileAccess.Read,
+            FileShare.Read,
+            1 << 20,
+            FileOptions.Asynchronous | FileOptions.SequentialScan
+        );
         return Convert.ToHexStringLower(await MD5.HashDataAsync(stream, cancellationToken));
     }
 #pragma warning restore CA5351

@@ -94,7 +94,13 @@ internal sealed class TarReader(Stream stream)
         var rest = extension.Span;
         while (!rest.IsEmpty)
         {
-            if (!Utf8Parser.TryParse(rest, out int record, out var digits) || record <= digits + 1 || record > rest.Length || rest[digits] != ' ' || rest[record - 1] != '\n')
+            if (
+                !Utf8Parser.TryParse(rest, out int record, out var digits)
+                || record <= digits + 1
+                || record > rest.Length
+                || rest[digits] != ' '
+                || rest[record - 1] != '\n'
+            )
             {
                 throw new InvalidDataException("an extended header is damaged");
             }
@@ -111,9 +117,10 @@ internal sealed class TarReader(Stream stream)
             }
             else if (key.SequenceEqual("size"u8))
             {
-                length = Utf8Parser.TryParse(value, out long size, out var used) && used == value.Length && size >= 0
-                    ? size
-                    : throw new InvalidDataException("an extended header gives a length that is no number");
+                length =
+                    Utf8Parser.TryParse(value, out long size, out var used) && used == value.Length && size >= 0
+                        ? size
+                        : throw new InvalidDataException("an extended header gives a length that is no number");
             }
             else if (key.StartsWith("GNU.sparse."u8))
             {
@@ -124,7 +131,8 @@ internal sealed class TarReader(Stream stream)
 
     private static EntryName Name(ReadOnlySpan<byte> bytes) => EntryName.FromTar(UntilZero(bytes));
 
-    private static ReadOnlySpan<byte> UntilZero(ReadOnlySpan<byte> bytes) => bytes.IndexOf((byte)0) is var end and >= 0 ? bytes[..end] : bytes;
+    private static ReadOnlySpan<byte> UntilZero(ReadOnlySpan<byte> bytes) =>
+        bytes.IndexOf((byte)0) is var end and >= 0 ? bytes[..end] : bytes;
 
     /// <summary>Octal digits, or GNU's big-endian binary where the first bit is set.</summary>
     private static long Number(ReadOnlySpan<byte> field)
@@ -137,12 +145,16 @@ internal sealed class TarReader(Stream stream)
                 value = (value << 8) | digit;
             }
 
-            return field[0] == 0x80 && field[1..4].IndexOfAnyExcept((byte)0) < 0 && value >= 0 ? value : throw new InvalidDataException("a length in it is out of range");
+            return field[0] == 0x80 && field[1..4].IndexOfAnyExcept((byte)0) < 0 && value >= 0
+                ? value
+                : throw new InvalidDataException("a length in it is out of range");
         }
 
         foreach (var digit in field.Trim(" \0"u8))
         {
-            value = digit is >= (byte)'0' and <= (byte)'7' ? (value << 3) | (uint)(digit - '0') : throw new InvalidDataException("a number in it has other than octal digits");
+            value = digit is >= (byte)'0' and <= (byte)'7'
+                ? (value << 3) | (uint)(digit - '0')
+                : throw new InvalidDataException("a number in it has other than octal digits");
         }
 
         return value;
@@ -154,7 +166,9 @@ internal sealed class TarReader(Stream stream)
     {
         var name = UntilZero(_block.AsSpan(0, 100));
         var isUstar = _block.AsSpan(257, 6).SequenceEqual("ustar\0"u8);
-        return isUstar && _block[345] != 0 ? EntryName.FromTar([.. UntilZero(_block.AsSpan(345, 155)), (byte)'/', .. name]) : EntryName.FromTar(name);
+        return isUstar && _block[345] != 0
+            ? EntryName.FromTar([.. UntilZero(_block.AsSpan(345, 155)), (byte)'/', .. name])
+            : EntryName.FromTar(name);
     }
 
     private async ValueTask<bool> ReadBlockAsync(CancellationToken cancellationToken)

@@ -26,9 +26,17 @@ internal static class ZipDirectory
     /// <exception cref="InvalidDataException">The directory is damaged, or cut short.</exception>
     public static async Task<IReadOnlyList<(EntryName Name, int Method)>> ReadAsync(Stream zip, CancellationToken cancellationToken)
     {
-        var (position, bytes) = await FindEndAsync(zip, cancellationToken) ?? throw new InvalidDataException("the end of its directory is missing");
-        var (count, start) = ((long)BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(10)), (long)BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(16)));
-        if (BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(4)) == ushort.MaxValue || count == ushort.MaxValue || start == uint.MaxValue)
+        var (position, bytes) =
+            await FindEndAsync(zip, cancellationToken) ?? throw new InvalidDataException("the end of its directory is missing");
+        var (count, start) = (
+            (long)BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(10)),
+            (long)BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(16))
+        );
+        if (
+            BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(4)) == ushort.MaxValue
+            || count == ushort.MaxValue
+            || start == uint.MaxValue
+        )
         {
             (count, start) = await ReadEnd64Async(zip, position, cancellationToken) ?? (count, start);
         }
@@ -43,12 +51,22 @@ internal static class ZipDirectory
         var rest = new byte[3 * ushort.MaxValue];
         zip.Position = start >= 0 && start <= zip.Length ? start : throw new InvalidDataException("its directory is missing");
         // A directory whose count has overflowed is longer than it says: the signature tells.
-        while (await zip.ReadAtLeastAsync(header, HeaderLength, throwOnEndOfStream: false, cancellationToken) == HeaderLength && header.AsSpan().StartsWith("PK\u0001\u0002"u8))
+        while (
+            await zip.ReadAtLeastAsync(header, HeaderLength, throwOnEndOfStream: false, cancellationToken) == HeaderLength
+            && header.AsSpan().StartsWith("PK\u0001\u0002"u8)
+        )
         {
-            var (nameLength, extraLength) = (BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(28)), BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(30)));
+            var (nameLength, extraLength) = (
+                BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(28)),
+                BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(30))
+            );
             var length = nameLength + extraLength + BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(32));
             await zip.ReadExactlyAsync(rest.AsMemory(0, length), cancellationToken);
-            var name = EntryName.FromZip(rest.AsSpan(0, nameLength), BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(8)), rest.AsSpan(nameLength, extraLength));
+            var name = EntryName.FromZip(
+                rest.AsSpan(0, nameLength),
+                BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(8)),
+                rest.AsSpan(nameLength, extraLength)
+            );
             names.Add((name, BinaryPrimitives.ReadUInt16LittleEndian(header.AsSpan(10))));
             if (names.Count > DatasetArchive.MaximalFiles)
             {
@@ -59,7 +77,8 @@ internal static class ZipDirectory
         return names.Count == count ? names : throw new InvalidDataException($"its directory has {names.Count} entries and says {count}");
     }
 
-    private static bool IsOfSeveral(ReadOnlySpan<byte> end) => BinaryPrimitives.ReadUInt16LittleEndian(end[4..]) is > 0 and < ushort.MaxValue;
+    private static bool IsOfSeveral(ReadOnlySpan<byte> end) =>
+        BinaryPrimitives.ReadUInt16LittleEndian(end[4..]) is > 0 and < ushort.MaxValue;
 
     /// <summary>The end of the directory, which only a comment follows.</summary>
     private static async Task<(long Position, byte[] Bytes)?> FindEndAsync(Stream zip, CancellationToken cancellationToken)

@@ -33,19 +33,23 @@ public sealed record BrokerAddress
 
     /// <summary>What is wrong with a connection string; null when nothing is. What it holds is not repeated, since that may be a password.</summary>
     /// <param name="connectionString">See <see cref="Parse"/>.</param>
-    public static string? FindError(string? connectionString) => connectionString switch
-    {
-        null or "" => "is not set",
-        InMemory => null,
-        _ when !System.Uri.TryCreate(connectionString, UriKind.Absolute, out var uri) || uri.Scheme is not ("amqp" or "amqps") || uri.Host.Length == 0 => "is malformed",
-        _ when !new Uri(connectionString).UserInfo.Contains(':', StringComparison.Ordinal) => "names no user and password",
-        _ => null,
-    };
+    public static string? FindError(string? connectionString) =>
+        connectionString switch
+        {
+            null or "" => "is not set",
+            InMemory => null,
+            _ when !System.Uri.TryCreate(connectionString, UriKind.Absolute, out var uri)
+                    || uri.Scheme is not ("amqp" or "amqps")
+                    || uri.Host.Length == 0 => "is malformed",
+            _ when !new Uri(connectionString).UserInfo.Contains(':', StringComparison.Ordinal) => "names no user and password",
+            _ => null,
+        };
 
     /// <summary>Reads a connection string.</summary>
     /// <param name="connectionString"><c>amqp://USER:PASSWORD@HOST:PORT/VHOST</c>, amqps for TLS, or <c>in-memory</c>.</param>
     /// <exception cref="ArgumentException">It is neither.</exception>
-    public static BrokerAddress Parse(string? connectionString) => FindError(connectionString) is { } wrong
-        ? throw new ArgumentException($"ConnectionStrings__RabbitMq {wrong}; it must be {Form}.")
-        : new BrokerAddress(connectionString == InMemory ? null : new Uri(connectionString!));
+    public static BrokerAddress Parse(string? connectionString) =>
+        FindError(connectionString) is { } wrong
+            ? throw new ArgumentException($"ConnectionStrings__RabbitMq {wrong}; it must be {Form}.")
+            : new BrokerAddress(connectionString == InMemory ? null : new Uri(connectionString!));
 }

@@ -29,11 +29,12 @@ public sealed record BrokerPermissions(string Configure, string Write, string Re
     private const string Contracts = @"Distributed\.Contracts:.*";
 
     /// <summary>All users, by name.</summary>
-    public static IReadOnlyDictionary<string, BrokerPermissions> All { get; } = Consumed
-        .Select(service => KeyValuePair.Create(service.Key, ForWorker(service.Value.SelectMany(kind => UnitRoutes.For(kind).Queues))))
-        .Append(KeyValuePair.Create("admin-api", ForAdmin()))
-        .Append(KeyValuePair.Create(Client, ForClient()))
-        .ToDictionary(StringComparer.Ordinal);
+    public static IReadOnlyDictionary<string, BrokerPermissions> All { get; } =
+        Consumed
+            .Select(service => KeyValuePair.Create(service.Key, ForWorker(service.Value.SelectMany(kind => UnitRoutes.For(kind).Queues))))
+            .Append(KeyValuePair.Create("admin-api", ForAdmin()))
+            .Append(KeyValuePair.Create(Client, ForClient()))
+            .ToDictionary(StringComparer.Ordinal);
 
     /// <summary>The service whose workers do a kind of job.</summary>
     internal static string ServiceOf(UnitKind kind) => Consumed.First(service => service.Value.Contains(kind)).Key;
@@ -44,7 +45,11 @@ public sealed record BrokerPermissions(string Configure, string Write, string Re
     {
         var own = OneOf(queues);
         var sends = Whole($"{OneOf(Queues)}|{own}(-dead-letter|_error|_skipped)|{OwnEndings}|{Contracts}|{Bus}");
-        return new BrokerPermissions(sends, sends, Whole($"{own}(-dead-letter|_error|_skipped)?|{OwnEndings}|{OneOf(QueueTopology.Events)}|{Bus}"));
+        return new BrokerPermissions(
+            sends,
+            sends,
+            Whole($"{own}(-dead-letter|_error|_skipped)?|{OwnEndings}|{OneOf(QueueTopology.Events)}|{Bus}")
+        );
     }
 
     // It declares everything, watches all queues, reads what is put aside, and consumes submissions.

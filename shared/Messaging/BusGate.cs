@@ -25,7 +25,8 @@ public sealed class BusGate(bool declaresNothing)
 }
 
 /// <summary>Lets the bus begin when this host has shown that it can work; in memory, where nobody else could take a message, each waits for itself.</summary>
-internal sealed class BusGateObserver(BusGate gate, BrokerAddress address, HostChecks checks, IHostApplicationLifetime lifetime) : IBusObserver
+internal sealed class BusGateObserver(BusGate gate, BrokerAddress address, HostChecks checks, IHostApplicationLifetime lifetime)
+    : IBusObserver
 {
     public async Task PostStart(IBus bus, Task<BusReady> busReady)
     {
@@ -33,13 +34,9 @@ internal sealed class BusGateObserver(BusGate gate, BrokerAddress address, HostC
         gate.BusStarted();
     }
 
-    public void PostCreate(IBus bus)
-    {
-    }
+    public void PostCreate(IBus bus) { }
 
-    public void CreateFaulted(Exception exception)
-    {
-    }
+    public void CreateFaulted(Exception exception) { }
 
     public Task PreStart(IBus bus) => address.IsInMemory ? Task.CompletedTask : checks.Passed.WaitAsync(lifetime.ApplicationStopping);
 

@@ -18,7 +18,8 @@ internal sealed partial class ConsumerWatch(
     Withdrawal withdrawal,
     IHostApplicationLifetime lifetime,
     TimeProvider time,
-    ILogger<ConsumerWatch> logger) : BackgroundService
+    ILogger<ConsumerWatch> logger
+) : BackgroundService
 {
     /// <summary>
     /// Looks in a row that find a queue without any consumer, before the host withdraws: over a minute. After an outage the bus
@@ -81,7 +82,8 @@ internal sealed partial class ConsumerWatch(
         {
             withdrawal.Begin(
                 $"{what} {(MostLooks - 1) * Interval.TotalSeconds:F0} s, though the broker answers {although}. "
-                + "It ends so that it is started anew, which mends that; where nothing does so, start it again.");
+                    + "It ends so that it is started anew, which mends that; where nothing does so, start it again."
+            );
         }
     }
 

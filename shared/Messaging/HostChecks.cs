@@ -32,7 +32,13 @@ public sealed partial class HostChecks : BackgroundService
     /// <param name="lifetime">Ends the checks.</param>
     /// <param name="time">Times the repetitions.</param>
     /// <param name="logger">Told of what is waited for.</param>
-    public HostChecks(IEnumerable<IHostCheck> checks, Withdrawal withdrawal, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<HostChecks> logger)
+    public HostChecks(
+        IEnumerable<IHostCheck> checks,
+        Withdrawal withdrawal,
+        IHostApplicationLifetime lifetime,
+        TimeProvider time,
+        ILogger<HostChecks> logger
+    )
     {
         (_withdrawal, _stopping, _time, _logger) = (withdrawal, lifetime.ApplicationStopping, time, logger);
         _standings = [.. checks.Select(check => new Standing(check))];
@@ -78,7 +84,8 @@ public sealed partial class HostChecks : BackgroundService
         }
     }
 
-    private IEnumerable<Standing> Of(string resource) => _standings.Where(standing => standing.Check.Resource is null || standing.Check.Resource == resource);
+    private IEnumerable<Standing> Of(string resource) =>
+        _standings.Where(standing => standing.Check.Resource is null || standing.Check.Resource == resource);
 
     private async Task PassAsync(Standing standing, CancellationToken stoppingToken)
     {
@@ -102,7 +109,10 @@ public sealed partial class HostChecks : BackgroundService
                     break;
                 default:
                     standing.Reason = result.Reason;
-                    _withdrawal.Refuse($"{standing.Check.Name}: {result.Reason}", result.Outcome == HostCheckOutcome.Misconfigured ? HostExit.Misconfigured : HostExit.Broken);
+                    _withdrawal.Refuse(
+                        $"{standing.Check.Name}: {result.Reason}",
+                        result.Outcome == HostCheckOutcome.Misconfigured ? HostExit.Misconfigured : HostExit.Broken
+                    );
                     return;
             }
 
@@ -130,14 +140,19 @@ public sealed partial class HostChecks : BackgroundService
         {
             return OutageRetry.IsOutage(exception)
                 ? HostCheckResult.Waiting(exception.Message)
-                : HostCheckResult.Broken(OneLine(string.Join(' ', Causes(exception).Select(cause => cause.Message).Distinct(StringComparer.Ordinal))));
+                : HostCheckResult.Broken(
+                    OneLine(string.Join(' ', Causes(exception).Select(cause => cause.Message).Distinct(StringComparer.Ordinal)))
+                );
         }
     }
 
     /// <summary>Messages of libraries have many lines, and some no end.</summary>
     private static string OneLine(string reason)
     {
-        var line = string.Join(' ', reason.Split((char[])['\r', '\n', '\t'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+        var line = string.Join(
+            ' ',
+            reason.Split((char[])['\r', '\n', '\t'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+        );
         return line.Length <= LongestReason ? line : line[..LongestReason] + " …";
     }
 

@@ -24,13 +24,23 @@ public sealed class ConsumerSet
     {
         HasUnits = true;
         Registrations.Add(bus => bus.AddConsumer<TConsumer>());
-        Endpoints.AddRange(UnitRoutes.For<TMessage>().Queues.Select(queue =>
-            (queue, (Action<IReceiveEndpointConfigurator, IBusRegistrationContext>)((endpoint, context) =>
-            {
-                // Units are sent to their queue by name; nothing is published to them.
-                endpoint.ConfigureConsumeTopology = false;
-                endpoint.ConfigureConsumer<TConsumer>(context);
-            }))));
+        Endpoints.AddRange(
+            UnitRoutes
+                .For<TMessage>()
+                .Queues.Select(queue =>
+                    (
+                        queue,
+                        (Action<IReceiveEndpointConfigurator, IBusRegistrationContext>)(
+                            (endpoint, context) =>
+                            {
+                                // Units are sent to their queue by name; nothing is published to them.
+                                endpoint.ConfigureConsumeTopology = false;
+                                endpoint.ConfigureConsumer<TConsumer>(context);
+                            }
+                        )
+                    )
+                )
+        );
         return this;
     }
 
@@ -39,11 +49,16 @@ public sealed class ConsumerSet
         where TConsumer : class, IConsumer<SubmitRun>
     {
         Registrations.Add(bus => bus.AddConsumer<TConsumer>());
-        Endpoints.Add((UnitRoutes.SubmitRunQueue, (endpoint, context) =>
-        {
-            endpoint.UseRawJsonDeserializer(isDefault: true);
-            endpoint.ConfigureConsumer<TConsumer>(context);
-        }));
+        Endpoints.Add(
+            (
+                UnitRoutes.SubmitRunQueue,
+                (endpoint, context) =>
+                {
+                    endpoint.UseRawJsonDeserializer(isDefault: true);
+                    endpoint.ConfigureConsumer<TConsumer>(context);
+                }
+            )
+        );
         return this;
     }
 }
@@ -108,11 +123,18 @@ public static class MessagingRegistration
             }
             else
             {
-                bus.UsingRabbitMq((context, configurator) =>
-                {
-                    ConfigureHost(configurator, address);
-                    ConfigureEndpoints(consumers, configurator, context, (endpoint, queue) => ConfigureQueue((IRabbitMqReceiveEndpointConfigurator)endpoint, queue, context));
-                });
+                bus.UsingRabbitMq(
+                    (context, configurator) =>
+                    {
+                        ConfigureHost(configurator, address);
+                        ConfigureEndpoints(
+                            consumers,
+                            configurator,
+                            context,
+                            (endpoint, queue) => ConfigureQueue((IRabbitMqReceiveEndpointConfigurator)endpoint, queue, context)
+                        );
+                    }
+                );
             }
         });
         return services;
@@ -136,16 +158,21 @@ public static class MessagingRegistration
     {
         var uri = address.Uri!;
         var (user, password) = address.Credentials;
-        configurator.Host(uri.Host, (ushort)(uri.IsDefaultPort || uri.Port < 0 ? (uri.Scheme == "amqps" ? 5671 : 5672) : uri.Port), address.VirtualHost, host =>
-        {
-            host.Username(user);
-            host.Password(password);
-            host.Heartbeat(TimeSpan.FromSeconds(10));
-            if (uri.Scheme == "amqps")
+        configurator.Host(
+            uri.Host,
+            (ushort)(uri.IsDefaultPort || uri.Port < 0 ? (uri.Scheme == "amqps" ? 5671 : 5672) : uri.Port),
+            address.VirtualHost,
+            host =>
             {
-                host.UseSsl();
+                host.Username(user);
+                host.Password(password);
+                host.Heartbeat(TimeSpan.FromSeconds(10));
+                if (uri.Scheme == "amqps")
+                {
+                    host.UseSsl();
+                }
             }
-        });
+        );
     }
 
     private static void ConfigureQueue(IRabbitMqReceiveEndpointConfigurator endpoint, string queue, IBusRegistrationContext context)
@@ -167,26 +194,33 @@ public static class MessagingRegistration
         ConsumerSet consumers,
         IBusFactoryConfigurator<TEndpoint> configurator,
         IBusRegistrationContext context,
-        Action<TEndpoint, string>? queue)
+        Action<TEndpoint, string>? queue
+    )
         where TEndpoint : IReceiveEndpointConfigurator
     {
         if (consumers.HasUnits)
         {
             // Each host's own, and gone with it.
             configurator.ReceiveEndpoint(
-                new TemporaryEndpointDefinition(RunEndedTag), KebabCaseEndpointNameFormatter.Instance, endpoint => endpoint.ConfigureConsumer<RunEndedConsumer>(context));
+                new TemporaryEndpointDefinition(RunEndedTag),
+                KebabCaseEndpointNameFormatter.Instance,
+                endpoint => endpoint.ConfigureConsumer<RunEndedConsumer>(context)
+            );
         }
 
         foreach (var (name, configure) in consumers.Endpoints)
         {
-            configurator.ReceiveEndpoint(name, endpoint =>
-            {
-                // One unit at a time: what a worker has not begun, another can take.
-                endpoint.PrefetchCount = 1;
-                endpoint.ConcurrentMessageLimit = 1;
-                queue?.Invoke(endpoint, name);
-                configure(endpoint, context);
-            });
+            configurator.ReceiveEndpoint(
+                name,
+                endpoint =>
+                {
+                    // One unit at a time: what a worker has not begun, another can take.
+                    endpoint.PrefetchCount = 1;
+                    endpoint.ConcurrentMessageLimit = 1;
+                    queue?.Invoke(endpoint, name);
+                    configure(endpoint, context);
+                }
+            );
         }
     }
 }

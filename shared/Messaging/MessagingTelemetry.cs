@@ -35,29 +35,64 @@ public static class MessagingTelemetry
     private static readonly Meter Meter = new(SourceName);
 
     private static readonly Histogram<double> JobDuration = Meter.CreateHistogram(
-        "distributed.job.duration", "s", "Time for which a worker held a job, by kind and outcome", advice: Seconds(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300));
+        "distributed.job.duration",
+        "s",
+        "Time for which a worker held a job, by kind and outcome",
+        advice: Seconds(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300)
+    );
 
     private static readonly Histogram<double> JobWait = Meter.CreateHistogram(
-        "distributed.job.wait", "s", "Time from sending a job's message until a worker began it, by kind", advice: Seconds(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 14400));
+        "distributed.job.wait",
+        "s",
+        "Time from sending a job's message until a worker began it, by kind",
+        advice: Seconds(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 14400)
+    );
 
-    private static readonly Counter<long> Reclaimed = Meter.CreateCounter<long>("distributed.job.reclaimed", "{job}", "Jobs taken over from workers that died or fell silent, by kind");
-    private static readonly UpDownCounter<long> ActiveJobs = Meter.CreateUpDownCounter<long>("distributed.job.active", "{job}", "Jobs that are worked on now, by kind");
+    private static readonly Counter<long> Reclaimed = Meter.CreateCounter<long>(
+        "distributed.job.reclaimed",
+        "{job}",
+        "Jobs taken over from workers that died or fell silent, by kind"
+    );
+    private static readonly UpDownCounter<long> ActiveJobs = Meter.CreateUpDownCounter<long>(
+        "distributed.job.active",
+        "{job}",
+        "Jobs that are worked on now, by kind"
+    );
 
     private static readonly Counter<long> DeadLetters = Meter.CreateCounter<long>(
-        "distributed.message.dead_lettered", "{message}", "Messages that the broker gave up delivering, by queue and what became of them");
+        "distributed.message.dead_lettered",
+        "{message}",
+        "Messages that the broker gave up delivering, by queue and what became of them"
+    );
 
     private static readonly Histogram<double> RunDuration = Meter.CreateHistogram(
-        "distributed.run.duration", "s", "Time from a run's submission to its end, by outcome", advice: Seconds(0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400, 86400));
+        "distributed.run.duration",
+        "s",
+        "Time from a run's submission to its end, by outcome",
+        advice: Seconds(0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400, 86400)
+    );
 
     private static readonly Histogram<double> StageDuration = Meter.CreateHistogram(
-        "distributed.run.stage.duration", "s", "Time that completed runs spent in a stage", advice: Seconds(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400));
+        "distributed.run.stage.duration",
+        "s",
+        "Time that completed runs spent in a stage",
+        advice: Seconds(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400)
+    );
 
-    private static readonly Counter<long> RunFailures = Meter.CreateCounter<long>("distributed.run.failures", "{run}", "Runs that failed, by cause");
+    private static readonly Counter<long> RunFailures = Meter.CreateCounter<long>(
+        "distributed.run.failures",
+        "{run}",
+        "Runs that failed, by cause"
+    );
 
     private static readonly Counter<long> FeatureLookups = Meter.CreateCounter<long>(
-        "distributed.feature_set.lookups", "{run}", "Runs that have ended, by whether all their features were there when they were planned: hit or miss");
+        "distributed.feature_set.lookups",
+        "{run}",
+        "Runs that have ended, by whether all their features were there when they were planned: hit or miss"
+    );
 
-    private static readonly Dictionary<UnitKind, string> Kinds = Enum.GetValues<UnitKind>().ToDictionary(kind => kind, kind => Snake(kind.ToString()));
+    private static readonly Dictionary<UnitKind, string> Kinds = Enum.GetValues<UnitKind>()
+        .ToDictionary(kind => kind, kind => Snake(kind.ToString()));
 
     static MessagingTelemetry()
     {
@@ -90,7 +125,8 @@ public static class MessagingTelemetry
 
     internal static void RecordReclaimed(UnitKind kind) => Reclaimed.Add(1, new KeyValuePair<string, object?>("kind", NameOf(kind)));
 
-    internal static void RecordActive(UnitKind kind, int change) => ActiveJobs.Add(change, new KeyValuePair<string, object?>("kind", NameOf(kind)));
+    internal static void RecordActive(UnitKind kind, int change) =>
+        ActiveJobs.Add(change, new KeyValuePair<string, object?>("kind", NameOf(kind)));
 
     internal static void RecordDeadLetter(string queue, string outcome) => DeadLetters.Add(1, new("queue", queue), new("outcome", outcome));
 
@@ -104,7 +140,10 @@ public static class MessagingTelemetry
 
         if (run.State == RunState.Failed)
         {
-            RunFailures.Add(1, new KeyValuePair<string, object?>("error.type", run.FailureCause is { } cause ? Snake(cause.ToString()) : "_OTHER"));
+            RunFailures.Add(
+                1,
+                new KeyValuePair<string, object?>("error.type", run.FailureCause is { } cause ? Snake(cause.ToString()) : "_OTHER")
+            );
         }
 
         if (run.FeatureCacheHit is { } isHit)
@@ -123,11 +162,17 @@ public static class MessagingTelemetry
     }
 
     /// <summary>Begins the span of an attempt at a job.</summary>
-    internal static Activity? StartJob(UnitKey unit) => Source.StartActivity(
-        $"job {NameOf(unit.Kind)}",
-        ActivityKind.Internal,
-        default(ActivityContext),
-        [new("distributed.job.kind", NameOf(unit.Kind)), new("distributed.job.subject", unit.Subject), new("distributed.job.step", unit.Step)]);
+    internal static Activity? StartJob(UnitKey unit) =>
+        Source.StartActivity(
+            $"job {NameOf(unit.Kind)}",
+            ActivityKind.Internal,
+            default(ActivityContext),
+            [
+                new("distributed.job.kind", NameOf(unit.Kind)),
+                new("distributed.job.subject", unit.Subject),
+                new("distributed.job.step", unit.Step),
+            ]
+        );
 
     /// <summary>Says of a span how the attempt ended.</summary>
     internal static void SetOutcome(this Activity? span, string outcome)
@@ -142,8 +187,10 @@ public static class MessagingTelemetry
     /// <summary>Continues the trace of a run, wherever the process that sends for it got its own cause from.</summary>
     internal static Activity? ContinueTrace(string name, string? traceParent)
     {
-        if (!ActivityContext.TryParse(traceParent, traceState: null, isRemote: true, out var run)
-            || Activity.Current?.TraceId == run.TraceId)
+        if (
+            !ActivityContext.TryParse(traceParent, traceState: null, isRemote: true, out var run)
+            || Activity.Current?.TraceId == run.TraceId
+        )
         {
             return null;
         }

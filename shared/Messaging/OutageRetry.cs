@@ -20,7 +20,11 @@ public sealed partial class OutageRetry(TimeProvider time, ILogger<OutageRetry> 
     /// <param name="action">The action.</param>
     /// <param name="onOutage">Told the cause before each wait.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> action, Func<string, Task> onOutage, CancellationToken cancellationToken)
+    public async Task<T> RunAsync<T>(
+        Func<CancellationToken, Task<T>> action,
+        Func<string, Task> onOutage,
+        CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(action);
         ArgumentNullException.ThrowIfNull(onOutage);
@@ -54,11 +58,14 @@ public sealed partial class OutageRetry(TimeProvider time, ILogger<OutageRetry> 
                 await action(token);
                 return true;
             },
-            cancellationToken);
+            cancellationToken
+        );
     }
 
     private static string SystemOf(Exception exception) =>
-        CatalogOutage.Is(exception) ? "database" : exception is IOException && !IsOfConnection(exception) ? "volume" : "broker";
+        CatalogOutage.Is(exception) ? "database"
+        : exception is IOException && !IsOfConnection(exception) ? "volume"
+        : "broker";
 
     /// <summary>Whether it is a connection that broke, rather than a file that cannot be read or written.</summary>
     private static bool IsOfConnection(Exception? exception) =>

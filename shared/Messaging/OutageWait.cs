@@ -6,9 +6,17 @@ namespace Distributed.Messaging;
 internal sealed class OutageWait(TimeProvider time) : IDisposable
 {
     private static readonly Meter Meter = new(MessagingTelemetry.SourceName);
-    private static readonly UpDownCounter<long> Active = Meter.CreateUpDownCounter<long>("distributed.outage.active", "{wait}", "Waits for database, broker or volume that go on now, by system");
+    private static readonly UpDownCounter<long> Active = Meter.CreateUpDownCounter<long>(
+        "distributed.outage.active",
+        "{wait}",
+        "Waits for database, broker or volume that go on now, by system"
+    );
     private static readonly Histogram<double> Duration = Meter.CreateHistogram(
-        "distributed.outage.duration", "s", "Time that was waited for database, broker or volume, by system", advice: MessagingTelemetry.Seconds(0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600));
+        "distributed.outage.duration",
+        "s",
+        "Time that was waited for database, broker or volume, by system",
+        advice: MessagingTelemetry.Seconds(0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+    );
 
     private string? _system;
     private long _since;

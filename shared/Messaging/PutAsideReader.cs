@@ -23,7 +23,8 @@ internal sealed partial class PutAsideReader(
     BusGate gate,
     TimeProvider time,
     OutageRetry outages,
-    ILogger<PutAsideReader> logger) : BackgroundService
+    ILogger<PutAsideReader> logger
+) : BackgroundService
 {
     /// <summary>Where messages are kept that nobody can read.</summary>
     public const string UnreadableQueue = "unreadable";
@@ -40,7 +41,11 @@ internal sealed partial class PutAsideReader(
     /// <summary>Suffixes of the queues, and what a message in one has met with.</summary>
     private static readonly (string Suffix, Func<IReadOnlyBasicProperties, string> Reason)[] Queues =
     [
-        ("_error", properties => $"its message could not be handled: {Header(properties, "MT-Fault-ExceptionType")}: {Header(properties, "MT-Fault-Message")}"),
+        (
+            "_error",
+            properties =>
+                $"its message could not be handled: {Header(properties, "MT-Fault-ExceptionType")}: {Header(properties, "MT-Fault-Message")}"
+        ),
         ("_skipped", _ => "no consumer knew its message; are all hosts of the same version?"),
         ("-dead-letter", _ => $"its message was given out {QueueTopology.DeliveryLimit} times, and no worker lived to acknowledge it"),
     ];
@@ -55,11 +60,21 @@ internal sealed partial class PutAsideReader(
             {
                 foreach (var queue in route.Queues)
                 {
-                    await ReadAsync(connection, queue + suffix, (message, token) => HandleUnitAsync(route.Kind, message, reason(message.BasicProperties), token), cancellationToken);
+                    await ReadAsync(
+                        connection,
+                        queue + suffix,
+                        (message, token) => HandleUnitAsync(route.Kind, message, reason(message.BasicProperties), token),
+                        cancellationToken
+                    );
                 }
             }
 
-            await ReadAsync(connection, UnitRoutes.SubmitRunQueue + suffix, (message, token) => HandleSubmissionAsync(message, reason(message.BasicProperties), token), cancellationToken);
+            await ReadAsync(
+                connection,
+                UnitRoutes.SubmitRunQueue + suffix,
+                (message, token) => HandleSubmissionAsync(message, reason(message.BasicProperties), token),
+                cancellationToken
+            );
         }
     }
 
@@ -106,7 +121,12 @@ internal sealed partial class PutAsideReader(
         }
     }
 
-    private async Task ReadAsync(IConnection connection, string queue, Func<BasicGetResult, CancellationToken, Task<string?>> handle, CancellationToken cancellationToken)
+    private async Task ReadAsync(
+        IConnection connection,
+        string queue,
+        Func<BasicGetResult, CancellationToken, Task<string?>> handle,
+        CancellationToken cancellationToken
+    )
     {
         var options = new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true);
         await using var channel = await connection.CreateChannelAsync(options, cancellationToken);
@@ -123,7 +143,11 @@ internal sealed partial class PutAsideReader(
             return;
         }
 
-        for (var read = 0; read < MostAtOnce && await channel.BasicGetAsync(queue, autoAck: false, cancellationToken) is { } message; read++)
+        for (
+            var read = 0;
+            read < MostAtOnce && await channel.BasicGetAsync(queue, autoAck: false, cancellationToken) is { } message;
+            read++
+        )
         {
             var outcome = await handle(message, cancellationToken);
             if (outcome is null)
@@ -141,9 +165,14 @@ internal sealed partial class PutAsideReader(
     /// <returns>What was done; null when the message names no unit.</returns>
     private async Task<string?> HandleUnitAsync(UnitKind kind, BasicGetResult message, string reason, CancellationToken cancellationToken)
     {
-        if (Parse(message) is not { } fields
-            || !fields.TryGetProperty("subject", out var subject) || subject.ValueKind != JsonValueKind.String
-            || !fields.TryGetProperty("step", out var step) || step.ValueKind != JsonValueKind.Number || !step.TryGetInt32(out var number))
+        if (
+            Parse(message) is not { } fields
+            || !fields.TryGetProperty("subject", out var subject)
+            || subject.ValueKind != JsonValueKind.String
+            || !fields.TryGetProperty("step", out var step)
+            || step.ValueKind != JsonValueKind.Number
+            || !step.TryGetInt32(out var number)
+        )
         {
             return null;
         }
@@ -167,31 +196,66 @@ internal sealed partial class PutAsideReader(
     /// <returns>What was done; null when the message names no run.</returns>
     private async Task<string?> HandleSubmissionAsync(BasicGetResult message, string reason, CancellationToken cancellationToken)
     {
-        if (Parse(message) is not { } fields
-            || !fields.TryGetProperty("runId", out var id) || id.ValueKind != JsonValueKind.String
-            || !id.TryGetGuid(out var runId) || runId == Guid.Empty)
+        if (
+            Parse(message) is not { } fields
+            || !fields.TryGetProperty("runId", out var id)
+            || id.ValueKind != JsonValueKind.String
+            || !id.TryGetGuid(out var runId)
+            || runId == Guid.Empty
+        )
         {
             return null;
         }
 
-        var outcome = await runs.RefuseAsync(runId, $"The run could not be accepted: {reason}. Submit it again under a new runId.", cancellationToken);
+        var outcome = await runs.RefuseAsync(
+            runId,
+            $"The run could not be accepted: {reason}. Submit it again under a new runId.",
+            cancellationToken
+        );
         await announcer.AnnounceAsync(cancellationToken);
         return outcome == SubmitOutcome.Created ? "run_failed" : "not_needed";
     }
 
     private static async Task KeepAsync(IChannel channel, BasicGetResult message, CancellationToken cancellationToken)
     {
-        var arguments = new Dictionary<string, object?>(StringComparer.Ordinal) { ["x-queue-type"] = "quorum", ["x-max-length"] = MostKept };
-        await channel.QueueDeclareAsync(UnreadableQueue, durable: true, exclusive: false, autoDelete: false, arguments, cancellationToken: cancellationToken);
-        await channel.ExchangeDeclareAsync(UnreadableQueue, ExchangeType.Fanout, durable: true, autoDelete: false, cancellationToken: cancellationToken);
+        var arguments = new Dictionary<string, object?>(StringComparer.Ordinal)
+        {
+            ["x-queue-type"] = "quorum",
+            ["x-max-length"] = MostKept,
+        };
+        await channel.QueueDeclareAsync(
+            UnreadableQueue,
+            durable: true,
+            exclusive: false,
+            autoDelete: false,
+            arguments,
+            cancellationToken: cancellationToken
+        );
+        await channel.ExchangeDeclareAsync(
+            UnreadableQueue,
+            ExchangeType.Fanout,
+            durable: true,
+            autoDelete: false,
+            cancellationToken: cancellationToken
+        );
         await channel.QueueBindAsync(UnreadableQueue, UnreadableQueue, routingKey: "", cancellationToken: cancellationToken);
-        await channel.BasicPublishAsync(UnreadableQueue, routingKey: "", mandatory: true, new BasicProperties(message.BasicProperties) { Persistent = true }, message.Body, cancellationToken);
+        await channel.BasicPublishAsync(
+            UnreadableQueue,
+            routingKey: "",
+            mandatory: true,
+            new BasicProperties(message.BasicProperties) { Persistent = true },
+            message.Body,
+            cancellationToken
+        );
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The message of {Unit} was dead-lettered: {Reason}. {Outcome}")]
     private partial void LogCharged(UnitKey unit, string reason, ChargeOutcome outcome);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "A message in the queue {Queue} names neither unit nor run; it is kept in the queue {Kept}")]
+    [LoggerMessage(
+        Level = LogLevel.Error,
+        Message = "A message in the queue {Queue} names neither unit nor run; it is kept in the queue {Kept}"
+    )]
     private partial void LogUnreadable(string queue, string kept);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Dead-lettered messages could not be read")]

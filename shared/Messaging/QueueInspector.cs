@@ -19,14 +19,22 @@ public interface IQueueInspector
 /// <summary>The bus inside the process loses nothing as long as the process lives: there are always messages, and somebody who takes them.</summary>
 internal sealed class InMemoryQueueInspector : IQueueInspector
 {
-    public Task<IReadOnlyDictionary<string, QueueStanding>> LookAsync(IReadOnlyCollection<string> queues, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyDictionary<string, QueueStanding>>(queues.ToDictionary(queue => queue, _ => new QueueStanding(1, 1), StringComparer.Ordinal));
+    public Task<IReadOnlyDictionary<string, QueueStanding>> LookAsync(
+        IReadOnlyCollection<string> queues,
+        CancellationToken cancellationToken
+    ) =>
+        Task.FromResult<IReadOnlyDictionary<string, QueueStanding>>(
+            queues.ToDictionary(queue => queue, _ => new QueueStanding(1, 1), StringComparer.Ordinal)
+        );
 }
 
 /// <summary>Asks RabbitMQ.</summary>
 internal sealed class RabbitQueueInspector(RabbitConnections connections) : IQueueInspector
 {
-    public async Task<IReadOnlyDictionary<string, QueueStanding>> LookAsync(IReadOnlyCollection<string> queues, CancellationToken cancellationToken)
+    public async Task<IReadOnlyDictionary<string, QueueStanding>> LookAsync(
+        IReadOnlyCollection<string> queues,
+        CancellationToken cancellationToken
+    )
     {
         await using var connection = await connections.OpenAsync("queue inspector", cancellationToken);
         var standings = new Dictionary<string, QueueStanding>(StringComparer.Ordinal);

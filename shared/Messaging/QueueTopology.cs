@@ -11,7 +11,8 @@ namespace Distributed.Messaging;
 /// Declares every queue in every host, so that no message is ever sent where nothing keeps it, whichever host starts first.
 /// A host whose user may not declare another's queue waits until that is there (see <see cref="BrokerPermissions"/>).
 /// </summary>
-internal sealed partial class QueueTopology(RabbitConnections connections, BusGate gate, TimeProvider time, ILogger<QueueTopology> logger) : BackgroundService
+internal sealed partial class QueueTopology(RabbitConnections connections, BusGate gate, TimeProvider time, ILogger<QueueTopology> logger)
+    : BackgroundService
 {
     /// <summary>A message given out this often without being acknowledged kills its consumers; it is put aside.</summary>
     public const int DeliveryLimit = 20;
@@ -21,16 +22,17 @@ internal sealed partial class QueueTopology(RabbitConnections connections, BusGa
 
     /// <summary>The exchanges of the events that others may subscribe to.</summary>
     public static IReadOnlyList<string> Events { get; } =
-        [.. new[] { typeof(RunEvaluated), typeof(RunFailed), typeof(RunCancelled) }.Select(type => $"{type.Namespace}:{type.Name}")];
+    [.. new[] { typeof(RunEvaluated), typeof(RunFailed), typeof(RunCancelled) }.Select(type => $"{type.Namespace}:{type.Name}")];
 
     public static string DeadLetterExchange(string queue) => $"{queue}-dead-letter";
 
-    public static Dictionary<string, object?> Arguments(string queue) => new(StringComparer.Ordinal)
-    {
-        ["x-queue-type"] = "quorum",
-        ["x-delivery-limit"] = DeliveryLimit,
-        ["x-dead-letter-exchange"] = DeadLetterExchange(queue),
-    };
+    public static Dictionary<string, object?> Arguments(string queue) =>
+        new(StringComparer.Ordinal)
+        {
+            ["x-queue-type"] = "quorum",
+            ["x-delivery-limit"] = DeliveryLimit,
+            ["x-dead-letter-exchange"] = DeadLetterExchange(queue),
+        };
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -46,7 +48,8 @@ internal sealed partial class QueueTopology(RabbitConnections connections, BusGa
             }
             catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == Constants.NotFound)
             {
-                cause = "A queue is not there yet, and this host's user may not declare it. AdminApi declares all of them when it starts; this host waits for it.";
+                cause =
+                    "A queue is not there yet, and this host's user may not declare it. AdminApi declares all of them when it starts; this host waits for it.";
                 gate.Waiting = cause;
             }
             catch (Exception exception) when (IsOutage(exception) && !stoppingToken.IsCancellationRequested)
@@ -65,9 +68,10 @@ internal sealed partial class QueueTopology(RabbitConnections connections, BusGa
     }
 
     /// <summary>Also a connection that breaks, or a broker that falls silent, in the middle of it; but not a queue that is there with other arguments.</summary>
-    private static bool IsOutage(Exception exception) => exception is OperationInterruptedException { ShutdownReason: { } reason }
-        ? reason.ReplyCode is not (Constants.PreconditionFailed or Constants.AccessRefused)
-        : exception is RabbitMQClientException or IOException or TimeoutException or OperationCanceledException;
+    private static bool IsOutage(Exception exception) =>
+        exception is OperationInterruptedException { ShutdownReason: { } reason }
+            ? reason.ReplyCode is not (Constants.PreconditionFailed or Constants.AccessRefused)
+            : exception is RabbitMQClientException or IOException or TimeoutException or OperationCanceledException;
 
     private async Task DeclareAsync(CancellationToken cancellationToken)
     {
@@ -79,7 +83,12 @@ internal sealed partial class QueueTopology(RabbitConnections connections, BusGa
                 // A channel each, since a refusal closes it.
                 await using var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
                 var deadLetter = DeadLetterExchange(queue);
-                await BindAsync(channel, deadLetter, new Dictionary<string, object?>(StringComparer.Ordinal) { ["x-queue-type"] = "quorum" }, cancellationToken);
+                await BindAsync(
+                    channel,
+                    deadLetter,
+                    new Dictionary<string, object?>(StringComparer.Ordinal) { ["x-queue-type"] = "quorum" },
+                    cancellationToken
+                );
                 await BindAsync(channel, queue, Arguments(queue), cancellationToken);
             }
             catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == Constants.AccessRefused)
@@ -92,14 +101,38 @@ internal sealed partial class QueueTopology(RabbitConnections connections, BusGa
         await using var events = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
         foreach (var exchange in Events)
         {
-            await events.ExchangeDeclareAsync(exchange, ExchangeType.Fanout, durable: true, autoDelete: false, cancellationToken: cancellationToken);
+            await events.ExchangeDeclareAsync(
+                exchange,
+                ExchangeType.Fanout,
+                durable: true,
+                autoDelete: false,
+                cancellationToken: cancellationToken
+            );
         }
     }
 
-    private static async Task BindAsync(IChannel channel, string name, Dictionary<string, object?> arguments, CancellationToken cancellationToken)
+    private static async Task BindAsync(
+        IChannel channel,
+        string name,
+        Dictionary<string, object?> arguments,
+        CancellationToken cancellationToken
+    )
     {
-        await channel.ExchangeDeclareAsync(name, ExchangeType.Fanout, durable: true, autoDelete: false, cancellationToken: cancellationToken);
-        await channel.QueueDeclareAsync(name, durable: true, exclusive: false, autoDelete: false, arguments, cancellationToken: cancellationToken);
+        await channel.ExchangeDeclareAsync(
+            name,
+            ExchangeType.Fanout,
+            durable: true,
+            autoDelete: false,
+            cancellationToken: cancellationToken
+        );
+        await channel.QueueDeclareAsync(
+            name,
+            durable: true,
+            exclusive: false,
+            autoDelete: false,
+            arguments,
+            cancellationToken: cancellationToken
+        );
         await channel.QueueBindAsync(name, name, routingKey: "", cancellationToken: cancellationToken);
     }
 

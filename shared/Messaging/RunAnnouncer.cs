@@ -7,7 +7,12 @@ using Microsoft.Extensions.Logging;
 namespace Distributed.Messaging;
 
 /// <summary>Publishes the final event of every run that has ended, at least once, and logs it once.</summary>
-public sealed partial class RunAnnouncer(IDbContextFactory<CatalogContext> contexts, IBus bus, TimeProvider time, ILogger<RunAnnouncer> logger)
+public sealed partial class RunAnnouncer(
+    IDbContextFactory<CatalogContext> contexts,
+    IBus bus,
+    TimeProvider time,
+    ILogger<RunAnnouncer> logger
+)
 {
     private const int MostAtOnce = 100;
 
@@ -15,7 +20,8 @@ public sealed partial class RunAnnouncer(IDbContextFactory<CatalogContext> conte
     public async Task AnnounceAsync(CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var ended = await context.Runs.AsNoTracking()
+        var ended = await context
+            .Runs.AsNoTracking()
             .Where(run => run.FinishedAt != null && run.AnnouncedAt == null)
             .OrderBy(run => run.FinishedAt)
             .Take(MostAtOnce)
@@ -23,13 +29,18 @@ public sealed partial class RunAnnouncer(IDbContextFactory<CatalogContext> conte
         foreach (var run in ended)
         {
             using var trace = MessagingTelemetry.ContinueTrace("announce run", run.TraceParent);
-            var evaluation = run.State == RunState.Completed ? await context.Evaluations.AsNoTracking().SingleAsync(e => e.RunId == run.Id, cancellationToken) : null;
+            var evaluation =
+                run.State == RunState.Completed
+                    ? await context.Evaluations.AsNoTracking().SingleAsync(e => e.RunId == run.Id, cancellationToken)
+                    : null;
             await PublishAsync(run, evaluation, cancellationToken);
             var now = time.GetUtcNow().UtcDateTime;
             // A run that was retried meanwhile will end again. Of several hosts that publish its end, one counts it and tells it.
-            if (await context.Runs
-                .Where(row => row.Id == run.Id && row.FinishedAt == run.FinishedAt && row.AnnouncedAt == null)
-                .ExecuteUpdateAsync(row => row.SetProperty(r => r.AnnouncedAt, now), cancellationToken) == 1)
+            if (
+                await context
+                    .Runs.Where(row => row.Id == run.Id && row.FinishedAt == run.FinishedAt && row.AnnouncedAt == null)
+                    .ExecuteUpdateAsync(row => row.SetProperty(r => r.AnnouncedAt, now), cancellationToken) == 1
+            )
             {
                 MessagingTelemetry.RecordEnd(run);
                 Tell(run, evaluation);
@@ -67,7 +78,8 @@ public sealed partial class RunAnnouncer(IDbContextFactory<CatalogContext> conte
                     evaluation.TestAccuracyLow,
                     evaluation.TestAccuracyHigh,
                     evaluation.TestImages,
-                    evaluation.Report?.Path);
+                    evaluation.Report?.Path
+                );
                 await time.SendAsync(token => bus.Publish(evaluated, token), cancellationToken);
                 break;
             case RunState.Failed:
@@ -79,7 +91,10 @@ public sealed partial class RunAnnouncer(IDbContextFactory<CatalogContext> conte
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "Run completed: accuracy {Accuracy:P1} on {Images} test images, after {Seconds:F1} s")]
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "Run completed: accuracy {Accuracy:P1} on {Images} test images, after {Seconds:F1} s"
+    )]
     private partial void LogCompleted(double accuracy, int images, double? seconds);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Run failed after {Seconds:F1} s: {Reason}")]

@@ -12,7 +12,8 @@ public sealed class UnitAlarm
     public Task Next => Volatile.Read(ref _next).Task;
 
     /// <summary>Wakes everybody.</summary>
-    public void Raise() => Interlocked.Exchange(ref _next, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+    public void Raise() =>
+        Interlocked.Exchange(ref _next, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
 }
 
 /// <summary>

@@ -12,7 +12,12 @@ internal static class TimeLimit
 
     /// <summary>Runs an action that is told to end when its time is over, and is not waited for where it does not.</summary>
     /// <exception cref="TimeoutException">It has not ended in time.</exception>
-    public static async Task<T> RunAsync<T>(this TimeProvider time, TimeSpan limit, Func<CancellationToken, Task<T>> action, CancellationToken cancellationToken)
+    public static async Task<T> RunAsync<T>(
+        this TimeProvider time,
+        TimeSpan limit,
+        Func<CancellationToken, Task<T>> action,
+        CancellationToken cancellationToken
+    )
     {
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var running = action(ending.Token);
@@ -31,7 +36,12 @@ internal static class TimeLimit
 
     /// <summary>Runs an action that is told to end when its time is over, and is not waited for where it does not.</summary>
     /// <exception cref="TimeoutException">It has not ended in time.</exception>
-    public static Task RunAsync(this TimeProvider time, TimeSpan limit, Func<CancellationToken, Task> action, CancellationToken cancellationToken) =>
+    public static Task RunAsync(
+        this TimeProvider time,
+        TimeSpan limit,
+        Func<CancellationToken, Task> action,
+        CancellationToken cancellationToken
+    ) =>
         time.RunAsync(
             limit,
             async token =>
@@ -39,7 +49,8 @@ internal static class TimeLimit
                 await action(token);
                 return true;
             },
-            cancellationToken);
+            cancellationToken
+        );
 
     /// <summary>Sends or publishes one message.</summary>
     /// <exception cref="ConnectionException">The broker has not taken it in time: an outage. It may come to take it all the same.</exception>
@@ -51,7 +62,10 @@ internal static class TimeLimit
         }
         catch (TimeoutException exception)
         {
-            throw new ConnectionException($"The broker has not taken a message within {Send.TotalSeconds} s; has it raised an alarm of memory or disk?", exception);
+            throw new ConnectionException(
+                $"The broker has not taken a message within {Send.TotalSeconds} s; has it raised an alarm of memory or disk?",
+                exception
+            );
         }
     }
 }

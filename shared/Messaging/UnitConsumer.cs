@@ -13,14 +13,18 @@ public abstract class UnitConsumer<TMessage>(UnitWorker worker) : IConsumer<TMes
     {
         ArgumentNullException.ThrowIfNull(context);
         var route = UnitRoutes.For<TMessage>();
-        var isBulk = context.ReceiveContext.InputAddress.AbsolutePath.EndsWith($"/{route.QueueFor(RunPriority.Bulk)}", StringComparison.Ordinal);
+        var isBulk = context.ReceiveContext.InputAddress.AbsolutePath.EndsWith(
+            $"/{route.QueueFor(RunPriority.Bulk)}",
+            StringComparison.Ordinal
+        );
         return worker.ProcessAsync(
             new UnitKey(route.Kind, context.Message.Subject, context.Message.Step),
             isBulk ? RunPriority.Bulk : RunPriority.Interactive,
             context.ReceiveContext.Redelivered,
             context.SentTime,
             this,
-            context.CancellationToken);
+            context.CancellationToken
+        );
     }
 
     /// <inheritdoc />

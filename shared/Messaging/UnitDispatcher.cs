@@ -26,7 +26,10 @@ public sealed class UnitDispatcher(UnitLedger ledger, IBus bus, BusGate gate, Ti
     public async Task SendNewAsync(WorkUnit unit, CancellationToken cancellationToken)
     {
         await gate.Open.WaitAsync(cancellationToken);
-        await SendOrReturnAsync([unit], one => Task.WhenAll(ledger.MarkSentAsync(one, cancellationToken), SendAsync(one, cancellationToken)));
+        await SendOrReturnAsync(
+            [unit],
+            one => Task.WhenAll(ledger.MarkSentAsync(one, cancellationToken), SendAsync(one, cancellationToken))
+        );
     }
 
     /// <summary>Sends the message of one unit.</summary>
@@ -53,7 +56,8 @@ public sealed class UnitDispatcher(UnitLedger ledger, IBus bus, BusGate gate, Ti
                     rabbit.Mandatory = true;
                 }
             }),
-            cancellationToken);
+            cancellationToken
+        );
     }
 
     private async Task SendOrReturnAsync(IReadOnlyList<WorkUnit> units, Func<WorkUnit, Task> send)
@@ -66,7 +70,10 @@ public sealed class UnitDispatcher(UnitLedger ledger, IBus bus, BusGate gate, Ti
         catch
         {
             // The broker went away, or the host stops: whoever looks next finds them unsent, and need not wait for the watchdog.
-            await ledger.ReturnUnsentAsync(sending.Where(one => !one.Task.IsCompletedSuccessfully).Select(one => one.Unit), CancellationToken.None);
+            await ledger.ReturnUnsentAsync(
+                sending.Where(one => !one.Task.IsCompletedSuccessfully).Select(one => one.Unit),
+                CancellationToken.None
+            );
             throw;
         }
     }

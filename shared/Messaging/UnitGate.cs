@@ -19,7 +19,12 @@ public sealed class UnitGate(TimeProvider time)
     /// <param name="patience">How long to wait at most.</param>
     /// <param name="cancellationToken">Gives the waiting up.</param>
     /// <returns>The turn, to be disposed when the unit has ended; null when it did not come in time.</returns>
-    public async Task<IDisposable?> EnterAsync(string resource, RunPriority priority, TimeSpan patience, CancellationToken cancellationToken)
+    public async Task<IDisposable?> EnterAsync(
+        string resource,
+        RunPriority priority,
+        TimeSpan patience,
+        CancellationToken cancellationToken
+    )
     {
         Place place;
         lock (_places)

@@ -9,7 +9,13 @@ namespace Distributed.Messaging;
 /// <param name="Resource">What its work uses most: a host does one unit at a time of those that use the same.</param>
 /// <param name="MessageType">The message.</param>
 /// <param name="CreateMessage">Makes the message from subject and step.</param>
-public sealed record UnitRoute(UnitKind Kind, string Queue, string Resource, Type MessageType, Func<string, int, IUnitMessage> CreateMessage)
+public sealed record UnitRoute(
+    UnitKind Kind,
+    string Queue,
+    string Resource,
+    Type MessageType,
+    Func<string, int, IUnitMessage> CreateMessage
+)
 {
     /// <summary>Its queues: quorum queues know no priorities, so there is one for each.</summary>
     public IEnumerable<string> Queues => Enum.GetValues<RunPriority>().Select(QueueFor);
@@ -39,9 +45,27 @@ public static class UnitRoutes
         new(UnitKind.IngestDataset, "ingest-dataset", Images, typeof(IngestDataset), (subject, step) => new IngestDataset(subject, step)),
         new(UnitKind.DownloadFile, "download-file", Network, typeof(DownloadFile), (subject, step) => new DownloadFile(subject, step)),
         new(UnitKind.PackImages, "pack-images", Images, typeof(PackImages), (subject, step) => new PackImages(subject, step)),
-        new(UnitKind.CompleteDataset, "complete-dataset", Images, typeof(CompleteDataset), (subject, step) => new CompleteDataset(subject, step)),
-        new(UnitKind.PlanFeatures, "dataset-ingested", Tensors, typeof(DatasetIngested), (subject, step) => new DatasetIngested(subject, step)),
-        new(UnitKind.ExtractFeatures, "extract-features", Tensors, typeof(ExtractFeatures), (subject, step) => new ExtractFeatures(subject, step)),
+        new(
+            UnitKind.CompleteDataset,
+            "complete-dataset",
+            Images,
+            typeof(CompleteDataset),
+            (subject, step) => new CompleteDataset(subject, step)
+        ),
+        new(
+            UnitKind.PlanFeatures,
+            "dataset-ingested",
+            Tensors,
+            typeof(DatasetIngested),
+            (subject, step) => new DatasetIngested(subject, step)
+        ),
+        new(
+            UnitKind.ExtractFeatures,
+            "extract-features",
+            Tensors,
+            typeof(ExtractFeatures),
+            (subject, step) => new ExtractFeatures(subject, step)
+        ),
         new(UnitKind.TrainHead, "train-head", Tensors, typeof(TrainHead), (subject, step) => new TrainHead(subject, step)),
         new(UnitKind.EvaluateHead, "head-trained", Tensors, typeof(HeadTrained), (subject, step) => new HeadTrained(subject, step)),
     ];

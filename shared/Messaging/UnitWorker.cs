@@ -48,7 +48,8 @@ public sealed partial class UnitWorker(
     UnitAlarm alarm,
     UnitGate gate,
     IHostApplicationLifetime lifetime,
-    ILogger<UnitWorker> logger)
+    ILogger<UnitWorker> logger
+)
 {
     /// <summary>How long a bulk unit waits here for interactive ones to be done, before another worker may have it.</summary>
     private static readonly TimeSpan BulkPatience = TimeSpan.FromSeconds(10);
@@ -64,7 +65,14 @@ public sealed partial class UnitWorker(
     /// <param name="sentAt">When it was sent, if known.</param>
     /// <param name="work">What the kind does.</param>
     /// <param name="cancellationToken">The consumer's token.</param>
-    public async Task ProcessAsync(UnitKey unit, RunPriority priority, bool redelivered, DateTime? sentAt, IUnitWork work, CancellationToken cancellationToken)
+    public async Task ProcessAsync(
+        UnitKey unit,
+        RunPriority priority,
+        bool redelivered,
+        DateTime? sentAt,
+        IUnitWork work,
+        CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(work);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lifetime.ApplicationStopping);
@@ -128,7 +136,11 @@ public sealed partial class UnitWorker(
         {
             await LinkAsync(span, lease.Unit, lost.Token);
             var repetition = 0;
-            var write = await outages.RunAsync(token => work.ExecuteAsync(lease with { Repetition = repetition++ }, token), cause => NoteAsync(lease, cause), lost.Token);
+            var write = await outages.RunAsync(
+                token => work.ExecuteAsync(lease with { Repetition = repetition++ }, token),
+                cause => NoteAsync(lease, cause),
+                lost.Token
+            );
             if (await outages.RunAsync(token => ledger.CommitAsync(lease, (context, inner) => write(context, inner), token), lost.Token))
             {
                 outcome = MessagingTelemetry.Completed;
@@ -185,7 +197,8 @@ public sealed partial class UnitWorker(
                 return await WithdrawAsync(lease, found.Reason, exception);
             }
         }
-        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested || stoppingToken.IsCancellationRequested)
+        catch (OperationCanceledException)
+            when (lifetime.ApplicationStopping.IsCancellationRequested || stoppingToken.IsCancellationRequested)
         {
             // A host that stops cannot tell whose fault it was.
             await GiveBackAsync(lease);
@@ -206,7 +219,10 @@ public sealed partial class UnitWorker(
 
         // A mistake of ours, or a fault that passes, a time limit of some client among them: others may try, and the ledger counts the starts.
         LogAbandoned(exception, lease.Unit);
-        await outages.RunAsync(token => ledger.AbandonAsync(lease, $"{exception.GetType().Name}: {exception.Message}", token), stoppingToken);
+        await outages.RunAsync(
+            token => ledger.AbandonAsync(lease, $"{exception.GetType().Name}: {exception.Message}", token),
+            stoppingToken
+        );
         await SendAsync([lease.Unit.Subject], again: false, stoppingToken);
         return MessagingTelemetry.Retried;
     }
@@ -305,15 +321,20 @@ public sealed partial class UnitWorker(
             {
                 return await outages.RunAsync(
                     async token => (IReadOnlyList<string>)[.. await work.FollowUpAsync(unit, token), .. await runs.WakeAsync(token)],
-                    cancellationToken);
+                    cancellationToken
+                );
             }
             catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
             {
                 LogNothingFollows(exception, unit);
                 if (tries >= options.MostStarts)
                 {
-                    var reason = $"What follows {unit.Kind} of step {unit.Step} could not be found: {exception.GetType().Name}: {exception.Message}";
-                    await outages.RunAsync(token => runs.FailAsync(unit.Subject, new RunFailure(FailureCause.Internal, reason), token), cancellationToken);
+                    var reason =
+                        $"What follows {unit.Kind} of step {unit.Step} could not be found: {exception.GetType().Name}: {exception.Message}";
+                    await outages.RunAsync(
+                        token => runs.FailAsync(unit.Subject, new RunFailure(FailureCause.Internal, reason), token),
+                        cancellationToken
+                    );
                     await AnnounceAsync(cancellationToken);
                     return null;
                 }
@@ -356,7 +377,9 @@ public sealed partial class UnitWorker(
         LogLost(lease.Unit);
         try
         {
-            return await outages.RunAsync(token => ledger.ReleaseAsync(lease, token), cancellationToken) ? MessagingTelemetry.Cancelled : MessagingTelemetry.Lost;
+            return await outages.RunAsync(token => ledger.ReleaseAsync(lease, token), cancellationToken)
+                ? MessagingTelemetry.Cancelled
+                : MessagingTelemetry.Lost;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {

@@ -23,7 +23,8 @@ public sealed partial class Watchdog(
     OutageRetry outages,
     UnitOptions options,
     TimeProvider time,
-    ILogger<Watchdog> logger) : BackgroundService
+    ILogger<Watchdog> logger
+) : BackgroundService
 {
     private const int MostAtOnce = 200;
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
@@ -70,8 +71,7 @@ public sealed partial class Watchdog(
                 // The watchdog is what everybody else relies on: it says what went wrong and looks again.
                 LogFailed(exception);
             }
-        }
-        while (await timer.WaitForNextTickAsync(stoppingToken));
+        } while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
     /// <summary>First of all: somebody has died of them, or is cut off. Whatever waits in their queues, their own messages may be gone.</summary>
@@ -79,8 +79,11 @@ public sealed partial class Watchdog(
     {
         var throttle = options.Lease.TotalSeconds;
         var lapsed = await needed
-            .Where(unit => unit.State == UnitState.Running && unit.LeaseUntil < DateTime.UtcNow
-                && (unit.SentAt == null || unit.SentAt < DateTime.UtcNow.AddSeconds(-throttle)))
+            .Where(unit =>
+                unit.State == UnitState.Running
+                && unit.LeaseUntil < DateTime.UtcNow
+                && (unit.SentAt == null || unit.SentAt < DateTime.UtcNow.AddSeconds(-throttle))
+            )
             .OrderBy(unit => unit.LeaseUntil)
             .Take(MostAtOnce)
             .ToListWithPriorityAsync(context, cancellationToken);
@@ -99,7 +102,10 @@ public sealed partial class Watchdog(
         }
 
         var candidates = kinds
-            .SelectMany(kind => Enum.GetValues<RunPriority>().Select(priority => (Kind: kind, Priority: priority, Queue: UnitRoutes.For(kind).QueueFor(priority))))
+            .SelectMany(kind =>
+                Enum.GetValues<RunPriority>()
+                    .Select(priority => (Kind: kind, Priority: priority, Queue: UnitRoutes.For(kind).QueueFor(priority)))
+            )
             .ToList();
         var standings = await queues.LookAsync([.. candidates.Select(candidate => candidate.Queue)], cancellationToken);
         foreach (var (kind, priority, _) in candidates.Where(candidate => standings[candidate.Queue].Ready == 0))
@@ -119,9 +125,9 @@ public sealed partial class Watchdog(
         foreach (var unit in units)
         {
             // Before it is sent: whatever becomes of that, others have their turn in the next look.
-            await context.WorkUnits.Where(row => row.Id == unit.Id).ExecuteUpdateAsync(
-                row => row.SetProperty(r => r.SentAt, r => DateTime.UtcNow),
-                cancellationToken);
+            await context
+                .WorkUnits.Where(row => row.Id == unit.Id)
+                .ExecuteUpdateAsync(row => row.SetProperty(r => r.SentAt, r => DateTime.UtcNow), cancellationToken);
             LogResent(unit.Kind, unit.Subject, unit.Step);
             await dispatcher.SendAsync(unit, cancellationToken);
         }

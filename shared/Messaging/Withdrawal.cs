@@ -44,6 +44,9 @@ public sealed partial class Withdrawal(IHostApplicationLifetime lifetime, ILogge
     [LoggerMessage(Level = LogLevel.Critical, Message = "{Worker} takes no work and ends. {Reason}")]
     private partial void LogRefused(string worker, string reason);
 
-    [LoggerMessage(Level = LogLevel.Critical, Message = "{Worker} can do no work any more and ends; what it was doing is left to other workers. {Reason}")]
+    [LoggerMessage(
+        Level = LogLevel.Critical,
+        Message = "{Worker} can do no work any more and ends; what it was doing is left to other workers. {Reason}"
+    )]
     private partial void LogWithdrawn(Exception? exception, string worker, string reason);
 }

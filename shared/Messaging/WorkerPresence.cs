@@ -39,7 +39,13 @@ public sealed partial class WorkerPresence : BackgroundService
     /// <param name="time">Times the scans.</param>
     /// <param name="logger">Told when workers are missed, and when they are there again.</param>
     public WorkerPresence(
-        IDbContextFactory<CatalogContext> contexts, CatalogMigration catalog, IQueueInspector inspector, IMeterFactory meters, TimeProvider time, ILogger<WorkerPresence> logger)
+        IDbContextFactory<CatalogContext> contexts,
+        CatalogMigration catalog,
+        IQueueInspector inspector,
+        IMeterFactory meters,
+        TimeProvider time,
+        ILogger<WorkerPresence> logger
+    )
     {
         ArgumentNullException.ThrowIfNull(meters);
         (_contexts, _catalog, _inspector, _time, _logger) = (contexts, catalog, inspector, time, logger);
@@ -48,16 +54,19 @@ public sealed partial class WorkerPresence : BackgroundService
             "distributed.queue.consumers",
             () => Measure(standing => standing.Consumers),
             "{consumer}",
-            "Workers that are connected to a queue of jobs, by queue and service; absent while the broker does not answer");
+            "Workers that are connected to a queue of jobs, by queue and service; absent while the broker does not answer"
+        );
         meter.CreateObservableGauge(
             "distributed.queue.depth",
             () => Measure(standing => standing.Ready),
             "{message}",
-            "Messages of jobs that wait in a queue, by queue and service; absent while the broker does not answer");
+            "Messages of jobs that wait in a queue, by queue and service; absent while the broker does not answer"
+        );
     }
 
     /// <summary>Kinds of job for which no worker is connected; empty where that is not known.</summary>
-    public IReadOnlyList<UnitKind> Missing => Current is { } answer ? [.. UnitRoutes.All.Where(route => IsMissing(answer, route)).Select(route => route.Kind)] : [];
+    public IReadOnlyList<UnitKind> Missing =>
+        Current is { } answer ? [.. UnitRoutes.All.Where(route => IsMissing(answer, route)).Select(route => route.Kind)] : [];
 
     private Answer? Current => _answer is { } answer && _time.GetElapsedTime(answer.At) < KnownFor ? answer : null;
 
@@ -104,16 +113,21 @@ public sealed partial class WorkerPresence : BackgroundService
         {
             await ScanAsync(stoppingToken);
             timer.Period = Missing.Count == 0 ? Interval : ShortInterval;
-        }
-        while (await timer.WaitForNextTickAsync(stoppingToken));
+        } while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
     private static bool IsMissing(Answer answer, UnitRoute route) => route.Queues.All(queue => answer.Standings[queue].Consumers == 0);
 
-    internal IEnumerable<Measurement<long>> Measure(Func<QueueStanding, long> count) => Current is not { } answer
-        ? []
-        : UnitRoutes.All.SelectMany(route => route.Queues.Select(queue => new Measurement<long>(
-            count(answer.Standings[queue]), new("queue", queue), new("service", BrokerPermissions.ServiceOf(route.Kind)))));
+    internal IEnumerable<Measurement<long>> Measure(Func<QueueStanding, long> count) =>
+        Current is not { } answer
+            ? []
+            : UnitRoutes.All.SelectMany(route =>
+                route.Queues.Select(queue => new Measurement<long>(
+                    count(answer.Standings[queue]),
+                    new("queue", queue),
+                    new("service", BrokerPermissions.ServiceOf(route.Kind))
+                ))
+            );
 
     /// <summary>Once when jobs come to wait for a service's workers, and once when one is there.</summary>
     private async Task LogAsync(IReadOnlyList<UnitKind> missing, CancellationToken cancellationToken)
@@ -131,7 +145,9 @@ public sealed partial class WorkerPresence : BackgroundService
         }
 
         await using var context = await _contexts.CreateDbContextAsync(cancellationToken);
-        var waiting = await context.NeededUnits().Unclaimed()
+        var waiting = await context
+            .NeededUnits()
+            .Unclaimed()
             .Where(unit => missing.Contains(unit.Kind))
             .GroupBy(unit => unit.Kind)
             .Select(kind => new { Kind = kind.Key, Count = kind.Count() })
@@ -145,7 +161,10 @@ public sealed partial class WorkerPresence : BackgroundService
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "No {Service} worker is connected; jobs that wait for one: {Count}. Start one; one that runs says in /health/ready why it takes no work")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "No {Service} worker is connected; jobs that wait for one: {Count}. Start one; one that runs says in /health/ready why it takes no work"
+    )]
     private partial void LogMissed(string service, int count);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "A worker is connected: {Service}")]

@@ -11,7 +11,11 @@ internal sealed class CatalogHealthCheck(CatalogMigration migration, IDbContextF
     {
         if (!migration.Ready.IsCompletedSuccessfully)
         {
-            return HealthCheckResult.Unhealthy(migration.Ready.Exception?.GetBaseException().Message ?? migration.Waiting ?? "The catalog is being migrated, or its database cannot be reached.");
+            return HealthCheckResult.Unhealthy(
+                migration.Ready.Exception?.GetBaseException().Message
+                    ?? migration.Waiting
+                    ?? "The catalog is being migrated, or its database cannot be reached."
+            );
         }
 
         await using var catalog = await contexts.CreateDbContextAsync(cancellationToken);

@@ -16,14 +16,20 @@ internal sealed class DataRootsCheck(IConfiguration configuration) : IHostCheck
 
     public Task<HostCheckResult> CheckAsync(CancellationToken cancellationToken)
     {
-        var complaints = configuration.GetSection("Data:Roots").GetChildren()
+        var complaints = configuration
+            .GetSection("Data:Roots")
+            .GetChildren()
             .Select(root => (Variable: $"Data__Roots__{root.Key}", Path: root.Value ?? ""))
             .Select(root => Complain(root.Path) is { } complaint ? $"{root.Variable} is '{root.Path}', which {complaint}." : null)
             .Where(complaint => complaint is not null)
             .ToList();
-        return Task.FromResult(complaints.Count == 0
-            ? HostCheckResult.Passed
-            : HostCheckResult.Waiting($"{string.Join(" ", complaints)} Mount it, let the user '{Environment.UserName}' read it, or take the variable away."));
+        return Task.FromResult(
+            complaints.Count == 0
+                ? HostCheckResult.Passed
+                : HostCheckResult.Waiting(
+                    $"{string.Join(" ", complaints)} Mount it, let the user '{Environment.UserName}' read it, or take the variable away."
+                )
+        );
     }
 
     private static string? Complain(string root)
@@ -32,7 +38,9 @@ internal sealed class DataRootsCheck(IConfiguration configuration) : IHostCheck
         {
             if (!Directory.Exists(root))
             {
-                return File.Exists(root) ? "is no directory" : Path.Exists(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(root))) ? "does not exist" : "does not exist, or stands in a folder that this process may not read";
+                return File.Exists(root) ? "is no directory"
+                    : Path.Exists(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(root))) ? "does not exist"
+                    : "does not exist, or stands in a folder that this process may not read";
             }
 
             // Naming what stands in it takes one right, reaching it another.

@@ -51,7 +51,7 @@ internal static class HealthProbe
         socket.Send(Encoding.ASCII.GetBytes($"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n"));
         var answer = new MemoryStream();
         var buffer = new byte[4096];
-        for (int read; (read = socket.Receive(buffer)) > 0;)
+        for (int read; (read = socket.Receive(buffer)) > 0; )
         {
             answer.Write(buffer, 0, read);
         }

@@ -9,8 +9,10 @@ internal sealed class HostHealthCheck(HostChecks checks) : IHealthCheck
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         var pending = checks.Pending;
-        return Task.FromResult(pending.Count == 0
-            ? HealthCheckResult.Healthy()
-            : HealthCheckResult.Unhealthy(string.Join(" ", pending.Select(check => $"{check.Name}: {check.Reason}"))));
+        return Task.FromResult(
+            pending.Count == 0
+                ? HealthCheckResult.Healthy()
+                : HealthCheckResult.Unhealthy(string.Join(" ", pending.Select(check => $"{check.Name}: {check.Reason}")))
+        );
     }
 }

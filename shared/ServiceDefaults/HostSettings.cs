@@ -23,14 +23,16 @@ public sealed class HostSettings
     /// <param name="key">Its key, as in <c>Volume:Root</c>.</param>
     /// <param name="allowed">What is allowed, as in "the directory that all hosts share".</param>
     /// <param name="find">What is wrong with a value, as in "is malformed", without repeating a secret; null when nothing is.</param>
-    public HostSettings AddRequired(string key, string allowed, Func<string, string?> find) => Add(new HostSetting(key, allowed, find) { IsRequired = true });
+    public HostSettings AddRequired(string key, string allowed, Func<string, string?> find) =>
+        Add(new HostSetting(key, allowed, find) { IsRequired = true });
 
     /// <summary>Adds a setting that need not be set.</summary>
     /// <param name="key">Its key.</param>
     /// <param name="allowed">What is allowed.</param>
     /// <param name="usual">What holds where it is not set; null for nothing.</param>
     /// <param name="find">What is wrong with a value; null when nothing is.</param>
-    public HostSettings AddOptional(string key, string allowed, string? usual, Func<string, string?> find) => Add(new HostSetting(key, allowed, find) { Default = usual });
+    public HostSettings AddOptional(string key, string allowed, string? usual, Func<string, string?> find) =>
+        Add(new HostSetting(key, allowed, find) { Default = usual });
 
     /// <summary>Adds the properties of an options class, with the limits that its attributes state.</summary>
     /// <param name="section">The section that it is bound to.</param>
@@ -113,7 +115,9 @@ public sealed class HostSettings
         {
             if (!args[i].StartsWith("--", StringComparison.Ordinal) || args[i].Length == 2)
             {
-                errors.Add($"{SettingText.Quote(args[i])} is neither a command nor a setting; settings are written --KEY=VALUE. --help lists what there is.");
+                errors.Add(
+                    $"{SettingText.Quote(args[i])} is neither a command nor a setting; settings are written --KEY=VALUE. --help lists what there is."
+                );
                 continue;
             }
 
@@ -123,9 +127,15 @@ public sealed class HostSettings
                 errors.Add($"--{parts[0]} has no value; write --{parts[0]}=VALUE. --help lists what there is.");
                 i--;
             }
-            else if (!IsKnown(parts[0]) && !_settings.ContainsKey(parts[0]) && !Sections.Contains(parts[0].Split(':')[0], StringComparer.OrdinalIgnoreCase))
+            else if (
+                !IsKnown(parts[0])
+                && !_settings.ContainsKey(parts[0])
+                && !Sections.Contains(parts[0].Split(':')[0], StringComparer.OrdinalIgnoreCase)
+            )
             {
-                errors.Add($"--{parts[0]} is no setting of this host{(StrictText.Nearest(parts[0], FrameworkKeys.Concat(_settings.Keys)) is { } nearest ? $"; did you mean --{nearest}?" : ".")} --help lists what there is.");
+                errors.Add(
+                    $"--{parts[0]} is no setting of this host{(StrictText.Nearest(parts[0], FrameworkKeys.Concat(_settings.Keys)) is { } nearest ? $"; did you mean --{nearest}?" : ".")} --help lists what there is."
+                );
             }
         }
 
@@ -136,8 +146,14 @@ public sealed class HostSettings
     /// <param name="program">The host's name.</param>
     public string Describe(string program)
     {
-        var lines = _settings.Values.Concat(_groups.Values)
-            .Select(setting => (setting.Variable, Text: $"{setting.Allowed}{(setting.IsRequired ? " (required)" : setting.Default is { } usual ? $" (default: {usual})" : "")}"))
+        var lines = _settings
+            .Values.Concat(_groups.Values)
+            .Select(setting =>
+                (
+                    setting.Variable,
+                    Text: $"{setting.Allowed}{(setting.IsRequired ? " (required)" : setting.Default is { } usual ? $" (default: {usual})" : "")}"
+                )
+            )
             .Concat(_lists.Select(list => (Variable: $"{HostSetting.VariableOf(list)}__0, __1 …", Text: "one or more")))
             .OrderBy(line => line.Variable, StringComparer.Ordinal)
             .ToList();
@@ -146,10 +162,16 @@ public sealed class HostSettings
             + string.Join(Environment.NewLine, lines.Select(line => $"  {line.Variable.PadRight(width)}  {line.Text}"));
     }
 
-    private IEnumerable<string> Sections => _settings.Keys.Concat(_lists).Where(key => key.Contains(':', StringComparison.Ordinal)).Select(key => key.Split(':')[0]).Distinct(StringComparer.OrdinalIgnoreCase);
+    private IEnumerable<string> Sections =>
+        _settings
+            .Keys.Concat(_lists)
+            .Where(key => key.Contains(':', StringComparison.Ordinal))
+            .Select(key => key.Split(':')[0])
+            .Distinct(StringComparer.OrdinalIgnoreCase);
 
     private static bool IsKnown(string key) =>
-        FrameworkKeys.Contains(key, StringComparer.OrdinalIgnoreCase) || FrameworkSections.Contains(key.Split(':')[0], StringComparer.OrdinalIgnoreCase);
+        FrameworkKeys.Contains(key, StringComparer.OrdinalIgnoreCase)
+        || FrameworkSections.Contains(key.Split(':')[0], StringComparer.OrdinalIgnoreCase);
 
     private static IEnumerable<string> Check(string section, object options)
     {
@@ -178,12 +200,21 @@ public sealed class HostSettings
         {
             foreach (var (key, value) in configuration.GetSection(section).AsEnumerable())
             {
-                if (value is null || _settings.ContainsKey(key) || IsEntry(key) || _groups.Keys.Any(group => key.StartsWith(group + ":", StringComparison.OrdinalIgnoreCase)))
+                if (
+                    value is null
+                    || _settings.ContainsKey(key)
+                    || IsEntry(key)
+                    || _groups.Keys.Any(group => key.StartsWith(group + ":", StringComparison.OrdinalIgnoreCase))
+                )
                 {
                     continue;
                 }
 
-                var known = _settings.Keys.Concat(_lists).Where(other => other.StartsWith(section + ":", StringComparison.OrdinalIgnoreCase)).Select(other => other[(section.Length + 1)..]).ToList();
+                var known = _settings
+                    .Keys.Concat(_lists)
+                    .Where(other => other.StartsWith(section + ":", StringComparison.OrdinalIgnoreCase))
+                    .Select(other => other[(section.Length + 1)..])
+                    .ToList();
                 if (StrictText.Nearest(key[(section.Length + 1)..], known) is { } nearest)
                 {
                     yield return $"{HostSetting.VariableOf(key)} is no setting; did you mean {HostSetting.VariableOf($"{section}:{nearest}")}?";
@@ -200,8 +231,18 @@ public sealed class HostSettings
         {
             // Training_Threads, or Trainig__Threads: for another program it would be a strange coincidence.
             var meant = child.Value is not null
-                ? _settings.Keys.FirstOrDefault(key => key.Contains(':', StringComparison.Ordinal) && string.Equals(key.Replace(":", "_", StringComparison.Ordinal), child.Key, StringComparison.Ordinal))
-                : child.GetChildren().Select(inner => StrictText.Nearest(child.Key, Sections) is { } section && _settings.ContainsKey($"{section}:{inner.Key}") ? $"{section}:{inner.Key}" : null).FirstOrDefault(key => key is not null);
+                ? _settings.Keys.FirstOrDefault(key =>
+                    key.Contains(':', StringComparison.Ordinal)
+                    && string.Equals(key.Replace(":", "_", StringComparison.Ordinal), child.Key, StringComparison.Ordinal)
+                )
+                : child
+                    .GetChildren()
+                    .Select(inner =>
+                        StrictText.Nearest(child.Key, Sections) is { } section && _settings.ContainsKey($"{section}:{inner.Key}")
+                            ? $"{section}:{inner.Key}"
+                            : null
+                    )
+                    .FirstOrDefault(key => key is not null);
             if (meant is not null)
             {
                 yield return $"{(child.Value is not null ? child.Key : $"{child.Key}__{meant.Split(':')[1]}")} is no setting; did you mean {HostSetting.VariableOf(meant)}?";

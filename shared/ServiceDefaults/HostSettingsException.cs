@@ -17,9 +17,7 @@ public sealed class HostSettingsException : Exception
         : base(message, innerException) => Errors = [message];
 
     /// <summary>Without a word of what is wrong.</summary>
-    public HostSettingsException()
-    {
-    }
+    public HostSettingsException() { }
 
     /// <summary>What is wrong, a sentence each.</summary>
     public IReadOnlyList<string> Errors { get; } = [];

@@ -56,7 +56,11 @@ internal sealed class JsonLogFormatter(TimeProvider time) : ConsoleFormatter(For
         }
 
         json.WriteStartObject("values");
-        foreach (var (key, value) in pairs.Where(pair => pair.Key != "{OriginalFormat}" && !LogOrigin.IsOrigin(pair.Key)).DistinctBy(pair => pair.Key, StringComparer.Ordinal))
+        foreach (
+            var (key, value) in pairs
+                .Where(pair => pair.Key != "{OriginalFormat}" && !LogOrigin.IsOrigin(pair.Key))
+                .DistinctBy(pair => pair.Key, StringComparer.Ordinal)
+        )
         {
             json.WritePropertyName(key);
             switch (value)

@@ -21,7 +21,9 @@ public static class ListenAddresses
         {
             var address = BindingAddress.Parse(text);
             // A port that is no number is taken for a part of the name.
-            return address.Scheme is "http" or "https" && address.Port is >= 0 and <= LastPort && (address.Host.StartsWith('[') || !address.Host.Contains(':', StringComparison.Ordinal));
+            return address.Scheme is "http" or "https"
+                && address.Port is >= 0 and <= LastPort
+                && (address.Host.StartsWith('[') || !address.Host.Contains(':', StringComparison.Ordinal));
         }
         catch (FormatException)
         {
@@ -40,7 +42,9 @@ public static class ListenAddresses
         {
             if (WhyUnavailable(address) is { } reason)
             {
-                errors.Add($"Nothing can listen on {address}: {reason}. End what listens there, or choose another address with --urls or ASPNETCORE_URLS.");
+                errors.Add(
+                    $"Nothing can listen on {address}: {reason}. End what listens there, or choose another address with --urls or ASPNETCORE_URLS."
+                );
             }
         }
 
@@ -57,7 +61,9 @@ public static class ListenAddresses
 
     /// <summary>What is wrong with ports that stand in a setting; null when nothing is.</summary>
     internal static string? FindPortError(string text) =>
-        Split(text).All(port => StrictText.TryParseInteger(port, out var number) && number is >= 0 and <= LastPort) ? null : $"is {SettingText.Quote(text)}";
+        Split(text).All(port => StrictText.TryParseInteger(port, out var number) && number is >= 0 and <= LastPort)
+            ? null
+            : $"is {SettingText.Quote(text)}";
 
     /// <summary>Where Kestrel will listen: addresses go before ports.</summary>
     private static BindingAddress[] Of(WebApplicationBuilder builder)
@@ -65,7 +71,9 @@ public static class ListenAddresses
         // Where nothing is set, the default port's address stands in the web host's own settings.
         var urls = Split(builder.WebHost.GetSetting("urls") ?? "");
         var ports = builder.Configuration["urls"] is null
-            ? ((string[])["http", "https"]).SelectMany(scheme => Split(builder.Configuration[$"{scheme}_ports"] ?? "").Select(port => $"{scheme}://*:{port}")).ToArray()
+            ? ((string[])["http", "https"])
+                .SelectMany(scheme => Split(builder.Configuration[$"{scheme}_ports"] ?? "").Select(port => $"{scheme}://*:{port}"))
+                .ToArray()
             : [];
         return [.. (ports is [] ? urls : ports).Select(BindingAddress.Parse)];
     }
@@ -81,11 +89,16 @@ public static class ListenAddresses
         if (!string.Equals(address.Host, "localhost", StringComparison.OrdinalIgnoreCase))
         {
             var refusal = Try(IPAddress.IPv6Any, address.Port);
-            return (refusal is { SocketErrorCode: not SocketError.AddressAlreadyInUse } ? Try(IPAddress.Any, address.Port) : refusal)?.Message;
+            return (
+                refusal is { SocketErrorCode: not SocketError.AddressAlreadyInUse } ? Try(IPAddress.Any, address.Port) : refusal
+            )?.Message;
         }
 
         SocketException?[] refused = [Try(IPAddress.Loopback, address.Port), Try(IPAddress.IPv6Loopback, address.Port)];
-        return (Array.Find(refused, exception => exception?.SocketErrorCode == SocketError.AddressAlreadyInUse) ?? (Array.TrueForAll(refused, exception => exception is not null) ? refused[0] : null))?.Message;
+        return (
+            Array.Find(refused, exception => exception?.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            ?? (Array.TrueForAll(refused, exception => exception is not null) ? refused[0] : null)
+        )?.Message;
     }
 
     private static SocketException? Try(IPAddress address, int port)

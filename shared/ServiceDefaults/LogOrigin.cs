@@ -22,7 +22,8 @@ internal readonly record struct LogOrigin(string? Run, string? Trace)
     }
 
     /// <summary>Whether a value of an entry is its origin, which stands in a place of its own.</summary>
-    public static bool IsOrigin(string key) => key.Equals(RunKey, StringComparison.OrdinalIgnoreCase) || key.Equals(TraceKey, StringComparison.OrdinalIgnoreCase);
+    public static bool IsOrigin(string key) =>
+        key.Equals(RunKey, StringComparison.OrdinalIgnoreCase) || key.Equals(TraceKey, StringComparison.OrdinalIgnoreCase);
 
     private sealed class Finding
     {

@@ -44,7 +44,12 @@ public static class LoggingRegistration
         var levels = SettingText.OneOf(Enum.GetNames<LogLevel>());
         return settings
             .AddOptional(FormatKey, SettingText.OneOf(Formats), Formats[0], text => IsFormat(text) ? null : $"is {SettingText.Quote(text)}")
-            .AddGroup("Logging:LogLevel", "CATEGORY", levels, text => Enum.GetNames<LogLevel>().Contains(text, StringComparer.OrdinalIgnoreCase) ? null : $"is {SettingText.Quote(text)}")
+            .AddGroup(
+                "Logging:LogLevel",
+                "CATEGORY",
+                levels,
+                text => Enum.GetNames<LogLevel>().Contains(text, StringComparer.OrdinalIgnoreCase) ? null : $"is {SettingText.Quote(text)}"
+            )
             .AddOptional("Logging:LogLevel:Default", levels, "information", _ => null);
     }
 
@@ -53,17 +58,28 @@ public static class LoggingRegistration
     internal static void AddLogging(this IHostApplicationBuilder builder)
     {
         // Who asks for less than is usual means libraries too.
-        var least = Enum.TryParse<LogLevel>(builder.Configuration["Logging:LogLevel:Default"], ignoreCase: true, out var asked) ? asked : LogLevel.Trace;
+        var least = Enum.TryParse<LogLevel>(builder.Configuration["Logging:LogLevel:Default"], ignoreCase: true, out var asked)
+            ? asked
+            : LogLevel.Trace;
         // Below all other settings, so that any of these can be set.
-        builder.Configuration.Sources.Insert(0, new MemoryConfigurationSource
-        {
-            InitialData = Usual.Select(usual => KeyValuePair.Create($"Logging:LogLevel:{usual.Category}", (string?)(usual.Level < least ? least : usual.Level).ToString())),
-        });
+        builder.Configuration.Sources.Insert(
+            0,
+            new MemoryConfigurationSource
+            {
+                InitialData = Usual.Select(usual =>
+                    KeyValuePair.Create(
+                        $"Logging:LogLevel:{usual.Category}",
+                        (string?)(usual.Level < least ? least : usual.Level).ToString()
+                    )
+                ),
+            }
+        );
         builder.Logging.AddConsole();
         builder.Logging.AddConsoleFormatter<TextLogFormatter, ConsoleFormatterOptions>();
         builder.Logging.AddConsoleFormatter<JsonLogFormatter, ConsoleFormatterOptions>();
         builder.Services.Configure<ConsoleLoggerOptions>(console =>
-            console.FormatterName = IsForPrograms(builder.Configuration) ? JsonLogFormatter.FormatName : TextLogFormatter.FormatName);
+            console.FormatterName = IsForPrograms(builder.Configuration) ? JsonLogFormatter.FormatName : TextLogFormatter.FormatName
+        );
         builder.Logging.AddOpenTelemetry(logging =>
         {
             logging.IncludeFormattedMessage = true;

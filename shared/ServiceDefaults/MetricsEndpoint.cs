@@ -16,7 +16,10 @@ internal static class MetricsEndpoint
     private const string Path = "/metrics";
 
     /// <summary>What is wrong with the setting's text; null when nothing is.</summary>
-    public static string? FindPortError(string text) => ListenAddresses.FindPortError(text) is null && !text.Contains(';', StringComparison.Ordinal) ? null : $"is {SettingText.Quote(text)}";
+    public static string? FindPortError(string text) =>
+        ListenAddresses.FindPortError(text) is null && !text.Contains(';', StringComparison.Ordinal)
+            ? null
+            : $"is {SettingText.Quote(text)}";
 
     /// <summary>Answers on the port of its own, before anything else looks at a request.</summary>
     public static void UseMetricsPort(this WebApplication app)
@@ -26,15 +29,18 @@ internal static class MetricsEndpoint
             return;
         }
 
-        app.MapWhen(context => context.Connection.LocalPort == port, metrics =>
-        {
-            metrics.UseOpenTelemetryPrometheusScrapingEndpoint(Path);
-            metrics.Run(context =>
+        app.MapWhen(
+            context => context.Connection.LocalPort == port,
+            metrics =>
             {
-                context.Response.StatusCode = StatusCodes.Status404NotFound;
-                return Task.CompletedTask;
-            });
-        });
+                metrics.UseOpenTelemetryPrometheusScrapingEndpoint(Path);
+                metrics.Run(context =>
+                {
+                    context.Response.StatusCode = StatusCodes.Status404NotFound;
+                    return Task.CompletedTask;
+                });
+            }
+        );
     }
 
     /// <summary>What is wrong with the port of its own for a host that listens at some addresses; null when nothing is.</summary>

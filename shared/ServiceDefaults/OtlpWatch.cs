@@ -57,7 +57,10 @@ internal sealed partial class OtlpWatch(TimeProvider time, ILogger<OtlpWatch> lo
             if (cause is null)
             {
                 // Traces may arrive where figures are refused; but what one of them reaches can be reached by all.
-                var mended = _failing.Where(failing => failing.Key == endpoint || (!failing.Value && failing.Key.Authority == endpoint.Authority)).Select(failing => failing.Key).ToList();
+                var mended = _failing
+                    .Where(failing => failing.Key == endpoint || (!failing.Value && failing.Key.Authority == endpoint.Authority))
+                    .Select(failing => failing.Key)
+                    .ToList();
                 mended.ForEach(one => _failing.Remove(one));
                 if (mended.Count == 0 || _failing.Count > 0)
                 {
@@ -98,7 +101,10 @@ internal sealed partial class OtlpWatch(TimeProvider time, ILogger<OtlpWatch> lo
     }
 
     /// <summary>The procedures of gRPC are no part of what was set.</summary>
-    private static string NameOf(Uri endpoint) => endpoint.GetLeftPart(endpoint.AbsolutePath.StartsWith("/opentelemetry.", StringComparison.Ordinal) ? UriPartial.Authority : UriPartial.Path);
+    private static string NameOf(Uri endpoint) =>
+        endpoint.GetLeftPart(
+            endpoint.AbsolutePath.StartsWith("/opentelemetry.", StringComparison.Ordinal) ? UriPartial.Authority : UriPartial.Path
+        );
 
     [GeneratedRegex(@"^[\w.]+Exception(\s\([^)]*\))?:\s", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex TypeName();
@@ -133,8 +139,16 @@ internal sealed partial class OtlpWatch(TimeProvider time, ILogger<OtlpWatch> lo
             }
             else if (eventData.Level is > EventLevel.LogAlways and <= EventLevel.Warning)
             {
-                var cause = eventData.Payload.Skip(1).OfType<string>().LastOrDefault(text => !string.IsNullOrWhiteSpace(text)) ?? eventData.EventName ?? "";
-                note(endpoint, CauseOf(cause), eventData.EventName is not ("FailedToReachCollector" or "TransientHttpError" or "RequestTimedOut" or "OperationUnexpectedlyCanceled"));
+                var cause =
+                    eventData.Payload.Skip(1).OfType<string>().LastOrDefault(text => !string.IsNullOrWhiteSpace(text))
+                    ?? eventData.EventName
+                    ?? "";
+                note(
+                    endpoint,
+                    CauseOf(cause),
+                    eventData.EventName
+                        is not ("FailedToReachCollector" or "TransientHttpError" or "RequestTimedOut" or "OperationUnexpectedlyCanceled")
+                );
             }
         }
     }

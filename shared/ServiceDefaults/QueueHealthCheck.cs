@@ -7,7 +7,9 @@ namespace Distributed.ServiceDefaults;
 internal sealed class QueueHealthCheck(BusGate gate) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        Task.FromResult(gate.Open.IsCompletedSuccessfully
-            ? HealthCheckResult.Healthy()
-            : HealthCheckResult.Unhealthy(gate.Waiting ?? "The bus has not started yet."));
+        Task.FromResult(
+            gate.Open.IsCompletedSuccessfully
+                ? HealthCheckResult.Healthy()
+                : HealthCheckResult.Unhealthy(gate.Waiting ?? "The bus has not started yet.")
+        );
 }

@@ -17,18 +17,22 @@ public static class SecurityHeaders
         where TBuilder : IEndpointConventionBuilder => endpoint.WithMetadata(new ContentSecurity(policy));
 
     /// <summary>Adds the headers to every answer, errors included.</summary>
-    internal static void UseSecurityHeaders(this WebApplication app) => app.Use((context, next) =>
-    {
-        // At the last moment, since whatever turns an exception into an answer clears the headers first.
-        context.Response.OnStarting(
-            state =>
+    internal static void UseSecurityHeaders(this WebApplication app) =>
+        app.Use(
+            (context, next) =>
             {
-                Add((HttpContext)state);
-                return Task.CompletedTask;
-            },
-            context);
-        return next(context);
-    });
+                // At the last moment, since whatever turns an exception into an answer clears the headers first.
+                context.Response.OnStarting(
+                    state =>
+                    {
+                        Add((HttpContext)state);
+                        return Task.CompletedTask;
+                    },
+                    context
+                );
+                return next(context);
+            }
+        );
 
     private static void Add(HttpContext context)
     {
@@ -38,7 +42,9 @@ public static class SecurityHeaders
         headers["Referrer-Policy"] = "no-referrer";
         headers["Cross-Origin-Resource-Policy"] = "same-origin";
         headers["Cross-Origin-Opener-Policy"] = "same-origin";
-        headers.ContentSecurityPolicy = headers.ContentSecurityPolicy is [{ } own] ? own : context.GetEndpoint()?.Metadata.GetMetadata<ContentSecurity>()?.Policy ?? Nothing;
+        headers.ContentSecurityPolicy = headers.ContentSecurityPolicy is [{ } own]
+            ? own
+            : context.GetEndpoint()?.Metadata.GetMetadata<ContentSecurity>()?.Policy ?? Nothing;
         if (!headers.ContainsKey(HeaderNames.CacheControl))
         {
             // Results of runs stay out of caches that others share.

@@ -45,7 +45,8 @@ public static class ServiceDefaultsRegistration
         "db.client.operation.failed",
         "db.client.operation.npgsql.executing",
         "db.client.connection.count",
-        "db.client.connection.max");
+        "db.client.connection.max"
+    );
 
     /// <summary>Adds the defaults to a host.</summary>
     /// <param name="builder">The host.</param>
@@ -56,12 +57,19 @@ public static class ServiceDefaultsRegistration
     {
         ArgumentNullException.ThrowIfNull(builder);
         var configuration = builder.Configuration;
-        builder.Services.AddSingleton(new Volume(configuration["Volume:Root"]
-            ?? throw new ArgumentException("Volume:Root is not configured; give the directory that all hosts share.")));
+        builder.Services.AddSingleton(
+            new Volume(
+                configuration["Volume:Root"]
+                    ?? throw new ArgumentException("Volume:Root is not configured; give the directory that all hosts share.")
+            )
+        );
         builder.Services.TryAddSingleton(new VolumeOptions());
         builder.Services.AddSingleton<IHostCheck, VolumeCheck>();
         builder.Services.AddSingleton(configuration.GetSection("Units").Get<UnitOptions>() ?? new UnitOptions());
-        builder.Services.AddCatalog(configuration.GetConnectionString("Catalog"), configuration.GetValue("Catalog:Migrate", defaultValue: true));
+        builder.Services.AddCatalog(
+            configuration.GetConnectionString("Catalog"),
+            configuration.GetValue("Catalog:Migrate", defaultValue: true)
+        );
         builder.Services.AddMessaging(configuration.GetConnectionString("RabbitMq"), consumers);
         builder.Services.Configure<HostOptions>(options =>
         {
@@ -70,7 +78,8 @@ public static class ServiceDefaultsRegistration
             options.ShutdownTimeout = TimeSpan.FromSeconds(25);
         });
         builder.Services.AddSingleton(provider => new VolumeHealthCheck(provider.GetRequiredService<Volume>()));
-        builder.Services.AddHealthChecks()
+        builder
+            .Services.AddHealthChecks()
             .AddCheck<CatalogHealthCheck>("catalog", tags: [ReadyTag], timeout: CheckTimeout)
             .AddCheck<VolumeHealthCheck>("volume", tags: [ReadyTag])
             .AddCheck<HostHealthCheck>("host", tags: [ReadyTag])
@@ -78,7 +87,12 @@ public static class ServiceDefaultsRegistration
             .AddCheck<WithdrawalHealthCheck>("worker", tags: [ReadyTag]);
         builder.Services.Configure<HealthCheckServiceOptions>(TagBusAsReadiness);
         builder.Services.Configure<HealthCheckPublisherOptions>(options =>
-            (options.Delay, options.Period, options.Predicate) = (TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(10), check => check.Tags.Contains(ReadyTag)));
+            (options.Delay, options.Period, options.Predicate) = (
+                TimeSpan.FromSeconds(2),
+                TimeSpan.FromSeconds(10),
+                check => check.Tags.Contains(ReadyTag)
+            )
+        );
         builder.Services.AddSingleton<IHealthCheckPublisher, ReadinessMetrics>();
         AddTelemetry(builder, serviceName);
     }
@@ -91,20 +105,28 @@ public static class ServiceDefaultsRegistration
         app.UseSecurityHeaders();
         // Whoever watches over processes has no key. What these say is no secret; the figures of /metrics are where a host knows keys.
         app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous().DisableRateLimiting();
-        app.MapHealthChecks("/health/ready", new HealthCheckOptions
-        {
-            Predicate = check => check.Tags.Contains(ReadyTag),
-            // The bus calls it degraded that it consumes nothing while its broker is away.
-            ResultStatusCodes = { [HealthStatus.Degraded] = StatusCodes.Status503ServiceUnavailable },
-            ResponseWriter = WriteHealthAsync,
-        }).AllowAnonymous();
+        app.MapHealthChecks(
+                "/health/ready",
+                new HealthCheckOptions
+                {
+                    Predicate = check => check.Tags.Contains(ReadyTag),
+                    // The bus calls it degraded that it consumes nothing while its broker is away.
+                    ResultStatusCodes = { [HealthStatus.Degraded] = StatusCodes.Status503ServiceUnavailable },
+                    ResponseWriter = WriteHealthAsync,
+                }
+            )
+            .AllowAnonymous();
         app.MapPrometheusScrapingEndpoint();
     }
 
     private static void TagBusAsReadiness(HealthCheckServiceOptions options)
     {
         // The bus registers its own check, under a name of its choosing.
-        foreach (var registration in options.Registrations.Where(registration => registration.Name.StartsWith("masstransit", StringComparison.OrdinalIgnoreCase)))
+        foreach (
+            var registration in options.Registrations.Where(registration =>
+                registration.Name.StartsWith("masstransit", StringComparison.OrdinalIgnoreCase)
+            )
+        )
         {
             registration.Tags.Add(ReadyTag);
             registration.Name = "broker";
@@ -112,29 +134,42 @@ public static class ServiceDefaultsRegistration
     }
 
     private static Task WriteHealthAsync(HttpContext context, HealthReport report) =>
-        context.Response.WriteAsJsonAsync(new
-        {
-            status = report.Status.ToString(),
-            checks = report.Entries.ToDictionary(
-                entry => entry.Key,
-                entry => new { status = entry.Value.Status.ToString(), entry.Value.Description }),
-        });
+        context.Response.WriteAsJsonAsync(
+            new
+            {
+                status = report.Status.ToString(),
+                checks = report.Entries.ToDictionary(
+                    entry => entry.Key,
+                    entry => new { status = entry.Value.Status.ToString(), entry.Value.Description }
+                ),
+            }
+        );
 
     private static void AddTelemetry(IHostApplicationBuilder builder, string serviceName)
     {
         builder.AddLogging();
         var isExported = !string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]);
-        var telemetry = builder.Services.AddOpenTelemetry()
-            .ConfigureResource(resource => resource.AddService(serviceName, serviceNamespace: "distributed", serviceInstanceId: UnitWorker.Name))
-            .WithMetrics(metrics => metrics
-                // Every one stands in the table of docs/operations.md. Of the bus none: it measures by message type what ours tell by kind of job.
-                .AddMeter(OwnSources)
-                .AddMeter("Npgsql")
-                .AddMeter("Microsoft.AspNetCore.Hosting")
-                .AddMeter("System.Net.Http")
-                .AddRuntimeInstrumentation()
-                .AddView(instrument => instrument.Meter.Name is "Npgsql" or "System.Runtime" or "System.Net.Http" && !LibraryMetrics.Contains(instrument.Name) ? MetricStreamConfiguration.Drop : null)
-                .AddPrometheusExporter())
+        var telemetry = builder
+            .Services.AddOpenTelemetry()
+            .ConfigureResource(resource =>
+                resource.AddService(serviceName, serviceNamespace: "distributed", serviceInstanceId: UnitWorker.Name)
+            )
+            .WithMetrics(metrics =>
+                metrics
+                    // Every one stands in the table of docs/operations.md. Of the bus none: it measures by message type what ours tell by kind of job.
+                    .AddMeter(OwnSources)
+                    .AddMeter("Npgsql")
+                    .AddMeter("Microsoft.AspNetCore.Hosting")
+                    .AddMeter("System.Net.Http")
+                    .AddRuntimeInstrumentation()
+                    .AddView(instrument =>
+                        instrument.Meter.Name is "Npgsql" or "System.Runtime" or "System.Net.Http"
+                        && !LibraryMetrics.Contains(instrument.Name)
+                            ? MetricStreamConfiguration.Drop
+                            : null
+                    )
+                    .AddPrometheusExporter()
+            )
             .WithTracing(tracing => AddTracing(tracing, builder.Configuration, isExported));
         if (isExported)
         {
@@ -160,5 +195,6 @@ public static class ServiceDefaultsRegistration
         }
     }
 
-    private static bool IsProbe(PathString path) => path.StartsWithSegments("/health", StringComparison.Ordinal) || path.StartsWithSegments("/metrics", StringComparison.Ordinal);
+    private static bool IsProbe(PathString path) =>
+        path.StartsWithSegments("/health", StringComparison.Ordinal) || path.StartsWithSegments("/metrics", StringComparison.Ordinal);
 }

@@ -52,7 +52,8 @@ public static class ServiceHost
         Action<HostSettings> describe,
         Action<WebApplicationBuilder, ConsumerSet> addModule,
         Action<WebApplication>? map = null,
-        string? commands = null)
+        string? commands = null
+    )
     {
         ArgumentNullException.ThrowIfNull(args);
         ArgumentNullException.ThrowIfNull(describe);
@@ -67,7 +68,10 @@ public static class ServiceHost
         describe(settings);
         if (args.Any(argument => argument is "--help" or "-h" or "-?"))
         {
-            await Console.Out.WriteLineAsync(settings.Describe(serviceName) + $"{Environment.NewLine}Commands: {HealthProbe.Command} PATH asks the host that listens on this machine, such as for /health/ready{(commands is null ? "" : $"; {commands}")}.");
+            await Console.Out.WriteLineAsync(
+                settings.Describe(serviceName)
+                    + $"{Environment.NewLine}Commands: {HealthProbe.Command} PATH asks the host that listens on this machine, such as for /health/ready{(commands is null ? "" : $"; {commands}")}."
+            );
             return 0;
         }
 
@@ -99,7 +103,8 @@ public static class ServiceHost
         HostSettings settings,
         Action<WebApplicationBuilder, ConsumerSet> addModule,
         Action<WebApplication>? map,
-        CancellationToken stop)
+        CancellationToken stop
+    )
     {
         var wrong = settings.FindErrors(args);
         var builder = CreateBuilder(wrong.Count == 0 ? args : [], defaultPort);

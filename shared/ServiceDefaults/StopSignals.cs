@@ -23,7 +23,12 @@ public static partial class StopSignals
     /// <returns>Cancelled by the first signal.</returns>
     public static CancellationToken Listen()
     {
-        s_registrations ??= [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGQUIT }.Select(signal => PosixSignalRegistration.Create(signal, Handle))];
+        s_registrations ??=
+        [
+            .. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGQUIT }.Select(signal =>
+                PosixSignalRegistration.Create(signal, Handle)
+            ),
+        ];
         return Stop.Token;
     }
 
@@ -33,12 +38,14 @@ public static partial class StopSignals
     private static void Handle(PosixSignalContext context)
     {
         context.Cancel = true;
-        var status = 128 + context.Signal switch
-        {
-            PosixSignal.SIGINT => 2,
-            PosixSignal.SIGQUIT => 3,
-            _ => 15,
-        };
+        var status =
+            128
+            + context.Signal switch
+            {
+                PosixSignal.SIGINT => 2,
+                PosixSignal.SIGQUIT => 3,
+                _ => 15,
+            };
         if (Interlocked.CompareExchange(ref s_status, status, 0) == 0)
         {
             _ = Stop.CancelAsync();

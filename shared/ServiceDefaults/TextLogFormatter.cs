@@ -28,7 +28,8 @@ internal sealed class TextLogFormatter(TimeProvider time) : ConsoleFormatter(For
         var said = new StringBuilder(logEntry.Formatter?.Invoke(logEntry.State, logEntry.Exception));
         if (logEntry.Exception is { } exception)
         {
-            said.Append(said.Length == 0 ? "" : " | ").Append(logEntry.LogLevel >= LogLevel.Error && !IsOfConnections(exception) ? exception.ToString() : Chain(exception));
+            said.Append(said.Length == 0 ? "" : " | ")
+                .Append(logEntry.LogLevel >= LogLevel.Error && !IsOfConnections(exception) ? exception.ToString() : Chain(exception));
         }
 
         if (said.Length == 0)
@@ -36,8 +37,15 @@ internal sealed class TextLogFormatter(TimeProvider time) : ConsoleFormatter(For
             return;
         }
 
-        var category = logEntry.Category.StartsWith(OwnPrefix, StringComparison.Ordinal) ? logEntry.Category[OwnPrefix.Length..] : logEntry.Category;
-        textWriter.Write(string.Create(CultureInfo.InvariantCulture, $"{time.GetUtcNow().UtcDateTime:yyyy-MM-ddTHH:mm:ss.fffZ} {NameOf(logEntry.LogLevel),-5} {category}: "));
+        var category = logEntry.Category.StartsWith(OwnPrefix, StringComparison.Ordinal)
+            ? logEntry.Category[OwnPrefix.Length..]
+            : logEntry.Category;
+        textWriter.Write(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{time.GetUtcNow().UtcDateTime:yyyy-MM-ddTHH:mm:ss.fffZ} {NameOf(logEntry.LogLevel), -5} {category}: "
+            )
+        );
         WriteLine(said, textWriter);
         var origin = LogOrigin.Of(logEntry.State, scopeProvider);
         WriteOrigin(" run=", origin.Run, textWriter);
@@ -45,15 +53,16 @@ internal sealed class TextLogFormatter(TimeProvider time) : ConsoleFormatter(For
         textWriter.Write(Environment.NewLine);
     }
 
-    public static string NameOf(LogLevel level) => level switch
-    {
-        LogLevel.Trace => "trace",
-        LogLevel.Debug => "debug",
-        LogLevel.Information => "info",
-        LogLevel.Warning => "warn",
-        LogLevel.Error => "error",
-        _ => "critical",
-    };
+    public static string NameOf(LogLevel level) =>
+        level switch
+        {
+            LogLevel.Trace => "trace",
+            LogLevel.Debug => "debug",
+            LogLevel.Information => "info",
+            LogLevel.Warning => "warn",
+            LogLevel.Error => "error",
+            _ => "critical",
+        };
 
     /// <summary>What comes of servers and files that are away: where in the code it was met says nothing about that.</summary>
     private static bool IsOfConnections(Exception exception) =>

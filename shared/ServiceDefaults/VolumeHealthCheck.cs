@@ -20,9 +20,7 @@ internal sealed class VolumeHealthCheck(string root, Action probe, TimeSpan pati
     private long _begun;
 
     public VolumeHealthCheck(Volume volume)
-        : this(volume.Root, volume.Probe, TimeSpan.FromSeconds(5))
-    {
-    }
+        : this(volume.Root, volume.Probe, TimeSpan.FromSeconds(5)) { }
 
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
@@ -48,7 +46,9 @@ internal sealed class VolumeHealthCheck(string root, Action probe, TimeSpan pati
         }
         catch (TimeoutException)
         {
-            return HealthCheckResult.Unhealthy($"The volume {root} has not answered for {Stopwatch.GetElapsedTime(begun).TotalSeconds:F0} s.");
+            return HealthCheckResult.Unhealthy(
+                $"The volume {root} has not answered for {Stopwatch.GetElapsedTime(begun).TotalSeconds:F0} s."
+            );
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

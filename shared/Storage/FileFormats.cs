@@ -65,10 +65,16 @@ public static class FileFormats
     };
 
     /// <summary>What Git keeps in place of a large file.</summary>
-    public static readonly FileFormat GitLfsPointer = new("a Git LFS pointer", FileKind.Substitute) { Remedy = "it stands in place of the file; fetch that with 'git lfs pull'" };
+    public static readonly FileFormat GitLfsPointer = new("a Git LFS pointer", FileKind.Substitute)
+    {
+        Remedy = "it stands in place of the file; fetch that with 'git lfs pull'",
+    };
 
     /// <summary>What git-annex keeps in place of a large file.</summary>
-    public static readonly FileFormat GitAnnexPointer = new("a git-annex pointer", FileKind.Substitute) { Remedy = "it stands in place of the file; fetch that with 'git annex get'" };
+    public static readonly FileFormat GitAnnexPointer = new("a git-annex pointer", FileKind.Substitute)
+    {
+        Remedy = "it stands in place of the file; fetch that with 'git annex get'",
+    };
 
     /// <summary>Plain text that is nothing else.</summary>
     public static readonly FileFormat Text = new("a text file", FileKind.Text);
@@ -88,7 +94,6 @@ public static class FileFormats
         (0, [0x89, (byte)'P', (byte)'N', (byte)'G', 0x0D, 0x0A, 0x1A, 0x0A], Png),
         (0, Ascii("GIF87a"), new("a GIF image", FileKind.Image)),
         (0, Ascii("GIF89a"), new("a GIF image", FileKind.Image)),
-
         // Images that are not.
         (0, [0, 0, 0, 0x0C, (byte)'J', (byte)'X', (byte)'L', (byte)' ', 0x0D, 0x0A, 0x87, 0x0A], Foreign("a JPEG XL image")),
         (0, [0xFF, 0x0A], Foreign("a JPEG XL image")),
@@ -116,7 +121,6 @@ public static class FileFormats
         (0, Ascii("SIMPLE  ="), Foreign("a FITS image")),
         (128, Ascii("DICM"), Foreign("a DICOM image")),
         (344, Ascii("n+1\0"), Foreign("a NIfTI image")),
-
         // Moving pictures and sound.
         (0, [0x1A, 0x45, 0xDF, 0xA3], new("a Matroska or WebM video", FileKind.Video)),
         (0, [0, 0, 1, 0xBA], new("an MPEG video", FileKind.Video)),
@@ -126,13 +130,11 @@ public static class FileFormats
         (0, Ascii("OggS"), new("an Ogg file of sound or video", FileKind.Video)),
         (0, Ascii("ID3"), new("an MP3 sound file", FileKind.Sound)),
         (0, Ascii("fLaC"), new("a FLAC sound file", FileKind.Sound)),
-
         // Documents.
         (0, Ascii("%PDF-"), new("a PDF document", FileKind.Document)),
         (0, Ascii("%!PS"), new("a PostScript document", FileKind.Document)),
         (0, [0xC5, 0xD0, 0xD3, 0xC6], new("a PostScript document", FileKind.Document)),
         (0, [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1], new("a document of Microsoft Office", FileKind.Document)),
-
         // Archives.
         (0, [(byte)'P', (byte)'K', 3, 4], Zip),
         (0, [(byte)'P', (byte)'K', 5, 6], EmptyZip),
@@ -152,7 +154,6 @@ public static class FileFormats
         (0, Ascii("070701"), new("a cpio archive", FileKind.Archive)),
         (0, Ascii("070707"), new("a cpio archive", FileKind.Archive)),
         (0, Ascii("hsqs"), new("a SquashFS image", FileKind.Archive)),
-
         // Weights, and data that are taken for images, weights or archives of them.
         (0, [0x80, 2, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19], PytorchLegacy),
         (0, [0x89, (byte)'H', (byte)'D', (byte)'F', 0x0D, 0x0A, 0x1A, 0x0A], Hdf5),
@@ -163,7 +164,6 @@ public static class FileFormats
         (0, Ascii("PAR1"), new("a Parquet file", FileKind.Data)),
         (0, Ascii("ARROW1"), new("an Arrow file", FileKind.Data)),
         (0, Ascii("SQLite format 3\0"), new("a SQLite database", FileKind.Data)),
-
         // Programs.
         (0, [0x7F, (byte)'E', (byte)'L', (byte)'F'], new("a program", FileKind.Program)),
         (0, [(byte)'M', (byte)'Z'], new("a Windows program", FileKind.Program)),
@@ -234,7 +234,8 @@ public static class FileFormats
             return HasBrand(box, "avif", "avis") ? Avif
                 : HasBrand(box, "crx ") ? CanonRaw
                 : HasBrand(box, "heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs", "mif1", "msf1", "mif2") ? Heic
-                : HasBrand(box, "qt  ") ? QuickTime : Mp4;
+                : HasBrand(box, "qt  ") ? QuickTime
+                : Mp4;
         }
 
         if (head.Length >= 12 && (head[4..].StartsWith("moov"u8) || head[4..].StartsWith("mdat"u8)))
@@ -243,11 +244,19 @@ public static class FileFormats
         }
 
         // A BMP has the length of its header, one of few, behind that of the file and of the pixels.
-        return head.Length >= 18 && head.StartsWith("BM"u8) && BinaryPrimitives.ReadUInt32LittleEndian(head[14..]) is 12 or 40 or 52 or 56 or 64 or 108 or 124
-            ? new FileFormat("a BMP image", FileKind.Image)
-            : head.StartsWith<byte>([0, 0, 1, 0]) && head.Length > 5 && head[5] == 0 && head[4] > 0 ? new FileFormat("an icon (ICO)", FileKind.Image)
-            : head.Length > 2 && head[0] == 'P' && head[1] is >= (byte)'1' and <= (byte)'7' && head[2] is (byte)'\n' or (byte)' ' or (byte)'\r' or (byte)'\t' ? Foreign("a Netpbm image")
-            : head.Length > 188 && head[0] == 0x47 && head[188] == 0x47 && (head.Length <= 376 || head[376] == 0x47) ? new FileFormat("an MPEG video", FileKind.Video)
+        return head.Length >= 18
+            && head.StartsWith("BM"u8)
+            && BinaryPrimitives.ReadUInt32LittleEndian(head[14..]) is 12 or 40 or 52 or 56 or 64 or 108 or 124
+                ? new FileFormat("a BMP image", FileKind.Image)
+            : head.StartsWith<byte>([0, 0, 1, 0]) && head.Length > 5 && head[5] == 0 && head[4] > 0
+                ? new FileFormat("an icon (ICO)", FileKind.Image)
+            : head.Length > 2
+            && head[0] == 'P'
+            && head[1] is >= (byte)'1' and <= (byte)'7'
+            && head[2] is (byte)'\n' or (byte)' ' or (byte)'\r' or (byte)'\t'
+                ? Foreign("a Netpbm image")
+            : head.Length > 188 && head[0] == 0x47 && head[188] == 0x47 && (head.Length <= 376 || head[376] == 0x47)
+                ? new FileFormat("an MPEG video", FileKind.Video)
             : null;
     }
 
@@ -271,7 +280,12 @@ public static class FileFormats
     private static FileFormat? OfWeights(ReadOnlySpan<byte> head)
     {
         const ulong LongestHeader = 100_000_000;
-        if (head.Length >= 10 && BinaryPrimitives.ReadUInt64LittleEndian(head) is >= 2 and <= LongestHeader && head[8] == '{' && head[9] is (byte)'"' or (byte)'}' or (byte)' ' or (byte)'\n')
+        if (
+            head.Length >= 10
+            && BinaryPrimitives.ReadUInt64LittleEndian(head) is >= 2 and <= LongestHeader
+            && head[8] == '{'
+            && head[9] is (byte)'"' or (byte)'}' or (byte)' ' or (byte)'\n'
+        )
         {
             return Safetensors;
         }
@@ -282,7 +296,13 @@ public static class FileFormats
             return Onnx;
         }
 
-        return head.Length >= 4 && head[0] == 0x80 && head[1] is >= 2 and <= 5 && head[2] is 0x95 or (byte)'}' or (byte)']' or (byte)'c' or (byte)'(' ? Pickle : null;
+        return
+            head.Length >= 4
+            && head[0] == 0x80
+            && head[1] is >= 2 and <= 5
+            && head[2] is 0x95 or (byte)'}' or (byte)']' or (byte)'c' or (byte)'('
+            ? Pickle
+            : null;
     }
 
     /// <summary>The sum of a header's bytes, those of the sum itself taken as blanks, stands in it in octal digits.</summary>
@@ -329,13 +349,21 @@ public static class FileFormats
         var text = Encoding.UTF8.GetString(head).TrimStart('\uFEFF', ' ', '\t', '\r', '\n');
         // A character that the end of the head cuts in two is none of the file's mistakes.
         text = text.Length > 1 && text[^1] == '\uFFFD' ? text[..^1] : text;
-        if (text.Contains('\uFFFD', StringComparison.Ordinal) || text.Any(character => char.IsControl(character) && character is not ('\t' or '\r' or '\n' or '\f' or '\u001B')))
+        if (
+            text.Contains('\uFFFD', StringComparison.Ordinal)
+            || text.Any(character => char.IsControl(character) && character is not ('\t' or '\r' or '\n' or '\f' or '\u001B'))
+        )
         {
             return null;
         }
 
-        return text.StartsWith('<') && text.Contains("<svg", StringComparison.OrdinalIgnoreCase) && !text.Contains("<html", StringComparison.OrdinalIgnoreCase) ? Svg
-            : text.StartsWith("<!doctype html", StringComparison.OrdinalIgnoreCase) || (text.StartsWith('<') && text.Contains("<html", StringComparison.OrdinalIgnoreCase)) ? Html
+        return text.StartsWith('<')
+            && text.Contains("<svg", StringComparison.OrdinalIgnoreCase)
+            && !text.Contains("<html", StringComparison.OrdinalIgnoreCase)
+                ? Svg
+            : text.StartsWith("<!doctype html", StringComparison.OrdinalIgnoreCase)
+            || (text.StartsWith('<') && text.Contains("<html", StringComparison.OrdinalIgnoreCase))
+                ? Html
             : Text;
     }
 }

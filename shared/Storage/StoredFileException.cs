@@ -11,20 +11,14 @@ public sealed class StoredFileException : IOException
 
     /// <summary>Creates the error with a message that names the file.</summary>
     public StoredFileException(string message)
-        : base(message)
-    {
-    }
+        : base(message) { }
 
     /// <summary>Creates the error with a message that names the file, and what caused it.</summary>
     public StoredFileException(string message, Exception innerException)
-        : base(message, innerException)
-    {
-    }
+        : base(message, innerException) { }
 
     /// <summary>Creates the error without details.</summary>
-    public StoredFileException()
-    {
-    }
+    public StoredFileException() { }
 
     /// <summary>The files, below the volume's root, as the catalog names them; none where it is not known which they are.</summary>
     public IReadOnlyList<string> Paths { get; } = [];

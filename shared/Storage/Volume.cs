@@ -142,7 +142,9 @@ public sealed class Volume
 
         if (marker.Id != id)
         {
-            throw new IOException($"Another volume is mounted at {Root}: its id is {marker.Id:D}, and it was {id:D}. Mount that one again.");
+            throw new IOException(
+                $"Another volume is mounted at {Root}: its id is {marker.Id:D}, and it was {id:D}. Mount that one again."
+            );
         }
     }
 
@@ -170,7 +172,8 @@ public sealed class Volume
     public async Task<StoredFile> WriteAsync(
         string relativePath,
         Func<Stream, CancellationToken, Task> write,
-        CancellationToken cancellationToken = default)
+        CancellationToken cancellationToken = default
+    )
     {
         ArgumentNullException.ThrowIfNull(write);
         var target = FullPath(relativePath);
@@ -224,7 +227,8 @@ public sealed class Volume
 
     /// <summary>Checks that a file is there and is what was written. A file found good is not read again for ten minutes while its time stamp stays.</summary>
     /// <exception cref="StoredFileException">The file is missing, or its length or hash differs.</exception>
-    public Task VerifyAsync(StoredFile file, CancellationToken cancellationToken = default) => VerifyAsync(file, TrustedFor, cancellationToken);
+    public Task VerifyAsync(StoredFile file, CancellationToken cancellationToken = default) =>
+        VerifyAsync(file, TrustedFor, cancellationToken);
 
     /// <summary>Checks that a file is there and is what was written.</summary>
     /// <param name="file">The file.</param>
@@ -241,7 +245,14 @@ public sealed class Volume
         }
 
         using var span = StartSpan("verify", file.Path)?.SetTag("file.size", file.Length);
-        await using var stream = new FileStream(FullPath(file.Path), FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 20, FileOptions.Asynchronous | FileOptions.SequentialScan);
+        await using var stream = new FileStream(
+            FullPath(file.Path),
+            FileMode.Open,
+            FileAccess.Read,
+            FileShare.Read,
+            1 << 20,
+            FileOptions.Asynchronous | FileOptions.SequentialScan
+        );
         var sha256 = Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken));
         ThrowIfDifferent(file, sha256);
         Trust(file, written);
@@ -272,7 +283,8 @@ public sealed class Volume
     }
 
     /// <summary>A span of what is done with a file, by the attribute names of OpenTelemetry's semantic conventions.</summary>
-    private static Activity? StartSpan(string action, string path) => Source.StartActivity($"file {action}", ActivityKind.Internal, default(ActivityContext), [new("file.path", path)]);
+    private static Activity? StartSpan(string action, string path) =>
+        Source.StartActivity($"file {action}", ActivityKind.Internal, default(ActivityContext), [new("file.path", path)]);
 
     /// <summary>Removes what was not finished; where the volume went away meanwhile, that is the error to tell, and the sweep removes it.</summary>
     private static void Delete(string temporary)
@@ -287,7 +299,10 @@ public sealed class Volume
     {
         if (!string.Equals(sha256, file.Sha256, StringComparison.Ordinal))
         {
-            throw new StoredFileException($"The file '{file.Path}' on the volume is damaged: its SHA-256 is {sha256}, and {file.Sha256} was written.", [file.Path]);
+            throw new StoredFileException(
+                $"The file '{file.Path}' on the volume is damaged: its SHA-256 is {sha256}, and {file.Sha256} was written.",
+                [file.Path]
+            );
         }
     }
 
@@ -302,7 +317,10 @@ public sealed class Volume
 
         if (info.Length != file.Length)
         {
-            throw new StoredFileException($"The file '{file.Path}' on the volume is damaged: it has {info.Length} bytes, and {file.Length} were written.", [file.Path]);
+            throw new StoredFileException(
+                $"The file '{file.Path}' on the volume is damaged: it has {info.Length} bytes, and {file.Length} were written.",
+                [file.Path]
+            );
         }
 
         return info;

@@ -11,11 +11,12 @@ public sealed record VolumeMarker(Guid? Id, bool IsNew = false)
     internal string Write() => $"{Id:D}{(IsNew ? $" {New}" : "")}\n";
 
     /// <summary>Reads the text of a marker's file; null where it is none.</summary>
-    internal static VolumeMarker? Read(string text) => text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) switch
-    {
-        [] => new VolumeMarker(Id: null),
-        [var id] when Guid.TryParseExact(id, "D", out var parsed) => new VolumeMarker(parsed),
-        [var id, New] when Guid.TryParseExact(id, "D", out var parsed) => new VolumeMarker(parsed, IsNew: true),
-        _ => null,
-    };
+    internal static VolumeMarker? Read(string text) =>
+        text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) switch
+        {
+            [] => new VolumeMarker(Id: null),
+            [var id] when Guid.TryParseExact(id, "D", out var parsed) => new VolumeMarker(parsed),
+            [var id, New] when Guid.TryParseExact(id, "D", out var parsed) => new VolumeMarker(parsed, IsNew: true),
+            _ => null,
+        };
 }

@@ -13,5 +13,6 @@ public static class DeviceErrors
     /// <summary>Whether a GPU failed. CUDA says the same of everything that this process asks of it from then on.</summary>
     public static bool IsFailure(Exception error) => !IsOutOfMemory(error) && Array.Exists(Libraries, library => Says(error, library));
 
-    private static bool Says(Exception error, string words) => error is ExternalException && error.Message.Contains(words, StringComparison.OrdinalIgnoreCase);
+    private static bool Says(Exception error, string words) =>
+        error is ExternalException && error.Message.Contains(words, StringComparison.OrdinalIgnoreCase);
 }

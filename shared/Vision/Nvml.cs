@@ -16,9 +16,7 @@ public sealed partial class Nvml : IDisposable
 
     static Nvml() => NativeLibrary.SetDllImportResolver(typeof(Nvml).Assembly, Load);
 
-    private Nvml()
-    {
-    }
+    private Nvml() { }
 
     /// <summary>Opens it; null on a machine without it, which is one without NVIDIA's driver.</summary>
     public static Nvml? Open()
@@ -46,10 +44,12 @@ public sealed partial class Nvml : IDisposable
         for (var index = 0u; index < count; index++)
         {
             name.Clear();
-            if (GetHandle(index, out var device) == Success
+            if (
+                GetHandle(index, out var device) == Success
                 && GetName(device, ref MemoryMarshal.GetReference(name), NameBytes) == Success
                 && GetUtilization(device, out var utilization) == Success
-                && GetMemory(device, out var memory) == Success)
+                && GetMemory(device, out var memory) == Success
+            )
             {
                 gpus.Add(new Gpu($"{index}", Text(name), utilization.Gpu / 100.0, (long)memory.Used, (long)memory.Total));
             }
@@ -62,7 +62,9 @@ public sealed partial class Nvml : IDisposable
     public void Dispose() => _ = Shutdown();
 
     private static nint Load(string name, Assembly assembly, DllImportSearchPath? path) =>
-        name == Library && NativeLibrary.TryLoad(OperatingSystem.IsWindows() ? "nvml.dll" : "libnvidia-ml.so.1", out var library) ? library : 0;
+        name == Library && NativeLibrary.TryLoad(OperatingSystem.IsWindows() ? "nvml.dll" : "libnvidia-ml.so.1", out var library)
+            ? library
+            : 0;
 
     private static string Text(ReadOnlySpan<byte> bytes) => Encoding.ASCII.GetString(bytes[..bytes.IndexOf((byte)0)]);
 

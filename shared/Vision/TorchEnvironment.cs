@@ -33,7 +33,9 @@ public static class TorchEnvironment
                 return torch.cuda.is_available() ? UseGpu(0) : torch.CPU;
             case "cuda":
                 return UseGpu(0);
-            case var name when name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out var index):
+            case var name
+                when name.StartsWith("cuda:", StringComparison.Ordinal)
+                    && int.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out var index):
                 return UseGpu(index);
             default:
 #pragma warning disable CA2208, MA0015 // The message is for whoever set it, who knows no parameter.
@@ -105,7 +107,9 @@ public static class TorchEnvironment
         var count = torch.cuda.is_available() ? torch.cuda.device_count() : 0;
         if (index >= count)
         {
-            throw new ArgumentException($"There is no GPU {index}: LibTorch sees {count}. GPUs need a build with -p:TorchBackend=cuda and a driver; choose auto or cpu to do without.");
+            throw new ArgumentException(
+                $"There is no GPU {index}: LibTorch sees {count}. GPUs need a build with -p:TorchBackend=cuda and a driver; choose auto or cpu to do without."
+            );
         }
 
         // TF32 would round float32 to 10 bits of mantissa behind the caller's back.
@@ -118,7 +122,10 @@ public static class TorchEnvironment
     {
         const string listing = "/proc/cpuinfo";
         var model = File.Exists(listing)
-            ? File.ReadLines(listing).FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim()
+            ? File.ReadLines(listing)
+                .FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))
+                ?.Split(':', 2)[1]
+                .Trim()
             : Environment.GetEnvironmentVariable("PROCESSOR_IDENTIFIER");
         return string.IsNullOrEmpty(model) ? RuntimeInformation.ProcessArchitecture.ToString() : model;
     }

@@ -47,13 +47,15 @@ internal sealed class AdminServer : IAsyncDisposable
         System.IO.Directory.CreateDirectory(directory);
         var builder = ServiceHost.CreateBuilder(["--urls", "http://127.0.0.1:0"], defaultPort: 0);
         builder.Logging.ClearProviders();
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
-        {
-            ["Volume:Root"] = directory,
-            ["ConnectionStrings:Catalog"] = catalog ?? $"Data Source={Path.Combine(directory, "catalog.db")};Pooling=False",
-            ["ConnectionStrings:RabbitMq"] = "in-memory",
-            ["Api:Keys"] = "loopback",
-        });
+        builder.Configuration.AddInMemoryCollection(
+            new Dictionary<string, string?>
+            {
+                ["Volume:Root"] = directory,
+                ["ConnectionStrings:Catalog"] = catalog ?? $"Data Source={Path.Combine(directory, "catalog.db")};Pooling=False",
+                ["ConnectionStrings:RabbitMq"] = "in-memory",
+                ["Api:Keys"] = "loopback",
+            }
+        );
         builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value)));
         var consumers = new ConsumerSet();
         builder.AddAdminApi(consumers);
@@ -69,12 +71,17 @@ internal sealed class AdminServer : IAsyncDisposable
             await app.Services.GetRequiredService<HostChecks>().Passed.WaitAsync(Patience);
         }
 
-        var observer = app.Services.GetRequiredService<IBusControl>().ConnectReceiveEndpoint("observer", endpoint =>
-        {
-            endpoint.Handler<RunCancelled>(server.KeepAsync);
-            endpoint.Handler<RunFailed>(server.KeepAsync);
-            endpoint.Handler<RunEvaluated>(server.KeepAsync);
-        });
+        var observer = app
+            .Services.GetRequiredService<IBusControl>()
+            .ConnectReceiveEndpoint(
+                "observer",
+                endpoint =>
+                {
+                    endpoint.Handler<RunCancelled>(server.KeepAsync);
+                    endpoint.Handler<RunFailed>(server.KeepAsync);
+                    endpoint.Handler<RunEvaluated>(server.KeepAsync);
+                }
+            );
         await observer.Ready.WaitAsync(Patience);
         return server;
     }
@@ -85,15 +92,19 @@ internal sealed class AdminServer : IAsyncDisposable
         return await query(context);
     }
 
-    public Task AddAsync(params object[] rows) => QueryAsync(context =>
-    {
-        context.AddRange(rows);
-        return context.SaveChangesAsync();
-    });
+    public Task AddAsync(params object[] rows) =>
+        QueryAsync(context =>
+        {
+            context.AddRange(rows);
+            return context.SaveChangesAsync();
+        });
 
     public async Task<HttpResponseMessage> PostAsync(string body, string? key = null, string mediaType = "application/json")
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/runs") { Content = new StringContent(body, Encoding.UTF8, mediaType) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/v1/runs")
+        {
+            Content = new StringContent(body, Encoding.UTF8, mediaType),
+        };
         if (key is not null)
         {
             request.Headers.Add("Idempotency-Key", key);

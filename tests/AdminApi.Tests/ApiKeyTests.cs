@@ -21,7 +21,9 @@ public sealed partial class ApiKeyTests : IAsyncLifetime
     public async Task Without_a_key_nothing_of_the_api_answers_and_it_says_what_to_do()
     {
         var document = await _server.GetAsync("/openapi/v1.json");
-        var operations = document.GetProperty("paths").EnumerateObject()
+        var operations = document
+            .GetProperty("paths")
+            .EnumerateObject()
             .SelectMany(path => path.Value.EnumerateObject().Select(operation => (Method: operation.Name, Path: path.Name)))
             .Append(("get", "/metrics"))
             .Append(("get", "/api/v1/there-is-no-such-thing"))
@@ -30,7 +32,10 @@ public sealed partial class ApiKeyTests : IAsyncLifetime
         Assert.True(operations.Count > 8);
         foreach (var (method, path) in operations)
         {
-            using var request = new HttpRequestMessage(new HttpMethod(method.ToUpperInvariant()), path.Replace("{runId}", $"{Guid.NewGuid():D}", StringComparison.Ordinal));
+            using var request = new HttpRequestMessage(
+                new HttpMethod(method.ToUpperInvariant()),
+                path.Replace("{runId}", $"{Guid.NewGuid():D}", StringComparison.Ordinal)
+            );
             using var response = await _server.Client.SendAsync(request);
             var problem = await AdminServer.ProblemAsync(response, HttpStatusCode.Unauthorized);
             Assert.Contains("keys create", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
@@ -81,7 +86,14 @@ public sealed partial class ApiKeyTests : IAsyncLifetime
             Assert.Equal(HttpStatusCode.OK, read.StatusCode);
         }
 
-        foreach (var (method, path) in new[] { (HttpMethod.Post, "/api/v1/runs"), (HttpMethod.Post, $"/api/v1/runs/{runId}/cancel"), (HttpMethod.Get, "/api/v1/audit") })
+        foreach (
+            var (method, path) in new[]
+            {
+                (HttpMethod.Post, "/api/v1/runs"),
+                (HttpMethod.Post, $"/api/v1/runs/{runId}/cancel"),
+                (HttpMethod.Get, "/api/v1/audit"),
+            }
+        )
         {
             using var refused = await SendAsync(method, path, reader);
             var problem = await AdminServer.ProblemAsync(refused, HttpStatusCode.Forbidden);
@@ -157,17 +169,22 @@ public sealed partial class ApiKeyTests : IAsyncLifetime
         var key = await CreateAsync("ada", "operator");
         var runId = await SubmitAsync(key);
         using (await SendAsync(HttpMethod.Post, $"/api/v1/runs/{runId:D}/cancel", key))
-        using (await SendAsync(HttpMethod.Post, $"/api/v1/runs/{runId:D}/cancel", key))
-        {
-        }
+        using (await SendAsync(HttpMethod.Post, $"/api/v1/runs/{runId:D}/cancel", key)) { }
 
         await KeysAsync(0, "create", "bob");
         await KeysAsync(0, "revoke", "bob");
 
         var all = await AuditAsync(key, "/api/v1/audit");
         Assert.Equal(
-            ["local keyRevoked bob", "local keyCreated bob", $"key runCancelled {runId:D}", $"key runSubmitted {runId:D}", "local keyCreated ada"],
-            all.GetProperty("items").EnumerateArray().Select(Describe));
+            [
+                "local keyRevoked bob",
+                "local keyCreated bob",
+                $"key runCancelled {runId:D}",
+                $"key runSubmitted {runId:D}",
+                "local keyCreated ada",
+            ],
+            all.GetProperty("items").EnumerateArray().Select(Describe)
+        );
         Assert.Equal("ada", all.GetProperty("items")[2].GetProperty("actor").GetString());
         var first = await AuditAsync(key, "/api/v1/audit?limit=2");
         var second = await AuditAsync(key, $"/api/v1/audit?limit=3&after={first.GetProperty("next").GetGuid()}");
@@ -190,7 +207,14 @@ public sealed partial class ApiKeyTests : IAsyncLifetime
         var scheme = document.GetProperty("components").GetProperty("securitySchemes").EnumerateObject().Single();
         Assert.Equal(("http", "bearer"), (scheme.Value.GetProperty("type").GetString(), scheme.Value.GetProperty("scheme").GetString()));
         Assert.Equal(scheme.Name, document.GetProperty("security")[0].EnumerateObject().Single().Name);
-        Assert.True(document.GetProperty("paths").GetProperty("/api/v1/runs").GetProperty("post").GetProperty("responses").TryGetProperty("401", out _));
+        Assert.True(
+            document
+                .GetProperty("paths")
+                .GetProperty("/api/v1/runs")
+                .GetProperty("post")
+                .GetProperty("responses")
+                .TryGetProperty("401", out _)
+        );
     }
 
     [Theory]
@@ -201,7 +225,11 @@ public sealed partial class ApiKeyTests : IAsyncLifetime
     [InlineData("Sec-Fetch-Site", "cross-site", HttpStatusCode.Unauthorized)]
     [InlineData("X-Forwarded-For", "203.0.113.7", HttpStatusCode.Unauthorized)]
     [InlineData("Authorization", "Bearer wrong", HttpStatusCode.Unauthorized)]
-    public async Task Over_loopback_no_key_is_needed_where_the_setting_says_so_unless_the_request_comes_from_elsewhere(string? header, string? value, HttpStatusCode expected)
+    public async Task Over_loopback_no_key_is_needed_where_the_setting_says_so_unless_the_request_comes_from_elsewhere(
+        string? header,
+        string? value,
+        HttpStatusCode expected
+    )
     {
         await using var server = await AdminServer.StartAsync();
         using var request = new HttpRequestMessage(HttpMethod.Get, "/api/v1/runs");
@@ -228,7 +256,11 @@ public sealed partial class ApiKeyTests : IAsyncLifetime
         await using var process = HostProcess.StartService(
             TestEnvironment.ServiceDll("AdminApi"),
             ["keys", .. arguments],
-            new Dictionary<string, string?> { ["ConnectionStrings__Catalog"] = $"Data Source={Path.Combine(_server.Directory, "catalog.db")}" });
+            new Dictionary<string, string?>
+            {
+                ["ConnectionStrings__Catalog"] = $"Data Source={Path.Combine(_server.Directory, "catalog.db")}",
+            }
+        );
         var ended = await process.WaitForExitAsync();
         Assert.True(ended == status, string.Join('\n', process.Lines));
         var key = process.Lines.Where(line => KeyForm().IsMatch(line) || line.Contains('\t', StringComparison.Ordinal));

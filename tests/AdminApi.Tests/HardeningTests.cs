@@ -52,7 +52,10 @@ public sealed class HardeningTests
         await using var server = await AdminServer.StartAsync();
         var runId = await server.SubmitAsync();
         var volume = server.Services.GetRequiredService<Volume>();
-        var file = await volume.WriteAsync($"runs/{runId:D}/report.html", (stream, token) => stream.WriteAsync("<html><script>alert(1)</script></html>"u8.ToArray(), token).AsTask());
+        var file = await volume.WriteAsync(
+            $"runs/{runId:D}/report.html",
+            (stream, token) => stream.WriteAsync("<html><script>alert(1)</script></html>"u8.ToArray(), token).AsTask()
+        );
         await server.AddAsync(Evaluation(runId, file));
 
         using var response = await server.Client.GetAsync($"/api/v1/runs/{runId:D}/report");
@@ -76,7 +79,9 @@ public sealed class HardeningTests
         var outside = server.Directory + "-outside.html";
         await File.WriteAllTextAsync(outside, "secret");
         var path = absolute ? outside : $"../{Path.GetFileName(outside)}";
-        await server.AddAsync(Evaluation(runId, new StoredFile(path, 6, Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData("secret"u8)))));
+        await server.AddAsync(
+            Evaluation(runId, new StoredFile(path, 6, Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData("secret"u8))))
+        );
 
         using var response = await server.Client.GetAsync($"/api/v1/runs/{runId:D}/report");
         File.Delete(outside);
@@ -117,7 +122,10 @@ public sealed class HardeningTests
         var statuses = new List<HttpStatusCode>();
         for (var request = 0; request < 40; request++)
         {
-            using var guess = new HttpRequestMessage(HttpMethod.Get, "/api/v1/runs") { Headers = { { "Authorization", $"Bearer dstk_{request:x16}_{new string('0', 64)}" } } };
+            using var guess = new HttpRequestMessage(HttpMethod.Get, "/api/v1/runs")
+            {
+                Headers = { { "Authorization", $"Bearer dstk_{request:x16}_{new string('0', 64)}" } },
+            };
             using var response = await server.Client.SendAsync(guess);
             statuses.Add(response.StatusCode);
         }
@@ -135,12 +143,17 @@ public sealed class HardeningTests
     {
         await using var server = await AdminServer.StartAsync();
 
-        await Parallel.ForAsync(0, 12_000, new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (_, token) =>
-        {
-            // Without the slash it is sent on, and so asks twice.
-            using var response = await server.Client.GetAsync("/docs/", HttpCompletionOption.ResponseHeadersRead, token);
-            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
-        });
+        await Parallel.ForAsync(
+            0,
+            12_000,
+            new ParallelOptions { MaxDegreeOfParallelism = 8 },
+            async (_, token) =>
+            {
+                // Without the slash it is sent on, and so asks twice.
+                using var response = await server.Client.GetAsync("/docs/", HttpCompletionOption.ResponseHeadersRead, token);
+                Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+            }
+        );
     }
 
     [Fact]
@@ -155,20 +168,21 @@ public sealed class HardeningTests
 
     private static string Header(HttpResponseMessage response, string name) => response.Headers.GetValues(name).Single();
 
-    private static Evaluation Evaluation(Guid runId, StoredFile report) => new()
-    {
-        RunId = runId,
-        TestImages = 1,
-        TestAccuracy = 1,
-        TestAccuracyLow = 0,
-        TestAccuracyHigh = 1,
-        TestLoss = 0,
-        TopK = 1,
-        TopKAccuracy = 1,
-        MacroF1 = 1,
-        ConfusionMatrix = "[[1]]",
-        HeadSha256 = "",
-        Report = report,
-        CreatedAt = DateTime.UtcNow,
-    };
+    private static Evaluation Evaluation(Guid runId, StoredFile report) =>
+        new()
+        {
+            RunId = runId,
+            TestImages = 1,
+            TestAccuracy = 1,
+            TestAccuracyLow = 0,
+            TestAccuracyHigh = 1,
+            TestLoss = 0,
+            TopK = 1,
+            TopKAccuracy = 1,
+            MacroF1 = 1,
+            ConfusionMatrix = "[[1]]",
+            HeadSha256 = "",
+            Report = report,
+            CreatedAt = DateTime.UtcNow,
+        };
 }

@@ -46,22 +46,45 @@ public sealed class ListenAddressesTests : IDisposable
 
     [Fact]
     public void An_address_of_another_machine_is_named() =>
-        Assert.StartsWith("Nothing can listen on http://192.0.2.1:9: ", Assert.Single(Find("--urls=http://192.0.2.1:9")), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Nothing can listen on http://192.0.2.1:9: ",
+            Assert.Single(Find("--urls=http://192.0.2.1:9")),
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void A_port_for_metrics_at_which_nothing_listens_is_named() =>
-        Assert.StartsWith("Metrics__Port is 19, where this host does not listen.", Assert.Single(Find("--urls=http://127.0.0.1:0", "--Metrics:Port=19")), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Metrics__Port is 19, where this host does not listen.",
+            Assert.Single(Find("--urls=http://127.0.0.1:0", "--Metrics:Port=19")),
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public async Task A_service_whose_address_is_in_use_ends_with_that_one_line()
     {
         await using var host = HostProcess.StartService(
             TestEnvironment.ServiceDll("AdminApi"),
-            ["--urls", $"http://{_other.LocalEndpoint}", "--ConnectionStrings:Catalog", "Data Source=none.db", "--ConnectionStrings:RabbitMq", "in-memory", "--Volume:Root", "none"]);
+            [
+                "--urls",
+                $"http://{_other.LocalEndpoint}",
+                "--ConnectionStrings:Catalog",
+                "Data Source=none.db",
+                "--ConnectionStrings:RabbitMq",
+                "in-memory",
+                "--Volume:Root",
+                "none",
+            ]
+        );
 
         Assert.Equal(ServiceHost.MisconfiguredStatus, await host.WaitForExitAsync());
-        Assert.StartsWith($"error: Nothing can listen on http://{_other.LocalEndpoint}", Assert.Single(host.Lines), StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"error: Nothing can listen on http://{_other.LocalEndpoint}",
+            Assert.Single(host.Lines),
+            StringComparison.Ordinal
+        );
     }
 
-    private static IReadOnlyList<string> Find(params string[] arguments) => ListenAddresses.FindErrors(ServiceHost.CreateBuilder(arguments, defaultPort: 0));
+    private static IReadOnlyList<string> Find(params string[] arguments) =>
+        ListenAddresses.FindErrors(ServiceHost.CreateBuilder(arguments, defaultPort: 0));
 }

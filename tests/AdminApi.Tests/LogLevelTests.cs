@@ -17,12 +17,23 @@ public sealed class LogLevelTests
     [InlineData("--Logging:LogLevel:Default=error --Logging:LogLevel:MassTransit=debug", "MassTransit", LogLevel.Debug)]
     public void Libraries_are_heard_from_warnings_on_and_never_below_the_default(string arguments, string category, LogLevel first)
     {
-        var builder = ServiceHost.CreateBuilder(["--Volume:Root=none", "--ConnectionStrings:Catalog=Data Source=none.db", "--ConnectionStrings:RabbitMq=in-memory", .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)], defaultPort: 0);
+        var builder = ServiceHost.CreateBuilder(
+            [
+                "--Volume:Root=none",
+                "--ConnectionStrings:Catalog=Data Source=none.db",
+                "--ConnectionStrings:RabbitMq=in-memory",
+                .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+            ],
+            defaultPort: 0
+        );
         builder.AddServiceDefaults("test", new ConsumerSet());
         using var services = builder.Services.BuildServiceProvider();
 
         var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger(category);
 
-        Assert.All(Enum.GetValues<LogLevel>().Where(level => level != LogLevel.None), level => Assert.Equal(level >= first, logger.IsEnabled(level)));
+        Assert.All(
+            Enum.GetValues<LogLevel>().Where(level => level != LogLevel.None),
+            level => Assert.Equal(level >= first, logger.IsEnabled(level))
+        );
     }
 }

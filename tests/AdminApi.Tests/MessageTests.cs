@@ -48,7 +48,10 @@ public sealed class MessageTests : IAsyncLifetime
     [InlineData("""{"training":{"epochs":0},"inputSize":1}""", "inputSize", "training.epochs")]
     [InlineData("""{"epochs":3}""", "epochs", "did you mean training.epochs?")]
     [InlineData("null", "specification", "null")]
-    public async Task An_invalid_specification_by_message_is_a_failed_run_that_says_why_and_is_published(string specification, params string[] named)
+    public async Task An_invalid_specification_by_message_is_a_failed_run_that_says_why_and_is_published(
+        string specification,
+        params string[] named
+    )
     {
         var id = Guid.NewGuid();
         await PublishAsync(id, specification);
@@ -68,7 +71,10 @@ public sealed class MessageTests : IAsyncLifetime
         await endpoint.Send(new SubmitRun(id, default), context => context.Serializer = new WithoutSpecification(id));
 
         await _server.EventAsync<RunFailed>(failed => failed.RunId == id);
-        Assert.Equal("The specification is not valid: specification is missing; give a JSON object, {} for the sample run.", (await FindAsync(id)).Failure);
+        Assert.Equal(
+            "The specification is not valid: specification is missing; give a JSON object, {} for the sample run.",
+            (await FindAsync(id)).Failure
+        );
     }
 
     [Fact]
@@ -98,7 +104,8 @@ public sealed class MessageTests : IAsyncLifetime
     {
         Run? found = null;
         await AdminServer.UntilAsync(async () =>
-            (found = await _server.QueryAsync(context => context.Runs.AsNoTracking().SingleOrDefaultAsync(run => run.Id == id))) is not null);
+            (found = await _server.QueryAsync(context => context.Runs.AsNoTracking().SingleOrDefaultAsync(run => run.Id == id))) is not null
+        );
         return found!;
     }
 

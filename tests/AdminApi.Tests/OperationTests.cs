@@ -29,20 +29,38 @@ public sealed class OperationTests
                 "POST /api/v1/runs/{runId}/cancel",
                 "POST /api/v1/runs/{runId}/retry",
             ],
-            document.GetProperty("paths").EnumerateObject()
+            document
+                .GetProperty("paths")
+                .EnumerateObject()
                 .SelectMany(path => path.Value.EnumerateObject().Select(operation => $"{operation.Name.ToUpperInvariant()} {path.Name}"))
-                .Order(StringComparer.Ordinal));
+                .Order(StringComparer.Ordinal)
+        );
         Assert.Equal(
             ["401", "403", "404", "409", "413", "415", "429"],
-            Responses("/api/v1/runs", "post").Union(Responses("/api/v1/runs/{runId}/retry", "post")).Where(status => status[0] == '4' && status != "400").Order(StringComparer.Ordinal));
+            Responses("/api/v1/runs", "post")
+                .Union(Responses("/api/v1/runs/{runId}/retry", "post"))
+                .Where(status => status[0] == '4' && status != "400")
+                .Order(StringComparer.Ordinal)
+        );
         Assert.Contains("410", Responses("/api/v1/runs/{runId}/report", "get"));
-        var inputSize = document.GetProperty("components").GetProperty("schemas").GetProperty("RunSpecification").GetProperty("properties").GetProperty("inputSize");
+        var inputSize = document
+            .GetProperty("components")
+            .GetProperty("schemas")
+            .GetProperty("RunSpecification")
+            .GetProperty("properties")
+            .GetProperty("inputSize");
         // A number that may be a text too would have two types.
         Assert.Equal("integer", inputSize.GetProperty("type").GetString());
         Assert.Contains("a whole number from 32 to 1024", inputSize.GetProperty("description").GetString(), StringComparison.Ordinal);
 
         IEnumerable<string> Responses(string path, string method) =>
-            document.GetProperty("paths").GetProperty(path).GetProperty(method).GetProperty("responses").EnumerateObject().Select(response => response.Name);
+            document
+                .GetProperty("paths")
+                .GetProperty(path)
+                .GetProperty(method)
+                .GetProperty("responses")
+                .EnumerateObject()
+                .Select(response => response.Name);
     }
 
     [Fact]
@@ -68,7 +86,9 @@ public sealed class OperationTests
     [Fact]
     public async Task Without_its_database_a_service_is_alive_but_not_ready_and_says_so()
     {
-        await using var server = await AdminServer.StartAsync($"Host=127.0.0.1;Port={FreePort.Next()};Database=none;Username=none;Password=none;Timeout=1");
+        await using var server = await AdminServer.StartAsync(
+            $"Host=127.0.0.1;Port={FreePort.Next()};Database=none;Username=none;Password=none;Timeout=1"
+        );
 
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(server, "/health/live"));
         using var ready = await server.Client.GetAsync("/health/ready");
@@ -87,7 +107,9 @@ public sealed class OperationTests
         await using var server = await AdminServer.StartAsync(database.ConnectionString);
         await AdminServer.UntilAsync(async () => await StatusAsync(server, "/health/ready") == HttpStatusCode.OK);
         await using var source = NpgsqlDataSource.Create(database.ConnectionString);
-        await using var end = source.CreateCommand("select count(pg_terminate_backend(pid, 10000)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()");
+        await using var end = source.CreateCommand(
+            "select count(pg_terminate_backend(pid, 10000)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+        );
 
         for (var restart = 0; restart < 20; restart++)
         {

@@ -7,9 +7,9 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Storage;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.Options;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace Distributed.AdminApi.Tests;
 
@@ -43,8 +43,7 @@ public sealed class QueryTests : IAsyncLifetime
             seen.AddRange(page.GetProperty("items").EnumerateArray().Select(Id));
             times.AddRange(page.GetProperty("items").EnumerateArray().Select(run => run.GetProperty("submittedAt").GetDateTime()));
             after = page.GetProperty("next").GetString();
-        }
-        while (after is not null);
+        } while (after is not null);
 
         Assert.Equal(23, seen.Count);
         Assert.Equal(23, seen.Distinct().Count());
@@ -58,13 +57,18 @@ public sealed class QueryTests : IAsyncLifetime
         (run.State, run.EvaluatingAt) = (RunState.Evaluating, Noon.AddSeconds(2));
         await _server.AddAsync(run);
         var connectionString = $"Data Source={Path.Combine(_server.Directory, "catalog.db")};Pooling=False";
-        var interrupted = new InterruptedReading(connectionString, () =>
-        {
-            using var context = new InterruptedReading(connectionString).CreateDbContext();
-            context.Runs.Where(row => row.Id == run.Id).ExecuteUpdate(row => row
-                .SetProperty(r => r.State, RunState.Completed)
-                .SetProperty(r => r.FinishedAt, Noon.AddSeconds(3)));
-        });
+        var interrupted = new InterruptedReading(
+            connectionString,
+            () =>
+            {
+                using var context = new InterruptedReading(connectionString).CreateDbContext();
+                context
+                    .Runs.Where(row => row.Id == run.Id)
+                    .ExecuteUpdate(row =>
+                        row.SetProperty(r => r.State, RunState.Completed).SetProperty(r => r.FinishedAt, Noon.AddSeconds(3))
+                    );
+            }
+        );
 
         var read = await new RunQueries(interrupted, Options.Create(new TelemetryOptions())).FindAsync(run.Id, CancellationToken.None);
 
@@ -150,7 +154,9 @@ public sealed class QueryTests : IAsyncLifetime
         using var request = new HttpRequestMessage(new HttpMethod(method), path);
         using var response = await _server.Client.SendAsync(request);
 
-        var error = Assert.Single((await AdminServer.ProblemAsync(response, HttpStatusCode.BadRequest)).GetProperty("errors").EnumerateObject());
+        var error = Assert.Single(
+            (await AdminServer.ProblemAsync(response, HttpStatusCode.BadRequest)).GetProperty("errors").EnumerateObject()
+        );
         Assert.Equal(field, error.Name);
         Assert.StartsWith(said, error.Value[0].GetString(), StringComparison.Ordinal);
     }
@@ -190,13 +196,18 @@ public sealed class QueryTests : IAsyncLifetime
     [InlineData(2, new[] { 0.9, 0.5, 0.6, 0.7, 0.8 }, "refitting on training and validation images", 0, null)]
     [InlineData(20, new[] { 0.9, 0.5 }, "penalties tried", 2, 10)]
     [InlineData(20, new[] { 0.9, 0.5, 0.6 }, "refitting on training and validation images", 0, null)]
-    public async Task Training_by_penalties_says_how_many_were_tried_and_when_the_head_is_refitted(int classes, double[] losses, string stage, int done, int? total)
+    public async Task Training_by_penalties_says_how_many_were_tried_and_when_the_head_is_refitted(
+        int classes,
+        double[] losses,
+        string stage,
+        int done,
+        int? total
+    )
     {
         var run = NewRun(RunState.Training);
         run.IngestionKey = "key";
         var last = TrainingSpecification.DefaultPenalties(classes) - 1;
-        await _server.AddAsync(
-        [
+        await _server.AddAsync([
             NewIngestion("key", NewInput() with { Classes = classes }),
             run,
             .. losses.Select((loss, index) => Penalty(run, index + 1, Math.Pow(10, 1 - (7.0 * index / last)), loss)),
@@ -206,7 +217,10 @@ public sealed class QueryTests : IAsyncLifetime
 
         Assert.Equal(stage, progress.GetProperty("stage").GetString());
         Assert.Equal(done, progress.GetProperty("done").GetInt32());
-        Assert.Equal(total, progress.GetProperty("total").ValueKind == JsonValueKind.Null ? (int?)null : progress.GetProperty("total").GetInt32());
+        Assert.Equal(
+            total,
+            progress.GetProperty("total").ValueKind == JsonValueKind.Null ? (int?)null : progress.GetProperty("total").GetInt32()
+        );
     }
 
     [Fact]
@@ -222,7 +236,10 @@ public sealed class QueryTests : IAsyncLifetime
 
         var evaluation = (await _server.GetAsync($"/api/v1/runs/{run.Id}/metrics")).GetProperty("evaluation");
         Assert.Equal(0.75, evaluation.GetProperty("testAccuracy").GetDouble());
-        Assert.Equal(["cat", "dog"], evaluation.GetProperty("classes").EnumerateArray().Select(metric => metric.GetProperty("className").GetString()));
+        Assert.Equal(
+            ["cat", "dog"],
+            evaluation.GetProperty("classes").EnumerateArray().Select(metric => metric.GetProperty("className").GetString())
+        );
         Assert.Equal(2, evaluation.GetProperty("confusionMatrix")[0][0].GetInt32());
         var detail = await _server.GetAsync($"/api/v1/runs/{run.Id}");
         Assert.Equal(0.75, detail.GetProperty("summary").GetProperty("testAccuracy").GetDouble());
@@ -244,15 +261,31 @@ public sealed class QueryTests : IAsyncLifetime
             earlier,
             await EvaluateAsync(run, report: null, topK: null),
             Class(run, 0, "cat"),
-            new ClassMetric { RunId = run.Id, Label = 1, ClassName = "dog", Precision = null, Recall = null, F1 = null, Support = 0 });
+            new ClassMetric
+            {
+                RunId = run.Id,
+                Label = 1,
+                ClassName = "dog",
+                Precision = null,
+                Recall = null,
+                F1 = null,
+                Support = 0,
+            }
+        );
 
         var detail = await _server.GetAsync($"/api/v1/runs/{run.Id}");
 
         var input = detail.GetProperty("input");
-        Assert.Equal(("copies", "/data/copies", 1), (input.GetProperty("name").GetString(), input.GetProperty("source").GetString(), input.GetProperty("skippedCount").GetInt32()));
+        Assert.Equal(
+            ("copies", "/data/copies", 1),
+            (input.GetProperty("name").GetString(), input.GetProperty("source").GetString(), input.GetProperty("skippedCount").GetInt32())
+        );
         Assert.Equal("unsupportedFormat", input.GetProperty("skippedByReason")[0].GetProperty("reason").GetString());
         Assert.Equal("a.heic", input.GetProperty("skipped")[0].GetProperty("name").GetString());
-        Assert.Equal(["20 % of the files were skipped", "1 of 2 classes has no test image: 'dog'"], detail.GetProperty("warnings").EnumerateArray().Select(warning => warning.GetString()!.Split(',', '.')[0]));
+        Assert.Equal(
+            ["20 % of the files were skipped", "1 of 2 classes has no test image: 'dog'"],
+            detail.GetProperty("warnings").EnumerateArray().Select(warning => warning.GetString()!.Split(',', '.')[0])
+        );
         var evaluation = (await _server.GetAsync($"/api/v1/runs/{run.Id}/metrics")).GetProperty("evaluation");
         Assert.Equal(1, evaluation.GetProperty("macroF1Classes").GetInt32());
         Assert.Equal(JsonValueKind.Null, evaluation.GetProperty("topKAccuracy").ValueKind);
@@ -283,10 +316,16 @@ public sealed class QueryTests : IAsyncLifetime
         await _server.AddAsync(NewDataset("aaa", Noon), NewDataset("bbb", Noon.AddDays(1)));
 
         var list = await _server.GetAsync("/api/v1/datasets");
-        Assert.Equal(["bbb", "aaa"], list.GetProperty("items").EnumerateArray().Select(dataset => dataset.GetProperty("sha256").GetString()));
+        Assert.Equal(
+            ["bbb", "aaa"],
+            list.GetProperty("items").EnumerateArray().Select(dataset => dataset.GetProperty("sha256").GetString())
+        );
         Assert.Equal(JsonValueKind.Null, list.GetProperty("next").ValueKind);
         var first = await _server.GetAsync("/api/v1/datasets?limit=1");
-        Assert.Equal(("bbb", "bbb"), (first.GetProperty("items")[0].GetProperty("sha256").GetString(), first.GetProperty("next").GetString()));
+        Assert.Equal(
+            ("bbb", "bbb"),
+            (first.GetProperty("items")[0].GetProperty("sha256").GetString(), first.GetProperty("next").GetString())
+        );
         var second = await _server.GetAsync("/api/v1/datasets?limit=1&after=bbb");
         Assert.Equal("aaa", Assert.Single(second.GetProperty("items").EnumerateArray()).GetProperty("sha256").GetString());
         var found = await _server.GetAsync("/api/v1/datasets/aaa");
@@ -320,7 +359,9 @@ public sealed class QueryTests : IAsyncLifetime
         await _server.AddAsync(run, evaluation);
         await File.WriteAllTextAsync(_server.Services.GetRequiredService<Volume>().FullPath(evaluation.Report!.Path), "<p>evil</p>");
 
-        var detail = (await _server.GetProblemAsync($"/api/v1/runs/{run.Id}/report", HttpStatusCode.Gone)).GetProperty("detail").GetString();
+        var detail = (await _server.GetProblemAsync($"/api/v1/runs/{run.Id}/report", HttpStatusCode.Gone))
+            .GetProperty("detail")
+            .GetString();
         Assert.Contains($"'{evaluation.Report.Path}' on the volume is damaged", detail);
         Assert.Contains("Submit the run's specification again", detail);
     }
@@ -333,106 +374,165 @@ public sealed class QueryTests : IAsyncLifetime
         await _server.AddAsync(run, evaluation);
 
         Assert.Equal(JsonValueKind.Null, (await _server.GetAsync($"/api/v1/runs/{run.Id}")).GetProperty("reportUrl").ValueKind);
-        var detail = (await _server.GetProblemAsync($"/api/v1/runs/{run.Id}/report", HttpStatusCode.NotFound)).GetProperty("detail").GetString();
+        var detail = (await _server.GetProblemAsync($"/api/v1/runs/{run.Id}/report", HttpStatusCode.NotFound))
+            .GetProperty("detail")
+            .GetString();
         Assert.Contains($"/api/v1/runs/{run.Id}/metrics", detail);
-        Assert.Equal(evaluation.TestAccuracy, (await _server.GetAsync($"/api/v1/runs/{run.Id}/metrics")).GetProperty("evaluation").GetProperty("testAccuracy").GetDouble());
+        Assert.Equal(
+            evaluation.TestAccuracy,
+            (await _server.GetAsync($"/api/v1/runs/{run.Id}/metrics")).GetProperty("evaluation").GetProperty("testAccuracy").GetDouble()
+        );
     }
 
     private static Guid Id(JsonElement run) => run.GetProperty("runId").GetGuid();
 
-    private static Run NewRun(RunState state = RunState.Submitted, string[]? tags = null, string? name = null, DateTime? submittedAt = null) => new()
-    {
-        Id = Guid.NewGuid(),
-        Name = name,
-        Tags = tags ?? [],
-        Specification = ContractJson.Write(new RunSpecification()),
-        State = state,
-        SubmittedAt = submittedAt ?? Noon,
-        AnnouncedAt = Noon,
-    };
+    private static Run NewRun(
+        RunState state = RunState.Submitted,
+        string[]? tags = null,
+        string? name = null,
+        DateTime? submittedAt = null
+    ) =>
+        new()
+        {
+            Id = Guid.NewGuid(),
+            Name = name,
+            Tags = tags ?? [],
+            Specification = ContractJson.Write(new RunSpecification()),
+            State = state,
+            SubmittedAt = submittedAt ?? Noon,
+            AnnouncedAt = Noon,
+        };
 
     private static EpochMetric Epoch(Run run, int epoch, double accuracy) =>
-        new() { RunId = run.Id, Epoch = epoch, TrainLoss = 1, TrainAccuracy = accuracy, LearningRate = 0.001 };
+        new()
+        {
+            RunId = run.Id,
+            Epoch = epoch,
+            TrainLoss = 1,
+            TrainAccuracy = accuracy,
+            LearningRate = 0.001,
+        };
 
     private static EpochMetric Penalty(Run run, int step, double penalty, double validationLoss) =>
-        new() { RunId = run.Id, Epoch = step, TrainLoss = 1, TrainAccuracy = 1, ValidationLoss = validationLoss, ValidationAccuracy = 1, LearningRate = 0, Penalty = penalty };
+        new()
+        {
+            RunId = run.Id,
+            Epoch = step,
+            TrainLoss = 1,
+            TrainAccuracy = 1,
+            ValidationLoss = validationLoss,
+            ValidationAccuracy = 1,
+            LearningRate = 0,
+            Penalty = penalty,
+        };
 
     private static ClassMetric Class(Run run, int label, string name) =>
-        new() { RunId = run.Id, Label = label, ClassName = name, Precision = 1, Recall = 1, F1 = 1, Support = 2 };
+        new()
+        {
+            RunId = run.Id,
+            Label = label,
+            ClassName = name,
+            Precision = 1,
+            Recall = 1,
+            F1 = 1,
+            Support = 2,
+        };
 
-    private static Dataset NewDataset(string sha256, DateTime createdAt) => new()
-    {
-        Sha256 = sha256,
-        Name = "pets",
-        Source = "/data/pets",
-        ImageCount = 4,
-        ClassNames = ["cat", "dog"],
-        Manifest = new StoredFile("datasets/manifest.json", 1, "00"),
-        CreatedAt = createdAt,
-    };
+    private static Dataset NewDataset(string sha256, DateTime createdAt) =>
+        new()
+        {
+            Sha256 = sha256,
+            Name = "pets",
+            Source = "/data/pets",
+            ImageCount = 4,
+            ClassNames = ["cat", "dog"],
+            Manifest = new StoredFile("datasets/manifest.json", 1, "00"),
+            CreatedAt = createdAt,
+        };
 
-    private static Ingestion NewIngestion(string key, IngestionSummary summary) => new()
-    {
-        Key = key,
-        Source = "/data/copies",
-        InputSize = 96,
-        Fit = "crop",
-        Listing = new StoredFile("ingestions/listing.json", 1, "00"),
-        EntryCount = 4,
-        PartSize = 4,
-        PartCount = 1,
-        CreatedAt = Noon,
-        SkippedCount = 1,
-        Summary = summary,
-    };
+    private static Ingestion NewIngestion(string key, IngestionSummary summary) =>
+        new()
+        {
+            Key = key,
+            Source = "/data/copies",
+            InputSize = 96,
+            Fit = "crop",
+            Listing = new StoredFile("ingestions/listing.json", 1, "00"),
+            EntryCount = 4,
+            PartSize = 4,
+            PartCount = 1,
+            CreatedAt = Noon,
+            SkippedCount = 1,
+            Summary = summary,
+        };
 
-    private static IngestionSummary NewInput() => new()
-    {
-        Name = "copies",
-        Source = "/data/copies",
-        Files = 5,
-        Images = 4,
-        Classes = 2,
-        Splits = new GivenSplits(0, 0, 0, 4),
-        Notes = [],
-        SkippedCount = 1,
-        SkippedByReason = [new SkippedByReason("unsupportedFormat", "unsupported format", 1, "convert it")],
-        Skipped = [new SkippedInput("a.heic", "unsupportedFormat", "a HEIC image")],
-        Duplicates = new DuplicateCounts(0, 0, 0, 0),
-        Contradictions = [],
-        ContradictingClasses = [],
-    };
+    private static IngestionSummary NewInput() =>
+        new()
+        {
+            Name = "copies",
+            Source = "/data/copies",
+            Files = 5,
+            Images = 4,
+            Classes = 2,
+            Splits = new GivenSplits(0, 0, 0, 4),
+            Notes = [],
+            SkippedCount = 1,
+            SkippedByReason = [new SkippedByReason("unsupportedFormat", "unsupported format", 1, "convert it")],
+            Skipped = [new SkippedInput("a.heic", "unsupportedFormat", "a HEIC image")],
+            Duplicates = new DuplicateCounts(0, 0, 0, 0),
+            Contradictions = [],
+            ContradictingClasses = [],
+        };
 
-    private async Task<Evaluation> EvaluateAsync(Run run, string? report, double? topK = 1) => new()
-    {
-        RunId = run.Id,
-        TestImages = 4,
-        TestAccuracy = 0.75,
-        TestAccuracyLow = 0.3,
-        TestAccuracyHigh = 0.95,
-        TestLoss = 0.5,
-        TopK = 2,
-        TopKAccuracy = topK,
-        MacroF1 = 0.7,
-        ConfusionMatrix = "[[2,0],[1,1]]",
-        HeadSha256 = "00",
-        Report = report is null ? null : await _server.Services.GetRequiredService<Volume>().WriteAsync(
-            $"runs/{run.Id}/report.html", (stream, token) => stream.WriteAsync(Encoding.UTF8.GetBytes(report), token).AsTask()),
-        CreatedAt = Noon,
-    };
+    private async Task<Evaluation> EvaluateAsync(Run run, string? report, double? topK = 1) =>
+        new()
+        {
+            RunId = run.Id,
+            TestImages = 4,
+            TestAccuracy = 0.75,
+            TestAccuracyLow = 0.3,
+            TestAccuracyHigh = 0.95,
+            TestLoss = 0.5,
+            TopK = 2,
+            TopKAccuracy = topK,
+            MacroF1 = 0.7,
+            ConfusionMatrix = "[[2,0],[1,1]]",
+            HeadSha256 = "00",
+            Report = report is null
+                ? null
+                : await _server
+                    .Services.GetRequiredService<Volume>()
+                    .WriteAsync(
+                        $"runs/{run.Id}/report.html",
+                        (stream, token) => stream.WriteAsync(Encoding.UTF8.GetBytes(report), token).AsTask()
+                    ),
+            CreatedAt = Noon,
+        };
 
     /// <summary>Lets something happen between the first question and the second.</summary>
-    private sealed class InterruptedReading(string connectionString, Action? interrupt = null) : DbCommandInterceptor, IDbContextFactory<CatalogContext>
+    private sealed class InterruptedReading(string connectionString, Action? interrupt = null)
+        : DbCommandInterceptor,
+            IDbContextFactory<CatalogContext>
     {
         private int _questions;
 
         public bool WasInterrupted => _questions > 1;
 
-        public CatalogContext CreateDbContext() => new SqliteCatalogContext(
-            new DbContextOptionsBuilder<SqliteCatalogContext>().UseSqlite(connectionString).UseSnakeCaseNamingConvention().AddInterceptors(this).Options);
+        public CatalogContext CreateDbContext() =>
+            new SqliteCatalogContext(
+                new DbContextOptionsBuilder<SqliteCatalogContext>()
+                    .UseSqlite(connectionString)
+                    .UseSnakeCaseNamingConvention()
+                    .AddInterceptors(this)
+                    .Options
+            );
 
         public override ValueTask<InterceptionResult<DbDataReader>> ReaderExecutingAsync(
-            DbCommand command, CommandEventData eventData, InterceptionResult<DbDataReader> result, CancellationToken cancellationToken = default)
+            DbCommand command,
+            CommandEventData eventData,
+            InterceptionResult<DbDataReader> result,
+            CancellationToken cancellationToken = default
+        )
         {
             if (++_questions == 2)
             {

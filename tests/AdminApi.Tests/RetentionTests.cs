@@ -36,11 +36,25 @@ public sealed class RetentionTests
         await using var server = await AdminServer.StartAsync();
         var run = await AddRunAsync(server, RunState.Training);
         var current = Guid.NewGuid();
-        var unit = new WorkUnit { Kind = UnitKind.TrainHead, Subject = $"{run.Id:D}", Step = 3, State = UnitState.Running, Attempt = current, LeaseUntil = DateTime.UtcNow.AddMinutes(1) };
+        var unit = new WorkUnit
+        {
+            Kind = UnitKind.TrainHead,
+            Subject = $"{run.Id:D}",
+            Step = 3,
+            State = UnitState.Running,
+            Attempt = current,
+            LeaseUntil = DateTime.UtcNow.AddMinutes(1),
+        };
         await server.AddAsync(
             unit,
             Checkpoint(run, 0, CheckpointKind.Last, await WriteAsync(server, $"runs/{run.Id:D}/last-00000.{Guid.NewGuid():N}.safetensors")),
-            new Download { Key = "d", Url = "http://localhost/d", Path = "sources/d.tar.gz" });
+            new Download
+            {
+                Key = "d",
+                Url = "http://localhost/d",
+                Path = "sources/d.tar.gz",
+            }
+        );
         string[] orphans =
         [
             $"features/k/shard-00000.{Guid.NewGuid():N}.safetensors",
@@ -112,7 +126,14 @@ public sealed class RetentionTests
             {
                 foreach (var kind in Enum.GetValues<CheckpointKind>().Where(kind => kind == CheckpointKind.Last || slice < 2))
                 {
-                    await server.AddAsync(Checkpoint(run, slice, kind, await WriteAsync(server, $"runs/{run.Id:D}/{kind}-{slice}.{Guid.NewGuid():N}.safetensors")));
+                    await server.AddAsync(
+                        Checkpoint(
+                            run,
+                            slice,
+                            kind,
+                            await WriteAsync(server, $"runs/{run.Id:D}/{kind}-{slice}.{Guid.NewGuid():N}.safetensors")
+                        )
+                    );
                 }
             }
         }
@@ -121,15 +142,23 @@ public sealed class RetentionTests
 
         Assert.Equal(3, Names(report, "checkpoint").Count());
         var rows = await server.QueryAsync(context => context.Checkpoints.AsNoTracking().ToListAsync());
-        Assert.Equal([(2, CheckpointKind.Last), (1, CheckpointKind.Best)], rows.Where(row => row.RunId == ended.Id).Select(row => (row.Slice, row.Kind)).OrderBy(row => row.Kind));
+        Assert.Equal(
+            [(2, CheckpointKind.Last), (1, CheckpointKind.Best)],
+            rows.Where(row => row.RunId == ended.Id).Select(row => (row.Slice, row.Kind)).OrderBy(row => row.Kind)
+        );
         Assert.Equal((5, 5), (rows.Count(row => row.RunId == recent.Id), rows.Count(row => row.RunId == open.Id)));
-        Assert.Equal(rows.Select(row => row.File.Path).Order(StringComparer.Ordinal), Files(server).Where(path => path.StartsWith("runs/", StringComparison.Ordinal)));
+        Assert.Equal(
+            rows.Select(row => row.File.Path).Order(StringComparer.Ordinal),
+            Files(server).Where(path => path.StartsWith("runs/", StringComparison.Ordinal))
+        );
     }
 
     [Fact]
     public async Task Features_go_by_age_and_by_size_those_used_least_recently_first_and_never_those_of_an_open_run()
     {
-        await using var server = await AdminServer.StartAsync(settings: [("Retention:Features", "30.00:00:00"), ("Retention:FeatureBytes", "20")]);
+        await using var server = await AdminServer.StartAsync(
+            settings: [("Retention:Features", "30.00:00:00"), ("Retention:FeatureBytes", "20")]
+        );
         await AddFeaturesAsync(server, "old", await AddRunAsync(server, RunState.Completed, finishedAt: LongAgo));
         await AddFeaturesAsync(server, "third", await AddRunAsync(server, RunState.Completed, finishedAt: DateTime.UtcNow.AddDays(-3)));
         await AddFeaturesAsync(server, "second", await AddRunAsync(server, RunState.Completed, finishedAt: DateTime.UtcNow.AddDays(-2)));
@@ -141,8 +170,17 @@ public sealed class RetentionTests
 
         var shards = await server.QueryAsync(context => context.FeatureShards.AsNoTracking().ToListAsync());
         Assert.Equal(["first", "first", "needed", "needed"], shards.Select(shard => shard.FeatureSetKey).Order());
-        Assert.Equal(shards.Select(shard => shard.File.Path).Order(StringComparer.Ordinal), Files(server).Where(path => path.StartsWith("features/", StringComparison.Ordinal)));
-        var states = await server.QueryAsync(context => context.WorkUnits.AsNoTracking().GroupBy(unit => new { unit.Subject, unit.State }).Select(group => new { group.Key.Subject, group.Key.State }).ToListAsync());
+        Assert.Equal(
+            shards.Select(shard => shard.File.Path).Order(StringComparer.Ordinal),
+            Files(server).Where(path => path.StartsWith("features/", StringComparison.Ordinal))
+        );
+        var states = await server.QueryAsync(context =>
+            context
+                .WorkUnits.AsNoTracking()
+                .GroupBy(unit => new { unit.Subject, unit.State })
+                .Select(group => new { group.Key.Subject, group.Key.State })
+                .ToListAsync()
+        );
         Assert.All(states, unit => Assert.Equal(unit.Subject is "first" or "needed" ? UnitState.Done : UnitState.Pending, unit.State));
         Assert.Equal(2, await server.QueryAsync(context => context.FeatureSets.CountAsync(set => set.CompletedAt != null)));
     }
@@ -168,10 +206,17 @@ public sealed class RetentionTests
             var (removed, cached) = (await collecting, await joining);
 
             Assert.NotEqual(removed, cached);
-            var shards = await server.QueryAsync(context => context.FeatureShards.AsNoTracking().Where(shard => shard.FeatureSetKey == key).ToListAsync());
+            var shards = await server.QueryAsync(context =>
+                context.FeatureShards.AsNoTracking().Where(shard => shard.FeatureSetKey == key).ToListAsync()
+            );
             Assert.Equal(cached ? 2 : 0, shards.Count);
             Assert.All(shards, shard => Assert.True(File.Exists(server.Services.GetRequiredService<Volume>().FullPath(shard.File.Path))));
-            Assert.Equal(cached ? 0 : 2, await server.QueryAsync(context => context.WorkUnits.CountAsync(unit => unit.Subject == key && unit.State == UnitState.Pending)));
+            Assert.Equal(
+                cached ? 0 : 2,
+                await server.QueryAsync(context =>
+                    context.WorkUnits.CountAsync(unit => unit.Subject == key && unit.State == UnitState.Pending)
+                )
+            );
             (joinedFirst, collectedFirst) = cached ? (joinedFirst + 1, collectedFirst) : (joinedFirst, collectedFirst + 1);
         }
 
@@ -179,31 +224,44 @@ public sealed class RetentionTests
     }
 
     /// <summary>What planning does: the lock, a look, the dependency, in one transaction.</summary>
-    private static Task<bool> JoinAsync(AdminServer server, Run run, string key) => server.QueryAsync(async context =>
-    {
-        await using var transaction = await context.Database.BeginTransactionAsync();
-        Assert.True(await context.LockFeatureSetAsync(key, CancellationToken.None));
-        var cached = !await context.WorkUnits.AnyAsync(unit => unit.Subject == key && unit.State != UnitState.Done);
-        await context.DependAsync(run.Id, key, CancellationToken.None);
-        await context.SaveChangesAsync();
-        await transaction.CommitAsync();
-        return cached;
-    });
+    private static Task<bool> JoinAsync(AdminServer server, Run run, string key) =>
+        server.QueryAsync(async context =>
+        {
+            await using var transaction = await context.Database.BeginTransactionAsync();
+            Assert.True(await context.LockFeatureSetAsync(key, CancellationToken.None));
+            var cached = !await context.WorkUnits.AnyAsync(unit => unit.Subject == key && unit.State != UnitState.Done);
+            await context.DependAsync(run.Id, key, CancellationToken.None);
+            await context.SaveChangesAsync();
+            await transaction.CommitAsync();
+            return cached;
+        });
 
     private static async Task<JsonElement> CollectAsync(AdminServer server, bool dryRun, bool force = false)
     {
-        using var response = await server.Client.PostAsync(new Uri($"/api/v1/maintenance/collect?dryRun={dryRun}&force={force}", UriKind.Relative), content: null);
+        using var response = await server.Client.PostAsync(
+            new Uri($"/api/v1/maintenance/collect?dryRun={dryRun}&force={force}", UriKind.Relative),
+            content: null
+        );
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         return await response.Content.ReadFromJsonAsync<JsonElement>();
     }
 
     private static IEnumerable<string?> Names(JsonElement report, string kind, bool ordered = true)
     {
-        var names = report.GetProperty("items").EnumerateArray().Where(item => item.GetProperty("kind").GetString() == kind).Select(item => item.GetProperty("name").GetString());
+        var names = report
+            .GetProperty("items")
+            .EnumerateArray()
+            .Where(item => item.GetProperty("kind").GetString() == kind)
+            .Select(item => item.GetProperty("name").GetString());
         return ordered ? names.Order(StringComparer.Ordinal) : names;
     }
 
-    private static async Task<Run> AddRunAsync(AdminServer server, RunState state, DateTime? finishedAt = null, DateTime? submittedAt = null)
+    private static async Task<Run> AddRunAsync(
+        AdminServer server,
+        RunState state,
+        DateTime? finishedAt = null,
+        DateTime? submittedAt = null
+    )
     {
         var run = new Run
         {
@@ -221,18 +279,48 @@ public sealed class RetentionTests
 
     private static async Task AddFeaturesAsync(AdminServer server, string key, Run run, bool depends = false)
     {
-        await server.QueryAsync(context => context.Runs.Where(row => row.Id == run.Id).ExecuteUpdateAsync(row => row.SetProperty(r => r.FeatureSetKey, key)));
+        await server.QueryAsync(context =>
+            context.Runs.Where(row => row.Id == run.Id).ExecuteUpdateAsync(row => row.SetProperty(r => r.FeatureSetKey, key))
+        );
         var set = new FeatureSet
         {
-            Key = key, DatasetSha256 = "d", IngestionKey = "i", BackboneSha256 = "b", Preprocessing = "p", Precision = "fp32", ExtractorVersion = 1, InputSize = 96,
-            BatchSize = 64, ImageCount = 2, FeatureSize = 4, ShardSize = 1, ShardCount = 2, CreatedAt = LongAgo, CompletedAt = LongAgo,
+            Key = key,
+            DatasetSha256 = "d",
+            IngestionKey = "i",
+            BackboneSha256 = "b",
+            Preprocessing = "p",
+            Precision = "fp32",
+            ExtractorVersion = 1,
+            InputSize = 96,
+            BatchSize = 64,
+            ImageCount = 2,
+            FeatureSize = 4,
+            ShardSize = 1,
+            ShardCount = 2,
+            CreatedAt = LongAgo,
+            CompletedAt = LongAgo,
         };
         await server.AddAsync(set);
         for (var shard = 0; shard < 2; shard++)
         {
             await server.AddAsync(
-                new FeatureShard { FeatureSetKey = key, Shard = shard, ImageCount = 1, File = await WriteAsync(server, $"features/{key}/shard-{shard:D5}.{Guid.NewGuid():N}.safetensors"), Seconds = 1, Worker = "w" },
-                new WorkUnit { Kind = UnitKind.ExtractFeatures, Subject = key, Step = shard, State = UnitState.Done });
+                new FeatureShard
+                {
+                    FeatureSetKey = key,
+                    Shard = shard,
+                    ImageCount = 1,
+                    File = await WriteAsync(server, $"features/{key}/shard-{shard:D5}.{Guid.NewGuid():N}.safetensors"),
+                    Seconds = 1,
+                    Worker = "w",
+                },
+                new WorkUnit
+                {
+                    Kind = UnitKind.ExtractFeatures,
+                    Subject = key,
+                    Step = shard,
+                    State = UnitState.Done,
+                }
+            );
         }
 
         if (depends)
@@ -242,7 +330,15 @@ public sealed class RetentionTests
     }
 
     private static Checkpoint Checkpoint(Run run, int slice, CheckpointKind kind, StoredFile file) =>
-        new() { RunId = run.Id, Slice = slice, Kind = kind, Epoch = slice, File = file, CreatedAt = LongAgo };
+        new()
+        {
+            RunId = run.Id,
+            Slice = slice,
+            Kind = kind,
+            Epoch = slice,
+            File = file,
+            CreatedAt = LongAgo,
+        };
 
     /// <summary>Four bytes, written some time ago.</summary>
     private static async Task<StoredFile> WriteAsync(AdminServer server, string path, TimeSpan? age = null)
@@ -256,6 +352,13 @@ public sealed class RetentionTests
     private static List<string> Files(AdminServer server)
     {
         var root = server.Services.GetRequiredService<Volume>().Root;
-        return [.. Directory.EnumerateFiles(root, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(root, path)).Where(path => !path.StartsWith("catalog.db", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        return
+        [
+            .. Directory
+                .EnumerateFiles(root, "*", SearchOption.AllDirectories)
+                .Select(path => Path.GetRelativePath(root, path))
+                .Where(path => !path.StartsWith("catalog.db", StringComparison.Ordinal))
+                .Order(StringComparer.Ordinal),
+        ];
     }
 }

@@ -37,10 +37,27 @@ public sealed class RunControlTests : IAsyncLifetime
         var complete = await _server.SubmitAsync();
         await SetStateAsync(complete, RunState.Completed);
         var refused = Guid.NewGuid();
-        await _server.AddAsync(new Run { Id = refused, Tags = [], Specification = "{}", SubmittedAt = DateTime.UtcNow, State = RunState.Failed });
+        await _server.AddAsync(
+            new Run
+            {
+                Id = refused,
+                Tags = [],
+                Specification = "{}",
+                SubmittedAt = DateTime.UtcNow,
+                State = RunState.Failed,
+            }
+        );
 
-        Assert.Contains("submit", (await SendAsync(HttpMethod.Post, $"{complete}/retry", HttpStatusCode.Conflict))!, StringComparison.Ordinal);
-        Assert.Contains("submit", (await SendAsync(HttpMethod.Post, $"{refused}/retry", HttpStatusCode.Conflict))!, StringComparison.Ordinal);
+        Assert.Contains(
+            "submit",
+            (await SendAsync(HttpMethod.Post, $"{complete}/retry", HttpStatusCode.Conflict))!,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "submit",
+            (await SendAsync(HttpMethod.Post, $"{refused}/retry", HttpStatusCode.Conflict))!,
+            StringComparison.Ordinal
+        );
         await SendAsync(HttpMethod.Post, $"{Guid.NewGuid()}/retry", HttpStatusCode.NotFound);
     }
 
@@ -51,7 +68,11 @@ public sealed class RunControlTests : IAsyncLifetime
         var directory = _server.Services.GetRequiredService<Volume>().FullPath($"runs/{run:D}");
         Directory.CreateDirectory(directory);
         await File.WriteAllTextAsync(Path.Combine(directory, "report.html"), "report");
-        Assert.Contains("Cancel it first", (await SendAsync(HttpMethod.Delete, $"{run}", HttpStatusCode.Conflict))!, StringComparison.Ordinal);
+        Assert.Contains(
+            "Cancel it first",
+            (await SendAsync(HttpMethod.Delete, $"{run}", HttpStatusCode.Conflict))!,
+            StringComparison.Ordinal
+        );
         await SendAsync(HttpMethod.Post, $"{run}/cancel", HttpStatusCode.Accepted);
 
         await SendAsync(HttpMethod.Delete, $"{run}", HttpStatusCode.NoContent);
@@ -87,7 +108,9 @@ public sealed class RunControlTests : IAsyncLifetime
     }
 
     private Task<int> SetStateAsync(Guid id, RunState state) =>
-        _server.QueryAsync(context => context.Runs.Where(run => run.Id == id).ExecuteUpdateAsync(row => row.SetProperty(r => r.State, state)));
+        _server.QueryAsync(context =>
+            context.Runs.Where(run => run.Id == id).ExecuteUpdateAsync(row => row.SetProperty(r => r.State, state))
+        );
 
     /// <summary>The detail of the problem, where the answer is one.</summary>
     private async Task<string?> SendAsync(HttpMethod method, string path, HttpStatusCode expected)

@@ -16,7 +16,11 @@ public sealed class SecretTests : IDisposable
     public async Task A_host_whose_servers_are_away_waits_and_names_no_password_wherever_one_looks()
     {
         var port = FreePort.Next();
-        await using var host = Start($"Host=127.0.0.1;Port={FreePort.Next()};Database=none;Username=none;Password={Secret}", $"amqp://someone:{Secret}@127.0.0.1:{FreePort.Next()}/", port);
+        await using var host = Start(
+            $"Host=127.0.0.1;Port={FreePort.Next()};Database=none;Username=none;Password={Secret}",
+            $"amqp://someone:{Secret}@127.0.0.1:{FreePort.Next()}/",
+            port
+        );
         using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
         await host.WaitForLineAsync(line => line.Contains("database cannot be reached", StringComparison.Ordinal));
         await host.WaitForLineAsync(line => line.Contains("broker cannot be reached", StringComparison.Ordinal));
@@ -57,16 +61,18 @@ public sealed class SecretTests : IDisposable
         Assert.DoesNotContain(host.Lines, line => line.Contains(Secret, StringComparison.Ordinal));
     }
 
-    private HostProcess Start(string catalog, string broker, int port) => HostProcess.StartService(
-        TestEnvironment.ServiceDll("AdminApi"),
-        environment: new Dictionary<string, string?>
-        {
-            ["ConnectionStrings__Catalog"] = catalog,
-            ["ConnectionStrings__RabbitMq"] = broker,
-            ["Volume__Root"] = _volume.FullName,
-            ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}",
-            ["Api__Keys"] = "loopback",
-            ["Logging__LogLevel__Default"] = "Debug",
-            ["Logging__LogLevel__MassTransit"] = "Debug",
-        });
+    private HostProcess Start(string catalog, string broker, int port) =>
+        HostProcess.StartService(
+            TestEnvironment.ServiceDll("AdminApi"),
+            environment: new Dictionary<string, string?>
+            {
+                ["ConnectionStrings__Catalog"] = catalog,
+                ["ConnectionStrings__RabbitMq"] = broker,
+                ["Volume__Root"] = _volume.FullName,
+                ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}",
+                ["Api__Keys"] = "loopback",
+                ["Logging__LogLevel__Default"] = "Debug",
+                ["Logging__LogLevel__MassTransit"] = "Debug",
+            }
+        );
 }

@@ -28,10 +28,15 @@ public sealed class SubmissionTests : IAsyncLifetime
                 summary.GetProperty("name").GetString(),
                 summary.GetProperty("submitter").GetString(),
                 summary.GetProperty("state").GetString(),
-                string.Join(',', summary.GetProperty("tags").EnumerateArray().Select(tag => tag.GetString()))));
+                string.Join(',', summary.GetProperty("tags").EnumerateArray().Select(tag => tag.GetString()))
+            )
+        );
         Assert.Equal(3, body.GetProperty("specification").GetProperty("training").GetProperty("epochs").GetInt32());
         Assert.Equal("sample", body.GetProperty("specification").GetProperty("dataset").GetString());
-        Assert.Equal(JsonSerializer.Serialize(body), JsonSerializer.Serialize(await _server.GetAsync(response.Headers.Location!.ToString())));
+        Assert.Equal(
+            JsonSerializer.Serialize(body),
+            JsonSerializer.Serialize(await _server.GetAsync(response.Headers.Location!.ToString()))
+        );
     }
 
     [Fact]
@@ -88,17 +93,32 @@ public sealed class SubmissionTests : IAsyncLifetime
     [Fact]
     public async Task Everything_that_is_out_of_range_is_named_at_once()
     {
-        using var response = await _server.PostAsync("""
+        using var response = await _server.PostAsync(
+            """
             {"inputSize":7,"validationFraction":1,"testFraction":0,"topK":0,"fold":-1,"architecture":"vgg","dataset":" ",
              "head":{"dropout":1,"hiddenSizes":[]},"training":{"epochs":0,"batchSize":0,"learningRate":0,"weightDecay":-1,"patience":0}}
-            """);
+            """
+        );
 
         Assert.Equal(
             [
-                "architecture", "dataset", "fold", "head.dropout", "head.hiddenSizes", "inputSize", "testFraction", "topK",
-                "training.batchSize", "training.epochs", "training.learningRate", "training.patience", "training.weightDecay", "validationFraction",
+                "architecture",
+                "dataset",
+                "fold",
+                "head.dropout",
+                "head.hiddenSizes",
+                "inputSize",
+                "testFraction",
+                "topK",
+                "training.batchSize",
+                "training.epochs",
+                "training.learningRate",
+                "training.patience",
+                "training.weightDecay",
+                "validationFraction",
             ],
-            await ErrorsAsync(response));
+            await ErrorsAsync(response)
+        );
         Assert.Equal(0, await _server.QueryAsync(context => context.Runs.CountAsync()));
     }
 
@@ -115,7 +135,8 @@ public sealed class SubmissionTests : IAsyncLifetime
                 "seed: is given twice; give it once",
                 "training.epoch: is an unknown field; did you mean training.epochs?",
             ],
-            problem.GetProperty("errors").EnumerateObject().Select(error => $"{error.Name}: {error.Value[0].GetString()}"));
+            problem.GetProperty("errors").EnumerateObject().Select(error => $"{error.Name}: {error.Value[0].GetString()}")
+        );
     }
 
     [Theory]

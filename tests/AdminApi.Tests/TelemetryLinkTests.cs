@@ -24,11 +24,19 @@ public sealed class TelemetryLinkTests
     public void Without_settings_or_without_a_trace_there_is_no_link() =>
         Assert.Equal(
             (new TelemetryLinks(null, null), new TelemetryLinks(null, null)),
-            (TelemetryLinks.Of(new TelemetryOptions(), "0af7651916cd43dd8448eb211c80319c", RunId), TelemetryLinks.Of(new TelemetryOptions { TraceUrl = "http://a/{traceId}" }, Run.TraceIdOf(null), RunId)));
+            (
+                TelemetryLinks.Of(new TelemetryOptions(), "0af7651916cd43dd8448eb211c80319c", RunId),
+                TelemetryLinks.Of(new TelemetryOptions { TraceUrl = "http://a/{traceId}" }, Run.TraceIdOf(null), RunId)
+            )
+        );
 
     [Theory]
     [InlineData("grafana.example/{traceId}")]
     [InlineData("javascript:alert({traceId})")]
     public void An_address_that_no_browser_should_follow_is_refused(string template) =>
-        Assert.Contains(template, Assert.Single(new TelemetryOptions { TraceUrl = template }.Validate(new ValidationContext(this))).ErrorMessage, StringComparison.Ordinal);
+        Assert.Contains(
+            template,
+            Assert.Single(new TelemetryOptions { TraceUrl = template }.Validate(new ValidationContext(this))).ErrorMessage,
+            StringComparison.Ordinal
+        );
 }

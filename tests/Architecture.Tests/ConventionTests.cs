@@ -12,7 +12,8 @@ public sealed partial class ConventionTests
 {
     private static readonly IReadOnlyList<Type> Consumers =
     [
-        .. Solution.Services.SelectMany(service => Solution.Assembly(service).GetTypes())
+        .. Solution
+            .Services.SelectMany(service => Solution.Assembly(service).GetTypes())
             .Where(type => type is { IsClass: true, IsAbstract: false } && type.IsAssignableTo(typeof(IConsumer))),
     ];
 
@@ -20,12 +21,15 @@ public sealed partial class ConventionTests
     public void Consumers_are_sealed_and_stand_in_a_namespace_of_their_own()
     {
         Assert.NotEmpty(Consumers);
-        Assert.All(Consumers, consumer =>
-        {
-            Assert.True(consumer.IsSealed, $"{consumer} is not sealed");
-            Assert.EndsWith(".Consumers", consumer.Namespace, StringComparison.Ordinal);
-            Assert.EndsWith("Consumer", consumer.Name, StringComparison.Ordinal);
-        });
+        Assert.All(
+            Consumers,
+            consumer =>
+            {
+                Assert.True(consumer.IsSealed, $"{consumer} is not sealed");
+                Assert.EndsWith(".Consumers", consumer.Namespace, StringComparison.Ordinal);
+                Assert.EndsWith("Consumer", consumer.Name, StringComparison.Ordinal);
+            }
+        );
     }
 
     [Fact]
@@ -34,70 +38,102 @@ public sealed partial class ConventionTests
         Assert.Equal(Enum.GetValues<UnitKind>().Order(), UnitRoutes.All.Select(route => route.Kind).Order());
         Assert.Equal(UnitRoutes.All.Count, UnitRoutes.All.Select(route => route.Queue).Distinct(StringComparer.Ordinal).Count());
         Assert.Equal(
-            typeof(IUnitMessage).Assembly.GetTypes().Where(type => type.IsClass && type.IsAssignableTo(typeof(IUnitMessage))).OrderBy(type => type.Name),
-            UnitRoutes.All.Select(route => route.MessageType).OrderBy(type => type.Name));
-        Assert.All(UnitRoutes.All, route =>
-        {
-            var message = route.CreateMessage("subject", 7);
-            Assert.Equal((route.MessageType, "subject", 7), (message.GetType(), message.Subject, message.Step));
-            Assert.Single(Consumers, consumer => consumer.IsAssignableTo(typeof(UnitConsumer<>).MakeGenericType(route.MessageType)));
-        });
+            typeof(IUnitMessage)
+                .Assembly.GetTypes()
+                .Where(type => type.IsClass && type.IsAssignableTo(typeof(IUnitMessage)))
+                .OrderBy(type => type.Name),
+            UnitRoutes.All.Select(route => route.MessageType).OrderBy(type => type.Name)
+        );
+        Assert.All(
+            UnitRoutes.All,
+            route =>
+            {
+                var message = route.CreateMessage("subject", 7);
+                Assert.Equal((route.MessageType, "subject", 7), (message.GetType(), message.Subject, message.Step));
+                Assert.Single(Consumers, consumer => consumer.IsAssignableTo(typeof(UnitConsumer<>).MakeGenericType(route.MessageType)));
+            }
+        );
     }
 
     [Fact]
     public void At_the_broker_every_worker_may_read_the_queues_that_it_consumes_and_no_others() =>
-        Assert.All(UnitRoutes.All, route =>
-        {
-            var consumer = Consumers.Single(type => type.IsAssignableTo(typeof(UnitConsumer<>).MakeGenericType(route.MessageType)));
-            var service = consumer.Assembly.GetName().Name!.Split('.')[^1].ToLowerInvariant();
-            var readers = BrokerPermissions.All.Where(user => user.Key != "admin-api" && Regex.IsMatch(route.Queue, user.Value.Read, RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)));
-            Assert.Equal(service, Assert.Single(readers).Key);
-        });
+        Assert.All(
+            UnitRoutes.All,
+            route =>
+            {
+                var consumer = Consumers.Single(type => type.IsAssignableTo(typeof(UnitConsumer<>).MakeGenericType(route.MessageType)));
+                var service = consumer.Assembly.GetName().Name!.Split('.')[^1].ToLowerInvariant();
+                var readers = BrokerPermissions.All.Where(user =>
+                    user.Key != "admin-api"
+                    && Regex.IsMatch(route.Queue, user.Value.Read, RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))
+                );
+                Assert.Equal(service, Assert.Single(readers).Key);
+            }
+        );
 
     [Fact]
     public void Contracts_are_sealed_and_have_a_namespace() =>
-        Assert.All(typeof(SubmitRun).Assembly.GetExportedTypes().Where(type => type.IsClass), type =>
-        {
-            // A static class is abstract and sealed.
-            Assert.True(type.IsSealed, $"{type} is not sealed");
-            Assert.StartsWith("Distributed.Contracts", type.Namespace, StringComparison.Ordinal);
-        });
+        Assert.All(
+            typeof(SubmitRun).Assembly.GetExportedTypes().Where(type => type.IsClass),
+            type =>
+            {
+                // A static class is abstract and sealed.
+                Assert.True(type.IsSealed, $"{type} is not sealed");
+                Assert.StartsWith("Distributed.Contracts", type.Namespace, StringComparison.Ordinal);
+            }
+        );
 
     [Fact]
     public void Messages_are_immutable_records() =>
         Assert.All(
-            UnitRoutes.All.Select(route => route.MessageType).Concat([typeof(SubmitRun), typeof(RunEvaluated), typeof(RunFailed), typeof(RunCancelled)]),
+            UnitRoutes
+                .All.Select(route => route.MessageType)
+                .Concat([typeof(SubmitRun), typeof(RunEvaluated), typeof(RunFailed), typeof(RunCancelled)]),
             message =>
             {
                 Assert.NotNull(message.GetMethod("<Clone>$"));
-                Assert.All(message.GetProperties(), property =>
-                    Assert.Contains(
-                        typeof(System.Runtime.CompilerServices.IsExternalInit),
-                        property.SetMethod?.ReturnParameter.GetRequiredCustomModifiers() ?? [typeof(System.Runtime.CompilerServices.IsExternalInit)]));
-            });
+                Assert.All(
+                    message.GetProperties(),
+                    property =>
+                        Assert.Contains(
+                            typeof(System.Runtime.CompilerServices.IsExternalInit),
+                            property.SetMethod?.ReturnParameter.GetRequiredCustomModifiers()
+                                ?? [typeof(System.Runtime.CompilerServices.IsExternalInit)]
+                        )
+                );
+            }
+        );
 
     [Fact]
     public void Namespaces_follow_the_projects() =>
-        Assert.All(Solution.Services.Concat(Solution.Shared), project =>
-            Assert.All(
-                Solution.Assembly(project).GetExportedTypes().Where(type => type.Namespace is not null),
-                type => Assert.StartsWith($"Distributed.{project.Name}", type.Namespace, StringComparison.Ordinal)));
+        Assert.All(
+            Solution.Services.Concat(Solution.Shared),
+            project =>
+                Assert.All(
+                    Solution.Assembly(project).GetExportedTypes().Where(type => type.Namespace is not null),
+                    type => Assert.StartsWith($"Distributed.{project.Name}", type.Namespace, StringComparison.Ordinal)
+                )
+        );
 
     [Fact]
     public void No_error_is_swallowed_without_a_word_and_no_collection_is_forced()
     {
-        var sources = Solution.Services.Concat(Solution.Shared)
+        var sources = Solution
+            .Services.Concat(Solution.Shared)
             .SelectMany(project => Directory.EnumerateFiles(Path.GetDirectoryName(project.Path)!, "*.cs", SearchOption.AllDirectories))
             .Where(path => !path.Contains("/obj/", StringComparison.Ordinal) && !path.Contains("/bin/", StringComparison.Ordinal))
             .ToList();
 
         Assert.True(sources.Count > 100, $"only {sources.Count} sources were found below {TestEnvironment.RepositoryRoot}");
-        Assert.All(sources, path =>
-        {
-            var text = File.ReadAllText(path);
-            Assert.DoesNotMatch(EmptyCatch(), text);
-            Assert.DoesNotContain("GC.Collect(", text, StringComparison.Ordinal);
-        });
+        Assert.All(
+            sources,
+            path =>
+            {
+                var text = File.ReadAllText(path);
+                Assert.DoesNotMatch(EmptyCatch(), text);
+                Assert.DoesNotContain("GC.Collect(", text, StringComparison.Ordinal);
+            }
+        );
     }
 
     /// <summary>A catch block with nothing in it, not even a comment that says why.</summary>

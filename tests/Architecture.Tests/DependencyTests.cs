@@ -7,16 +7,23 @@ public sealed class DependencyTests
     [Fact]
     public void Services_know_nothing_of_each_other_but_for_the_one_process_host()
     {
-        Assert.Equal(["AdminApi", "Evaluation", "Ingestion", "Standalone", "Training"], Solution.Services.Select(project => project.Name).Order());
+        Assert.Equal(
+            ["AdminApi", "Evaluation", "Ingestion", "Standalone", "Training"],
+            Solution.Services.Select(project => project.Name).Order()
+        );
 
-        Assert.All(Solution.Services.Where(project => project.Name != "Standalone"), service =>
-            Assert.All(service.References, reference => Assert.Equal("shared", Solution.Find(reference).Area)));
+        Assert.All(
+            Solution.Services.Where(project => project.Name != "Standalone"),
+            service => Assert.All(service.References, reference => Assert.Equal("shared", Solution.Find(reference).Area))
+        );
     }
 
     [Fact]
     public void Shared_libraries_depend_on_shared_libraries_only() =>
-        Assert.All(Solution.Shared, library =>
-            Assert.All(library.References, reference => Assert.Equal("shared", Solution.Find(reference).Area)));
+        Assert.All(
+            Solution.Shared,
+            library => Assert.All(library.References, reference => Assert.Equal("shared", Solution.Find(reference).Area))
+        );
 
     [Fact]
     public void Contracts_need_nothing_but_the_base_library()
@@ -25,8 +32,10 @@ public sealed class DependencyTests
 
         Assert.Empty(contracts.References);
         Assert.Empty(contracts.Packages);
-        Assert.All(Solution.Assembly(contracts).GetReferencedAssemblies(), reference =>
-            Assert.StartsWith("System", reference.Name, StringComparison.Ordinal));
+        Assert.All(
+            Solution.Assembly(contracts).GetReferencedAssemblies(),
+            reference => Assert.StartsWith("System", reference.Name, StringComparison.Ordinal)
+        );
     }
 
     [Theory]
@@ -52,7 +61,10 @@ public sealed class DependencyTests
     {
         var solution = File.ReadAllText(Path.Combine(TestEnvironment.RepositoryRoot, "Distributed.sln")).Replace('\\', '/');
 
-        Assert.All(Solution.Projects, project =>
-            Assert.Contains(Path.GetRelativePath(TestEnvironment.RepositoryRoot, project.Path), solution, StringComparison.Ordinal));
+        Assert.All(
+            Solution.Projects,
+            project =>
+                Assert.Contains(Path.GetRelativePath(TestEnvironment.RepositoryRoot, project.Path), solution, StringComparison.Ordinal)
+        );
     }
 }

@@ -14,14 +14,23 @@ public sealed record Project(string Name, string Area, string Path)
     private readonly XDocument _file = XDocument.Load(Path);
 
     public IReadOnlyList<string> References =>
-        [.. _file.Descendants("ProjectReference").Select(reference => System.IO.Path.GetFullPath((string)reference.Attribute("Include")!, System.IO.Path.GetDirectoryName(Path)!))];
+        [
+            .. _file
+                .Descendants("ProjectReference")
+                .Select(reference =>
+                    System.IO.Path.GetFullPath((string)reference.Attribute("Include")!, System.IO.Path.GetDirectoryName(Path)!)
+                ),
+        ];
 
-    public IReadOnlyList<string> Packages => [.. _file.Descendants("PackageReference").Select(reference => (string)reference.Attribute("Include")!)];
+    public IReadOnlyList<string> Packages =>
+        [.. _file.Descendants("PackageReference").Select(reference => (string)reference.Attribute("Include")!)];
 
     /// <summary>Packages and projects that it reaches, through others too, as they were restored.</summary>
     public IReadOnlyList<string> Closure()
     {
-        using var assets = JsonDocument.Parse(File.ReadAllBytes(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path)!, "obj", "project.assets.json")));
+        using var assets = JsonDocument.Parse(
+            File.ReadAllBytes(System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path)!, "obj", "project.assets.json"))
+        );
         return [.. assets.RootElement.GetProperty("libraries").EnumerateObject().Select(library => library.Name.Split('/')[0])];
     }
 
@@ -33,8 +42,10 @@ internal static class Solution
     public static IReadOnlyList<Project> Projects { get; } =
     [
         .. ((string[])["services", "shared", "tests"]).SelectMany(area =>
-            Directory.EnumerateFiles(Path.Combine(TestEnvironment.RepositoryRoot, area), "*.csproj", SearchOption.AllDirectories)
-                .Select(path => new Project(Path.GetFileNameWithoutExtension(path), area, path))),
+            Directory
+                .EnumerateFiles(Path.Combine(TestEnvironment.RepositoryRoot, area), "*.csproj", SearchOption.AllDirectories)
+                .Select(path => new Project(Path.GetFileNameWithoutExtension(path), area, path))
+        ),
     ];
 
     public static IEnumerable<Project> Services => Projects.Where(project => project.Area == "services");

@@ -39,7 +39,14 @@ internal sealed class Contestant : IDisposable
             return null;
         }
 
-        var process = Process.Start(new ProcessStartInfo(program, arguments) { UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        var process = Process.Start(
+            new ProcessStartInfo(program, arguments)
+            {
+                UseShellExecute = false,
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+            }
+        )!;
         try
         {
             while (await process.StandardOutput.ReadLineAsync(cancellationToken) is { } line)
@@ -62,7 +69,11 @@ internal sealed class Contestant : IDisposable
 
     /// <summary>Lets contestants take turns.</summary>
     /// <returns>The measurements, in the order of the contestants.</returns>
-    public static async Task<Measurement[]> CompeteAsync(IReadOnlyList<Contestant> contestants, int rounds, CancellationToken cancellationToken)
+    public static async Task<Measurement[]> CompeteAsync(
+        IReadOnlyList<Contestant> contestants,
+        int rounds,
+        CancellationToken cancellationToken
+    )
     {
         var figures = contestants.Select(_ => new List<double>()).ToList();
         for (var round = 0; round < rounds; round++)
@@ -97,6 +108,8 @@ internal sealed class Contestant : IDisposable
         await _process.StandardInput.WriteLineAsync("go".AsMemory(), cancellationToken);
         await _process.StandardInput.FlushAsync(cancellationToken);
         var line = await _process.StandardOutput.ReadLineAsync(cancellationToken);
-        return double.TryParse(line, CultureInfo.InvariantCulture, out var figure) ? figure : throw new InvalidOperationException($"'{Name}' answered '{line}' instead of a number.");
+        return double.TryParse(line, CultureInfo.InvariantCulture, out var figure)
+            ? figure
+            : throw new InvalidOperationException($"'{Name}' answered '{line}' instead of a number.");
     }
 }

@@ -24,7 +24,11 @@ internal static class Contestants
             ["plain", var size] => Plain(Parse(size), channelsLast: false),
             ["plain-channels-last", var size] => Plain(Parse(size), channelsLast: true),
             ["plain-core", var size] => OneCore("TorchSharp module", Parse(size), backbone => backbone),
-            ["operators-core", var size] => OneCore("LibTorch's operators, folded", Parse(size), backbone => new FoldedDenseNet(backbone.Architecture, backbone.Weights, Precision.Fp32, torch.CPU)),
+            ["operators-core", var size] => OneCore(
+                "LibTorch's operators, folded",
+                Parse(size),
+                backbone => new FoldedDenseNet(backbone.Architecture, backbone.Weights, Precision.Fp32, torch.CPU)
+            ),
             ["onnx", var size] => Onnx(Parse(size)),
             ["memory", var images] => Memory(Parse(images)),
             ["onnx-memory", var images] => OnnxMemory(Parse(images)),
@@ -57,8 +61,7 @@ internal static class Contestants
             run();
             done += images;
             elapsed = Stopwatch.GetElapsedTime(start);
-        }
-        while (elapsed < atLeast);
+        } while (elapsed < atLeast);
 
         return done / elapsed.TotalSeconds;
     }
@@ -67,7 +70,10 @@ internal static class Contestants
     {
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
         var choice = PrecisionTrial.Choose(backbone, size, torch.CPU);
-        var (used, batch) = precision == "fp32" ? (Precision.Fp32, FeatureExtractor.DefaultBatchSizeFor(size, DeviceType.CPU)) : (choice.Precision, choice.BatchSize);
+        var (used, batch) =
+            precision == "fp32"
+                ? (Precision.Fp32, FeatureExtractor.DefaultBatchSizeFor(size, DeviceType.CPU))
+                : (choice.Precision, choice.BatchSize);
         var extractor = new FeatureExtractor(backbone, used, torch.CPU, batch);
         var images = Pixels(batch * size * size * 3);
         var features = new float[batch * extractor.FeatureSize];
@@ -85,7 +91,10 @@ internal static class Contestants
         var count = choice.BatchSize * Batches;
         var images = Pixels(count * size * size * 3);
         var features = new float[count * extractor.FeatureSize];
-        return ($"{choice.Precision}, batch {choice.BatchSize}", () => ImagesPerSecond(Round, count, () => extractor.Extract(images, count, size, features)));
+        return (
+            $"{choice.Precision}, batch {choice.BatchSize}",
+            () => ImagesPerSecond(Round, count, () => extractor.Extract(images, count, size, features))
+        );
     }
 
     private static (string Name, Func<double> Measure) ExtractOnOneCore(string precision, int size)
@@ -103,11 +112,13 @@ internal static class Contestants
     private static (string Name, Func<double> Measure) OnnxOnOneCore(int size)
     {
         var run = OnnxRun(size, threads: 1);
-        var (batch, best) = new[] { 1, 8, 32 }.Select(batch => (batch, Run: run(batch))).MaxBy(side =>
-        {
-            side.Run();
-            return ImagesPerCoreSecond(side.batch, side.Run);
-        });
+        var (batch, best) = new[] { 1, 8, 32 }
+            .Select(batch => (batch, Run: run(batch)))
+            .MaxBy(side =>
+            {
+                side.Run();
+                return ImagesPerCoreSecond(side.batch, side.Run);
+            });
         return ($"ONNX Runtime, fp32, batch {batch}, one thread", () => ImagesPerCoreSecond(batch, best));
     }
 
@@ -115,15 +126,17 @@ internal static class Contestants
     {
         torch.set_num_threads(1);
         var backbone = choose((DenseNetBackbone)BackboneSource.Load(BackboneSource.Demo));
-        var (batch, best) = new[] { 8, 32 }.Select(batch =>
-        {
-            var images = torch.tensor(Pixels(batch * size * size * 3), [batch, size, size, 3]);
-            return (batch, Run: (Action)(() => backbone.Features(images).Dispose()));
-        }).MaxBy(side =>
-        {
-            side.Run();
-            return ImagesPerCoreSecond(side.batch, side.Run);
-        });
+        var (batch, best) = new[] { 8, 32 }
+            .Select(batch =>
+            {
+                var images = torch.tensor(Pixels(batch * size * size * 3), [batch, size, size, 3]);
+                return (batch, Run: (Action)(() => backbone.Features(images).Dispose()));
+            })
+            .MaxBy(side =>
+            {
+                side.Run();
+                return ImagesPerCoreSecond(side.batch, side.Run);
+            });
         return ($"{name}, fp32, batch {batch}, one thread", () => ImagesPerCoreSecond(batch, best));
     }
 
@@ -138,8 +151,7 @@ internal static class Contestants
             run();
             done += images;
             used = Environment.CpuUsage.TotalTime - before;
-        }
-        while (used < Round);
+        } while (used < Round);
 
         return done / used.TotalSeconds;
     }
@@ -148,14 +160,15 @@ internal static class Contestants
     private static (string Name, Func<double> Measure) Plain(int size, bool channelsLast)
     {
         var backbone = (DenseNetBackbone)BackboneSource.Load(BackboneSource.Demo);
-        var runs = new[] { 8, 32, 64 }.ToDictionary(batch => batch, batch =>
-        {
-            var images = torch.tensor(Pixels(batch * size * size * 3), [batch, size, size, 3]);
-            var planes = torch.rand(batch, 3, size, size);
-            return channelsLast
-                ? (Action)(() => backbone.Features(images).Dispose())
-                : () => backbone.Network(planes).Dispose();
-        });
+        var runs = new[] { 8, 32, 64 }.ToDictionary(
+            batch => batch,
+            batch =>
+            {
+                var images = torch.tensor(Pixels(batch * size * size * 3), [batch, size, size, 3]);
+                var planes = torch.rand(batch, 3, size, size);
+                return channelsLast ? (Action)(() => backbone.Features(images).Dispose()) : () => backbone.Network(planes).Dispose();
+            }
+        );
         return BestBatch(channelsLast ? "TorchSharp module, channels last" : "TorchSharp module", runs);
     }
 
@@ -179,7 +192,11 @@ internal static class Contestants
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
         using var model = new MemoryStream();
         OnnxExport.WriteAsync(backbone, model).GetAwaiter().GetResult();
-        using var options = new SessionOptions { GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL, IntraOpNumThreads = threads };
+        using var options = new SessionOptions
+        {
+            GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL,
+            IntraOpNumThreads = threads,
+        };
         return new InferenceSession(model.ToArray(), options);
     }
 
@@ -197,34 +214,41 @@ internal static class Contestants
 
     private static (string Name, Func<double> Measure) Memory(int count)
     {
-        const int Size = 96, Shard = 256;
+        const int Size = 96,
+            Shard = 256;
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
         var choice = PrecisionTrial.Choose(backbone, Size, torch.CPU);
         var extractor = new FeatureExtractor(backbone, choice.Precision, torch.CPU, choice.BatchSize);
-        return ($"{count} images", () =>
-        {
-            for (var first = 0; first < count; first += Shard)
+        return (
+            $"{count} images",
+            () =>
             {
-                extractor.Extract(Pixels(Shard * Size * Size * 3), Shard, Size);
-            }
+                for (var first = 0; first < count; first += Shard)
+                {
+                    extractor.Extract(Pixels(Shard * Size * Size * 3), Shard, Size);
+                }
 
-            return PeakMegabytes();
-        });
+                return PeakMegabytes();
+            }
+        );
     }
 
     private static (string Name, Func<double> Measure) OnnxMemory(int count)
     {
         const int Batch = 32;
         var run = OnnxRun(96)(Batch);
-        return ($"ONNX Runtime, fp32, batch {Batch}, {count} images", () =>
-        {
-            for (var first = 0; first < count; first += Batch)
+        return (
+            $"ONNX Runtime, fp32, batch {Batch}, {count} images",
+            () =>
             {
-                run();
-            }
+                for (var first = 0; first < count; first += Batch)
+                {
+                    run();
+                }
 
-            return PeakMegabytes();
-        });
+                return PeakMegabytes();
+            }
+        );
     }
 
     /// <summary>Largest resident memory of this process so far.</summary>

@@ -7,7 +7,10 @@ namespace Distributed.Benchmarks;
 internal sealed class DecodeBenchmark : IBenchmark
 {
     private const int Rounds = 7;
-    private const int Files = 64, Width = 500, Height = 375, Size = 96;
+    private const int Files = 64,
+        Width = 500,
+        Height = 375,
+        Size = 96;
 
     public string Name => "decode";
 
@@ -53,7 +56,11 @@ internal sealed class DecodeBenchmark : IBenchmark
                     for (var octave = 1; octave <= 6; octave++)
                     {
                         var frequency = Math.Pow(2, octave) * 0.01;
-                        value += 50.0 / octave * Math.Sin((frequency * x * (1 + (file % 7))) + (octave * channel)) * Math.Cos((frequency * y) + file);
+                        value +=
+                            50.0
+                            / octave
+                            * Math.Sin((frequency * x * (1 + (file % 7))) + (octave * channel))
+                            * Math.Cos((frequency * y) + file);
                     }
 
                     pixels[(i * 4) + channel] = (byte)Math.Clamp(value, 0, 255);

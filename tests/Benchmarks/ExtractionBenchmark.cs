@@ -50,7 +50,11 @@ internal sealed class GpuBatchBenchmark(string name, int size, int[] batches) : 
     public Task<IReadOnlyList<Figure>> RunAsync(CancellationToken cancellationToken)
     {
         IReadOnlyList<Figure> figures = TorchSharp.torch.cuda.is_available()
-            ? [.. Enum.GetValues<Precision>().SelectMany(precision => batches.Select(batch => Measure(precision, batch, cancellationToken)))]
+            ?
+            [
+                .. Enum.GetValues<Precision>()
+                    .SelectMany(precision => batches.Select(batch => Measure(precision, batch, cancellationToken))),
+            ]
             : [];
         return Task.FromResult(figures);
     }

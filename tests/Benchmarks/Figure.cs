@@ -14,14 +14,18 @@ namespace Distributed.Benchmarks;
 internal sealed record Figure(string Name, string Unit, double Ours, double? Peer, string? PeerName, double? Ratio, double Spread)
 {
     /// <summary>Joins two sides that were measured in turns.</summary>
-    public static Figure Of(string name, string unit, Measurement ours, Measurement? peer, bool lessIsBetter = false) => new(
-        name,
-        unit,
-        ours.Median,
-        peer?.Median,
-        peer?.Name,
-        peer is null ? null : lessIsBetter ? peer.Median / ours.Median : ours.Median / peer.Median,
-        ours.SpreadPercent);
+    public static Figure Of(string name, string unit, Measurement ours, Measurement? peer, bool lessIsBetter = false) =>
+        new(
+            name,
+            unit,
+            ours.Median,
+            peer?.Median,
+            peer?.Name,
+            peer is null ? null
+                : lessIsBetter ? peer.Median / ours.Median
+                : ours.Median / peer.Median,
+            ours.SpreadPercent
+        );
 }
 
 /// <summary>The rounds of one side.</summary>
@@ -47,11 +51,19 @@ internal static class FigureTable
 
     public static string Heading => Join("name", "unit", "ours", "peer", "ratio", "spread", "peer name");
 
-    public static string Line(Figure figure) => Join(
-        figure.Name, figure.Unit, Number(figure.Ours), Number(figure.Peer), Number(figure.Ratio, "F2"), Number(figure.Spread) + " %", figure.PeerName ?? "");
+    public static string Line(Figure figure) =>
+        Join(
+            figure.Name,
+            figure.Unit,
+            Number(figure.Ours),
+            Number(figure.Peer),
+            Number(figure.Ratio, "F2"),
+            Number(figure.Spread) + " %",
+            figure.PeerName ?? ""
+        );
 
     private static string Join(string name, string unit, string ours, string peer, string ratio, string spread, string peerName) =>
-        $"{name,-18} {unit,-9} {ours,9} {peer,9} {ratio,6} {spread,8}  {peerName}";
+        $"{name, -18} {unit, -9} {ours, 9} {peer, 9} {ratio, 6} {spread, 8}  {peerName}";
 
     private static string Number(double? value, string format = "F1") => value?.ToString(format, CultureInfo.InvariantCulture) ?? "-";
 }

@@ -15,7 +15,10 @@ namespace Distributed.Benchmarks;
 /// </summary>
 internal sealed class PenaltyPathBenchmark : IBenchmark
 {
-    private const int Train = 4500, Validation = 500, Classes = 10, Size = 96;
+    private const int Train = 4500,
+        Validation = 500,
+        Classes = 10,
+        Size = 96;
     private const int Rounds = 5;
 
     public string Name => "penalty-path";
@@ -28,14 +31,17 @@ internal sealed class PenaltyPathBenchmark : IBenchmark
         var data = Read(folder);
         var start = PenaltyPath.Start(HeadDefinition.Linear, new PenaltyPathOptions(Penalties), data, Classes);
         var gap = Gap(folder, data, start);
-        return ($"gap {gap:E1}", () =>
-        {
-            // Data that nobody has rotated yet.
-            using var fresh = Read(folder);
-            var begun = Stopwatch.GetTimestamp();
-            PenaltyPath.Train(PenaltyPath.Start(HeadDefinition.Linear, start.Options, fresh, Classes), fresh, () => false);
-            return Stopwatch.GetElapsedTime(begun).TotalSeconds;
-        });
+        return (
+            $"gap {gap:E1}",
+            () =>
+            {
+                // Data that nobody has rotated yet.
+                using var fresh = Read(folder);
+                var begun = Stopwatch.GetTimestamp();
+                PenaltyPath.Train(PenaltyPath.Start(HeadDefinition.Linear, start.Options, fresh, Classes), fresh, () => false);
+                return Stopwatch.GetElapsedTime(begun).TotalSeconds;
+            }
+        );
     }
 
     public async Task<IReadOnlyList<Figure>> RunAsync(CancellationToken cancellationToken)
@@ -46,7 +52,11 @@ internal sealed class PenaltyPathBenchmark : IBenchmark
             await PrepareAsync(folder.FullName, cancellationToken);
             using var ours = await Contestant.StartAsync(["penalty-path", folder.FullName], cancellationToken);
             var measured = await Contestant.CompeteAsync([ours], Rounds, cancellationToken);
-            using var peer = await Contestant.StartAsync(Python.Path, ["-c", Python.LogisticRegression, folder.FullName], cancellationToken);
+            using var peer = await Contestant.StartAsync(
+                Python.Path,
+                ["-c", Python.LogisticRegression, folder.FullName],
+                cancellationToken
+            );
             // The peer takes minutes, so that its one round drowns the noise.
             var peers = peer is null ? [] : await Contestant.CompeteAsync([peer], 1, cancellationToken);
             return [Figure.Of(Name, "s", measured[0], peers.FirstOrDefault(), lessIsBetter: true)];
@@ -67,8 +77,16 @@ internal sealed class PenaltyPathBenchmark : IBenchmark
         var precision = PrecisionTrial.Choose(backbone, Size, CPU, cancellationToken: cancellationToken);
         using var extractor = new FeatureExtractor(backbone, precision.Precision, CPU, precision.BatchSize);
         var features = extractor.Extract(Stl10Pixels(images), Train + Validation, Size, cancellationToken);
-        await File.WriteAllBytesAsync(System.IO.Path.Combine(folder, "features.f32"), MemoryMarshal.AsBytes(features.Values.AsSpan()).ToArray(), cancellationToken);
-        await File.WriteAllBytesAsync(System.IO.Path.Combine(folder, "labels.u8"), Array.ConvertAll(labels, label => (byte)(label - 1)), cancellationToken);
+        await File.WriteAllBytesAsync(
+            System.IO.Path.Combine(folder, "features.f32"),
+            MemoryMarshal.AsBytes(features.Values.AsSpan()).ToArray(),
+            cancellationToken
+        );
+        await File.WriteAllBytesAsync(
+            System.IO.Path.Combine(folder, "labels.u8"),
+            Array.ConvertAll(labels, label => (byte)(label - 1)),
+            cancellationToken
+        );
         using var data = Read(folder);
         var start = PenaltyPath.Start(HeadDefinition.Linear, new PenaltyPathOptions(Penalties), data, Classes);
         var objectives = Objectives(data, start, tolerance: 1e-10);
@@ -77,7 +95,11 @@ internal sealed class PenaltyPathBenchmark : IBenchmark
     }
 
     private static Task WriteAsync(string folder, string name, IEnumerable<double> values, CancellationToken cancellationToken) =>
-        File.WriteAllLinesAsync(System.IO.Path.Combine(folder, name), values.Select(value => value.ToString("R", CultureInfo.InvariantCulture)), cancellationToken);
+        File.WriteAllLinesAsync(
+            System.IO.Path.Combine(folder, name),
+            values.Select(value => value.ToString("R", CultureInfo.InvariantCulture)),
+            cancellationToken
+        );
 
     /// <summary>STL-10 stores planes by columns; the backbone takes interleaved rows.</summary>
     private static byte[] Stl10Pixels(byte[] planes)
@@ -98,20 +120,32 @@ internal sealed class PenaltyPathBenchmark : IBenchmark
         var values = MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(System.IO.Path.Combine(folder, "features.f32"))).ToArray();
         var labels = Array.ConvertAll(File.ReadAllBytes(System.IO.Path.Combine(folder, "labels.u8")), label => (int)label);
         return FeatureData.Create(
-            new FeatureMatrix(values, labels.Length, values.Length / labels.Length), labels, [.. Enumerable.Range(0, Train)], [.. Enumerable.Range(Train, labels.Length - Train)], CPU);
+            new FeatureMatrix(values, labels.Length, values.Length / labels.Length),
+            labels,
+            [.. Enumerable.Range(0, Train)],
+            [.. Enumerable.Range(Train, labels.Length - Train)],
+            CPU
+        );
     }
 
     /// <summary>The largest relative distance of an objective on the path from the smallest there is.</summary>
     private static double Gap(string folder, FeatureData data, PenaltyPathState start) =>
         Objectives(data, start, LogisticRegression.DefaultTolerance)
-            .Zip(File.ReadLines(System.IO.Path.Combine(folder, "objectives.txt")), (found, smallest) => (found / double.Parse(smallest, CultureInfo.InvariantCulture)) - 1)
+            .Zip(
+                File.ReadLines(System.IO.Path.Combine(folder, "objectives.txt")),
+                (found, smallest) => (found / double.Parse(smallest, CultureInfo.InvariantCulture)) - 1
+            )
             .Max();
 
     /// <summary>The objectives on the path, computed in double precision from the features as they are.</summary>
     private static double[] Objectives(FeatureData data, PenaltyPathState state, double tolerance)
     {
         using var scope = NewDisposeScope();
-        var features = data.Features.narrow(0, 0, Train).to(ScalarType.Float64).sub_(torch.tensor(state.Mean)).div_(torch.tensor(state.Std));
+        var features = data
+            .Features.narrow(0, 0, Train)
+            .to(ScalarType.Float64)
+            .sub_(torch.tensor(state.Mean))
+            .div_(torch.tensor(state.Std));
         var labels = data.Labels.narrow(0, 0, Train);
         var objectives = new List<double>();
         while (!state.Chosen)
@@ -119,7 +153,9 @@ internal sealed class PenaltyPathBenchmark : IBenchmark
             state = PenaltyPath.Train(state, data, () => true, tolerance).State;
             var parameters = torch.tensor(state.Latest);
             var weights = parameters.narrow(0, 0, Classes * state.FeatureSize).view(Classes, state.FeatureSize);
-            var loss = nn.functional.cross_entropy(features.mm(weights.t()).add_(parameters.narrow(0, Classes * state.FeatureSize, Classes)), labels).item<double>();
+            var loss = nn
+                .functional.cross_entropy(features.mm(weights.t()).add_(parameters.narrow(0, Classes * state.FeatureSize, Classes)), labels)
+                .item<double>();
             objectives.Add(loss + (0.5 * Penalties[state.Epoch - 1] * weights.square().sum().item<double>()));
         }
 

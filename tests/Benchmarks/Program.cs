@@ -40,7 +40,9 @@ var names = args.Where((_, i) => jsonAt < 0 || (i != jsonAt && i != jsonAt + 1))
 var unknown = names.Except(benchmarks.Select(benchmark => benchmark.Name)).ToList();
 if (unknown.Count > 0 || (jsonAt >= 0 && json is null))
 {
-    await Console.Error.WriteLineAsync($"usage: [NAME…] [--json FILE], where NAME is one of {string.Join(", ", benchmarks.Select(benchmark => benchmark.Name))}");
+    await Console.Error.WriteLineAsync(
+        $"usage: [NAME…] [--json FILE], where NAME is one of {string.Join(", ", benchmarks.Select(benchmark => benchmark.Name))}"
+    );
     return 1;
 }
 

@@ -4,7 +4,8 @@ namespace Distributed.Benchmarks;
 internal static class Python
 {
     /// <summary>Debian's, whose packages hold the peers; on other systems, such as one with a GPU, DISTRIBUTED_BENCHMARK_PYTHON names it.</summary>
-    public static string Path { get; } = Environment.GetEnvironmentVariable("DISTRIBUTED_BENCHMARK_PYTHON") is { Length: > 0 } path ? path : "/usr/bin/python3";
+    public static string Path { get; } =
+        Environment.GetEnvironmentVariable("DISTRIBUTED_BENCHMARK_PYTHON") is { Length: > 0 } path ? path : "/usr/bin/python3";
 
     /// <summary>PyTorch's DenseNet-121 with channels last, the faster layout, at the better of two batch sizes.</summary>
     public const string Torch = """

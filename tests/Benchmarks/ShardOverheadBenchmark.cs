@@ -20,7 +20,8 @@ internal sealed class ShardOverheadBenchmark : IBenchmark
     public const string Worker = "shard-worker";
 
     // Many, since at the end of a set some workers have nothing left to do while others finish.
-    private const int ShardsAWorker = 100, Rounds = 2;
+    private const int ShardsAWorker = 100,
+        Rounds = 2;
     private static readonly TimeSpan Work = TimeSpan.FromMilliseconds(250);
     private static readonly int[] Workers = [1, 2, 4, 8, 16];
 
@@ -65,7 +66,17 @@ internal sealed class ShardOverheadBenchmark : IBenchmark
 
                 var ours = new Measurement("", rounds);
                 var efficiency = Work.TotalMilliseconds / (Work.TotalMilliseconds + ours.Median);
-                figures.Add(new Figure(Name, "ms", ours.Median, null, $"{count} workers, efficiency {efficiency:F3}, {1000 * count / (Work.TotalMilliseconds + ours.Median):F0} shards/s", null, ours.SpreadPercent));
+                figures.Add(
+                    new Figure(
+                        Name,
+                        "ms",
+                        ours.Median,
+                        null,
+                        $"{count} workers, efficiency {efficiency:F3}, {1000 * count / (Work.TotalMilliseconds + ours.Median):F0} shards/s",
+                        null,
+                        ours.SpreadPercent
+                    )
+                );
             }
 
             return figures;
@@ -87,7 +98,17 @@ internal sealed class ShardOverheadBenchmark : IBenchmark
         await services.GetRequiredService<CatalogMigration>().Ready.WaitAsync(cancellationToken);
         await using (var context = await contexts.CreateDbContextAsync(cancellationToken))
         {
-            context.Runs.Add(new Run { Id = run, Tags = [], Specification = "{}", SubmittedAt = DateTime.UtcNow, State = RunState.Extracting, FeatureSetKey = key });
+            context.Runs.Add(
+                new Run
+                {
+                    Id = run,
+                    Tags = [],
+                    Specification = "{}",
+                    SubmittedAt = DateTime.UtcNow,
+                    State = RunState.Extracting,
+                    FeatureSetKey = key,
+                }
+            );
             context.RunDependencies.Add(new RunDependency { RunId = run, Subject = key });
             context.PlanUnits(UnitKind.ExtractFeatures, key, Enumerable.Range(0, shards), traceParent: null, DateTime.UtcNow);
             await context.SaveChangesAsync(cancellationToken);
@@ -100,13 +121,15 @@ internal sealed class ShardOverheadBenchmark : IBenchmark
             await using var context = await contexts.CreateDbContextAsync(cancellationToken);
             if (!await context.WorkUnits.AnyAsync(unit => unit.Subject == key && unit.State != UnitState.Done, cancellationToken))
             {
-                var attempts = await context.Attempts
-                    .Where(attempt => context.WorkUnits.Any(unit => unit.Id == attempt.UnitId && unit.Subject == key))
+                var attempts = await context
+                    .Attempts.Where(attempt => context.WorkUnits.Any(unit => unit.Id == attempt.UnitId && unit.Subject == key))
                     .Select(attempt => new { attempt.StartedAt, attempt.EndedAt })
                     .ToListAsync(cancellationToken);
                 var elapsed = attempts.Max(attempt => attempt.EndedAt!.Value) - attempts.Min(attempt => attempt.StartedAt);
                 // A timer is late by a millisecond or more.
-                var waited = await context.FeatureShards.Where(shard => shard.FeatureSetKey == key).AverageAsync(shard => shard.Seconds, cancellationToken);
+                var waited = await context
+                    .FeatureShards.Where(shard => shard.FeatureSetKey == key)
+                    .AverageAsync(shard => shard.Seconds, cancellationToken);
                 return (elapsed.TotalMilliseconds * workers / shards) - (1000 * waited);
             }
         }
@@ -133,15 +156,17 @@ internal sealed class ShardOverheadBenchmark : IBenchmark
             var waited = Stopwatch.GetElapsedTime(started);
             return (context, _) =>
             {
-                context.FeatureShards.Add(new FeatureShard
-                {
-                    FeatureSetKey = lease.Unit.Subject,
-                    Shard = lease.Unit.Step,
-                    ImageCount = 1,
-                    File = new StoredFile($"features/{lease.TokenText}", 0, new string('0', 64)),
-                    Seconds = waited.TotalSeconds,
-                    Worker = UnitWorker.Name,
-                });
+                context.FeatureShards.Add(
+                    new FeatureShard
+                    {
+                        FeatureSetKey = lease.Unit.Subject,
+                        Shard = lease.Unit.Step,
+                        ImageCount = 1,
+                        File = new StoredFile($"features/{lease.TokenText}", 0, new string('0', 64)),
+                        Seconds = waited.TotalSeconds,
+                        Worker = UnitWorker.Name,
+                    }
+                );
                 return Task.CompletedTask;
             };
         }

@@ -12,8 +12,13 @@ namespace Distributed.Benchmarks;
 /// </summary>
 internal sealed class TelemetryCostBenchmark : IBenchmark
 {
-    private const int TrainImages = 1000, TestImages = 500, KnownImages = 100, Queued = 100, Rounds = 4;
-    private const string New = "new", Known = "known";
+    private const int TrainImages = 1000,
+        TestImages = 500,
+        KnownImages = 100,
+        Queued = 100,
+        Rounds = 4;
+    private const string New = "new",
+        Known = "known";
     private static readonly TimeSpan ScrapeInterval = TimeSpan.FromSeconds(5);
 
     public string Name => "telemetry";
@@ -27,8 +32,13 @@ internal sealed class TelemetryCostBenchmark : IBenchmark
         await using var with = await Side.StartAsync("with telemetry", source.Path, collector, cancellationToken);
         await using var without = await Side.StartAsync("without telemetry", source.Path, collector: null, cancellationToken);
         var figures = new List<Figure>();
-        foreach (var (name, unit, lessIsBetter, measure) in new (string, string, bool, Func<Side, int, Task<double>>)[]
-            { ("new-images", "s", true, (side, round) => side.ExtractAsync(round, cancellationToken)), ("queue", "runs/s", false, (side, _) => side.QueueAsync(cancellationToken)) })
+        foreach (
+            var (name, unit, lessIsBetter, measure) in new (string, string, bool, Func<Side, int, Task<double>>)[]
+            {
+                ("new-images", "s", true, (side, round) => side.ExtractAsync(round, cancellationToken)),
+                ("queue", "runs/s", false, (side, _) => side.QueueAsync(cancellationToken)),
+            }
+        )
         {
             var (ours, peer) = (new List<double>(), new List<double>());
             // The first round compiles.
@@ -44,7 +54,9 @@ internal sealed class TelemetryCostBenchmark : IBenchmark
                 }
             }
 
-            figures.Add(Figure.Of($"{Name}-{name}", unit, new Measurement(with.Name, ours), new Measurement(without.Name, peer), lessIsBetter));
+            figures.Add(
+                Figure.Of($"{Name}-{name}", unit, new Measurement(with.Name, ours), new Measurement(without.Name, peer), lessIsBetter)
+            );
         }
 
         return figures;
@@ -112,7 +124,11 @@ internal sealed class TelemetryCostBenchmark : IBenchmark
                 await _cluster.SubmitAsync(Specify(Path.Combine(_source, Known), seed));
             }
 
-            await _cluster.WaitAsync("the queue to be empty", () => _cluster.QueryAsync<long>("select count(*) from runs where finished_at is null"), open => open == 0);
+            await _cluster.WaitAsync(
+                "the queue to be empty",
+                () => _cluster.QueryAsync<long>("select count(*) from runs where finished_at is null"),
+                open => open == 0
+            );
             cancellationToken.ThrowIfCancellationRequested();
             return Queued / Stopwatch.GetElapsedTime(started).TotalSeconds;
         }
@@ -126,7 +142,15 @@ internal sealed class TelemetryCostBenchmark : IBenchmark
         }
 
         /// <summary>fp32, so that no measurement decides what is measured; one penalty, so that the head takes no time.</summary>
-        private static object Specify(string dataset, int seed) => new { dataset, seed, precision = "fp32", report = false, training = new { penalties = new[] { 0.01 } } };
+        private static object Specify(string dataset, int seed) =>
+            new
+            {
+                dataset,
+                seed,
+                precision = "fp32",
+                report = false,
+                training = new { penalties = new[] { 0.01 } },
+            };
 
         private async Task ScrapeAsync()
         {

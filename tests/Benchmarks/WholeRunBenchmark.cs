@@ -17,7 +17,10 @@ namespace Distributed.Benchmarks;
 /// </summary>
 internal sealed class FirstRunBenchmark : IBenchmark
 {
-    private const int TrainImages = 5000, TestImages = 8000, Size = 96, Rounds = 3;
+    private const int TrainImages = 5000,
+        TestImages = 8000,
+        Size = 96,
+        Rounds = 3;
 
     public string Name => "first-run";
 
@@ -29,12 +32,15 @@ internal sealed class FirstRunBenchmark : IBenchmark
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
         var choice = PrecisionTrial.Choose(backbone, Size, torch.CPU);
         var weights = BackboneSource.Load(BackboneSource.Demo);
-        return ($"bare computations, {choice.Precision}", () =>
-        {
-            var started = Stopwatch.GetTimestamp();
-            ComputeAsync(folder, weights, choice).GetAwaiter().GetResult();
-            return Stopwatch.GetElapsedTime(started).TotalSeconds;
-        });
+        return (
+            $"bare computations, {choice.Precision}",
+            () =>
+            {
+                var started = Stopwatch.GetTimestamp();
+                ComputeAsync(folder, weights, choice).GetAwaiter().GetResult();
+                return Stopwatch.GetElapsedTime(started).TotalSeconds;
+            }
+        );
     }
 
     public async Task<IReadOnlyList<Figure>> RunAsync(CancellationToken cancellationToken)
@@ -46,7 +52,11 @@ internal sealed class FirstRunBenchmark : IBenchmark
         using var fresh = await Contestant.StartAsync(["first-run", source.Path], cancellationToken);
         using var served = await Contestant.StartAsync(["served-first-run", source.Path, volume.Path], cancellationToken);
         var measured = await Contestant.CompeteAsync([fresh, served, bare], Rounds, cancellationToken);
-        return [Figure.Of(Name, "s", measured[0], measured[2], lessIsBetter: true), Figure.Of(ServedName, "s", measured[1], measured[2], lessIsBetter: true)];
+        return
+        [
+            Figure.Of(Name, "s", measured[0], measured[2], lessIsBetter: true),
+            Figure.Of(ServedName, "s", measured[1], measured[2], lessIsBetter: true),
+        ];
     }
 
     private static async Task ComputeAsync(string folder, IBackbone backbone, PrecisionChoice choice)
@@ -67,7 +77,12 @@ internal sealed class FirstRunBenchmark : IBenchmark
         int[] train = [.. Enumerable.Range(0, split.Train.Length)];
         int[] validation = [.. Enumerable.Range(split.Train.Length, split.Validation.Length)];
         using var data = FeatureData.Create(features.Select(rows), LabelsOf(rows), train, validation, torch.CPU);
-        var state = PenaltyPath.Start(HeadDefinition.Linear, new PenaltyPathOptions(PenaltyPathOptions.DefaultPenalties(listing.ClassNames.Count)), data, listing.ClassNames.Count);
+        var state = PenaltyPath.Start(
+            HeadDefinition.Linear,
+            new PenaltyPathOptions(PenaltyPathOptions.DefaultPenalties(listing.ClassNames.Count)),
+            data,
+            listing.ClassNames.Count
+        );
         var head = TrainedHead.Load(PenaltyPath.Train(state, data, () => false).State.ExportBest());
         ClassificationMetrics.Compute(head.Logits(features.Select(split.Test)), LabelsOf(split.Test), head.Classes, topK: 5);
 
@@ -81,7 +96,9 @@ internal sealed class FirstRunBenchmark : IBenchmark
 /// </summary>
 internal sealed class SecondRunBenchmark : IBenchmark
 {
-    private const int TrainImages = 1000, TestImages = 500, Rounds = 7;
+    private const int TrainImages = 1000,
+        TestImages = 500,
+        Rounds = 7;
 
     public string Name => "second-run";
 
@@ -98,7 +115,11 @@ internal sealed class SecondRunBenchmark : IBenchmark
         using var fresh = await Contestant.StartAsync(["second-run", source.Path, freshVolume.Path], cancellationToken);
         var measured = await Contestant.CompeteAsync([served, fresh, first], Rounds, cancellationToken);
         var peer = measured[2] with { Name = "the first run, in a fresh process" };
-        return [Figure.Of(Name, "s", measured[0], peer, lessIsBetter: true), Figure.Of(FreshName, "s", measured[1], peer, lessIsBetter: true)];
+        return
+        [
+            Figure.Of(Name, "s", measured[0], peer, lessIsBetter: true),
+            Figure.Of(FreshName, "s", measured[1], peer, lessIsBetter: true),
+        ];
     }
 }
 
@@ -106,11 +127,15 @@ internal sealed class SecondRunBenchmark : IBenchmark
 internal static class WholeRuns
 {
     /// <summary>Runs on a volume of its own each time.</summary>
-    public static (string Name, Func<double> Measure) First(string folder) => ("a run on a new volume", () =>
-    {
-        using var volume = new TemporaryFolder();
-        return Run(folder, volume.Path);
-    });
+    public static (string Name, Func<double> Measure) First(string folder) =>
+        (
+            "a run on a new volume",
+            () =>
+            {
+                using var volume = new TemporaryFolder();
+                return Run(folder, volume.Path);
+            }
+        );
 
     /// <summary>Runs on a volume that has seen the same run.</summary>
     public static (string Name, Func<double> Measure) Second(string folder, string volume)
@@ -133,24 +158,27 @@ internal static class WholeRuns
         var client = Serve(volume);
         Submit(client, folder);
         var times = 0;
-        return ("a run on new images in the same process", () =>
-        {
-            using var copy = new TemporaryFolder();
-            foreach (var file in Directory.EnumerateFiles(folder))
+        return (
+            "a run on new images in the same process",
+            () =>
             {
-                File.Copy(file, Path.Combine(copy.Path, Path.GetFileName(file)));
-            }
+                using var copy = new TemporaryFolder();
+                foreach (var file in Directory.EnumerateFiles(folder))
+                {
+                    File.Copy(file, Path.Combine(copy.Path, Path.GetFileName(file)));
+                }
 
-            using (var pixels = File.Open(Path.Combine(copy.Path, "train_X.bin"), FileMode.Open))
-            {
-                pixels.Position = times++;
-                var value = pixels.ReadByte();
-                pixels.Position--;
-                pixels.WriteByte((byte)(255 - value));
-            }
+                using (var pixels = File.Open(Path.Combine(copy.Path, "train_X.bin"), FileMode.Open))
+                {
+                    pixels.Position = times++;
+                    var value = pixels.ReadByte();
+                    pixels.Position--;
+                    pixels.WriteByte((byte)(255 - value));
+                }
 
-            return Submit(client, copy.Path);
-        });
+                return Submit(client, copy.Path);
+            }
+        );
     }
 
     private static double Submit(HttpClient client, string folder) => SubmitAsync(client, folder).GetAwaiter().GetResult();
@@ -204,7 +232,10 @@ internal static class WholeRuns
     /// <returns>Seconds from submission to evaluation, as the catalog has them.</returns>
     private static double Run(string folder, string volume)
     {
-        var start = new ProcessStartInfo(Path.ChangeExtension(TestEnvironment.ServiceDll("Standalone"), null), ["run", "--dataset", folder, "--volume", volume, "--json"])
+        var start = new ProcessStartInfo(
+            Path.ChangeExtension(TestEnvironment.ServiceDll("Standalone"), null),
+            ["run", "--dataset", folder, "--volume", volume, "--json"]
+        )
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,

@@ -1,5 +1,5 @@
-using Distributed.TestServers;
 using Distributed.Evaluation.Reporting;
+using Distributed.TestServers;
 using Microsoft.Playwright;
 
 [assembly: AssemblyFixture(typeof(Distributed.Browser.Tests.BrowserFixture))]
@@ -18,11 +18,22 @@ public sealed class BrowserFixture : IAsyncLifetime
     {
         var program = TestEnvironment.ChromiumPath;
         _playwright = await Playwright.CreateAsync();
-        _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
-        {
-            ExecutablePath = program,
-            Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-        });
+        _browser = await _playwright.Chromium.LaunchAsync(
+            new BrowserTypeLaunchOptions
+            {
+                ExecutablePath = program,
+                Args =
+                [
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--disable-quic",
+                    "--no-first-run",
+                    "--disable-background-networking",
+                    "--disable-component-update",
+                    "--disable-sync",
+                ],
+            }
+        );
     }
 
     /// <summary>Opens a report from a file, in a window of its own.</summary>

@@ -37,7 +37,11 @@ public sealed class ReportInBrowserTests(BrowserFixture browser)
     {
         await using var report = await browser.OpenAsync(SampleReports.Create());
 
-        var widths = await report.Page.Locator("img.picture").EvaluateAllAsync<int[]>("all => Promise.all(all.map(async picture => { await picture.decode(); return picture.naturalWidth; }))");
+        var widths = await report
+            .Page.Locator("img.picture")
+            .EvaluateAllAsync<int[]>(
+                "all => Promise.all(all.map(async picture => { await picture.decode(); return picture.naturalWidth; }))"
+            );
         Assert.Equal(21, widths.Length);
         Assert.All(widths, width => Assert.Equal(48, width));
     }
@@ -59,7 +63,9 @@ public sealed class ReportInBrowserTests(BrowserFixture browser)
         await using var report = await browser.OpenAsync(SampleReports.Create());
 
         var refused = report.Page.WaitForConsoleMessageAsync();
-        await report.Page.EvaluateAsync("document.body.append(Object.assign(document.createElement('script'), { textContent: 'window.hacked = true' }))");
+        await report.Page.EvaluateAsync(
+            "document.body.append(Object.assign(document.createElement('script'), { textContent: 'window.hacked = true' }))"
+        );
 
         Assert.Contains("Content Security Policy", (await refused).Text, StringComparison.Ordinal);
         Assert.True(await report.Page.EvaluateAsync<bool>("window.hacked === undefined"));
@@ -71,7 +77,9 @@ public sealed class ReportInBrowserTests(BrowserFixture browser)
         // Without the policy, so that the encoding alone has to hold.
         await using var report = await browser.OpenAsync(SampleReports.Hostile(), new BrowserNewContextOptions { BypassCSP = true });
         await report.UnfoldAsync();
-        await report.Page.EvaluateAsync("document.querySelectorAll('*').forEach(element => ['click', 'mouseover', 'focus', 'error', 'load'].forEach(kind => element.dispatchEvent(new Event(kind))))");
+        await report.Page.EvaluateAsync(
+            "document.querySelectorAll('*').forEach(element => ['click', 'mouseover', 'focus', 'error', 'load'].forEach(kind => element.dispatchEvent(new Event(kind))))"
+        );
 
         Assert.Equal(SampleReports.HostileText, await report.Page.Locator("h1").TextContentAsync());
         Assert.Equal(10, await report.Page.Locator("#matrix tbody tr").CountAsync());
@@ -79,8 +87,16 @@ public sealed class ReportInBrowserTests(BrowserFixture browser)
         Assert.Equal($"{SampleReports.HostileText} 3", await report.Page.Locator("#matrix thead bdi").Nth(3).GetAttributeAsync("title"));
         Assert.Equal(SampleReports.HostileText, await report.Page.Locator(".file").First.GetAttributeAsync("title"));
         Assert.Equal(SampleReports.HostileText, await report.Page.Locator("#specification").TextContentAsync());
-        Assert.Equal(0, await report.Page.Locator("script, iframe, object, embed, form, link:not([rel=icon]), img:not(.picture)").CountAsync());
-        Assert.Equal(0, await report.Page.EvaluateAsync<int>("[...document.querySelectorAll('*')].flatMap(element => [...element.attributes]).filter(attribute => attribute.name.startsWith('on')).length"));
+        Assert.Equal(
+            0,
+            await report.Page.Locator("script, iframe, object, embed, form, link:not([rel=icon]), img:not(.picture)").CountAsync()
+        );
+        Assert.Equal(
+            0,
+            await report.Page.EvaluateAsync<int>(
+                "[...document.querySelectorAll('*')].flatMap(element => [...element.attributes]).filter(attribute => attribute.name.startsWith('on')).length"
+            )
+        );
         Assert.True(await report.Page.EvaluateAsync<bool>("window.hacked === undefined"));
         Assert.Empty(report.Messages);
     }
@@ -88,7 +104,10 @@ public sealed class ReportInBrowserTests(BrowserFixture browser)
     [Fact]
     public async Task It_is_all_there_without_scripts()
     {
-        await using var report = await browser.OpenAsync(SampleReports.Create(), new BrowserNewContextOptions { JavaScriptEnabled = false });
+        await using var report = await browser.OpenAsync(
+            SampleReports.Create(),
+            new BrowserNewContextOptions { JavaScriptEnabled = false }
+        );
 
         Assert.Equal(2, await report.Page.Locator(".chart svg .line.validation").CountAsync());
         var specification = report.Page.Locator("#specification");
@@ -102,27 +121,47 @@ public sealed class ReportInBrowserTests(BrowserFixture browser)
     [InlineData(1400)]
     public async Task No_report_is_wider_than_its_window(int width)
     {
-        ReportModel[] models = [SampleReports.Create(), SampleReports.Create(2, 1, validated: false), SampleReports.Create(30), SampleReports.Create(300, imagesPerClass: 50), SampleReports.Hostile()];
+        ReportModel[] models =
+        [
+            SampleReports.Create(),
+            SampleReports.Create(2, 1, validated: false),
+            SampleReports.Create(30),
+            SampleReports.Create(300, imagesPerClass: 50),
+            SampleReports.Hostile(),
+        ];
         foreach (var model in models)
         {
-            await using var report = await browser.OpenAsync(model, new BrowserNewContextOptions { ViewportSize = new ViewportSize { Width = width, Height = 800 } });
+            await using var report = await browser.OpenAsync(
+                model,
+                new BrowserNewContextOptions
+                {
+                    ViewportSize = new ViewportSize { Width = width, Height = 800 },
+                }
+            );
             await report.UnfoldAsync();
 
-            var beyond = await report.Page.EvaluateAsync<string[]>("""
+            var beyond = await report.Page.EvaluateAsync<string[]>(
+                """
                 () => [...document.querySelectorAll('body *')]
                   .filter(element => !element.closest('.scroll *, .skip, .unseen, svg *, .file *'))
                   .filter(element => element.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)
                   .map(element => `${element.tagName}.${element.className}: ${element.textContent.slice(0, 40)}`)
-                """);
+                """
+            );
             Assert.Empty(beyond);
-            Assert.True(await report.Page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= document.documentElement.clientWidth"));
+            Assert.True(
+                await report.Page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+            );
         }
     }
 
     [Fact]
     public async Task The_dark_scheme_turns_ground_and_ink_around()
     {
-        await using var report = await browser.OpenAsync(SampleReports.Create(), new BrowserNewContextOptions { ColorScheme = ColorScheme.Light });
+        await using var report = await browser.OpenAsync(
+            SampleReports.Create(),
+            new BrowserNewContextOptions { ColorScheme = ColorScheme.Light }
+        );
         var light = await ColoursAsync(report.Page);
 
         await report.Page.EmulateMediaAsync(new PageEmulateMediaOptions { ColorScheme = ColorScheme.Dark });
@@ -152,16 +191,33 @@ public sealed class ReportInBrowserTests(BrowserFixture browser)
         await report.UnfoldAsync();
 
         Assert.Equal("en", await report.Page.Locator("html").GetAttributeAsync("lang"));
-        var levels = await report.Page.Locator("h1, h2, h3, h4").EvaluateAllAsync<int[]>("all => all.map(heading => Number(heading.tagName[1]))");
+        var levels = await report
+            .Page.Locator("h1, h2, h3, h4")
+            .EvaluateAllAsync<int[]>("all => all.map(heading => Number(heading.tagName[1]))");
         Assert.Equal(1, levels[0]);
         Assert.All(levels.Skip(1), level => Assert.True(level > 1));
         Assert.All(levels.Zip(levels.Skip(1)), pair => Assert.True(pair.Second <= pair.First + 1));
         Assert.Equal(0, await report.Page.Locator("th:not([scope])").CountAsync());
         Assert.Equal(0, await report.Page.Locator("img:not([alt]), img[alt='']").CountAsync());
         Assert.Equal(0, await report.Page.Locator("svg:not([aria-hidden]):not([aria-label])").CountAsync());
-        Assert.Equal(0, await report.Page.EvaluateAsync<int>("[...document.querySelectorAll('figure')].filter(figure => !figure.querySelector('figcaption')).length"));
-        Assert.Equal(0, await report.Page.EvaluateAsync<int>("[...document.querySelectorAll('[aria-labelledby], a[href^=\"#\"]')].filter(element => !document.getElementById(element.getAttribute('aria-labelledby') ?? element.hash.slice(1))).length"));
-        Assert.Equal(0, await report.Page.EvaluateAsync<int>("(() => { const ids = [...document.querySelectorAll('[id]')].map(element => element.id); return ids.length - new Set(ids).size; })()"));
+        Assert.Equal(
+            0,
+            await report.Page.EvaluateAsync<int>(
+                "[...document.querySelectorAll('figure')].filter(figure => !figure.querySelector('figcaption')).length"
+            )
+        );
+        Assert.Equal(
+            0,
+            await report.Page.EvaluateAsync<int>(
+                "[...document.querySelectorAll('[aria-labelledby], a[href^=\"#\"]')].filter(element => !document.getElementById(element.getAttribute('aria-labelledby') ?? element.hash.slice(1))).length"
+            )
+        );
+        Assert.Equal(
+            0,
+            await report.Page.EvaluateAsync<int>(
+                "(() => { const ids = [...document.querySelectorAll('[id]')].map(element => element.id); return ids.length - new Set(ids).size; })()"
+            )
+        );
     }
 
     [Fact]
@@ -176,7 +232,9 @@ public sealed class ReportInBrowserTests(BrowserFixture browser)
 
     private static async Task<(double Ground, double Ink)> ColoursAsync(IPage page)
     {
-        var found = await page.EvaluateAsync<double[]>($"() => {{ {PageScripts.Colours} return [luminance(parse(getComputedStyle(document.body).backgroundColor)), luminance(parse(getComputedStyle(document.body).color))]; }}");
+        var found = await page.EvaluateAsync<double[]>(
+            $"() => {{ {PageScripts.Colours} return [luminance(parse(getComputedStyle(document.body).backgroundColor)), luminance(parse(getComputedStyle(document.body).color))]; }}"
+        );
         return (found[0], found[1]);
     }
 }

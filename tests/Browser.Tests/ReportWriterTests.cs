@@ -38,8 +38,15 @@ public sealed partial class ReportWriterTests
         Assert.DoesNotContain("https:", html, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("url(", html, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("@import", html, StringComparison.OrdinalIgnoreCase);
-        Assert.All(Reference().Matches(html), reference => Assert.True(
-            reference.Groups["address"].Value.StartsWith('#') || reference.Groups["address"].Value.StartsWith("data:", StringComparison.Ordinal), reference.Value));
+        Assert.All(
+            Reference().Matches(html),
+            reference =>
+                Assert.True(
+                    reference.Groups["address"].Value.StartsWith('#')
+                        || reference.Groups["address"].Value.StartsWith("data:", StringComparison.Ordinal),
+                    reference.Value
+                )
+        );
     }
 
     [Theory]
@@ -64,14 +71,18 @@ public sealed partial class ReportWriterTests
     public async Task Penalties_are_not_called_epochs()
     {
         var model = SampleReports.Create(epochs: 4);
-        var html = await SampleReports.RenderTextAsync(model with
-        {
-            Epochs = [.. model.Epochs.Select(epoch => epoch with { LearningRate = null, Penalty = 1.0 / (1 << epoch.Epoch) })],
-            BestEpoch = 3,
-        });
+        var html = await SampleReports.RenderTextAsync(
+            model with
+            {
+                Epochs = [.. model.Epochs.Select(epoch => epoch with { LearningRate = null, Penalty = 1.0 / (1 << epoch.Epoch) })],
+                BestEpoch = 3,
+            }
+        );
 
         // But for the command that repeats the run, which is the sample's.
-        var texts = Tag().Replace(html[html.IndexOf("<body", StringComparison.Ordinal)..], " ").Replace("--epochs 30", "", StringComparison.Ordinal);
+        var texts = Tag()
+            .Replace(html[html.IndexOf("<body", StringComparison.Ordinal)..], " ")
+            .Replace("--epochs 30", "", StringComparison.Ordinal);
         Assert.DoesNotContain("epoch", texts, StringComparison.OrdinalIgnoreCase);
         Assert.Contains("penalty 0.125, the best of 4", html, StringComparison.Ordinal);
         Assert.Contains("Best penalty: 3.", html, StringComparison.Ordinal);
@@ -91,24 +102,36 @@ public sealed partial class ReportWriterTests
     public async Task What_is_not_a_number_is_shown_as_missing()
     {
         var model = SampleReports.Create(epochs: 4);
-        var html = await SampleReports.RenderTextAsync(model with
-        {
-            Epochs =
-            [
-                .. model.Epochs,
-                new ReportEpoch(5, double.NaN, double.NaN, double.PositiveInfinity, double.NaN, double.NaN),
-                new ReportEpoch(6, double.MaxValue, 0, -1e300, 1, 0),
-            ],
-            Evaluation = model.Evaluation with
+        var html = await SampleReports.RenderTextAsync(
+            model with
             {
-                Loss = double.NaN,
-                MacroF1 = double.NaN,
-                Classes = [.. model.Evaluation.Classes.Select(metric => metric with { Precision = double.NaN, Recall = null, F1 = double.NaN })],
-            },
-            Gallery = [new ReportSample([], "no picture", 99, -1, double.NaN, double.NaN)],
-            Mistakes = [],
-            Stages = new ReportStages(null, double.NaN, -1, 7300, double.PositiveInfinity, FeatureCacheHit: true),
-        });
+                Epochs =
+                [
+                    .. model.Epochs,
+                    new ReportEpoch(5, double.NaN, double.NaN, double.PositiveInfinity, double.NaN, double.NaN),
+                    new ReportEpoch(6, double.MaxValue, 0, -1e300, 1, 0),
+                ],
+                Evaluation = model.Evaluation with
+                {
+                    Loss = double.NaN,
+                    MacroF1 = double.NaN,
+                    Classes =
+                    [
+                        .. model.Evaluation.Classes.Select(metric =>
+                            metric with
+                            {
+                                Precision = double.NaN,
+                                Recall = null,
+                                F1 = double.NaN,
+                            }
+                        ),
+                    ],
+                },
+                Gallery = [new ReportSample([], "no picture", 99, -1, double.NaN, double.NaN)],
+                Mistakes = [],
+                Stages = new ReportStages(null, double.NaN, -1, 7300, double.PositiveInfinity, FeatureCacheHit: true),
+            }
+        );
 
         AssertBalanced(html);
         Assert.DoesNotContain("NaN", html, StringComparison.Ordinal);
@@ -121,7 +144,10 @@ public sealed partial class ReportWriterTests
     public async Task Thousands_of_epochs_stay_small_and_keep_their_spike()
     {
         var model = SampleReports.Create(epochs: 10_000);
-        var spiked = model with { Epochs = [.. model.Epochs.Select(epoch => epoch.Epoch == 3457 ? epoch with { TrainLoss = 1e7 } : epoch)] };
+        var spiked = model with
+        {
+            Epochs = [.. model.Epochs.Select(epoch => epoch.Epoch == 3457 ? epoch with { TrainLoss = 1e7 } : epoch)],
+        };
 
         var html = await SampleReports.RenderTextAsync(spiked);
 
@@ -147,10 +173,19 @@ public sealed partial class ReportWriterTests
     public async Task At_most_twenty_skipped_files_are_named_and_the_rest_counted()
     {
         var model = SampleReports.Create();
-        var html = await SampleReports.RenderTextAsync(model with
-        {
-            Dataset = model.Dataset with { Input = model.Dataset.Input with { SkippedCount = 1234, Skipped = [.. Enumerable.Range(0, 50).Select(index => new SkippedInput($"bad{index:00}", "damaged", "broken"))] } },
-        });
+        var html = await SampleReports.RenderTextAsync(
+            model with
+            {
+                Dataset = model.Dataset with
+                {
+                    Input = model.Dataset.Input with
+                    {
+                        SkippedCount = 1234,
+                        Skipped = [.. Enumerable.Range(0, 50).Select(index => new SkippedInput($"bad{index:00}", "damaged", "broken"))],
+                    },
+                },
+            }
+        );
 
         Assert.Contains("bad19", html, StringComparison.Ordinal);
         Assert.DoesNotContain("bad20", html, StringComparison.Ordinal);
@@ -161,10 +196,16 @@ public sealed partial class ReportWriterTests
     public async Task A_share_of_nothing_is_not_shown_as_a_figure_and_is_counted()
     {
         var model = SampleReports.Create();
-        var html = await SampleReports.RenderTextAsync(model with
-        {
-            Evaluation = model.Evaluation with { TopKAccuracy = null, Classes = [.. model.Evaluation.Classes.SkipLast(1), new ReportClassMetric(null, null, null, 0)] },
-        });
+        var html = await SampleReports.RenderTextAsync(
+            model with
+            {
+                Evaluation = model.Evaluation with
+                {
+                    TopKAccuracy = null,
+                    Classes = [.. model.Evaluation.Classes.SkipLast(1), new ReportClassMetric(null, null, null, 0)],
+                },
+            }
+        );
 
         Assert.Equal(3, html.Split(">n/a</td>").Length - 1);
         Assert.Contains("the mean over the classes that occur among test images or predictions: 9 of 10.", html, StringComparison.Ordinal);
@@ -179,7 +220,11 @@ public sealed partial class ReportWriterTests
         Assert.Contains("6.3 % of the files were skipped", html, StringComparison.Ordinal);
         Assert.Contains("<dt>Read as</dt><dd>&#x27;testing&#x27; is read as the test split.</dd>", html, StringComparison.Ordinal);
         Assert.Contains("given: 5,000 train, 1,000 test; validation is drawn from train", html, StringComparison.Ordinal);
-        Assert.Contains("23 of 6,023 files: 20 unsupported format (it is a HEIC image, which is not read; convert it to JPEG or PNG), 3 damaged (copy them again from their source)", html, StringComparison.Ordinal);
+        Assert.Contains(
+            "23 of 6,023 files: 20 unsupported format (it is a HEIC image, which is not read; convert it to JPEG or PNG), 3 damaged (copy them again from their source)",
+            html,
+            StringComparison.Ordinal
+        );
         Assert.Contains("train/dog/0123.jpg", html, StringComparison.Ordinal);
     }
 
@@ -187,7 +232,17 @@ public sealed partial class ReportWriterTests
     public async Task A_matrix_that_does_not_fit_the_classes_is_refused()
     {
         var model = SampleReports.Create();
-        var uneven = model with { Evaluation = model.Evaluation with { ConfusionMatrix = [[1, 0], [0, 1]] } };
+        var uneven = model with
+        {
+            Evaluation = model.Evaluation with
+            {
+                ConfusionMatrix =
+                [
+                    [1, 0],
+                    [0, 1],
+                ],
+            },
+        };
         var short_ = model with { Evaluation = model.Evaluation with { Classes = [] } };
 
         await Assert.ThrowsAsync<ArgumentException>(() => SampleReports.RenderAsync(uneven));
@@ -202,7 +257,9 @@ public sealed partial class ReportWriterTests
         Assert.True(stream.CanWrite);
         Assert.NotEqual(0xEF, stream.ToArray()[0]);
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => ReportWriter.WriteAsync(stream, SampleReports.Create(), new CancellationToken(canceled: true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            ReportWriter.WriteAsync(stream, SampleReports.Create(), new CancellationToken(canceled: true))
+        );
     }
 
     /// <summary>Every element that begins ends, in order, where HTML wants it to.</summary>

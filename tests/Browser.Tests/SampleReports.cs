@@ -10,7 +10,13 @@ internal static class SampleReports
     private static readonly string[] TenNames = ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"];
 
     /// <summary>A report of so many classes and epochs.</summary>
-    public static ReportModel Create(int classes = 10, int epochs = 24, int imagesPerClass = 100, bool validated = true, bool perfect = false)
+    public static ReportModel Create(
+        int classes = 10,
+        int epochs = 24,
+        int imagesPerClass = 100,
+        bool validated = true,
+        bool perfect = false
+    )
     {
         string[] names = classes == TenNames.Length ? TenNames : [.. Enumerable.Range(0, classes).Select(label => $"kind {label:000}")];
         var matrix = Matrix(classes, imagesPerClass, perfect);
@@ -20,7 +26,13 @@ internal static class SampleReports
         var best = Math.Max(1, epochs * 2 / 3);
         return new ReportModel
         {
-            Run = new ReportRun { Id = "0193a5d2-7c1e-7b1a-9f60-2f4e0c1d8b77", Name = "Ten kinds, linear head", Tags = ["baseline", "96 px"], Submitter = "ada" },
+            Run = new ReportRun
+            {
+                Id = "0193a5d2-7c1e-7b1a-9f60-2f4e0c1d8b77",
+                Name = "Ten kinds, linear head",
+                Tags = ["baseline", "96 px"],
+                Submitter = "ada",
+            },
             Dataset = new ReportDataset
             {
                 Input = Input(tests, classes),
@@ -59,21 +71,34 @@ internal static class SampleReports
             },
             Gallery = [.. Enumerable.Range(0, 14).Select(index => Sample(index, classes, perfect || index % 5 != 3))],
             Mistakes = perfect ? [] : [.. Enumerable.Range(20, 7).Select(index => Sample(index, classes, right: false))],
-            Warnings = ["6.3 % of the files were skipped, 23 of 5,523 files: 20 unsupported format (HEIC; convert it to JPEG or PNG), 3 damaged (copy them again from their source)."],
+            Warnings =
+            [
+                "6.3 % of the files were skipped, 23 of 5,523 files: 20 unsupported format (HEIC; convert it to JPEG or PNG), 3 damaged (copy them again from their source).",
+            ],
             Notes = ["STL-10's images come from labelled ImageNet images: ImageNet weights may have seen them."],
             Stages = new ReportStages(2.31, 48.7, 3.4, 0.62, 57.9, FeatureCacheHit: false),
             Repeat = new ReportRepeat
             {
                 SpecificationJson = "{\n  \"dataset\": \"/data/ten-kinds\",\n  \"head\": { \"kind\": \"linear\" },\n  \"seed\": 7\n}",
-                CommandLine = "distributed run --dataset /data/ten-kinds --backbone demo --input-size 96 --head linear --epochs 30 --seed 7",
-                Environment = [new("Processor", "Intel Xeon Platinum 8481C, AVX-512 BF16"), new("Threads", "2"), new("Device", "CPU"), new("TorchSharp", "0.107.0"), new("LibTorch", "2.10.0"), new("Program", "0.1.0")],
+                CommandLine =
+                    "distributed run --dataset /data/ten-kinds --backbone demo --input-size 96 --head linear --epochs 30 --seed 7",
+                Environment =
+                [
+                    new("Processor", "Intel Xeon Platinum 8481C, AVX-512 BF16"),
+                    new("Threads", "2"),
+                    new("Device", "CPU"),
+                    new("TorchSharp", "0.107.0"),
+                    new("LibTorch", "2.10.0"),
+                    new("Program", "0.1.0"),
+                ],
                 Seeds = [new("Training", "7"), new("Splits", "0")],
             },
         };
     }
 
     /// <summary>A name that does harm wherever it is not encoded: in text, in either kind of attribute, in a comment, in a style.</summary>
-    public const string HostileText = "--></style></title></textarea><script>window.hacked=true</script>\"'><img src=x onerror=window.hacked=true onmouseover=alert(1)>&lt;&amp;{{}}`/*\u202Eevil";
+    public const string HostileText =
+        "--></style></title></textarea><script>window.hacked=true</script>\"'><img src=x onerror=window.hacked=true onmouseover=alert(1)>&lt;&amp;{{}}`/*\u202Eevil";
 
     /// <summary>A report with a hostile text wherever a text goes.</summary>
     public static ReportModel Hostile()
@@ -81,7 +106,13 @@ internal static class SampleReports
         var model = Create();
         return model with
         {
-            Run = new ReportRun { Id = HostileText, Name = HostileText, Tags = [HostileText], Submitter = HostileText },
+            Run = new ReportRun
+            {
+                Id = HostileText,
+                Name = HostileText,
+                Tags = [HostileText],
+                Submitter = HostileText,
+            },
             Dataset = model.Dataset with
             {
                 Input = model.Dataset.Input with
@@ -97,12 +128,27 @@ internal static class SampleReports
                 ClassNames = [.. Enumerable.Range(0, 10).Select(label => $"{HostileText} {label}")],
             },
             Warnings = [HostileText, new string('w', 400)],
-            Features = new ReportFeatures { BackboneOrigin = HostileText, BackboneSha256 = HostileText, Key = HostileText, Precision = HostileText, InputSize = 96, Fit = HostileText, Preprocessing = HostileText },
+            Features = new ReportFeatures
+            {
+                BackboneOrigin = HostileText,
+                BackboneSha256 = HostileText,
+                Key = HostileText,
+                Precision = HostileText,
+                InputSize = 96,
+                Fit = HostileText,
+                Preprocessing = HostileText,
+            },
             Head = model.Head with { Kind = HostileText, Sha256 = HostileText },
             Gallery = [.. model.Gallery.Select(sample => sample with { Name = HostileText })],
             Mistakes = [.. model.Mistakes.Select(sample => sample with { Name = HostileText })],
             Notes = [HostileText],
-            Repeat = new ReportRepeat { SpecificationJson = HostileText, CommandLine = HostileText, Environment = [new(HostileText, HostileText)], Seeds = [new(HostileText, HostileText)] },
+            Repeat = new ReportRepeat
+            {
+                SpecificationJson = HostileText,
+                CommandLine = HostileText,
+                Environment = [new(HostileText, HostileText)],
+                Seeds = [new(HostileText, HostileText)],
+            },
         };
     }
 
@@ -110,7 +156,21 @@ internal static class SampleReports
     public static ReportModel Harsh()
     {
         var model = Create();
-        int[][] matrix = [.. Enumerable.Range(0, 10).Select(row => Enumerable.Range(0, 10).Select(column => column == row ? 10 * row : column == (row + 1) % 10 ? 100 - (10 * row) : 0).ToArray())];
+        int[][] matrix =
+        [
+            .. Enumerable
+                .Range(0, 10)
+                .Select(row =>
+                    Enumerable
+                        .Range(0, 10)
+                        .Select(column =>
+                            column == row ? 10 * row
+                            : column == (row + 1) % 10 ? 100 - (10 * row)
+                            : 0
+                        )
+                        .ToArray()
+                ),
+        ];
         return model with { Evaluation = model.Evaluation with { ConfusionMatrix = matrix } };
     }
 
@@ -157,30 +217,51 @@ internal static class SampleReports
         return new ReportClassMetric(precision, recall, 2 * precision * recall / (precision + recall), support);
     }
 
-    private static IngestionSummary Input(int tests, int classes) => new()
-    {
-        Name = "Ten kinds",
-        Source = "/data/ten-kinds",
-        Files = 5023 + tests,
-        Images = 5000 + tests,
-        Classes = classes,
-        Splits = new GivenSplits(5000, 0, tests, 0),
-        Notes = ["'testing' is read as the test split."],
-        SkippedCount = 23,
-        SkippedByReason = [new("unsupportedFormat", "unsupported format", 20, "it is a HEIC image, which is not read; convert it to JPEG or PNG"), new("damaged", "damaged", 3, "copy them again from their source")],
-        Skipped = [.. Enumerable.Range(0, 23).Select(index => new SkippedInput($"train/bird/{index:0000}.heic", "unsupportedFormat", "it is a HEIC image, which is not read; convert it to JPEG or PNG"))],
-        Duplicates = new DuplicateCounts(6, 2, 4, 1),
-        Contradictions = [new([new("train/cat/0003.jpg", "cat"), new("train/dog/0123.jpg", "dog")])],
-        ContradictingClasses = [new("cat", "dog", 1, null)],
-    };
+    private static IngestionSummary Input(int tests, int classes) =>
+        new()
+        {
+            Name = "Ten kinds",
+            Source = "/data/ten-kinds",
+            Files = 5023 + tests,
+            Images = 5000 + tests,
+            Classes = classes,
+            Splits = new GivenSplits(5000, 0, tests, 0),
+            Notes = ["'testing' is read as the test split."],
+            SkippedCount = 23,
+            SkippedByReason =
+            [
+                new("unsupportedFormat", "unsupported format", 20, "it is a HEIC image, which is not read; convert it to JPEG or PNG"),
+                new("damaged", "damaged", 3, "copy them again from their source"),
+            ],
+            Skipped =
+            [
+                .. Enumerable
+                    .Range(0, 23)
+                    .Select(index => new SkippedInput(
+                        $"train/bird/{index:0000}.heic",
+                        "unsupportedFormat",
+                        "it is a HEIC image, which is not read; convert it to JPEG or PNG"
+                    )),
+            ],
+            Duplicates = new DuplicateCounts(6, 2, 4, 1),
+            Contradictions = [new([new("train/cat/0003.jpg", "cat"), new("train/dog/0123.jpg", "dog")])],
+            ContradictingClasses = [new("cat", "dog", 1, null)],
+        };
 
-    private static ReportEpoch Epoch(int epoch, int best, bool validated) => new(
-        epoch,
-        0.22 + (1.7 * Math.Exp(-epoch / 5.0)),
-        0.95 - (0.55 * Math.Exp(-epoch / 4.0)),
-        validated ? 0.45 + (1.3 * Math.Exp(-epoch / 4.0)) + (0.0009 * Math.Pow(Math.Max(0, epoch - best), 2)) + (0.015 * Math.Sin(epoch * 2.3)) : null,
-        validated ? 0.86 - (0.42 * Math.Exp(-epoch / 3.5)) + (0.008 * Math.Sin(epoch * 1.7)) : null,
-        1e-3);
+    private static ReportEpoch Epoch(int epoch, int best, bool validated) =>
+        new(
+            epoch,
+            0.22 + (1.7 * Math.Exp(-epoch / 5.0)),
+            0.95 - (0.55 * Math.Exp(-epoch / 4.0)),
+            validated
+                ? 0.45
+                    + (1.3 * Math.Exp(-epoch / 4.0))
+                    + (0.0009 * Math.Pow(Math.Max(0, epoch - best), 2))
+                    + (0.015 * Math.Sin(epoch * 2.3))
+                : null,
+            validated ? 0.86 - (0.42 * Math.Exp(-epoch / 3.5)) + (0.008 * Math.Sin(epoch * 1.7)) : null,
+            1e-3
+        );
 
     private static ReportSample Sample(int index, int classes, bool right)
     {

@@ -23,7 +23,8 @@ public abstract class AuditLogTests(TestCatalog catalog)
 
         Assert.Equal(
             [(AuditActorKind.Key, "ada", AuditAction.RunSubmitted), (AuditActorKind.Local, "loopback", AuditAction.RunCancelled)],
-            (await EntriesAsync($"{run.Id:D}")).Select(entry => (entry.ActorKind, entry.Actor, entry.Action)));
+            (await EntriesAsync($"{run.Id:D}")).Select(entry => (entry.ActorKind, entry.Actor, entry.Action))
+        );
     }
 
     [Fact]

@@ -10,7 +10,11 @@ public sealed class CatalogOutageTests
 {
     [Fact]
     public async Task A_server_that_refuses_connections_is_an_outage() =>
-        Assert.True(CatalogOutage.Is(await ErrorOfAsync(Postgres($"Host=127.0.0.1;Port={FreePort.Next()};Username=a;Password=a;Database=a"), "select 1")));
+        Assert.True(
+            CatalogOutage.Is(
+                await ErrorOfAsync(Postgres($"Host=127.0.0.1;Port={FreePort.Next()};Username=a;Password=a;Database=a"), "select 1")
+            )
+        );
 
     [Fact]
     public async Task A_server_whose_name_is_not_known_yet_is_an_outage() =>
@@ -56,14 +60,18 @@ public sealed class CatalogOutageTests
         await using var database = await PostgresDatabase.CreateAsync();
         await using var first = Postgres(database.ConnectionString);
         await using var second = Postgres(database.ConnectionString);
-        await first.Database.ExecuteSqlRawAsync("create table things (id int primary key, n int); insert into things values (1, 0), (2, 0)");
+        await first.Database.ExecuteSqlRawAsync(
+            "create table things (id int primary key, n int); insert into things values (1, 0), (2, 0)"
+        );
         await using var transactions = await first.Database.BeginTransactionAsync();
         await using var others = await second.Database.BeginTransactionAsync();
         await first.Database.ExecuteSqlRawAsync("update things set n = 1 where id = 1");
         await second.Database.ExecuteSqlRawAsync("update things set n = 2 where id = 2");
         async Task<Exception?> CrossAsync(DbContext context, int id)
         {
-            var error = await Record.ExceptionAsync(() => context.Database.ExecuteSqlRawAsync("update things set n = 3 where id = {0}", id));
+            var error = await Record.ExceptionAsync(() =>
+                context.Database.ExecuteSqlRawAsync("update things set n = 3 where id = {0}", id)
+            );
             await context.Database.RollbackTransactionAsync();
             return error;
         }

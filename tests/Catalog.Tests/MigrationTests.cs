@@ -57,11 +57,15 @@ public sealed class MigrationTests
             {
                 // A later version, that has taken a table away.
                 await CatalogMigration.MigrateAsync(context, CancellationToken.None);
-                await context.Database.ExecuteSqlRawAsync("""
+                await context.Database.ExecuteSqlRawAsync(
+                    """
                     INSERT INTO "__EFMigrationsHistory" VALUES ('29991231000000_Future', '99.0.0');
                     DROP TABLE audit_log;
-                    """);
-                var error = await Assert.ThrowsAsync<CatalogVersionException>(() => CatalogMigration.MigrateAsync(context, CancellationToken.None));
+                    """
+                );
+                var error = await Assert.ThrowsAsync<CatalogVersionException>(() =>
+                    CatalogMigration.MigrateAsync(context, CancellationToken.None)
+                );
                 Assert.Contains("29991231000000_Future", error.Message, StringComparison.Ordinal);
                 Assert.Contains("later version of the program", error.Message, StringComparison.Ordinal);
                 await Assert.ThrowsAsync<CatalogVersionException>(() => CatalogMigration.IsCurrentAsync(context, CancellationToken.None));
@@ -86,7 +90,10 @@ public sealed class MigrationTests
         var folder = Directory.CreateTempSubdirectory("catalog-");
         try
         {
-            var options = new DbContextOptionsBuilder<SqliteCatalogContext>().UseSqlite($"Data Source={Path.Combine(folder.FullName, "catalog.db")};Pooling=False").UseSnakeCaseNamingConvention().Options;
+            var options = new DbContextOptionsBuilder<SqliteCatalogContext>()
+                .UseSqlite($"Data Source={Path.Combine(folder.FullName, "catalog.db")};Pooling=False")
+                .UseSnakeCaseNamingConvention()
+                .Options;
             await using var writer = new SqliteCatalogContext(options);
             await CatalogMigration.MigrateAsync(writer, CancellationToken.None);
             await using var transaction = await writer.Database.BeginTransactionAsync();
@@ -112,7 +119,9 @@ public sealed class MigrationTests
     [InlineData("")]
     public async Task Grants_go_to_names_of_roles_alone(string role)
     {
-        await using var context = new SqliteCatalogContext(new DbContextOptionsBuilder<SqliteCatalogContext>().UseSqlite("Data Source=:memory:").Options);
+        await using var context = new SqliteCatalogContext(
+            new DbContextOptionsBuilder<SqliteCatalogContext>().UseSqlite("Data Source=:memory:").Options
+        );
 
         await Assert.ThrowsAsync<ArgumentException>(() => CatalogGrants.ApplyAsync(context, role, "worker", CancellationToken.None));
         await Assert.ThrowsAsync<ArgumentException>(() => CatalogGrants.ApplyAsync(context, "api", role, CancellationToken.None));
@@ -124,18 +133,22 @@ public sealed class MigrationTests
 
         public Task<string> Said => _said.Task;
 
-        public ILogger CreateLogger(string categoryName) => categoryName == typeof(CatalogMigration).FullName ? this : Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
+        public ILogger CreateLogger(string categoryName) =>
+            categoryName == typeof(CatalogMigration).FullName ? this : Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance;
 
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            _said.TrySetResult(formatter(state, exception));
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        ) => _said.TrySetResult(formatter(state, exception));
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
     }
 }

@@ -13,137 +13,177 @@ namespace Distributed.Catalog.Tests;
 public sealed class RaceTests(PostgresCatalog catalog) : IClassFixture<PostgresCatalog>
 {
     private static readonly CancellationToken None = CancellationToken.None;
-    private static readonly int Races = int.Parse(Environment.GetEnvironmentVariable("DISTRIBUTED_TEST_RACES") ?? "100", CultureInfo.InvariantCulture);
+    private static readonly int Races = int.Parse(
+        Environment.GetEnvironmentVariable("DISTRIBUTED_TEST_RACES") ?? "100",
+        CultureInfo.InvariantCulture
+    );
 
     [Fact]
-    public Task Of_two_hosts_that_start_the_same_unit_one_wins() => RaceAsync(async () =>
-    {
-        var unit = await catalog.PlanTrainingAsync(await catalog.SubmitAsync());
-
-        var starts = await TogetherAsync(2, host => catalog.Ledger.StartAsync(unit, $"host {host}", redelivered: false, None));
-
-        Assert.Equal([StartOutcome.Started, StartOutcome.Held], starts.Select(start => start.Outcome).Order());
-        Assert.Equal(1, (await catalog.ReadAsync(unit)).Starts);
-    });
-
-    [Fact]
-    public Task Of_two_hosts_that_take_a_lapsed_unit_over_one_wins_and_the_late_one_commits_nothing() => RaceAsync(async () =>
-    {
-        var run = await catalog.SubmitAsync();
-        var unit = await catalog.PlanTrainingAsync(run);
-        var late = await catalog.StartAsync(unit);
-        await catalog.LapseAsync(unit);
-
-        var outcomes = await TogetherAsync(3, async host => host == 2
-            ? await catalog.Ledger.CommitAsync(late, Write(run, 1), None)
-            : (await catalog.Ledger.StartAsync(unit, $"host {host}", redelivered: false, None)).Lease is { } lease
-                && await catalog.Ledger.CommitAsync(lease, Write(run, 2), None));
-
-        Assert.Single(outcomes, true);
-        Assert.Equal(UnitState.Done, (await catalog.ReadAsync(unit)).State);
-        Assert.Equal(1, await catalog.CountEpochsAsync(run));
-    });
-
-    [Fact]
-    public Task Two_last_shards_that_end_together_move_every_run_on_once() => RaceAsync(async () =>
-    {
-        Run[] runs = [await catalog.SubmitAsync(RunState.Extracting), await catalog.SubmitAsync(RunState.Extracting)];
-        var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2, runs);
-        UnitLease[] leases = [await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, set, 0)), await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, set, 1))];
-
-        await TogetherAsync(2, async shard =>
+    public Task Of_two_hosts_that_start_the_same_unit_one_wins() =>
+        RaceAsync(async () =>
         {
-            Assert.True(await catalog.Ledger.CommitAsync(leases[shard], (_, _) => Task.CompletedTask, None));
-            return await catalog.Runs.ShardExtractedAsync(set, None);
+            var unit = await catalog.PlanTrainingAsync(await catalog.SubmitAsync());
+
+            var starts = await TogetherAsync(2, host => catalog.Ledger.StartAsync(unit, $"host {host}", redelivered: false, None));
+
+            Assert.Equal([StartOutcome.Started, StartOutcome.Held], starts.Select(start => start.Outcome).Order());
+            Assert.Equal(1, (await catalog.ReadAsync(unit)).Starts);
         });
 
-        foreach (var run in runs)
+    [Fact]
+    public Task Of_two_hosts_that_take_a_lapsed_unit_over_one_wins_and_the_late_one_commits_nothing() =>
+        RaceAsync(async () =>
         {
-            Assert.Equal(RunState.Training, (await catalog.ReadAsync(run)).State);
-            Assert.Equal([0], await catalog.StepsAsync(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id)));
-        }
-    });
+            var run = await catalog.SubmitAsync();
+            var unit = await catalog.PlanTrainingAsync(run);
+            var late = await catalog.StartAsync(unit);
+            await catalog.LapseAsync(unit);
+
+            var outcomes = await TogetherAsync(
+                3,
+                async host =>
+                    host == 2
+                        ? await catalog.Ledger.CommitAsync(late, Write(run, 1), None)
+                        : (await catalog.Ledger.StartAsync(unit, $"host {host}", redelivered: false, None)).Lease is { } lease
+                            && await catalog.Ledger.CommitAsync(lease, Write(run, 2), None)
+            );
+
+            Assert.Single(outcomes, true);
+            Assert.Equal(UnitState.Done, (await catalog.ReadAsync(unit)).State);
+            Assert.Equal(1, await catalog.CountEpochsAsync(run));
+        });
+
+    [Fact]
+    public Task Two_last_shards_that_end_together_move_every_run_on_once() =>
+        RaceAsync(async () =>
+        {
+            Run[] runs = [await catalog.SubmitAsync(RunState.Extracting), await catalog.SubmitAsync(RunState.Extracting)];
+            var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2, runs);
+            UnitLease[] leases =
+            [
+                await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, set, 0)),
+                await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, set, 1)),
+            ];
+
+            await TogetherAsync(
+                2,
+                async shard =>
+                {
+                    Assert.True(await catalog.Ledger.CommitAsync(leases[shard], (_, _) => Task.CompletedTask, None));
+                    return await catalog.Runs.ShardExtractedAsync(set, None);
+                }
+            );
+
+            foreach (var run in runs)
+            {
+                Assert.Equal(RunState.Training, (await catalog.ReadAsync(run)).State);
+                Assert.Equal([0], await catalog.StepsAsync(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id)));
+            }
+        });
 
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public Task A_connection_that_dies_around_a_commit_leaves_the_unit_written_once(bool isCommitted) => RaceAsync(async () =>
-    {
-        var run = await catalog.SubmitAsync();
-        var unit = await catalog.PlanTrainingAsync(run);
-        var lease = await catalog.StartAsync(unit);
-        var ledger = new UnitLedger(catalog.With(new DyingCommit(catalog.ConnectionString, isCommitted)), catalog.Options, TimeProvider.System);
-
-        var outcome = await Record.ExceptionAsync(() => ledger.CommitAsync(lease, Write(run, 1), None));
-
-        Assert.True(CatalogOutage.Is(outcome!), $"{outcome}");
-        Assert.Equal(isCommitted ? UnitState.Done : UnitState.Running, (await catalog.ReadAsync(unit)).State);
-        Assert.True(await catalog.Ledger.CommitAsync(lease, Write(run, 1), None));
-        Assert.Equal(UnitState.Done, (await catalog.ReadAsync(unit)).State);
-        Assert.Equal(1, await catalog.CountEpochsAsync(run));
-    });
-
-    [Fact]
-    public Task A_run_cancelled_while_its_unit_commits_is_either_cancelled_or_moved_on() => RaceAsync(async () =>
-    {
-        var run = await catalog.SubmitAsync(RunState.Training);
-        var lease = await catalog.StartAsync(await catalog.PlanTrainingAsync(run));
-
-        var outcomes = await TogetherAsync(2, racer => racer == 0
-            ? catalog.Runs.CancelAsync(run.Id, AuditActor.Loopback, None)
-            : catalog.Ledger.CommitAsync(
-                lease,
-                async (context, token) =>
-                {
-                    if (await catalog.Runs.MoveAsync(context, run.Id, RunState.Training, RunState.Completed, token))
-                    {
-                        context.EpochMetrics.Add(TestCatalog.Epoch(run));
-                    }
-                },
-                None));
-
-        Assert.Contains(true, outcomes);
-        var ended = await catalog.ReadAsync(run);
-        Assert.Equal(outcomes[0] ? RunState.Cancelled : RunState.Completed, ended.State);
-        Assert.Equal(outcomes[0] ? 0 : 1, await catalog.CountEpochsAsync(run));
-    });
-
-    [Fact]
-    public Task A_submission_that_was_committed_and_not_sent_is_sent_once_by_watchdogs_that_look_together() => RaceAsync(async () =>
-    {
-        // The API died between accepting and publishing; two watchdogs find the run, as does its sender's repetition.
-        var run = TestCatalog.NewRun(key: Guid.NewGuid().ToString());
-        Assert.Equal(SubmitOutcome.Created, (await catalog.Runs.SubmitAsync(run, AuditActor.Loopback, None)).Outcome);
-        var subject = UnitKey.SubjectOf(run.Id);
-
-        var taken = await TogetherAsync(3, async racer =>
+    public Task A_connection_that_dies_around_a_commit_leaves_the_unit_written_once(bool isCommitted) =>
+        RaceAsync(async () =>
         {
-            if (racer == 2)
-            {
-                var (outcome, known, _) = await catalog.Runs.SubmitAsync(TestCatalog.NewRun(key: run.IdempotencyKey), AuditActor.Loopback, None);
-                Assert.Equal((SubmitOutcome.Repeated, run.Id), (outcome, known.Id));
-            }
+            var run = await catalog.SubmitAsync();
+            var unit = await catalog.PlanTrainingAsync(run);
+            var lease = await catalog.StartAsync(unit);
+            var ledger = new UnitLedger(
+                catalog.With(new DyingCommit(catalog.ConnectionString, isCommitted)),
+                catalog.Options,
+                TimeProvider.System
+            );
 
-            return await catalog.Ledger.TakeToSendAsync(subject, again: false, None);
+            var outcome = await Record.ExceptionAsync(() => ledger.CommitAsync(lease, Write(run, 1), None));
+
+            Assert.True(CatalogOutage.Is(outcome!), $"{outcome}");
+            Assert.Equal(isCommitted ? UnitState.Done : UnitState.Running, (await catalog.ReadAsync(unit)).State);
+            Assert.True(await catalog.Ledger.CommitAsync(lease, Write(run, 1), None));
+            Assert.Equal(UnitState.Done, (await catalog.ReadAsync(unit)).State);
+            Assert.Equal(1, await catalog.CountEpochsAsync(run));
         });
 
-        Assert.Single(taken.SelectMany(units => units));
-        var starts = await TogetherAsync(2, host => catalog.Ledger.StartAsync(new UnitKey(UnitKind.IngestDataset, subject, 0), $"host {host}", redelivered: true, None));
-        Assert.Contains(starts, start => start.Outcome == StartOutcome.Started);
-        var committed = 0;
-        foreach (var start in starts.Where(start => start.Lease is not null))
+    [Fact]
+    public Task A_run_cancelled_while_its_unit_commits_is_either_cancelled_or_moved_on() =>
+        RaceAsync(async () =>
         {
-            committed += await catalog.Ledger.CommitAsync(start.Lease!, (_, _) => Task.CompletedTask, None) ? 1 : 0;
-        }
+            var run = await catalog.SubmitAsync(RunState.Training);
+            var lease = await catalog.StartAsync(await catalog.PlanTrainingAsync(run));
 
-        Assert.Equal(1, committed);
-    });
+            var outcomes = await TogetherAsync(
+                2,
+                racer =>
+                    racer == 0
+                        ? catalog.Runs.CancelAsync(run.Id, AuditActor.Loopback, None)
+                        : catalog.Ledger.CommitAsync(
+                            lease,
+                            async (context, token) =>
+                            {
+                                if (await catalog.Runs.MoveAsync(context, run.Id, RunState.Training, RunState.Completed, token))
+                                {
+                                    context.EpochMetrics.Add(TestCatalog.Epoch(run));
+                                }
+                            },
+                            None
+                        )
+            );
 
-    private static Func<CatalogContext, CancellationToken, Task> Write(Run run, int epoch) => (context, _) =>
-    {
-        context.EpochMetrics.Add(TestCatalog.Epoch(run, epoch));
-        return Task.CompletedTask;
-    };
+            Assert.Contains(true, outcomes);
+            var ended = await catalog.ReadAsync(run);
+            Assert.Equal(outcomes[0] ? RunState.Cancelled : RunState.Completed, ended.State);
+            Assert.Equal(outcomes[0] ? 0 : 1, await catalog.CountEpochsAsync(run));
+        });
+
+    [Fact]
+    public Task A_submission_that_was_committed_and_not_sent_is_sent_once_by_watchdogs_that_look_together() =>
+        RaceAsync(async () =>
+        {
+            // The API died between accepting and publishing; two watchdogs find the run, as does its sender's repetition.
+            var run = TestCatalog.NewRun(key: Guid.NewGuid().ToString());
+            Assert.Equal(SubmitOutcome.Created, (await catalog.Runs.SubmitAsync(run, AuditActor.Loopback, None)).Outcome);
+            var subject = UnitKey.SubjectOf(run.Id);
+
+            var taken = await TogetherAsync(
+                3,
+                async racer =>
+                {
+                    if (racer == 2)
+                    {
+                        var (outcome, known, _) = await catalog.Runs.SubmitAsync(
+                            TestCatalog.NewRun(key: run.IdempotencyKey),
+                            AuditActor.Loopback,
+                            None
+                        );
+                        Assert.Equal((SubmitOutcome.Repeated, run.Id), (outcome, known.Id));
+                    }
+
+                    return await catalog.Ledger.TakeToSendAsync(subject, again: false, None);
+                }
+            );
+
+            Assert.Single(taken.SelectMany(units => units));
+            var starts = await TogetherAsync(
+                2,
+                host => catalog.Ledger.StartAsync(new UnitKey(UnitKind.IngestDataset, subject, 0), $"host {host}", redelivered: true, None)
+            );
+            Assert.Contains(starts, start => start.Outcome == StartOutcome.Started);
+            var committed = 0;
+            foreach (var start in starts.Where(start => start.Lease is not null))
+            {
+                committed += await catalog.Ledger.CommitAsync(start.Lease!, (_, _) => Task.CompletedTask, None) ? 1 : 0;
+            }
+
+            Assert.Equal(1, committed);
+        });
+
+    private static Func<CatalogContext, CancellationToken, Task> Write(Run run, int epoch) =>
+        (context, _) =>
+        {
+            context.EpochMetrics.Add(TestCatalog.Epoch(run, epoch));
+            return Task.CompletedTask;
+        };
 
     private static async Task RaceAsync(Func<Task> race)
     {
@@ -157,22 +197,34 @@ public sealed class RaceTests(PostgresCatalog catalog) : IClassFixture<PostgresC
     private static async Task<T[]> TogetherAsync<T>(int racers, Func<int, Task<T>> racer)
     {
         using var barrier = new Barrier(racers);
-        return await Task.WhenAll(Enumerable.Range(0, racers).Select(index => Task.Factory.StartNew(
-            () =>
-            {
-                barrier.SignalAndWait();
-                return racer(index);
-            },
-            CancellationToken.None,
-            TaskCreationOptions.LongRunning,
-            TaskScheduler.Default).Unwrap()));
+        return await Task.WhenAll(
+            Enumerable
+                .Range(0, racers)
+                .Select(index =>
+                    Task.Factory.StartNew(
+                            () =>
+                            {
+                                barrier.SignalAndWait();
+                                return racer(index);
+                            },
+                            CancellationToken.None,
+                            TaskCreationOptions.LongRunning,
+                            TaskScheduler.Default
+                        )
+                        .Unwrap()
+                )
+        );
     }
 
     /// <summary>Kills the session just before or just after its commit, so that the answer never comes.</summary>
     private sealed class DyingCommit(string connectionString, bool isCommitted) : DbTransactionInterceptor
     {
         public override async ValueTask<InterceptionResult> TransactionCommittingAsync(
-            DbTransaction transaction, TransactionEventData eventData, InterceptionResult result, CancellationToken cancellationToken = default)
+            DbTransaction transaction,
+            TransactionEventData eventData,
+            InterceptionResult result,
+            CancellationToken cancellationToken = default
+        )
         {
             var session = (NpgsqlConnection)transaction.Connection!;
             var process = session.ProcessID;

@@ -100,7 +100,9 @@ public abstract class RunControlTests(TestCatalog catalog)
         var run = await catalog.SubmitAsync();
         await catalog.Runs.CancelAsync(run.Id, AuditActor.Loopback, None);
 
-        var outcomes = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => Control.RetryAsync(run.Id, AuditActor.Loopback, None))));
+        var outcomes = await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(_ => Task.Run(() => Control.RetryAsync(run.Id, AuditActor.Loopback, None)))
+        );
 
         Assert.Single(outcomes, RetryOutcome.Reopened);
         Assert.Equal(7, outcomes.Count(outcome => outcome == RetryOutcome.Open));
@@ -115,7 +117,9 @@ public abstract class RunControlTests(TestCatalog catalog)
         await catalog.Runs.CancelAsync(deleted.Id, AuditActor.Loopback, None);
         Assert.Equal(DeleteOutcome.Unannounced, await Control.DeleteAsync(deleted.Id, AuditActor.Loopback, None));
         await using var context = await catalog.Contexts.CreateDbContextAsync();
-        await context.Runs.Where(run => run.Id == deleted.Id).ExecuteUpdateAsync(run => run.SetProperty(r => r.AnnouncedAt, DateTime.UtcNow));
+        await context
+            .Runs.Where(run => run.Id == deleted.Id)
+            .ExecuteUpdateAsync(run => run.SetProperty(r => r.AnnouncedAt, DateTime.UtcNow));
 
         Assert.Equal(DeleteOutcome.Deleted, await Control.DeleteAsync(deleted.Id, AuditActor.Loopback, None));
 
@@ -131,14 +135,20 @@ public abstract class RunControlTests(TestCatalog catalog)
     public async Task A_run_that_reaches_its_time_limit_fails_and_says_limit_and_stage()
     {
         var late = await SubmitAsync("""{"timeLimit":5}""", DateTime.UtcNow.AddSeconds(-1));
-        var (inTime, unlimited) = (await SubmitAsync("""{"timeLimit":500}""", DateTime.UtcNow.AddMinutes(5)), await SubmitAsync("{}", deadline: null));
+        var (inTime, unlimited) = (
+            await SubmitAsync("""{"timeLimit":500}""", DateTime.UtcNow.AddMinutes(5)),
+            await SubmitAsync("{}", deadline: null)
+        );
 
         await Control.FailOverdueAsync(None);
 
         var row = await catalog.ReadAsync(late);
         Assert.Equal((RunState.Failed, FailureCause.TimeLimit), (row.State, row.FailureCause));
         Assert.Contains("time limit of 5 s was reached while the run was training", row.Failure, StringComparison.Ordinal);
-        Assert.Equal((RunState.Training, RunState.Training), ((await catalog.ReadAsync(inTime)).State, (await catalog.ReadAsync(unlimited)).State));
+        Assert.Equal(
+            (RunState.Training, RunState.Training),
+            ((await catalog.ReadAsync(inTime)).State, (await catalog.ReadAsync(unlimited)).State)
+        );
     }
 
     [Fact]
@@ -160,9 +170,20 @@ public abstract class RunControlTests(TestCatalog catalog)
     [InlineData(1)]
     public async Task A_time_limit_is_measured_by_the_databases_clock_whatever_the_hosts_shows(int days)
     {
-        var run = new Run { Id = Guid.NewGuid(), Tags = [], Specification = """{"timeLimit":60}""", SubmittedAt = DateTime.UtcNow, TimeLimit = 60 };
+        var run = new Run
+        {
+            Id = Guid.NewGuid(),
+            Tags = [],
+            Specification = """{"timeLimit":60}""",
+            SubmittedAt = DateTime.UtcNow,
+            TimeLimit = 60,
+        };
 
-        await new RunFlow(catalog.Contexts, new FakeTimeProvider(DateTimeOffset.UtcNow.AddDays(days)), NullLogger<RunFlow>.Instance).SubmitAsync(run, AuditActor.Loopback, None);
+        await new RunFlow(
+            catalog.Contexts,
+            new FakeTimeProvider(DateTimeOffset.UtcNow.AddDays(days)),
+            NullLogger<RunFlow>.Instance
+        ).SubmitAsync(run, AuditActor.Loopback, None);
 
         Assert.InRange(((await catalog.ReadAsync(run)).Deadline!.Value - DateTime.UtcNow).TotalSeconds, 50, 60);
     }
@@ -196,7 +217,15 @@ public abstract class RunControlTests(TestCatalog catalog)
 
     private async Task<Run> SubmitAsync(string specification, DateTime? deadline, RunPriority priority = RunPriority.Interactive)
     {
-        var run = new Run { Id = Guid.NewGuid(), Tags = [], Specification = specification, SubmittedAt = DateTime.UtcNow, Deadline = deadline, Priority = priority };
+        var run = new Run
+        {
+            Id = Guid.NewGuid(),
+            Tags = [],
+            Specification = specification,
+            SubmittedAt = DateTime.UtcNow,
+            Deadline = deadline,
+            Priority = priority,
+        };
         await catalog.Runs.SubmitAsync(run, AuditActor.Loopback, None);
         await using var context = await catalog.Contexts.CreateDbContextAsync();
         Assert.True(await catalog.Runs.MoveAsync(context, run.Id, RunState.Submitted, RunState.Training, None));

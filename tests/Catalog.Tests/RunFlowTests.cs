@@ -43,9 +43,10 @@ public abstract class RunFlowTests(TestCatalog catalog)
     {
         var first = TestCatalog.NewRun(key: Guid.NewGuid().ToString());
         await Runs.SubmitAsync(first, AuditActor.Loopback, None);
-        Run Again(string specification) => byKey
-            ? TestCatalog.NewRun(key: first.IdempotencyKey, specification: specification)
-            : TestCatalog.NewRun(id: first.Id, specification: specification);
+        Run Again(string specification) =>
+            byKey
+                ? TestCatalog.NewRun(key: first.IdempotencyKey, specification: specification)
+                : TestCatalog.NewRun(id: first.Id, specification: specification);
 
         var (same, sameRun, _) = await Runs.SubmitAsync(Again("{}"), AuditActor.Loopback, None);
         var (other, otherRun, _) = await Runs.SubmitAsync(Again("""{"epochs":1}"""), AuditActor.Loopback, None);
@@ -64,8 +65,15 @@ public abstract class RunFlowTests(TestCatalog catalog)
         {
             var (id, key) = (Guid.NewGuid(), Guid.NewGuid().ToString());
 
-            var results = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(
-                () => Runs.SubmitAsync(byKey ? TestCatalog.NewRun(key: key) : TestCatalog.NewRun(id: id), AuditActor.Loopback, None))));
+            var results = await Task.WhenAll(
+                Enumerable
+                    .Range(0, 8)
+                    .Select(_ =>
+                        Task.Run(() =>
+                            Runs.SubmitAsync(byKey ? TestCatalog.NewRun(key: key) : TestCatalog.NewRun(id: id), AuditActor.Loopback, None)
+                        )
+                    )
+            );
 
             Assert.Single(results, result => result.Outcome == SubmitOutcome.Created);
             Assert.Equal(7, results.Count(result => result.Outcome == SubmitOutcome.Repeated));
@@ -114,13 +122,19 @@ public abstract class RunFlowTests(TestCatalog catalog)
         {
             var run = await catalog.SubmitAsync(RunState.Extracting);
             var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2, run);
-            var leases = await Task.WhenAll(Enumerable.Range(0, 2).Select(step => catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, set, step))));
+            var leases = await Task.WhenAll(
+                Enumerable.Range(0, 2).Select(step => catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, set, step)))
+            );
 
-            await Task.WhenAll(leases.Select(lease => Task.Run(async () =>
-            {
-                Assert.True(await catalog.Ledger.CommitAsync(lease, (_, _) => Task.CompletedTask, None));
-                await Runs.ShardExtractedAsync(set, None);
-            })));
+            await Task.WhenAll(
+                leases.Select(lease =>
+                    Task.Run(async () =>
+                    {
+                        Assert.True(await catalog.Ledger.CommitAsync(lease, (_, _) => Task.CompletedTask, None));
+                        await Runs.ShardExtractedAsync(set, None);
+                    })
+                )
+            );
 
             Assert.Equal(RunState.Training, (await catalog.ReadAsync(run)).State);
             Assert.Equal([0], await catalog.StepsAsync(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id)));
@@ -153,9 +167,16 @@ public abstract class RunFlowTests(TestCatalog catalog)
                 }),
                 Task.Run(async () =>
                 {
-                    Assert.True(await catalog.Ledger.CommitAsync(planning, (context, token) => TestCatalog.JoinAsync(context, joining, set, token), None));
+                    Assert.True(
+                        await catalog.Ledger.CommitAsync(
+                            planning,
+                            (context, token) => TestCatalog.JoinAsync(context, joining, set, token),
+                            None
+                        )
+                    );
                     await Runs.ShardExtractedAsync(set, None);
-                }));
+                })
+            );
 
             foreach (var run in (Run[])[first, joining])
             {
@@ -242,13 +263,19 @@ public abstract class RunFlowTests(TestCatalog catalog)
         {
             var run = await catalog.SubmitAsync(RunState.Ingesting);
             var ingestion = await catalog.PlanAsync(UnitKind.PackImages, 2, run);
-            var leases = await Task.WhenAll(Enumerable.Range(0, 2).Select(step => catalog.StartAsync(new UnitKey(UnitKind.PackImages, ingestion, step))));
+            var leases = await Task.WhenAll(
+                Enumerable.Range(0, 2).Select(step => catalog.StartAsync(new UnitKey(UnitKind.PackImages, ingestion, step)))
+            );
 
-            await Task.WhenAll(leases.Select(lease => Task.Run(async () =>
-            {
-                Assert.True(await catalog.Ledger.CommitAsync(lease, (_, _) => Task.CompletedTask, None));
-                await Runs.PartPackedAsync(ingestion, None);
-            })));
+            await Task.WhenAll(
+                leases.Select(lease =>
+                    Task.Run(async () =>
+                    {
+                        Assert.True(await catalog.Ledger.CommitAsync(lease, (_, _) => Task.CompletedTask, None));
+                        await Runs.PartPackedAsync(ingestion, None);
+                    })
+                )
+            );
 
             Assert.Equal([0], await catalog.StepsAsync(UnitKind.CompleteDataset, ingestion));
         }
@@ -302,7 +329,10 @@ public abstract class RunFlowTests(TestCatalog catalog)
         var failed = await catalog.ReadAsync(needing);
         Assert.Equal((RunState.Failed, "No such file."), (failed.State, failed.Failure));
         Assert.NotNull(failed.FinishedAt);
-        Assert.Equal((RunState.Completed, null), ((await catalog.ReadAsync(completed)).State, (await catalog.ReadAsync(completed)).Failure));
+        Assert.Equal(
+            (RunState.Completed, null),
+            ((await catalog.ReadAsync(completed)).State, (await catalog.ReadAsync(completed)).Failure)
+        );
         Assert.Equal(RunState.Extracting, (await catalog.ReadAsync(other)).State);
     }
 
@@ -312,11 +342,15 @@ public abstract class RunFlowTests(TestCatalog catalog)
         for (var race = 0; race < catalog.Races; race++)
         {
             var (run, downloads) = await WaitForDownloadsAsync(count: 2);
-            await Task.WhenAll(downloads.Select(download => Task.Run(async () =>
-            {
-                await CompleteDownloadAsync(download);
-                await Runs.DownloadCompletedAsync(download, None);
-            })));
+            await Task.WhenAll(
+                downloads.Select(download =>
+                    Task.Run(async () =>
+                    {
+                        await CompleteDownloadAsync(download);
+                        await Runs.DownloadCompletedAsync(download, None);
+                    })
+                )
+            );
 
             Assert.Equal([0, 1], await catalog.StepsAsync(UnitKind.IngestDataset, UnitKey.SubjectOf(run.Id)));
         }
@@ -345,19 +379,32 @@ public abstract class RunFlowTests(TestCatalog catalog)
                 leases.Add((run, await catalog.StartAsync(await catalog.PlanTrainingAsync(run))));
             }
 
-            var committed = await Task.WhenAll(leases.Select(planner => Task.Run(() => catalog.Ledger.CommitAsync(
-                planner.Lease,
-                async (context, token) =>
-                {
-                    if (!await context.FeatureSets.AnyAsync(set => set.Key == key, token))
-                    {
-                        context.FeatureSets.Add(TestCatalog.NewFeatureSet(key, 3));
-                        context.PlanUnits(UnitKind.ExtractFeatures, key, Enumerable.Range(0, 3), traceParent: null, DateTime.UtcNow);
-                    }
+            var committed = await Task.WhenAll(
+                leases.Select(planner =>
+                    Task.Run(() =>
+                        catalog.Ledger.CommitAsync(
+                            planner.Lease,
+                            async (context, token) =>
+                            {
+                                if (!await context.FeatureSets.AnyAsync(set => set.Key == key, token))
+                                {
+                                    context.FeatureSets.Add(TestCatalog.NewFeatureSet(key, 3));
+                                    context.PlanUnits(
+                                        UnitKind.ExtractFeatures,
+                                        key,
+                                        Enumerable.Range(0, 3),
+                                        traceParent: null,
+                                        DateTime.UtcNow
+                                    );
+                                }
 
-                    await TestCatalog.JoinAsync(context, planner.Run, key, token);
-                },
-                None))));
+                                await TestCatalog.JoinAsync(context, planner.Run, key, token);
+                            },
+                            None
+                        )
+                    )
+                )
+            );
 
             Assert.All(committed, Assert.True);
             Assert.Equal([0, 1, 2], await catalog.StepsAsync(UnitKind.ExtractFeatures, key));
@@ -396,19 +443,21 @@ public abstract class RunFlowTests(TestCatalog catalog)
     private async Task AddIngestionAsync(string key, string? dataset)
     {
         await using var context = await catalog.Contexts.CreateDbContextAsync();
-        context.Ingestions.Add(new Ingestion
-        {
-            Key = key,
-            Source = "/data",
-            InputSize = 96,
-            Fit = "crop",
-            Listing = new Storage.StoredFile("listing.json", 1, "l"),
-            EntryCount = 1,
-            PartSize = 1,
-            PartCount = 1,
-            DatasetSha256 = dataset,
-            CreatedAt = DateTime.UtcNow,
-        });
+        context.Ingestions.Add(
+            new Ingestion
+            {
+                Key = key,
+                Source = "/data",
+                InputSize = 96,
+                Fit = "crop",
+                Listing = new Storage.StoredFile("listing.json", 1, "l"),
+                EntryCount = 1,
+                PartSize = 1,
+                PartCount = 1,
+                DatasetSha256 = dataset,
+                CreatedAt = DateTime.UtcNow,
+            }
+        );
         await context.SaveChangesAsync();
     }
 
@@ -416,8 +465,9 @@ public abstract class RunFlowTests(TestCatalog catalog)
     {
         var now = DateTime.UtcNow;
         await using var context = await catalog.Contexts.CreateDbContextAsync();
-        await context.Ingestions.Where(row => row.Key == key).ExecuteUpdateAsync(
-            row => row.SetProperty(i => i.DatasetSha256, dataset).SetProperty(i => i.CompletedAt, now));
+        await context
+            .Ingestions.Where(row => row.Key == key)
+            .ExecuteUpdateAsync(row => row.SetProperty(i => i.DatasetSha256, dataset).SetProperty(i => i.CompletedAt, now));
     }
 
     /// <summary>A run whose first look at its data found that files must be fetched.</summary>
@@ -430,7 +480,14 @@ public abstract class RunFlowTests(TestCatalog catalog)
         {
             downloads[i] = await catalog.PlanAsync(UnitKind.DownloadFile, 1, run);
             await using var context = await catalog.Contexts.CreateDbContextAsync();
-            context.Downloads.Add(new Download { Key = downloads[i], Url = "https://example.org/a", Path = "downloads/a" });
+            context.Downloads.Add(
+                new Download
+                {
+                    Key = downloads[i],
+                    Url = "https://example.org/a",
+                    Path = "downloads/a",
+                }
+            );
             await context.SaveChangesAsync();
         }
 
@@ -441,6 +498,9 @@ public abstract class RunFlowTests(TestCatalog catalog)
     {
         var now = DateTime.UtcNow;
         await using var context = await catalog.Contexts.CreateDbContextAsync();
-        Assert.Equal(1, await context.Downloads.Where(row => row.Key == key).ExecuteUpdateAsync(row => row.SetProperty(d => d.CompletedAt, now)));
+        Assert.Equal(
+            1,
+            await context.Downloads.Where(row => row.Key == key).ExecuteUpdateAsync(row => row.SetProperty(d => d.CompletedAt, now))
+        );
     }
 }

@@ -58,7 +58,11 @@ public sealed class RunWarningsTests
         if (fails)
         {
             Assert.StartsWith("'/data/pets'", failure, StringComparison.Ordinal);
-            Assert.Contains($"{skipped} of 100 files: {skipped} unsupported format (convert them to JPEG or PNG)", failure, StringComparison.Ordinal);
+            Assert.Contains(
+                $"{skipped} of 100 files: {skipped} unsupported format (convert them to JPEG or PNG)",
+                failure,
+                StringComparison.Ordinal
+            );
             Assert.Contains("raise maxSkipped", failure, StringComparison.Ordinal);
         }
     }
@@ -66,16 +70,31 @@ public sealed class RunWarningsTests
     [Fact]
     public void One_image_in_two_classes_is_warned_of_with_names_and_a_copied_class_is_named()
     {
-        var warning = Assert.Single(Of(Input with
-        {
-            Duplicates = new DuplicateCounts(8, 8, 0, 8),
-            Contradictions = [new ContradictingImage([new LabelledImage("cat/1.jpg", "cat"), new LabelledImage("cat (copy)/1.jpg", "cat (copy)")])],
-            ContradictingClasses = [new ContradictingClasses("cat", "cat (copy)", 7, "cat (copy)"), new ContradictingClasses("cat", "dog", 1, null)],
-        }));
+        var warning = Assert.Single(
+            Of(
+                Input with
+                {
+                    Duplicates = new DuplicateCounts(8, 8, 0, 8),
+                    Contradictions =
+                    [
+                        new ContradictingImage([
+                            new LabelledImage("cat/1.jpg", "cat"),
+                            new LabelledImage("cat (copy)/1.jpg", "cat (copy)"),
+                        ]),
+                    ],
+                    ContradictingClasses =
+                    [
+                        new ContradictingClasses("cat", "cat (copy)", 7, "cat (copy)"),
+                        new ContradictingClasses("cat", "dog", 1, null),
+                    ],
+                }
+            )
+        );
 
         Assert.Equal(
             "8 images are in more than one class, bit for bit: 'cat' and 'cat (copy)' (7), 'cat' and 'dog' (1); for example 'cat/1.jpg' and 'cat (copy)/1.jpg'. Such labels contradict each other: keep each image in one class. All images of 'cat (copy)' are in 'cat' too: remove that folder if it is a copy.",
-            warning);
+            warning
+        );
     }
 
     [Theory]
@@ -92,7 +111,9 @@ public sealed class RunWarningsTests
     [Fact]
     public void Classes_without_test_images_are_named_and_those_the_mean_leaves_out_are_counted()
     {
-        var warning = Assert.Single(RunWarnings.Of(TestCatalog.NewRun(), new RunSpecification(), Input, [Class("a", 3, 1), Class("b", 0, 0), Class("c", 0, null)]));
+        var warning = Assert.Single(
+            RunWarnings.Of(TestCatalog.NewRun(), new RunSpecification(), Input, [Class("a", 3, 1), Class("b", 0, 0), Class("c", 0, null)])
+        );
 
         Assert.StartsWith("2 of 3 classes have no test image: 'b', 'c'.", warning, StringComparison.Ordinal);
         Assert.EndsWith("1, never predicted either, is left out of the mean F1.", warning, StringComparison.Ordinal);
@@ -107,7 +128,17 @@ public sealed class RunWarningsTests
     [InlineData("random", "/data/pets", 96, null)]
     public void A_backbone_that_does_not_fit_leads_to_one_that_does(string backbone, string dataset, int inputSize, string? said)
     {
-        var warnings = RunWarnings.Of(TestCatalog.NewRun(), new RunSpecification { Backbone = backbone, Dataset = dataset, InputSize = inputSize }, Input, []);
+        var warnings = RunWarnings.Of(
+            TestCatalog.NewRun(),
+            new RunSpecification
+            {
+                Backbone = backbone,
+                Dataset = dataset,
+                InputSize = inputSize,
+            },
+            Input,
+            []
+        );
 
         if (said is null)
         {
@@ -127,15 +158,26 @@ public sealed class RunWarningsTests
     public void What_is_given_and_what_is_drawn_is_said(int train, int validation, int test, int unassigned, string said) =>
         Assert.Equal(said, (Input with { Splits = new GivenSplits(train, validation, test, unassigned) }).DescribeSplits());
 
-    private static IReadOnlyList<string> Of(IngestionSummary input) => RunWarnings.Of(TestCatalog.NewRun(), new RunSpecification(), input, []);
+    private static IReadOnlyList<string> Of(IngestionSummary input) =>
+        RunWarnings.Of(TestCatalog.NewRun(), new RunSpecification(), input, []);
 
-    private static IngestionSummary Skipping(int count) => Input with
-    {
-        Images = 100 - count,
-        SkippedCount = count,
-        SkippedByReason = [new SkippedByReason("unsupportedFormat", "unsupported format", count, "convert them to JPEG or PNG")],
-    };
+    private static IngestionSummary Skipping(int count) =>
+        Input with
+        {
+            Images = 100 - count,
+            SkippedCount = count,
+            SkippedByReason = [new SkippedByReason("unsupportedFormat", "unsupported format", count, "convert them to JPEG or PNG")],
+        };
 
     private static ClassMetric Class(string name, int support, double? f1) =>
-        new() { RunId = Guid.Empty, Label = 0, ClassName = name, Precision = f1, Recall = support == 0 ? null : 1, F1 = f1, Support = support };
+        new()
+        {
+            RunId = Guid.Empty,
+            Label = 0,
+            ClassName = name,
+            Precision = f1,
+            Recall = support == 0 ? null : 1,
+            F1 = f1,
+            Support = support,
+        };
 }

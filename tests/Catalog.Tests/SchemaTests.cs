@@ -28,7 +28,10 @@ public abstract partial class SchemaTests(TestCatalog catalog)
     public async Task Tables_and_columns_are_snake_case()
     {
         await using var context = await catalog.Contexts.CreateDbContextAsync();
-        var tables = context.GetService<Microsoft.EntityFrameworkCore.Metadata.IDesignTimeModel>().Model.GetRelationalModel().Tables.ToList();
+        var tables = context
+            .GetService<Microsoft.EntityFrameworkCore.Metadata.IDesignTimeModel>()
+            .Model.GetRelationalModel()
+            .Tables.ToList();
 
         Assert.Equal(18, tables.Count);
         Assert.All(tables, table => Assert.Matches(SnakeCase(), table.Name));
@@ -47,7 +50,8 @@ public abstract partial class SchemaTests(TestCatalog catalog)
         await using var context = await catalog.Contexts.CreateDbContextAsync();
         await context.Database.OpenConnectionAsync();
         await using var command = context.Database.GetDbConnection().CreateCommand();
-        command.CommandText = "select r.name, r.id, e.test_accuracy from runs r join evaluations e on e.run_id = r.id order by e.test_accuracy desc";
+        command.CommandText =
+            "select r.name, r.id, e.test_accuracy from runs r join evaluations e on e.run_id = r.id order by e.test_accuracy desc";
         var found = new List<string>();
         await using var reader = await command.ExecuteReaderAsync();
         while (await reader.ReadAsync())
@@ -55,7 +59,10 @@ public abstract partial class SchemaTests(TestCatalog catalog)
             found.Add($"{reader.GetString(0)} {reader.GetDouble(2)}");
         }
 
-        Assert.Equal([$"{name}-best 0.9", $"{name}-good 0.8", $"{name}-worse 0.7"], found.Where(row => row.StartsWith(name, StringComparison.Ordinal)));
+        Assert.Equal(
+            [$"{name}-best 0.9", $"{name}-good 0.8", $"{name}-worse 0.7"],
+            found.Where(row => row.StartsWith(name, StringComparison.Ordinal))
+        );
     }
 
     [Fact]
@@ -99,25 +106,34 @@ public abstract partial class SchemaTests(TestCatalog catalog)
 
     private async Task<Guid> AddEvaluatedRunAsync(string name, double accuracy)
     {
-        var run = new Run { Id = Guid.NewGuid(), Name = name, Tags = [], Specification = "{}", SubmittedAt = DateTime.UtcNow };
+        var run = new Run
+        {
+            Id = Guid.NewGuid(),
+            Name = name,
+            Tags = [],
+            Specification = "{}",
+            SubmittedAt = DateTime.UtcNow,
+        };
         await catalog.Runs.SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);
         await using var context = await catalog.Contexts.CreateDbContextAsync();
-        context.Evaluations.Add(new Evaluation
-        {
-            RunId = run.Id,
-            TestImages = 100,
-            TestAccuracy = accuracy,
-            TestAccuracyLow = accuracy - 0.1,
-            TestAccuracyHigh = accuracy + 0.1,
-            TestLoss = 1,
-            TopK = 5,
-            TopKAccuracy = 1,
-            MacroF1 = accuracy,
-            ConfusionMatrix = "[]",
-            HeadSha256 = "h",
-            Report = new StoredFile("runs/report.html", 1, "r"),
-            CreatedAt = DateTime.UtcNow,
-        });
+        context.Evaluations.Add(
+            new Evaluation
+            {
+                RunId = run.Id,
+                TestImages = 100,
+                TestAccuracy = accuracy,
+                TestAccuracyLow = accuracy - 0.1,
+                TestAccuracyHigh = accuracy + 0.1,
+                TestLoss = 1,
+                TopK = 5,
+                TopKAccuracy = 1,
+                MacroF1 = accuracy,
+                ConfusionMatrix = "[]",
+                HeadSha256 = "h",
+                Report = new StoredFile("runs/report.html", 1, "r"),
+                CreatedAt = DateTime.UtcNow,
+            }
+        );
         await context.SaveChangesAsync();
         return run.Id;
     }
@@ -133,9 +149,7 @@ public sealed class MigrationAtStartTests
     {
         await using var database = await TestServers.PostgresDatabase.CreateAsync();
         await using var hosts = Hosts(database.ConnectionString);
-        var migrations = Enumerable.Range(0, 4)
-            .Select(_ => ActivatorUtilities.CreateInstance<CatalogMigration>(hosts))
-            .ToList();
+        var migrations = Enumerable.Range(0, 4).Select(_ => ActivatorUtilities.CreateInstance<CatalogMigration>(hosts)).ToList();
 
         await Task.WhenAll(migrations.Select(migration => migration.StartAsync(CancellationToken.None)));
 
@@ -174,8 +188,6 @@ public sealed class MigrationAtStartTests
         Assert.Contains("ConnectionStrings__Catalog", error.Message, StringComparison.Ordinal);
     }
 
-    private static ServiceProvider Hosts(string connectionString) => new ServiceCollection()
-        .AddSingleton(typeof(ILogger<>), typeof(NullLogger<>))
-        .AddCatalog(connectionString)
-        .BuildServiceProvider();
+    private static ServiceProvider Hosts(string connectionString) =>
+        new ServiceCollection().AddSingleton(typeof(ILogger<>), typeof(NullLogger<>)).AddCatalog(connectionString).BuildServiceProvider();
 }

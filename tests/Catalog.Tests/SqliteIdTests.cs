@@ -19,14 +19,17 @@ public sealed class SqliteIdTests(SqliteCatalog catalog) : IClassFixture<SqliteC
     {
         var run = await catalog.SubmitAsync();
         await using var context = await catalog.Contexts.CreateDbContextAsync(TestContext.Current.CancellationToken);
-        await context.Database.ExecuteSqlRawAsync("""
+        await context.Database.ExecuteSqlRawAsync(
+            """
             BEGIN;
             PRAGMA defer_foreign_keys = ON;
             UPDATE runs SET id = upper(id);
             UPDATE run_dependencies SET run_id = upper(run_id);
             DELETE FROM "__EFMigrationsHistory" WHERE migration_id LIKE '%_LowerCaseIds';
             COMMIT;
-            """, TestContext.Current.CancellationToken);
+            """,
+            TestContext.Current.CancellationToken
+        );
         Assert.Equal(0, await CountAsync(context, run));
 
         await CatalogMigration.MigrateAsync(context, TestContext.Current.CancellationToken);
@@ -38,6 +41,8 @@ public sealed class SqliteIdTests(SqliteCatalog catalog) : IClassFixture<SqliteC
     private static Task<int> CountAsync(CatalogContext context, Run run)
     {
         var id = run.Id.ToString("D");
-        return context.Database.SqlQuery<int>($"SELECT count(*) AS Value FROM runs JOIN run_dependencies ON run_id = id WHERE id = {id}").SingleAsync(TestContext.Current.CancellationToken);
+        return context
+            .Database.SqlQuery<int>($"SELECT count(*) AS Value FROM runs JOIN run_dependencies ON run_id = id WHERE id = {id}")
+            .SingleAsync(TestContext.Current.CancellationToken);
     }
 }

@@ -70,16 +70,50 @@ public abstract class TelemetryTests(TestCatalog catalog)
     {
         await using var context = await catalog.Contexts.CreateDbContextAsync();
         var backbone = Guid.NewGuid().ToString("N");
-        context.Backbones.Add(new Backbone { Sha256 = backbone, Source = "demo", Architecture = "densenet121", Origin = "of a test", CreatedAt = DateTime.UtcNow });
+        context.Backbones.Add(
+            new Backbone
+            {
+                Sha256 = backbone,
+                Source = "demo",
+                Architecture = "densenet121",
+                Origin = "of a test",
+                CreatedAt = DateTime.UtcNow,
+            }
+        );
         for (var set = 0; set < 25; set++)
         {
             var (dataset, features) = ($"{backbone}-{set}", $"{backbone}-features-{set}");
-            context.Datasets.Add(new Dataset { Sha256 = dataset, Name = $"set {set}", Source = "/data", ImageCount = 1, ClassNames = ["a"], Manifest = new("m", 1, "m"), CreatedAt = DateTime.UtcNow });
-            context.FeatureSets.Add(new FeatureSet
-            {
-                Key = features, DatasetSha256 = dataset, IngestionKey = "i", BackboneSha256 = backbone, Preprocessing = "p", Precision = "fp32", ExtractorVersion = 1,
-                InputSize = 96, BatchSize = 64, ImageCount = 1, FeatureSize = 1024, ShardSize = 512, ShardCount = 1, CreatedAt = DateTime.UtcNow,
-            });
+            context.Datasets.Add(
+                new Dataset
+                {
+                    Sha256 = dataset,
+                    Name = $"set {set}",
+                    Source = "/data",
+                    ImageCount = 1,
+                    ClassNames = ["a"],
+                    Manifest = new("m", 1, "m"),
+                    CreatedAt = DateTime.UtcNow,
+                }
+            );
+            context.FeatureSets.Add(
+                new FeatureSet
+                {
+                    Key = features,
+                    DatasetSha256 = dataset,
+                    IngestionKey = "i",
+                    BackboneSha256 = backbone,
+                    Preprocessing = "p",
+                    Precision = "fp32",
+                    ExtractorVersion = 1,
+                    InputSize = 96,
+                    BatchSize = 64,
+                    ImageCount = 1,
+                    FeatureSize = 1024,
+                    ShardSize = 512,
+                    ShardCount = 1,
+                    CreatedAt = DateTime.UtcNow,
+                }
+            );
             AddRun(context, dataset, features, accuracy: 0.5, minute: set);
             AddRun(context, dataset, features, accuracy: 0.5 + (set / 100.0), minute: 100 + set);
         }
@@ -88,22 +122,44 @@ public abstract class TelemetryTests(TestCatalog catalog)
 
         var accuracies = (await CatalogFigures.ReadAsync(context, None)).Accuracies;
 
-        Assert.Equal(Enumerable.Range(0, 20).Select(i => new LatestAccuracy($"set {24 - i}", "demo", 0.5 + ((24 - i) / 100.0))), accuracies);
+        Assert.Equal(
+            Enumerable.Range(0, 20).Select(i => new LatestAccuracy($"set {24 - i}", "demo", 0.5 + ((24 - i) / 100.0))),
+            accuracies
+        );
     }
 
     private static void AddRun(CatalogContext context, string dataset, string features, double accuracy, int minute)
     {
         var run = new Run
         {
-            Id = Guid.NewGuid(), Tags = [], Specification = "{}", State = RunState.Completed, SubmittedAt = DateTime.UtcNow.AddYears(1).AddMinutes(minute), FinishedAt = DateTime.UtcNow,
-            DatasetSha256 = dataset, FeatureSetKey = features,
+            Id = Guid.NewGuid(),
+            Tags = [],
+            Specification = "{}",
+            State = RunState.Completed,
+            SubmittedAt = DateTime.UtcNow.AddYears(1).AddMinutes(minute),
+            FinishedAt = DateTime.UtcNow,
+            DatasetSha256 = dataset,
+            FeatureSetKey = features,
         };
         context.Runs.Add(run);
-        context.Evaluations.Add(new Evaluation
-        {
-            RunId = run.Id, TestImages = 1, TestAccuracy = accuracy, TestAccuracyLow = 0, TestAccuracyHigh = 1, TestLoss = 1, TopK = 5, TopKAccuracy = null, MacroF1 = 0.5, ConfusionMatrix = "[]", HeadSha256 = "h", Report = null,
-            CreatedAt = DateTime.UtcNow,
-        });
+        context.Evaluations.Add(
+            new Evaluation
+            {
+                RunId = run.Id,
+                TestImages = 1,
+                TestAccuracy = accuracy,
+                TestAccuracyLow = 0,
+                TestAccuracyHigh = 1,
+                TestLoss = 1,
+                TopK = 5,
+                TopKAccuracy = null,
+                MacroF1 = 0.5,
+                ConfusionMatrix = "[]",
+                HeadSha256 = "h",
+                Report = null,
+                CreatedAt = DateTime.UtcNow,
+            }
+        );
     }
 
     private async Task PlanAsync(UnitKind kind, string subject, params int[] steps)

@@ -2,8 +2,8 @@ using Distributed.TestServers;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Distributed.Catalog.Tests;
 
@@ -61,15 +61,16 @@ public abstract class TestCatalog : IAsyncLifetime
         return run;
     }
 
-    public static Run NewRun(Guid? id = null, string? key = null, string specification = "{}") => new()
-    {
-        Id = id ?? Guid.NewGuid(),
-        Tags = ["test"],
-        IdempotencyKey = key,
-        Specification = specification,
-        SubmittedAt = DateTime.UtcNow,
-        TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-    };
+    public static Run NewRun(Guid? id = null, string? key = null, string specification = "{}") =>
+        new()
+        {
+            Id = id ?? Guid.NewGuid(),
+            Tags = ["test"],
+            IdempotencyKey = key,
+            Specification = specification,
+            SubmittedAt = DateTime.UtcNow,
+            TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        };
 
     /// <summary>Plans units of a subject that the runs share.</summary>
     public async Task<string> PlanAsync(UnitKind kind, int count, params Run[] runs)
@@ -95,7 +96,13 @@ public abstract class TestCatalog : IAsyncLifetime
     }
 
     /// <summary>Notes in a run's row which images or features are its own.</summary>
-    private static async Task NameAsync(CatalogContext context, Guid runId, UnitKind kind, string subject, CancellationToken cancellationToken)
+    private static async Task NameAsync(
+        CatalogContext context,
+        Guid runId,
+        UnitKind kind,
+        string subject,
+        CancellationToken cancellationToken
+    )
     {
         var row = context.Runs.Where(run => run.Id == runId);
         if (kind == UnitKind.ExtractFeatures)
@@ -134,17 +141,22 @@ public abstract class TestCatalog : IAsyncLifetime
     public async Task SetTimesAsync(UnitKey unit, DateTime at)
     {
         await using var context = await Contexts.CreateDbContextAsync();
-        Assert.Equal(1, await context.WorkUnits
-            .Where(row => row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step)
-            .ExecuteUpdateAsync(row => row
-                .SetProperty(r => r.LeaseUntil, r => r.LeaseUntil == null ? null : at)
-                .SetProperty(r => r.SentAt, at)));
+        Assert.Equal(
+            1,
+            await context
+                .WorkUnits.Where(row => row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step)
+                .ExecuteUpdateAsync(row =>
+                    row.SetProperty(r => r.LeaseUntil, r => r.LeaseUntil == null ? null : at).SetProperty(r => r.SentAt, at)
+                )
+        );
     }
 
     public async Task<WorkUnit> ReadAsync(UnitKey unit)
     {
         await using var context = await Contexts.CreateDbContextAsync();
-        return await context.WorkUnits.AsNoTracking().SingleAsync(row => row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step);
+        return await context
+            .WorkUnits.AsNoTracking()
+            .SingleAsync(row => row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step);
     }
 
     public async Task<Run> ReadAsync(Run run)
@@ -157,7 +169,11 @@ public abstract class TestCatalog : IAsyncLifetime
     public async Task<List<int>> StepsAsync(UnitKind kind, string subject)
     {
         await using var context = await Contexts.CreateDbContextAsync();
-        return await context.WorkUnits.Where(row => row.Kind == kind && row.Subject == subject).Select(row => row.Step).Order().ToListAsync();
+        return await context
+            .WorkUnits.Where(row => row.Kind == kind && row.Subject == subject)
+            .Select(row => row.Step)
+            .Order()
+            .ToListAsync();
     }
 
     public async Task<int> CountEpochsAsync(Run run)
@@ -167,25 +183,33 @@ public abstract class TestCatalog : IAsyncLifetime
     }
 
     public static EpochMetric Epoch(Run run, int epoch = 1) =>
-        new() { RunId = run.Id, Epoch = epoch, TrainLoss = 1, TrainAccuracy = 0.5, LearningRate = 0.1 };
+        new()
+        {
+            RunId = run.Id,
+            Epoch = epoch,
+            TrainLoss = 1,
+            TrainAccuracy = 0.5,
+            LearningRate = 0.1,
+        };
 
-    public static FeatureSet NewFeatureSet(string key, int shards) => new()
-    {
-        Key = key,
-        DatasetSha256 = "d",
-        IngestionKey = "i",
-        BackboneSha256 = "b",
-        Preprocessing = "p",
-        Precision = "fp32",
-        ExtractorVersion = 1,
-        InputSize = 96,
-        BatchSize = 64,
-        ImageCount = shards,
-        FeatureSize = 1024,
-        ShardSize = 1,
-        ShardCount = shards,
-        CreatedAt = DateTime.UtcNow,
-    };
+    public static FeatureSet NewFeatureSet(string key, int shards) =>
+        new()
+        {
+            Key = key,
+            DatasetSha256 = "d",
+            IngestionKey = "i",
+            BackboneSha256 = "b",
+            Preprocessing = "p",
+            Precision = "fp32",
+            ExtractorVersion = 1,
+            InputSize = 96,
+            BatchSize = 64,
+            ImageCount = shards,
+            FeatureSize = 1024,
+            ShardSize = 1,
+            ShardCount = shards,
+            CreatedAt = DateTime.UtcNow,
+        };
 
     protected abstract Task<string> CreateDatabaseAsync();
 
@@ -226,8 +250,13 @@ public sealed class SqliteCatalog : TestCatalog
     }
 
     protected override CatalogContext CreateContext(Microsoft.EntityFrameworkCore.Diagnostics.IInterceptor interceptor) =>
-        new SqliteCatalogContext(new DbContextOptionsBuilder<SqliteCatalogContext>()
-            .UseSqlite(ConnectionString).UseSnakeCaseNamingConvention().AddInterceptors(interceptor).Options);
+        new SqliteCatalogContext(
+            new DbContextOptionsBuilder<SqliteCatalogContext>()
+                .UseSqlite(ConnectionString)
+                .UseSnakeCaseNamingConvention()
+                .AddInterceptors(interceptor)
+                .Options
+        );
 }
 
 public sealed class PostgresCatalog : TestCatalog
@@ -241,6 +270,11 @@ public sealed class PostgresCatalog : TestCatalog
     protected override async Task DropDatabaseAsync() => await _database!.DisposeAsync();
 
     protected override CatalogContext CreateContext(Microsoft.EntityFrameworkCore.Diagnostics.IInterceptor interceptor) =>
-        new PostgresCatalogContext(new DbContextOptionsBuilder<PostgresCatalogContext>()
-            .UseNpgsql(ConnectionString).UseSnakeCaseNamingConvention().AddInterceptors(interceptor).Options);
+        new PostgresCatalogContext(
+            new DbContextOptionsBuilder<PostgresCatalogContext>()
+                .UseNpgsql(ConnectionString)
+                .UseSnakeCaseNamingConvention()
+                .AddInterceptors(interceptor)
+                .Options
+        );
 }

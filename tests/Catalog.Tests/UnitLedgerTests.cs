@@ -21,8 +21,9 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
     {
         var unit = await catalog.PlanTrainingAsync(await catalog.SubmitAsync());
 
-        var starts = await Task.WhenAll(Enumerable.Range(0, 16)
-            .Select(worker => Task.Run(() => Ledger.StartAsync(unit, $"worker {worker}", redelivered: false, None))));
+        var starts = await Task.WhenAll(
+            Enumerable.Range(0, 16).Select(worker => Task.Run(() => Ledger.StartAsync(unit, $"worker {worker}", redelivered: false, None)))
+        );
 
         Assert.Single(starts, start => start.Outcome == StartOutcome.Started);
         Assert.Equal(15, starts.Count(start => start.Outcome == StartOutcome.Held));
@@ -36,8 +37,9 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
         await catalog.StartAsync(unit);
         await catalog.LapseAsync(unit);
 
-        var starts = await Task.WhenAll(Enumerable.Range(0, 16)
-            .Select(worker => Task.Run(() => Ledger.StartAsync(unit, $"worker {worker}", redelivered: false, None))));
+        var starts = await Task.WhenAll(
+            Enumerable.Range(0, 16).Select(worker => Task.Run(() => Ledger.StartAsync(unit, $"worker {worker}", redelivered: false, None)))
+        );
 
         Assert.Single(starts, start => start.Outcome == StartOutcome.Started);
     }
@@ -106,7 +108,10 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
     [Fact]
     public async Task What_was_written_before_the_clock_was_set_back_by_an_hour_holds_for_a_lease_more()
     {
-        var (held, sent) = (await catalog.PlanTrainingAsync(await catalog.SubmitAsync()), await catalog.PlanTrainingAsync(await catalog.SubmitAsync()));
+        var (held, sent) = (
+            await catalog.PlanTrainingAsync(await catalog.SubmitAsync()),
+            await catalog.PlanTrainingAsync(await catalog.SubmitAsync())
+        );
         await catalog.StartAsync(held);
         await catalog.SetTimesAsync(held, DateTime.UtcNow.AddHours(1));
         await catalog.SetTimesAsync(sent, DateTime.UtcNow.AddHours(1));
@@ -114,7 +119,11 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
         await Ledger.CutTimesAheadAsync(None);
 
         var lease = catalog.Options.Lease;
-        Assert.InRange((await catalog.ReadAsync(held)).LeaseUntil!.Value - DateTime.UtcNow, lease - TimeSpan.FromSeconds(10), lease + TimeSpan.FromSeconds(1));
+        Assert.InRange(
+            (await catalog.ReadAsync(held)).LeaseUntil!.Value - DateTime.UtcNow,
+            lease - TimeSpan.FromSeconds(10),
+            lease + TimeSpan.FromSeconds(1)
+        );
         Assert.InRange((await catalog.ReadAsync(sent)).SentAt!.Value - DateTime.UtcNow, TimeSpan.FromSeconds(-10), TimeSpan.FromSeconds(1));
     }
 
@@ -157,15 +166,18 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
         var unit = await catalog.PlanTrainingAsync(run);
         var lease = await catalog.StartAsync(unit);
 
-        await Assert.ThrowsAsync<FormatException>(() => Ledger.CommitAsync(
-            lease,
-            async (context, token) =>
-            {
-                context.EpochMetrics.Add(TestCatalog.Epoch(run));
-                await context.SaveChangesAsync(token);
-                throw new FormatException("half way");
-            },
-            None));
+        await Assert.ThrowsAsync<FormatException>(() =>
+            Ledger.CommitAsync(
+                lease,
+                async (context, token) =>
+                {
+                    context.EpochMetrics.Add(TestCatalog.Epoch(run));
+                    await context.SaveChangesAsync(token);
+                    throw new FormatException("half way");
+                },
+                None
+            )
+        );
 
         Assert.Equal(UnitState.Running, (await catalog.ReadAsync(unit)).State);
         Assert.Equal(0, await catalog.CountEpochsAsync(run));
@@ -182,14 +194,17 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
         await Assert.ThrowsAsync<NpgsqlException>(() => disturbed.CommitAsync(lease, Write(TestCatalog.Epoch(run)), None));
         var writes = 0;
 
-        Assert.True(await Ledger.CommitAsync(
-            lease,
-            (_, _) =>
-            {
-                writes++;
-                return Task.CompletedTask;
-            },
-            None));
+        Assert.True(
+            await Ledger.CommitAsync(
+                lease,
+                (_, _) =>
+                {
+                    writes++;
+                    return Task.CompletedTask;
+                },
+                None
+            )
+        );
 
         Assert.Equal(0, writes);
         Assert.Equal(1, await catalog.CountEpochsAsync(run));
@@ -261,8 +276,9 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
             await Ledger.AbandonAsync(await catalog.StartAsync(unit), "error", None);
         }
 
-        var starts = await Task.WhenAll(Enumerable.Range(0, 8)
-            .Select(_ => Task.Run(() => Ledger.StartAsync(unit, "worker", redelivered: false, None))));
+        var starts = await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(_ => Task.Run(() => Ledger.StartAsync(unit, "worker", redelivered: false, None)))
+        );
 
         Assert.Single(starts, start => start.Outcome == StartOutcome.Poisoned);
         Assert.Equal(7, starts.Count(start => start.Outcome == StartOutcome.Closed));
@@ -347,7 +363,8 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
     public async Task A_unit_that_nobody_planned_is_unknown() =>
         Assert.Equal(
             StartOutcome.Unknown,
-            (await Ledger.StartAsync(new UnitKey(UnitKind.TrainHead, "nothing", 0), "worker", redelivered: false, None)).Outcome);
+            (await Ledger.StartAsync(new UnitKey(UnitKind.TrainHead, "nothing", 0), "worker", redelivered: false, None)).Outcome
+        );
 
     [Fact]
     public async Task Only_so_many_units_of_a_subject_wait_in_a_queue_and_more_follow_when_half_are_gone()
@@ -380,7 +397,10 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
             await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, subject, step));
         }
 
-        Assert.Equal(Enumerable.Range(most + 3, most + 3), (await Ledger.TakeToSendAsync(subject, again: false, None)).Select(row => row.Step));
+        Assert.Equal(
+            Enumerable.Range(most + 3, most + 3),
+            (await Ledger.TakeToSendAsync(subject, again: false, None)).Select(row => row.Step)
+        );
     }
 
     [Fact]
@@ -399,23 +419,28 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
     {
         var subject = await catalog.PlanAsync(UnitKind.ExtractFeatures, catalog.Options.Queued, await catalog.SubmitAsync());
 
-        var taken = await Task.WhenAll(Enumerable.Range(0, 8)
-            .Select(_ => Task.Run(() => Ledger.TakeToSendAsync(subject, again: false, None))));
+        var taken = await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(_ => Task.Run(() => Ledger.TakeToSendAsync(subject, again: false, None)))
+        );
 
         Assert.Equal(Enumerable.Range(0, catalog.Options.Queued), taken.SelectMany(units => units).Select(row => row.Step).Order());
     }
 
-    private static Func<CatalogContext, CancellationToken, Task> Write(EpochMetric epoch) => (context, _) =>
-    {
-        context.EpochMetrics.Add(epoch);
-        return Task.CompletedTask;
-    };
+    private static Func<CatalogContext, CancellationToken, Task> Write(EpochMetric epoch) =>
+        (context, _) =>
+        {
+            context.EpochMetrics.Add(epoch);
+            return Task.CompletedTask;
+        };
 
     /// <summary>The commit arrives, its answer does not.</summary>
     private sealed class AnswerLost : DbTransactionInterceptor
     {
-        public override Task TransactionCommittedAsync(DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default) =>
-            throw new NpgsqlException("The connection broke.");
+        public override Task TransactionCommittedAsync(
+            DbTransaction transaction,
+            TransactionEndEventData eventData,
+            CancellationToken cancellationToken = default
+        ) => throw new NpgsqlException("The connection broke.");
     }
 }
 

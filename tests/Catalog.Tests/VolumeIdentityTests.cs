@@ -86,11 +86,15 @@ public abstract class VolumeIdentityTests(TestCatalog catalog) : IAsyncLifetime
         {
             await InitializeAsync();
             string[] folders = [$"{race}a", $"{race}b"];
-            var results = await Task.WhenAll(Enumerable.Range(0, 6).Select(host => Task.Run(() => CheckAsync(folders[host % 2], VolumeDuty.Begin))));
+            var results = await Task.WhenAll(
+                Enumerable.Range(0, 6).Select(host => Task.Run(() => CheckAsync(folders[host % 2], VolumeDuty.Begin)))
+            );
 
             var winners = results.Where(result => result.Complaint is null).ToList();
             Assert.Equal(3, winners.Count);
-            var winner = Assert.Single(winners.Select(result => (result.Volume.Root, result.Volume.Id, result.Volume.ReadMarker())).Distinct());
+            var winner = Assert.Single(
+                winners.Select(result => (result.Volume.Root, result.Volume.Id, result.Volume.ReadMarker())).Distinct()
+            );
             Assert.Equal(new VolumeMarker(winner.Id), winner.Item3);
             Assert.False(Directory.Exists(At(folders.Single(folder => At(folder) != winner.Root))));
         }
@@ -169,7 +173,10 @@ public abstract class VolumeIdentityTests(TestCatalog catalog) : IAsyncLifetime
         var volume = new Volume(At(folder));
         try
         {
-            return (await new VolumeIdentity(catalog.Contexts, volume, TimeProvider.System).CheckAsync(duty, CancellationToken.None), volume);
+            return (
+                await new VolumeIdentity(catalog.Contexts, volume, TimeProvider.System).CheckAsync(duty, CancellationToken.None),
+                volume
+            );
         }
         catch (IOException exception)
         {

@@ -17,7 +17,19 @@ internal sealed class Deployment : IAsyncDisposable
     private static readonly TimeSpan LongestCommand = TimeSpan.FromMinutes(15);
 
     /// <summary>What no image is made of, and what a build leaves behind.</summary>
-    private static readonly HashSet<string> NotCopied = [".git", "bin", "obj", "TestResults", "tests", "docs", "data", "volume", "backups", "BenchmarkDotNet.Artifacts"];
+    private static readonly HashSet<string> NotCopied =
+    [
+        ".git",
+        "bin",
+        "obj",
+        "TestResults",
+        "tests",
+        "docs",
+        "data",
+        "volume",
+        "backups",
+        "BenchmarkDotNet.Artifacts",
+    ];
 
     /// <summary>A small sample in small units, so that several workers have something to do.</summary>
     private const string Override = """
@@ -39,7 +51,8 @@ internal sealed class Deployment : IAsyncDisposable
     private readonly int _managementPort = FreePort.Next();
     private readonly HttpClient _api;
 
-    private Deployment() => _api = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_apiPort}"), Timeout = TimeSpan.FromSeconds(20) };
+    private Deployment() =>
+        _api = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_apiPort}"), Timeout = TimeSpan.FromSeconds(20) };
 
     public static IReadOnlyList<string> Hosts { get; } = ["admin-api", "evaluation", "ingestion", "training"];
 
@@ -57,7 +70,8 @@ internal sealed class Deployment : IAsyncDisposable
         // What runs read must be readable for the services' user.
         if (!OperatingSystem.IsWindows())
         {
-            deployment._folder.UnixFileMode |= UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+            deployment._folder.UnixFileMode |=
+                UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
         }
 
         Copy(new DirectoryInfo(TestEnvironment.RepositoryRoot), deployment._folder);
@@ -79,18 +93,27 @@ internal sealed class Deployment : IAsyncDisposable
     public async Task<(int Status, string Output)> TryShellAsync(string commands)
     {
         // Where compose is no plugin, it is called by another name.
-        var compose = Engine.Compose == "docker-compose" ? """docker() { if [[ $1 == compose ]]; then shift; docker-compose "$@"; else command docker "$@"; fi; }""" : ":";
-        commands = commands.Replace("127.0.0.1:8080", $"127.0.0.1:{_apiPort}", StringComparison.Ordinal).Replace("127.0.0.1:15672", $"127.0.0.1:{_managementPort}", StringComparison.Ordinal);
-        await using var process = HostProcess.Start("bash", ["-c", $"set -euo pipefail\ncd '{Folder}'\n{compose}\n{commands}"], new Dictionary<string, string?>
-        {
-            ["COMPOSE_PROJECT_NAME"] = _project,
-            ["DISTRIBUTED_TAG"] = "test",
-            ["DOCKER_BUILDKIT"] = "1",
-            ["COMPOSE_DOCKER_CLI_BUILD"] = "1",
-            ["ADMIN_API_PORT"] = _apiPort.ToString(CultureInfo.InvariantCulture),
-            ["RABBITMQ_PORT"] = _brokerPort.ToString(CultureInfo.InvariantCulture),
-            ["RABBITMQ_MANAGEMENT_PORT"] = _managementPort.ToString(CultureInfo.InvariantCulture),
-        });
+        var compose =
+            Engine.Compose == "docker-compose"
+                ? """docker() { if [[ $1 == compose ]]; then shift; docker-compose "$@"; else command docker "$@"; fi; }"""
+                : ":";
+        commands = commands
+            .Replace("127.0.0.1:8080", $"127.0.0.1:{_apiPort}", StringComparison.Ordinal)
+            .Replace("127.0.0.1:15672", $"127.0.0.1:{_managementPort}", StringComparison.Ordinal);
+        await using var process = HostProcess.Start(
+            "bash",
+            ["-c", $"set -euo pipefail\ncd '{Folder}'\n{compose}\n{commands}"],
+            new Dictionary<string, string?>
+            {
+                ["COMPOSE_PROJECT_NAME"] = _project,
+                ["DISTRIBUTED_TAG"] = "test",
+                ["DOCKER_BUILDKIT"] = "1",
+                ["COMPOSE_DOCKER_CLI_BUILD"] = "1",
+                ["ADMIN_API_PORT"] = _apiPort.ToString(CultureInfo.InvariantCulture),
+                ["RABBITMQ_PORT"] = _brokerPort.ToString(CultureInfo.InvariantCulture),
+                ["RABBITMQ_MANAGEMENT_PORT"] = _managementPort.ToString(CultureInfo.InvariantCulture),
+            }
+        );
         var status = await process.WaitForExitAsync(LongestCommand);
         return (status, string.Join('\n', process.Lines));
     }
@@ -98,7 +121,10 @@ internal sealed class Deployment : IAsyncDisposable
     /// <summary>Its containers, but for those of single commands.</summary>
     public async Task<IReadOnlyList<Container>> ContainersAsync()
     {
-        var ids = (await Engine.RunAsync("ps", "--all", "--quiet", "--filter", $"label=com.docker.compose.project={_project}")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var ids = (await Engine.RunAsync("ps", "--all", "--quiet", "--filter", $"label=com.docker.compose.project={_project}")).Split(
+            '\n',
+            StringSplitOptions.RemoveEmptyEntries
+        );
         if (ids.Length == 0)
         {
             return [];
@@ -107,17 +133,31 @@ internal sealed class Deployment : IAsyncDisposable
         // One that goes meanwhile fails the command, and is not in its answer.
         var (_, output) = await Engine.TryAsync(["inspect", .. ids]);
         using var document = JsonDocument.Parse(output[..(output.LastIndexOf(']') + 1)]);
-        return [.. document.RootElement.Clone().EnumerateArray().Select(description => new Container(description)).Where(container => !container.IsOneOff)];
+        return
+        [
+            .. document
+                .RootElement.Clone()
+                .EnumerateArray()
+                .Select(description => new Container(description))
+                .Where(container => !container.IsOneOff),
+        ];
     }
 
     /// <summary>The containers of one service.</summary>
-    public async Task<IReadOnlyList<Container>> ContainersAsync(string service) => [.. (await ContainersAsync()).Where(container => container.Service == service)];
+    public async Task<IReadOnlyList<Container>> ContainersAsync(string service) =>
+        [.. (await ContainersAsync()).Where(container => container.Service == service)];
 
     /// <summary>Waits until every host is healthy.</summary>
-    public Task WaitForReadyAsync(int trainers = 1) => WaitAsync(
-        "all hosts to be healthy",
-        ContainersAsync,
-        containers => Hosts.All(service => containers.Count(container => container.Service == service && container.IsHealthy) == (service == "training" ? trainers : 1)));
+    public Task WaitForReadyAsync(int trainers = 1) =>
+        WaitAsync(
+            "all hosts to be healthy",
+            ContainersAsync,
+            containers =>
+                Hosts.All(service =>
+                    containers.Count(container => container.Service == service && container.IsHealthy)
+                    == (service == "training" ? trainers : 1)
+                )
+        );
 
     /// <summary>Makes a key by the command of the documentation, and uses it.</summary>
     public async Task<string> CreateKeyAsync()
@@ -144,7 +184,8 @@ internal sealed class Deployment : IAsyncDisposable
         var run = await WaitAsync(
             $"run {runId} to end",
             () => TryGetAsync($"/api/v1/runs/{runId}"),
-            run => run is { } known && StateOf(known) is "completed" or "failed" or "cancelled");
+            run => run is { } known && StateOf(known) is "completed" or "failed" or "cancelled"
+        );
         Assert.True(StateOf(run!.Value) == "completed", $"{run}");
         return run.Value;
     }
@@ -156,14 +197,28 @@ internal sealed class Deployment : IAsyncDisposable
         return new Outcome(
             run.GetProperty("summary").GetProperty("testAccuracy").GetDouble(),
             run.GetProperty("headSha256").GetString()!,
-            await QueryAsync($"select max(epoch) || ' epochs, ' || count(*) from epoch_metrics where run_id = '{runId}'"));
+            await QueryAsync($"select max(epoch) || ' epochs, ' || count(*) from epoch_metrics where run_id = '{runId}'")
+        );
     }
 
     /// <summary>A value of the catalog.</summary>
     public async Task<string> QueryAsync(string sql)
     {
         var database = Assert.Single(await ContainersAsync("postgres"));
-        return await Engine.RunAsync("exec", database.Id, "psql", "--no-psqlrc", "--tuples-only", "--no-align", "--username", "administrator", "--dbname", "distributed", "--command", sql);
+        return await Engine.RunAsync(
+            "exec",
+            database.Id,
+            "psql",
+            "--no-psqlrc",
+            "--tuples-only",
+            "--no-align",
+            "--username",
+            "administrator",
+            "--dbname",
+            "distributed",
+            "--command",
+            sql
+        );
     }
 
     /// <summary>Polls a value until it fits.</summary>

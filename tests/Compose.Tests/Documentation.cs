@@ -16,7 +16,11 @@ internal static partial class Documentation
     {
         var text = File.ReadAllText(Path.Combine(TestEnvironment.RepositoryRoot, file));
         var section = Headings().Split(text).Skip(1).Single(part => part.StartsWith(heading + "\n", StringComparison.Ordinal));
-        var blocks = Block().Matches(section).Where(match => match.Groups["language"].Value == language).Select(match => match.Groups["text"].Value).ToList();
+        var blocks = Block()
+            .Matches(section)
+            .Where(match => match.Groups["language"].Value == language)
+            .Select(match => match.Groups["text"].Value)
+            .ToList();
         Assert.NotEmpty(blocks);
         return blocks;
     }
@@ -28,6 +32,10 @@ internal static partial class Documentation
     [GeneratedRegex("^##+ ", RegexOptions.Multiline, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Headings();
 
-    [GeneratedRegex("^```(?<language>[a-z]+)\n(?<text>.*?)^```$", RegexOptions.Multiline | RegexOptions.Singleline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        "^```(?<language>[a-z]+)\n(?<text>.*?)^```$",
+        RegexOptions.Multiline | RegexOptions.Singleline | RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Block();
 }

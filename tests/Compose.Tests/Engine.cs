@@ -9,7 +9,8 @@ internal static class Engine
     private const string Advice = "./test.sh compose starts an engine where none runs";
 
     /// <summary>How compose is called, <c>docker compose</c> or <c>docker-compose</c>; null where there is no engine.</summary>
-    public static string? Compose { get; } = Environment.GetEnvironmentVariable("DISTRIBUTED_TEST_COMPOSE") is { Length: > 0 } value ? value : null;
+    public static string? Compose { get; } =
+        Environment.GetEnvironmentVariable("DISTRIBUTED_TEST_COMPOSE") is { Length: > 0 } value ? value : null;
 
     /// <summary>Skips the test where no engine runs.</summary>
     public static void Require() => Assert.SkipWhen(Compose is null, $"no container engine answers; {Advice}");
@@ -18,7 +19,10 @@ internal static class Engine
     public static void RequireLongForm()
     {
         Require();
-        Assert.SkipUnless(Environment.GetEnvironmentVariable("DISTRIBUTED_TEST_COMPOSE_LONG") == "1", "takes minutes: ./test.sh compose does it");
+        Assert.SkipUnless(
+            Environment.GetEnvironmentVariable("DISTRIBUTED_TEST_COMPOSE_LONG") == "1",
+            "takes minutes: ./test.sh compose does it"
+        );
     }
 
     /// <summary>Skips the test for anybody but root.</summary>

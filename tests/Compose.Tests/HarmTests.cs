@@ -13,15 +13,23 @@ public sealed class HarmTests(Stacks stacks)
         await deployment.WaitForReadyAsync(trainers: 3);
 
         var runId = await deployment.SubmitAsync(Specifications.Killed);
-        var killed = new[] { await KillWorkerAsync(deployment, runId, "ExtractFeatures"), await KillWorkerAsync(deployment, runId, "TrainHead") };
+        var killed = new[]
+        {
+            await KillWorkerAsync(deployment, runId, "ExtractFeatures"),
+            await KillWorkerAsync(deployment, runId, "TrainHead"),
+        };
         var outcome = await deployment.OutcomeAsync(runId);
 
         Assert.Equal(await stacks.KilledOutcome.Value, outcome);
-        Assert.Equal("3", await deployment.QueryAsync(
-            $"""
-            select count(distinct split_part(a.worker, '/', 1)) from attempts a join work_units u on u.id = a.unit_id
-            join runs r on r.id = '{runId}' where u.kind = 'ExtractFeatures' and u.subject = r.feature_set_key
-            """));
+        Assert.Equal(
+            "3",
+            await deployment.QueryAsync(
+                $"""
+                select count(distinct split_part(a.worker, '/', 1)) from attempts a join work_units u on u.id = a.unit_id
+                join runs r on r.id = '{runId}' where u.kind = 'ExtractFeatures' and u.subject = r.feature_set_key
+                """
+            )
+        );
         Assert.Equal("0", await deployment.QueryAsync("select count(*) from work_units where state <> 'Done'"));
         await deployment.WaitForReadyAsync(trainers: 3);
         var trainers = await deployment.ContainersAsync("training");
@@ -43,7 +51,10 @@ public sealed class HarmTests(Stacks stacks)
 
         Assert.Equal(await stacks.RestartedOutcome.Value, outcome);
         var run = await deployment.WaitForCompletionAsync(runId);
-        Assert.True(run.GetProperty("summary").GetProperty("finishedAt").GetDateTime() > restartedAt, "The run was over before both were restarted.");
+        Assert.True(
+            run.GetProperty("summary").GetProperty("finishedAt").GetDateTime() > restartedAt,
+            "The run was over before both were restarted."
+        );
         await deployment.WaitForReadyAsync((await deployment.ContainersAsync("training")).Count);
     }
 
@@ -82,7 +93,11 @@ public sealed class HarmTests(Stacks stacks)
     {
         var runId = await deployment.SubmitAsync(new { name = "known" });
         var run = await deployment.WaitForCompletionAsync(runId);
-        return (runId, await deployment.Api.GetStringAsync(new Uri($"/api/v1/runs/{runId}/report", UriKind.Relative)), run.GetProperty("headSha256").GetString()!);
+        return (
+            runId,
+            await deployment.Api.GetStringAsync(new Uri($"/api/v1/runs/{runId}/report", UriKind.Relative)),
+            run.GetProperty("headSha256").GetString()!
+        );
     }
 
     /// <summary>Runs, reports and keys are there, and features: another run takes them.</summary>
@@ -96,14 +111,18 @@ public sealed class HarmTests(Stacks stacks)
         Assert.Equal(before.Head, next.GetProperty("headSha256").GetString());
     }
 
-    private static Task<string> WaitForWorkAsync(Deployment deployment, Guid runId, string kind) => deployment.WaitAsync(
-        $"a unit of {kind} to be done",
-        () => deployment.QueryAsync(
-            $"""
-            select count(*) from work_units u join runs r on r.id = '{runId}'
-            where u.kind = '{kind}' and u.state = 'Done' and u.subject in (r.id::text, r.feature_set_key)
-            """),
-        count => count != "0");
+    private static Task<string> WaitForWorkAsync(Deployment deployment, Guid runId, string kind) =>
+        deployment.WaitAsync(
+            $"a unit of {kind} to be done",
+            () =>
+                deployment.QueryAsync(
+                    $"""
+                    select count(*) from work_units u join runs r on r.id = '{runId}'
+                    where u.kind = '{kind}' and u.state = 'Done' and u.subject in (r.id::text, r.feature_set_key)
+                    """
+                ),
+            count => count != "0"
+        );
 
     /// <summary>Ends the process of a trainer that holds a unit of a kind, after another such unit is done.</summary>
     /// <returns>The beginning of the container's id.</returns>
@@ -114,14 +133,19 @@ public sealed class HarmTests(Stacks stacks)
         {
             var attempt = await deployment.WaitAsync(
                 $"a unit of {kind} to run",
-                () => deployment.QueryAsync(
-                    $"""
-                    select a.token || ' ' || split_part(a.worker, '/', 1) from attempts a join work_units u on u.id = a.unit_id
-                    where u.kind = '{kind}' and u.state = 'Running' and a.outcome is null order by a.started_at desc limit 1
-                    """),
-                text => text.Length > 0);
+                () =>
+                    deployment.QueryAsync(
+                        $"""
+                        select a.token || ' ' || split_part(a.worker, '/', 1) from attempts a join work_units u on u.id = a.unit_id
+                        where u.kind = '{kind}' and u.state = 'Running' and a.outcome is null order by a.started_at desc limit 1
+                        """
+                    ),
+                text => text.Length > 0
+            );
             var (token, worker) = (attempt.Split(' ')[0], attempt.Split(' ')[1]);
-            var trainer = (await deployment.ContainersAsync("training")).Single(container => container.Id.StartsWith(worker, StringComparison.Ordinal));
+            var trainer = (await deployment.ContainersAsync("training")).Single(container =>
+                container.Id.StartsWith(worker, StringComparison.Ordinal)
+            );
             if (trainer.Process == 0)
             {
                 // It is the one that was killed before, and has not started again.

@@ -37,7 +37,10 @@ public sealed class StackTests(Stacks stacks)
         Assert.Equal(2, prepared.Count);
         Assert.All(prepared, container => Assert.Equal(0, container.ExitCode));
         // A command that was run later starts them again, as what it depends on.
-        Assert.All(prepared, container => Assert.True(container.StartedAt > firstHost || container.FinishedAt <= firstHost, $"{container}"));
+        Assert.All(
+            prepared,
+            container => Assert.True(container.StartedAt > firstHost || container.FinishedAt <= firstHost, $"{container}")
+        );
         Assert.All(containers, container => Assert.Equal(0, container.Restarts));
         Assert.All(hosts, host => Assert.True(host.IsHealthy, $"{host}"));
     }
@@ -53,13 +56,33 @@ public sealed class StackTests(Stacks stacks)
         var output = await deployment.ShellAsync($"KEY={deployment.Api.DefaultRequestHeaders.Authorization!.Parameter}\n{commands}");
 
         Assert.Contains("202 Accepted", output, StringComparison.Ordinal);
-        var location = output.Split('\n').Single(line => line.StartsWith("Location:", StringComparison.OrdinalIgnoreCase)).Split(' ')[1].Trim();
+        var location = output
+            .Split('\n')
+            .Single(line => line.StartsWith("Location:", StringComparison.OrdinalIgnoreCase))
+            .Split(' ')[1]
+            .Trim();
         var run = await deployment.WaitForCompletionAsync(Guid.Parse(location.Split('/')[^1]));
         Assert.Equal("flowers", run.GetProperty("summary").GetProperty("name").GetString());
-        Assert.Contains("</html>", await deployment.Api.GetStringAsync(new Uri(location + "/report", UriKind.Relative)), StringComparison.OrdinalIgnoreCase);
+        Assert.Contains(
+            "</html>",
+            await deployment.Api.GetStringAsync(new Uri(location + "/report", UriKind.Relative)),
+            StringComparison.OrdinalIgnoreCase
+        );
         // The second command, with a question mark in its address, lists it then.
-        Assert.Contains("flowers", await deployment.ShellAsync($"KEY={deployment.Api.DefaultRequestHeaders.Authorization!.Parameter}\n{Documentation.Line(commands, "state=completed")}"), StringComparison.Ordinal);
-        Assert.Contains("flowers", await deployment.ShellAsync($"docker compose exec -T postgres psql -U administrator distributed <<'END'\n{Documentation.Blocks("README.md", "Ask the catalog", "sql")[0]}\nEND"), StringComparison.Ordinal);
+        Assert.Contains(
+            "flowers",
+            await deployment.ShellAsync(
+                $"KEY={deployment.Api.DefaultRequestHeaders.Authorization!.Parameter}\n{Documentation.Line(commands, "state=completed")}"
+            ),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "flowers",
+            await deployment.ShellAsync(
+                $"docker compose exec -T postgres psql -U administrator distributed <<'END'\n{Documentation.Blocks("README.md", "Ask the catalog", "sql")[0]}\nEND"
+            ),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -73,7 +96,9 @@ public sealed class StackTests(Stacks stacks)
 
         var run = await deployment.WaitForCompletionAsync(Guid.Parse("6f1c1f6e-3a55-4f8e-9d2b-2f6d0c9f1a01"));
         Assert.Equal("by message", run.GetProperty("summary").GetProperty("name").GetString());
-        var (status, _) = await deployment.TryShellAsync(commands.Replace("administrator:$RABBITMQ_PASSWORD", "client:$BROKER_CLIENT_PASSWORD", StringComparison.Ordinal));
+        var (status, _) = await deployment.TryShellAsync(
+            commands.Replace("administrator:$RABBITMQ_PASSWORD", "client:$BROKER_CLIENT_PASSWORD", StringComparison.Ordinal)
+        );
         Assert.NotEqual(0, status);
     }
 
@@ -86,9 +111,18 @@ public sealed class StackTests(Stacks stacks)
 
         foreach (var host in Deployment.Hosts)
         {
-            var answer = await Engine.RunAsync("exec", neighbour.Id, "bash", "-c", $"exec 3<>/dev/tcp/{host}/9464; printf 'GET /metrics HTTP/1.1\\r\\nHost: {host}\\r\\nConnection: close\\r\\n\\r\\n' >&3; head -c 15 <&3");
+            var answer = await Engine.RunAsync(
+                "exec",
+                neighbour.Id,
+                "bash",
+                "-c",
+                $"exec 3<>/dev/tcp/{host}/9464; printf 'GET /metrics HTTP/1.1\\r\\nHost: {host}\\r\\nConnection: close\\r\\n\\r\\n' >&3; head -c 15 <&3"
+            );
             Assert.Equal("HTTP/1.1 200 OK", answer);
-            Assert.DoesNotContain(await deployment.ContainersAsync(host), container => container.Host.GetProperty("PortBindings").TryGetProperty("9464/tcp", out _));
+            Assert.DoesNotContain(
+                await deployment.ContainersAsync(host),
+                container => container.Host.GetProperty("PortBindings").TryGetProperty("9464/tcp", out _)
+            );
         }
     }
 
@@ -110,19 +144,28 @@ public sealed class StackTests(Stacks stacks)
 
         var containers = await deployment.ContainersAsync();
 
-        Assert.Equal([.. Deployment.Hosts.Concat(["broker-users", "migrate", "postgres", "rabbitmq"]).Order(StringComparer.Ordinal)], containers.Select(container => container.Service).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            [.. Deployment.Hosts.Concat(["broker-users", "migrate", "postgres", "rabbitmq"]).Order(StringComparer.Ordinal)],
+            containers.Select(container => container.Service).Order(StringComparer.Ordinal)
+        );
         foreach (var container in containers)
         {
             Assert.True(container.Host.GetProperty("ReadonlyRootfs").GetBoolean(), $"{container}");
             Assert.False(container.Host.GetProperty("Privileged").GetBoolean());
             Assert.Equal("ALL", Assert.Single(container.Host.GetProperty("CapDrop").EnumerateArray()).GetString());
-            Assert.True(container.Host.GetProperty("CapAdd") is not { ValueKind: JsonValueKind.Array } added || added.GetArrayLength() == 0);
-            Assert.Contains(container.Host.GetProperty("SecurityOpt").EnumerateArray(), option => option.GetString()!.StartsWith("no-new-privileges", StringComparison.Ordinal));
+            Assert.True(
+                container.Host.GetProperty("CapAdd") is not { ValueKind: JsonValueKind.Array } added || added.GetArrayLength() == 0
+            );
+            Assert.Contains(
+                container.Host.GetProperty("SecurityOpt").EnumerateArray(),
+                option => option.GetString()!.StartsWith("no-new-privileges", StringComparison.Ordinal)
+            );
             Assert.DoesNotMatch("^(|0|root)(:.*)?$", container.At("Config", "User").GetString());
             Assert.Equal("10m", container.Host.GetProperty("LogConfig").GetProperty("Config").GetProperty("max-size").GetString());
             Assert.All(
                 container.Host.GetProperty("PortBindings").EnumerateObject().SelectMany(port => port.Value.EnumerateArray()),
-                binding => Assert.Equal("127.0.0.1", binding.GetProperty("HostIp").GetString()));
+                binding => Assert.Equal("127.0.0.1", binding.GetProperty("HostIp").GetString())
+            );
         }
     }
 
@@ -132,12 +175,20 @@ public sealed class StackTests(Stacks stacks)
         Engine.Require();
         var deployment = await stacks.UndisturbedAsync();
         var running = (await deployment.ContainersAsync()).Where(container => container.Process != 0).ToList();
-        Assert.SkipUnless(running.All(container => File.Exists($"/proc/{container.Process}/status")), "the engine's processes are not this machine's");
+        Assert.SkipUnless(
+            running.All(container => File.Exists($"/proc/{container.Process}/status")),
+            "the engine's processes are not this machine's"
+        );
 
         foreach (var container in running)
         {
-            var status = File.ReadLines($"/proc/{container.Process}/status").Select(line => line.Split(':', 2)).ToDictionary(pair => pair[0], pair => pair[1].Trim());
-            Assert.All(["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"], set => Assert.Equal(0UL, ulong.Parse(status[set], NumberStyles.HexNumber, CultureInfo.InvariantCulture)));
+            var status = File.ReadLines($"/proc/{container.Process}/status")
+                .Select(line => line.Split(':', 2))
+                .ToDictionary(pair => pair[0], pair => pair[1].Trim());
+            Assert.All(
+                ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"],
+                set => Assert.Equal(0UL, ulong.Parse(status[set], NumberStyles.HexNumber, CultureInfo.InvariantCulture))
+            );
             Assert.Equal("1", status["NoNewPrivs"]);
             Assert.DoesNotContain("0", status["Uid"].Split('\t'));
             if (Deployment.Hosts.Contains(container.Service))
@@ -160,7 +211,11 @@ public sealed class StackTests(Stacks stacks)
             Assert.Contains("read-only", refusal, StringComparison.Ordinal);
             var (shell, output) = await Engine.TryAsync("exec", container.Id, "sh", "-c", "echo x >/etc/x");
             Assert.NotEqual(0, shell);
-            Assert.Contains(Deployment.Hosts.Contains(container.Service) ? "not found" : "Read-only file system", output, StringComparison.OrdinalIgnoreCase);
+            Assert.Contains(
+                Deployment.Hosts.Contains(container.Service) ? "not found" : "Read-only file system",
+                output,
+                StringComparison.OrdinalIgnoreCase
+            );
         }
     }
 
@@ -173,8 +228,12 @@ public sealed class StackTests(Stacks stacks)
         foreach (var host in (await deployment.ContainersAsync()).Where(container => Deployment.Hosts.Contains(container.Service)))
         {
             var image = host.At("Image").GetString()!;
-            var size = long.Parse(await Engine.RunAsync("image", "inspect", "--format", "{{.Size}}", image), CultureInfo.InvariantCulture) / Megabyte;
-            var layers = (await Engine.RunAsync("history", "--human=false", "--format", "{{.Size}} {{.CreatedBy}}", image)).Split('\n').Where(line => line.Contains("COPY /layers", StringComparison.Ordinal));
+            var size =
+                long.Parse(await Engine.RunAsync("image", "inspect", "--format", "{{.Size}}", image), CultureInfo.InvariantCulture)
+                / Megabyte;
+            var layers = (await Engine.RunAsync("history", "--human=false", "--format", "{{.Size}} {{.CreatedBy}}", image))
+                .Split('\n')
+                .Where(line => line.Contains("COPY /layers", StringComparison.Ordinal));
             var own = layers.Sum(line => long.Parse(line.Split(' ')[0], CultureInfo.InvariantCulture)) / Megabyte;
             Engine.Note($"image of {host.Service}: {size} MB, {own} MB of them above the base image");
             var files = await deployment.ShellAsync($"docker cp {host.Id}:/app - | tar -t");
@@ -194,13 +253,18 @@ public sealed class StackTests(Stacks stacks)
         Engine.Require();
         var deployment = await stacks.UndisturbedAsync();
 
-        Assert.DoesNotContain("Cannot load library", await deployment.ShellAsync("docker compose logs --no-color"), StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain(
+            "Cannot load library",
+            await deployment.ShellAsync("docker compose logs --no-color"),
+            StringComparison.OrdinalIgnoreCase
+        );
     }
 
     /// <summary>Two classes that tell themselves apart by their brightness.</summary>
     private static void WriteFlowers(string folder)
     {
-        const int Side = 32, Images = 40;
+        const int Side = 32,
+            Images = 40;
         foreach (var (name, brightness) in new[] { ("aster", 40), ("rose", 180) })
         {
             Directory.CreateDirectory(Path.Combine(folder, name));

@@ -62,10 +62,17 @@ public sealed class Stacks : IAsyncDisposable
             await deployment.ShellAsync("docker compose build");
             Engine.Note(string.Create(CultureInfo.InvariantCulture, $"images built in {clock.Elapsed.TotalSeconds:F0} s"));
             clock.Restart();
-            var line = commands.Split('\n').First(line => line.Contains(command, StringComparison.Ordinal) && !line.Contains("--profile", StringComparison.Ordinal));
+            var line = commands
+                .Split('\n')
+                .First(line => line.Contains(command, StringComparison.Ordinal) && !line.Contains("--profile", StringComparison.Ordinal));
             await deployment.ShellAsync(line);
             await deployment.WaitForReadyAsync(trainers);
-            Engine.Note(string.Create(CultureInfo.InvariantCulture, $"up until all are ready, {trainers} trainer(s): {clock.Elapsed.TotalSeconds:F0} s"));
+            Engine.Note(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"up until all are ready, {trainers} trainer(s): {clock.Elapsed.TotalSeconds:F0} s"
+                )
+            );
             await deployment.CreateKeyAsync();
             return deployment;
         }
@@ -84,12 +91,18 @@ internal static class Specifications
 
     public static object Restarted { get; } = Train(inputSize: 64, epochs: 500);
 
-    private static object Train(int inputSize, int epochs) => new
-    {
-        dataset = "sample",
-        inputSize,
-        precision = "fp32",
-        head = new { kind = "mlp", hiddenSizes = new[] { 512 }, dropout = 0.5 },
-        training = new { epochs, patience = epochs },
-    };
+    private static object Train(int inputSize, int epochs) =>
+        new
+        {
+            dataset = "sample",
+            inputSize,
+            precision = "fp32",
+            head = new
+            {
+                kind = "mlp",
+                hiddenSizes = new[] { 512 },
+                dropout = 0.5,
+            },
+            training = new { epochs, patience = epochs },
+        };
 }

@@ -15,7 +15,16 @@ public sealed class RunSpecificationTests
         Assert.Equal(HeadOptimizer.Newton, (linear with { Training = new() { Penalties = [1, 0.5] } }).ResolveOptimizer());
         Assert.Equal(HeadOptimizer.Adam, (linear with { Head = mlp }).ResolveOptimizer());
         Assert.Equal(HeadOptimizer.Adam, (linear with { Training = new() { Optimizer = HeadOptimizer.Adam } }).ResolveOptimizer());
-        foreach (var training in new TrainingSpecification[] { new() { Epochs = 3 }, new() { BatchSize = 8 }, new() { LearningRate = 0.1 }, new() { WeightDecay = 0 }, new() { Patience = 5 } })
+        foreach (
+            var training in new TrainingSpecification[]
+            {
+                new() { Epochs = 3 },
+                new() { BatchSize = 8 },
+                new() { LearningRate = 0.1 },
+                new() { WeightDecay = 0 },
+                new() { Patience = 5 },
+            }
+        )
         {
             Assert.Equal(HeadOptimizer.Adam, (linear with { Training = training }).ResolveOptimizer());
         }
@@ -25,7 +34,20 @@ public sealed class RunSpecificationTests
     public void Settings_that_do_not_go_together_are_named()
     {
         void Refused(string field, HeadType head, TrainingSpecification training) =>
-            Assert.Equal(field, Assert.Single(RunSpecificationRules.Validate(new RunSpecification { Head = new() { Kind = head }, Training = training })).Field);
+            Assert.Equal(
+                field,
+                Assert
+                    .Single(
+                        RunSpecificationRules.Validate(
+                            new RunSpecification
+                            {
+                                Head = new() { Kind = head },
+                                Training = training,
+                            }
+                        )
+                    )
+                    .Field
+            );
 
         Refused("training.penalties", HeadType.Linear, new() { Penalties = [1, 1] });
         Refused("training.penalties", HeadType.Linear, new() { Penalties = [1, 0] });
@@ -97,7 +119,11 @@ public sealed class RunSpecificationTests
     [InlineData("""{"epochs":3}""", "epochs", "did you mean training.epochs?")]
     [InlineData("""{"zzz":3}""", "zzz", "check its spelling")]
     [InlineData("""{"training":7}""", "training", "is 7; it must be a JSON object")]
-    [InlineData("""{"head":{"hiddenSizes":[64,"x"]}}""", "head.hiddenSizes", "has an entry that is \"x\"; it must be a list of 1 to 4 whole numbers")]
+    [InlineData(
+        """{"head":{"hiddenSizes":[64,"x"]}}""",
+        "head.hiddenSizes",
+        "has an entry that is \"x\"; it must be a list of 1 to 4 whole numbers"
+    )]
     [InlineData("""{"fit":"crop,pad"}""", "fit", "it must be crop, pad or stretch")]
     [InlineData("""{"training":{"learningRate":1e999}}""", "training.learningRate", "is 1e999; it must be a number above 0, up to 10")]
     public void A_wrong_field_is_named_with_what_is_allowed(string json, string field, string hint)
@@ -121,9 +147,15 @@ public sealed class RunSpecificationTests
     [Fact]
     public void Wrong_types_names_ranges_and_unknown_fields_are_told_at_once_in_plain_words()
     {
-        Read("""{"fit":"squash","inputSize":-5,"seed":"1","seed":2,"head":{"kind":"forest","dropout":"half"},"training":{"optimizer":"newton","epoch":5},"report":1}""", out var errors);
+        Read(
+            """{"fit":"squash","inputSize":-5,"seed":"1","seed":2,"head":{"kind":"forest","dropout":"half"},"training":{"optimizer":"newton","epoch":5},"report":1}""",
+            out var errors
+        );
 
-        Assert.Equal(["fit", "inputSize", "seed", "seed", "head.kind", "head.dropout", "training.epoch", "report"], errors.Select(error => error.Field));
+        Assert.Equal(
+            ["fit", "inputSize", "seed", "seed", "head.kind", "head.dropout", "training.epoch", "report"],
+            errors.Select(error => error.Field)
+        );
         Assert.All(errors, error => Assert.DoesNotMatch("System|Distributed|convert|Json[A-Z]", error.Message));
     }
 
@@ -140,7 +172,10 @@ public sealed class RunSpecificationTests
     {
         Assert.Null(RunSpecificationReader.Read(default(JsonElement), out var errors));
 
-        Assert.Equal(new SpecificationError("specification", "is missing; give a JSON object, {} for the sample run"), Assert.Single(errors));
+        Assert.Equal(
+            new SpecificationError("specification", "is missing; give a JSON object, {} for the sample run"),
+            Assert.Single(errors)
+        );
     }
 
     [Theory]
@@ -161,11 +196,30 @@ public sealed class RunSpecificationTests
     [Fact]
     public void Every_field_of_a_specification_is_described()
     {
-        var fields = JsonSerializer.SerializeToElement(new RunSpecification { Architecture = "densenet169", Report = false, Priority = RunPriority.Bulk, TimeLimit = 1, MaxSkipped = 0.2 }, ContractJson.Strict).EnumerateObject()
-            .SelectMany(field => field.Value.ValueKind == JsonValueKind.Object ? field.Value.EnumerateObject().Select(inner => $"{field.Name}.{inner.Name}") : [field.Name]);
+        var fields = JsonSerializer
+            .SerializeToElement(
+                new RunSpecification
+                {
+                    Architecture = "densenet169",
+                    Report = false,
+                    Priority = RunPriority.Bulk,
+                    TimeLimit = 1,
+                    MaxSkipped = 0.2,
+                },
+                ContractJson.Strict
+            )
+            .EnumerateObject()
+            .SelectMany(field =>
+                field.Value.ValueKind == JsonValueKind.Object
+                    ? field.Value.EnumerateObject().Select(inner => $"{field.Name}.{inner.Name}")
+                    : [field.Name]
+            );
 
         Assert.Equal(fields.Order(StringComparer.Ordinal), RunSettings.All.Select(setting => setting.Field).Order(StringComparer.Ordinal));
-        Assert.All(RunSettings.All, setting => Assert.True(setting.Help.Length > 0 && setting.Placeholder.Length > 0 && setting.Allowed.Length > 0, setting.Field));
+        Assert.All(
+            RunSettings.All,
+            setting => Assert.True(setting.Help.Length > 0 && setting.Placeholder.Length > 0 && setting.Allowed.Length > 0, setting.Field)
+        );
     }
 
     [Fact]

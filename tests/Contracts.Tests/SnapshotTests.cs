@@ -17,10 +17,20 @@ public sealed class SnapshotTests
     private static readonly Type[] Contracts =
     [
         .. typeof(IUnitMessage).Assembly.GetExportedTypes().Where(type => type.IsClass && type.IsAssignableTo(typeof(IUnitMessage))),
-        typeof(SubmitRun), typeof(RunEvaluated), typeof(RunFailed), typeof(RunCancelled), typeof(RunSpecification),
+        typeof(SubmitRun),
+        typeof(RunEvaluated),
+        typeof(RunFailed),
+        typeof(RunCancelled),
+        typeof(RunSpecification),
     ];
 
-    public static TheoryData<string> Snapshots => [.. Directory.EnumerateFiles(Folder, "*.json", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(Folder, path)).Where(path => path.Contains(Path.DirectorySeparatorChar))];
+    public static TheoryData<string> Snapshots =>
+        [
+            .. Directory
+                .EnumerateFiles(Folder, "*.json", SearchOption.AllDirectories)
+                .Select(path => Path.GetRelativePath(Folder, path))
+                .Where(path => path.Contains(Path.DirectorySeparatorChar)),
+        ];
 
     [Theory]
     [MemberData(nameof(Snapshots))]
@@ -60,14 +70,21 @@ public sealed class SnapshotTests
         }
         else
         {
-            Assert.Equal(JsonSerializer.Deserialize(Read(snapshot), type, Messages)!.ToString(), JsonSerializer.Deserialize(newer, type, Messages)!.ToString());
+            Assert.Equal(
+                JsonSerializer.Deserialize(Read(snapshot), type, Messages)!.ToString(),
+                JsonSerializer.Deserialize(newer, type, Messages)!.ToString()
+            );
         }
     }
 
     [Fact]
     public void Every_earlier_specification_is_still_valid()
     {
-        foreach (var snapshot in Snapshots.Select(row => row.Data).Where(path => path.EndsWith("RunSpecification.json", StringComparison.Ordinal)))
+        foreach (
+            var snapshot in Snapshots
+                .Select(row => row.Data)
+                .Where(path => path.EndsWith("RunSpecification.json", StringComparison.Ordinal))
+        )
         {
             Assert.NotNull(RunSpecificationReader.Read(JsonSerializer.SerializeToElement(Read(snapshot)), out var errors));
             Assert.Empty(errors);
@@ -97,7 +114,10 @@ public sealed class SnapshotTests
         {
             foreach (var (name, value) in fields)
             {
-                Assert.True(understood is JsonObject read && read.ContainsKey(name), $"{path}: the field {name} is not understood any more.");
+                Assert.True(
+                    understood is JsonObject read && read.ContainsKey(name),
+                    $"{path}: the field {name} is not understood any more."
+                );
                 AssertHolds(value, understood![name], $"{path}.{name}");
             }
         }

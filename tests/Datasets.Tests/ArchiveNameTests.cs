@@ -34,9 +34,18 @@ public sealed class ArchiveNameTests : IDisposable
         byte[] fits = [0x82, .. "/1.png"u8];
         byte[] other = [0x8A, .. "/2.png"u8];
 
-        await ExtractAsync(RawArchives.Zip(
-            Entry(fits) with { Extra = [1, 0, 2, 0, 9, 9, .. RawArchives.UnicodePath(fits, "日本/1.png"u8.ToArray())] },
-            Entry(other) with { Extra = RawArchives.UnicodePath(other, "日本/2.png"u8.ToArray(), difference: 1) }));
+        await ExtractAsync(
+            RawArchives.Zip(
+                Entry(fits) with
+                {
+                    Extra = [1, 0, 2, 0, 9, 9, .. RawArchives.UnicodePath(fits, "日本/1.png"u8.ToArray())],
+                },
+                Entry(other) with
+                {
+                    Extra = RawArchives.UnicodePath(other, "日本/2.png"u8.ToArray(), difference: 1),
+                }
+            )
+        );
 
         AssertFiles("è/2.png", "日本/1.png");
     }
@@ -44,7 +53,9 @@ public sealed class ArchiveNameTests : IDisposable
     [Fact]
     public async Task A_flagged_name_that_is_not_UTF8_shows_its_bytes()
     {
-        await ExtractAsync(RawArchives.Zip(Entry([(byte)'c', 0xE9, .. "/1.png"u8]) with { Flags = RawArchives.Utf8Flag }, Entry("100%/2.png")));
+        await ExtractAsync(
+            RawArchives.Zip(Entry([(byte)'c', 0xE9, .. "/1.png"u8]) with { Flags = RawArchives.Utf8Flag }, Entry("100%/2.png"))
+        );
 
         AssertFiles("100%/2.png", "c%E9/1.png");
     }
@@ -55,13 +66,29 @@ public sealed class ArchiveNameTests : IDisposable
     [InlineData((int)TarNaming.Pax)]
     public async Task Tar_names_that_are_not_UTF8_are_kept_apart(int naming)
     {
-        var notes = await ExtractAsync(RawArchives.Tar(
-            Entry([.. "caf"u8, 0xE9, .. "/1.png"u8]) with { Naming = (TarNaming)naming },
-            Entry([.. "caf"u8, 0xE8, .. "/1.png"u8]) with { Naming = (TarNaming)naming },
-            Entry([.. "caf"u8, 0xE8, .. "/é%.png"u8]) with { Naming = (TarNaming)naming }));
+        var notes = await ExtractAsync(
+            RawArchives.Tar(
+                Entry([.. "caf"u8, 0xE9, .. "/1.png"u8]) with
+                {
+                    Naming = (TarNaming)naming,
+                },
+                Entry([.. "caf"u8, 0xE8, .. "/1.png"u8]) with
+                {
+                    Naming = (TarNaming)naming,
+                },
+                Entry([.. "caf"u8, 0xE8, .. "/é%.png"u8]) with
+                {
+                    Naming = (TarNaming)naming,
+                }
+            )
+        );
 
         AssertFiles("caf%E8/1.png", "caf%E8/é%.png", "caf%E9/1.png");
-        Assert.Contains("3 names in the archive are not UTF-8, and the bytes that are not stand as %E9", Assert.Single(notes), StringComparison.Ordinal);
+        Assert.Contains(
+            "3 names in the archive are not UTF-8, and the bytes that are not stand as %E9",
+            Assert.Single(notes),
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -80,7 +107,11 @@ public sealed class ArchiveNameTests : IDisposable
     public async Task Two_files_that_would_become_one_are_refused()
     {
         await AssertRefusedAsync(RawArchives.Zip(Entry("a/é"), Entry([.. "a/"u8, 0x82])), "'a/é'", "has the path of another");
-        await AssertRefusedAsync(RawArchives.Zip(Entry("a/é"), Entry("?") with { Extra = RawArchives.UnicodePath("?"u8.ToArray(), "a/é"u8.ToArray()) }), "'a/é'", "has the path of another");
+        await AssertRefusedAsync(
+            RawArchives.Zip(Entry("a/é"), Entry("?") with { Extra = RawArchives.UnicodePath("?"u8.ToArray(), "a/é"u8.ToArray()) }),
+            "'a/é'",
+            "has the path of another"
+        );
         await AssertRefusedAsync(RawArchives.Tar(Entry([(byte)'a', 0xE9]), Entry("a%E9")), "'a%E9'", "has the path of another");
     }
 
@@ -89,8 +120,14 @@ public sealed class ArchiveNameTests : IDisposable
     {
         var name = "a/1.png"u8.ToArray();
 
-        await AssertRefusedAsync(RawArchives.Zip(Entry(name) with { Extra = RawArchives.UnicodePath(name, "../evil"u8.ToArray()) }), "leads out of the target");
-        await AssertRefusedAsync(RawArchives.Zip(Entry(name) with { Extra = RawArchives.UnicodePath(name, "/evil"u8.ToArray()) }), "not relative");
+        await AssertRefusedAsync(
+            RawArchives.Zip(Entry(name) with { Extra = RawArchives.UnicodePath(name, "../evil"u8.ToArray()) }),
+            "leads out of the target"
+        );
+        await AssertRefusedAsync(
+            RawArchives.Zip(Entry(name) with { Extra = RawArchives.UnicodePath(name, "/evil"u8.ToArray()) }),
+            "not relative"
+        );
         await AssertRefusedAsync(RawArchives.Tar(Entry("a\0b") with { Naming = TarNaming.Pax }), "not relative");
         await AssertRefusedAsync(RawArchives.Zip(Entry("x/..")), "has no name");
     }
@@ -114,9 +151,14 @@ public sealed class ArchiveNameTests : IDisposable
     private Task<IReadOnlyList<string>> ExtractAsync(byte[] archive) =>
         DatasetArchive.ExtractAsync(_directory.Write("archive", archive), _directory.At("out"), TestContext.Current.CancellationToken);
 
-    private void AssertFiles(params string[] expected) => Assert.Equal(
-        expected,
-        Directory.GetFiles(_directory.At("out"), "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(_directory.At("out"), path)).Order(StringComparer.Ordinal));
+    private void AssertFiles(params string[] expected) =>
+        Assert.Equal(
+            expected,
+            Directory
+                .GetFiles(_directory.At("out"), "*", SearchOption.AllDirectories)
+                .Select(path => Path.GetRelativePath(_directory.At("out"), path))
+                .Order(StringComparer.Ordinal)
+        );
 
     private async Task AssertRefusedAsync(byte[] archive, params string[] reasons)
     {

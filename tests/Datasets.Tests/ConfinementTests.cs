@@ -37,18 +37,20 @@ public sealed class ConfinementTests : IDisposable
             File.CreateSymbolicLink(_allowed.At("relative"), Path.Combine("..", Path.GetFileName(_elsewhere.Root), "secret"));
             var roots = new DataRoots([_allowed.Root]);
 
-            foreach (var path in new[]
-            {
-                secret,
-                sibling,
-                "/",
-                "/proc/self/environ",
-                _allowed.At("..", Path.GetFileName(_elsewhere.Root), "secret"),
-                _allowed.At("file"),
-                _allowed.At("folder", "secret"),
-                _allowed.At("chain"),
-                _allowed.At("relative"),
-            })
+            foreach (
+                var path in new[]
+                {
+                    secret,
+                    sibling,
+                    "/",
+                    "/proc/self/environ",
+                    _allowed.At("..", Path.GetFileName(_elsewhere.Root), "secret"),
+                    _allowed.At("file"),
+                    _allowed.At("folder", "secret"),
+                    _allowed.At("chain"),
+                    _allowed.At("relative"),
+                }
+            )
             {
                 var refused = Assert.Throws<DatasetException>(() => roots.Resolve(path));
                 Assert.Contains("Data:Roots", refused.Message, StringComparison.Ordinal);

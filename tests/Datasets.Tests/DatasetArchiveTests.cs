@@ -16,7 +16,10 @@ public sealed class DatasetArchiveTests : IDisposable
     [InlineData("zip")]
     public async Task An_archive_is_extracted_whole_whatever_it_is_called(string kind)
     {
-        var archive = _directory.Write("archive.data", Archive(kind, ("set/a/1.png", [1, 2, 3]), ("set/b/2.png", []), ("stl10_binary/unlabeled_X.bin", [4])));
+        var archive = _directory.Write(
+            "archive.data",
+            Archive(kind, ("set/a/1.png", [1, 2, 3]), ("set/b/2.png", []), ("stl10_binary/unlabeled_X.bin", [4]))
+        );
 
         await DatasetArchive.ExtractAsync(archive, _directory.At("out"));
 
@@ -123,7 +126,9 @@ public sealed class DatasetArchiveTests : IDisposable
         Directory.CreateDirectory(_directory.At("claims"));
         var before = GC.GetTotalAllocatedBytes(precise: true);
 
-        await Assert.ThrowsAsync<DatasetException>(() => DatasetArchive.ExtractAsync(archive, "archive", _directory.At("claims"), TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<DatasetException>(() =>
+            DatasetArchive.ExtractAsync(archive, "archive", _directory.At("claims"), TestContext.Current.CancellationToken)
+        );
 
         Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 16 << 20);
     }
@@ -139,7 +144,12 @@ public sealed class DatasetArchiveTests : IDisposable
     [InlineData(TarEntryFormat.Gnu)]
     public async Task Every_format_of_tar_is_read_with_its_long_names(TarEntryFormat format)
     {
-        var longest = format switch { TarEntryFormat.V7 => 90, TarEntryFormat.Ustar => 200, _ => 600 };
+        var longest = format switch
+        {
+            TarEntryFormat.V7 => 90,
+            TarEntryFormat.Ustar => 200,
+            _ => 600,
+        };
         var name = string.Join('/', Enumerable.Repeat(new string('d', 40), longest / 41)) + "/é.png";
         using var bytes = new MemoryStream();
         await using (var writer = new TarWriter(bytes, format, leaveOpen: true))
@@ -155,7 +165,11 @@ public sealed class DatasetArchiveTests : IDisposable
             await writer.WriteEntryAsync(entry, TestContext.Current.CancellationToken);
         }
 
-        await DatasetArchive.ExtractAsync(_directory.Write("archive", bytes.ToArray()), _directory.At("out"), TestContext.Current.CancellationToken);
+        await DatasetArchive.ExtractAsync(
+            _directory.Write("archive", bytes.ToArray()),
+            _directory.At("out"),
+            TestContext.Current.CancellationToken
+        );
 
         Assert.Equal(700, new FileInfo(_directory.At(["out", .. name.Split('/')])).Length);
     }
@@ -165,8 +179,14 @@ public sealed class DatasetArchiveTests : IDisposable
     [InlineData("zip")]
     public async Task A_path_that_no_file_system_takes_is_refused_and_not_waited_for(string kind)
     {
-        await AssertRefusedAsync(_directory.Write("archive", Archive(kind, (string.Join('/', Enumerable.Repeat("a", 40)), [1]))), "32 folders");
-        await AssertRefusedAsync(_directory.Write("archive", Archive(kind, (string.Join('/', Enumerable.Repeat(new string('a', 250), 20)), [1]))), "1024 bytes");
+        await AssertRefusedAsync(
+            _directory.Write("archive", Archive(kind, (string.Join('/', Enumerable.Repeat("a", 40)), [1]))),
+            "32 folders"
+        );
+        await AssertRefusedAsync(
+            _directory.Write("archive", Archive(kind, (string.Join('/', Enumerable.Repeat(new string('a', 250), 20)), [1]))),
+            "1024 bytes"
+        );
     }
 
     [Fact]
@@ -174,41 +194,51 @@ public sealed class DatasetArchiveTests : IDisposable
     {
         var archive = _directory.Write("archive", Archive("zip", ("a\0b\nc", [1])));
 
-        var refused = await Assert.ThrowsAsync<DatasetException>(() => DatasetArchive.ExtractAsync(archive, _directory.At("out"), TestContext.Current.CancellationToken));
+        var refused = await Assert.ThrowsAsync<DatasetException>(() =>
+            DatasetArchive.ExtractAsync(archive, _directory.At("out"), TestContext.Current.CancellationToken)
+        );
 
         Assert.DoesNotContain(refused.Message, char.IsControl);
     }
 
     [Fact]
     public async Task What_is_left_out_counts_as_expansion() =>
-        await AssertRefusedAsync(_directory.Write("archive", Archive("tar.gz", ("unlabeled_X.bin", new byte[DatasetArchive.FreeBytes + (32 << 20)]))), "expands to more than");
+        await AssertRefusedAsync(
+            _directory.Write("archive", Archive("tar.gz", ("unlabeled_X.bin", new byte[DatasetArchive.FreeBytes + (32 << 20)]))),
+            "expands to more than"
+        );
 
     [Fact]
     public async Task Damaged_archives_are_extracted_or_refused_and_nothing_else()
     {
-        byte[][] archives = [.. new[] { "tar", "tar.gz", "zip" }.Select(kind => Archive(kind, ("a/1", [1, 2, 3]), ("b/2", TemporaryDirectory.Picture(1))))];
-        await Gen.Select(Gen.Int[0, 2], Gen.Select(Gen.Int[0, 3000], Gen.Byte).Array[1, 6]).SampleAsync(
-            async (kind, changes) =>
-            {
-                using var directory = new TemporaryDirectory();
-                var bytes = (byte[])archives[kind].Clone();
-                foreach (var (position, value) in changes)
+        byte[][] archives =
+        [
+            .. new[] { "tar", "tar.gz", "zip" }.Select(kind => Archive(kind, ("a/1", [1, 2, 3]), ("b/2", TemporaryDirectory.Picture(1)))),
+        ];
+        await Gen.Select(Gen.Int[0, 2], Gen.Select(Gen.Int[0, 3000], Gen.Byte).Array[1, 6])
+            .SampleAsync(
+                async (kind, changes) =>
                 {
-                    bytes[position % bytes.Length] = value;
-                }
+                    using var directory = new TemporaryDirectory();
+                    var bytes = (byte[])archives[kind].Clone();
+                    foreach (var (position, value) in changes)
+                    {
+                        bytes[position % bytes.Length] = value;
+                    }
 
-                try
-                {
-                    await DatasetArchive.ExtractAsync(directory.Write("archive", bytes), directory.At("out"));
-                }
-                catch (DatasetException refused)
-                {
-                    Assert.Contains("archive", refused.Message, StringComparison.Ordinal);
-                }
+                    try
+                    {
+                        await DatasetArchive.ExtractAsync(directory.Write("archive", bytes), directory.At("out"));
+                    }
+                    catch (DatasetException refused)
+                    {
+                        Assert.Contains("archive", refused.Message, StringComparison.Ordinal);
+                    }
 
-                Assert.Empty(Directory.GetDirectories(directory.Root, "*.partial"));
-            },
-            iter: 1500);
+                    Assert.Empty(Directory.GetDirectories(directory.Root, "*.partial"));
+                },
+                iter: 1500
+            );
     }
 
     private static byte[] TarHeader(char type, string size)
@@ -241,7 +271,10 @@ public sealed class DatasetArchiveTests : IDisposable
             return bytes.ToArray();
         }
 
-        using (var zipped = kind == "tar.gz" ? new GZipStream(bytes, CompressionLevel.SmallestSize, leaveOpen: true) : (Stream)new BufferedStream(bytes))
+        using (
+            var zipped =
+                kind == "tar.gz" ? new GZipStream(bytes, CompressionLevel.SmallestSize, leaveOpen: true) : (Stream)new BufferedStream(bytes)
+        )
         {
             using var writer = new TarWriter(zipped, TarEntryFormat.Pax, leaveOpen: true);
             writer.WriteEntry(new PaxTarEntry(TarEntryType.Directory, "set/"));

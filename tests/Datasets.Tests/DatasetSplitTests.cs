@@ -8,42 +8,53 @@ public sealed class DatasetSplitTests
     [Fact]
     public void Drawn_splits_are_disjoint_and_complete_and_no_image_stands_on_two_sides() =>
         Gen.Select(
-            Gen.OneOf(
-                Listings.Images(SplitName.Unassigned),
-                Listings.Images(SplitName.Train, SplitName.Test),
-                Listings.Images(SplitName.Train, SplitName.Validation, SplitName.Test),
-                Listings.Images(SplitName.Unassigned, SplitName.Train)),
-            Gen.Int,
-            Gen.Double[0, 0.5],
-            Gen.Double[0.01, 0.5])
-        .Sample(
-            (images, seed, validationFraction, testFraction) =>
-            {
-                var manifest = Listings.Manifest(images, classes: 3);
+                Gen.OneOf(
+                    Listings.Images(SplitName.Unassigned),
+                    Listings.Images(SplitName.Train, SplitName.Test),
+                    Listings.Images(SplitName.Train, SplitName.Validation, SplitName.Test),
+                    Listings.Images(SplitName.Unassigned, SplitName.Train)
+                ),
+                Gen.Int,
+                Gen.Double[0, 0.5],
+                Gen.Double[0.01, 0.5]
+            )
+            .Sample(
+                (images, seed, validationFraction, testFraction) =>
+                {
+                    var manifest = Listings.Manifest(images, classes: 3);
 
-                var split = DatasetSplit.Draw(manifest, seed, validationFraction, testFraction);
+                    var split = DatasetSplit.Draw(manifest, seed, validationFraction, testFraction);
 
-                int[][] sides = [split.Train, split.Validation, split.Test, split.RemovedDuplicates];
-                Assert.Equal(Enumerable.Range(0, images.Count), sides.SelectMany(side => side).Order());
-                Assert.All(sides, side => Assert.Equal(side.Order(), side));
-                var hashes = new[] { split.Train, split.Validation, split.Test }.Select(side => side.Select(index => manifest.Images[index].Sha256).ToHashSet()).ToArray();
-                Assert.False(hashes[0].Overlaps(hashes[1]) || hashes[0].Overlaps(hashes[2]) || hashes[1].Overlaps(hashes[2]));
-                Assert.Equal([0, 1, 2], split.Train.Select(index => manifest.Images[index].Label).Distinct().Order());
-                Assert.NotEmpty(split.Test);
-            },
-            iter: 300);
+                    int[][] sides = [split.Train, split.Validation, split.Test, split.RemovedDuplicates];
+                    Assert.Equal(Enumerable.Range(0, images.Count), sides.SelectMany(side => side).Order());
+                    Assert.All(sides, side => Assert.Equal(side.Order(), side));
+                    var hashes = new[] { split.Train, split.Validation, split.Test }
+                        .Select(side => side.Select(index => manifest.Images[index].Sha256).ToHashSet())
+                        .ToArray();
+                    Assert.False(hashes[0].Overlaps(hashes[1]) || hashes[0].Overlaps(hashes[2]) || hashes[1].Overlaps(hashes[2]));
+                    Assert.Equal([0, 1, 2], split.Train.Select(index => manifest.Images[index].Label).Distinct().Order());
+                    Assert.NotEmpty(split.Test);
+                },
+                iter: 300
+            );
 
     [Fact]
     public void Given_test_images_stay_in_test() =>
-        Listings.Images(SplitName.Train, SplitName.Validation, SplitName.Test).Sample(
-            images =>
-            {
-                var split = DatasetSplit.Draw(Listings.Manifest(images, classes: 3), 0, 0.1, 0.2);
+        Listings
+            .Images(SplitName.Train, SplitName.Validation, SplitName.Test)
+            .Sample(
+                images =>
+                {
+                    var split = DatasetSplit.Draw(Listings.Manifest(images, classes: 3), 0, 0.1, 0.2);
 
-                Assert.Equal(images.Index().Where(image => image.Item.Split == SplitName.Test).Select(image => image.Index), split.Test);
-                Assert.All(split.Validation, index => Assert.Equal(SplitName.Validation, images[index].Split));
-            },
-            iter: 100);
+                    Assert.Equal(
+                        images.Index().Where(image => image.Item.Split == SplitName.Test).Select(image => image.Index),
+                        split.Test
+                    );
+                    Assert.All(split.Validation, index => Assert.Equal(SplitName.Validation, images[index].Split));
+                },
+                iter: 100
+            );
 
     [Fact]
     public void Every_class_gives_its_part()
@@ -56,7 +67,8 @@ public sealed class DatasetSplitTests
         Assert.Equal([20, 10], PerClass(split.Validation));
         Assert.Equal([60, 30], PerClass(split.Train));
 
-        int[] PerClass(int[] images) => [.. images.GroupBy(index => manifest.Images[index].Label).OrderBy(group => group.Key).Select(group => group.Count())];
+        int[] PerClass(int[] images) =>
+            [.. images.GroupBy(index => manifest.Images[index].Label).OrderBy(group => group.Key).Select(group => group.Count())];
     }
 
     [Fact]
@@ -76,8 +88,17 @@ public sealed class DatasetSplitTests
     public void A_fold_restricts_train_and_nothing_else()
     {
         var manifest = Listings.Manifest(
-            [.. Enumerable.Range(0, 20).Select(index => (index % 2, SplitName.Train, index)), (0, SplitName.Test, 100), (1, SplitName.Test, 101)],
-            folds: [[.. Enumerable.Range(0, 10)], [.. Enumerable.Range(10, 10)]]);
+            [
+                .. Enumerable.Range(0, 20).Select(index => (index % 2, SplitName.Train, index)),
+                (0, SplitName.Test, 100),
+                (1, SplitName.Test, 101),
+            ],
+            folds:
+            [
+                [.. Enumerable.Range(0, 10)],
+                [.. Enumerable.Range(10, 10)],
+            ]
+        );
 
         var split = DatasetSplit.Draw(manifest, 0, 0.2, 0.2, fold: 1);
 
@@ -89,10 +110,15 @@ public sealed class DatasetSplitTests
     [Fact]
     public void Copies_of_test_images_leave_train_and_validation()
     {
-        var manifest = Listings.Manifest(
-        [
-            (0, SplitName.Train, 0), (0, SplitName.Train, 1), (0, SplitName.Train, 2), (1, SplitName.Train, 3),
-            (0, SplitName.Validation, 1), (1, SplitName.Validation, 5), (0, SplitName.Test, 0), (1, SplitName.Test, 5),
+        var manifest = Listings.Manifest([
+            (0, SplitName.Train, 0),
+            (0, SplitName.Train, 1),
+            (0, SplitName.Train, 2),
+            (1, SplitName.Train, 3),
+            (0, SplitName.Validation, 1),
+            (1, SplitName.Validation, 5),
+            (0, SplitName.Test, 0),
+            (1, SplitName.Test, 5),
         ]);
 
         var split = DatasetSplit.Draw(manifest, 0, 0.1, 0.2);
@@ -116,7 +142,13 @@ public sealed class DatasetSplitTests
     {
         var leaky = Listings.Manifest([(0, SplitName.Train, 0), (1, SplitName.Train, 1), (1, SplitName.Test, 1)]);
         var copies = Listings.Manifest([(0, SplitName.Unassigned, 0), (0, SplitName.Unassigned, 0), (1, SplitName.Unassigned, 1)]);
-        var folded = Listings.Manifest([(0, SplitName.Train, 0), (1, SplitName.Train, 1), (0, SplitName.Test, 2)], folds: [[0]]);
+        var folded = Listings.Manifest(
+            [(0, SplitName.Train, 0), (1, SplitName.Train, 1), (0, SplitName.Test, 2)],
+            folds:
+            [
+                [0],
+            ]
+        );
 
         AssertRefused("'class1'", () => DatasetSplit.Draw(leaky, 0, 0.1, 0.2));
         AssertRefused("test split", () => DatasetSplit.Draw(copies, 0, 0.1, 0.2));

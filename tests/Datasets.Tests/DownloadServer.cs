@@ -92,7 +92,10 @@ internal sealed class DownloadServer : IAsyncDisposable
         if (start > 0)
         {
             context.Response.StatusCode = StatusCodes.Status206PartialContent;
-            context.Response.Headers.ContentRange = string.Create(CultureInfo.InvariantCulture, $"bytes {start}-{Content.Length - 1}/{Content.Length}");
+            context.Response.Headers.ContentRange = string.Create(
+                CultureInfo.InvariantCulture,
+                $"bytes {start}-{Content.Length - 1}/{Content.Length}"
+            );
         }
 
         var rest = Content.AsMemory(start);

@@ -30,10 +30,22 @@ public sealed class FolderLinkTests : IDisposable
         var listing = await ListAsync();
 
         Assert.Equal(["a", "b", "c"], listing.ClassNames);
-        Assert.Equal(["train/a/1", "train/a/more/2", "train/b/1", "train/b/one", "train/c/2", "test/a/1", "test/b/1"], listing.Entries.Select(entry => entry.Name));
+        Assert.Equal(
+            ["train/a/1", "train/a/more/2", "train/b/1", "train/b/one", "train/c/2", "test/a/1", "test/b/1"],
+            listing.Entries.Select(entry => entry.Name)
+        );
         Assert.Empty(listing.Skipped);
 
-        var packed = await ImagePacker.PackAsync(listing, 0, listing.Entries.Count, 32, FitMode.Crop, Stream.Null, LocalImageDecoding.Default, new DataRoots([_allowed.Root]));
+        var packed = await ImagePacker.PackAsync(
+            listing,
+            0,
+            listing.Entries.Count,
+            32,
+            FitMode.Crop,
+            Stream.Null,
+            LocalImageDecoding.Default,
+            new DataRoots([_allowed.Root])
+        );
         Assert.All(packed, image => Assert.Null(image.Skipped));
     }
 
@@ -79,7 +91,8 @@ public sealed class FolderLinkTests : IDisposable
                 ("a/root", SkipReason.LinkLoop),
                 ("b/above", SkipReason.LinkLoop),
             ],
-            listing.Skipped.Select(file => (file.Name, file.Reason)));
+            listing.Skipped.Select(file => (file.Name, file.Reason))
+        );
     }
 
     [Fact]
@@ -141,7 +154,9 @@ public sealed class FolderLinkTests : IDisposable
     {
         Assert.SkipUnless(RawNames.AreBytes, "names are text on this system");
         Images(_directory, "a/1", "a/caf\ufffd.png", "b/1");
-        Shell($"touch '{_directory.Root}/a/'$'caf\\xe9.png' '{_directory.Root}/a/'$'caf\\xea.png' '{_directory.Root}/a/'$'.\\xe9'; mkdir '{_directory.Root}/'$'th\\xe9'; touch '{_directory.Root}/'$'th\\xe9/1'");
+        Shell(
+            $"touch '{_directory.Root}/a/'$'caf\\xe9.png' '{_directory.Root}/a/'$'caf\\xea.png' '{_directory.Root}/a/'$'.\\xe9'; mkdir '{_directory.Root}/'$'th\\xe9'; touch '{_directory.Root}/'$'th\\xe9/1'"
+        );
         try
         {
             var listing = await ListAsync();
@@ -169,8 +184,16 @@ public sealed class FolderLinkTests : IDisposable
         var packed = await ImagePacker.PackAsync(listing, 0, listing.Entries.Count, 32, FitMode.Crop, Stream.Null);
 
         Assert.Equal(
-            ["a/pipe", "a/to-pipe"], packed.Where(image => image.Skipped == "the file is empty, or a pipe, socket or device").Select(image => listing.Entries[image.Entry].Name));
-        Assert.Contains("pipe", Assert.Throws<DatasetException>(() => new DataRoots([_directory.Root]).Resolve(_directory.At("a", "pipe"))).Message, StringComparison.Ordinal);
+            ["a/pipe", "a/to-pipe"],
+            packed
+                .Where(image => image.Skipped == "the file is empty, or a pipe, socket or device")
+                .Select(image => listing.Entries[image.Entry].Name)
+        );
+        Assert.Contains(
+            "pipe",
+            Assert.Throws<DatasetException>(() => new DataRoots([_directory.Root]).Resolve(_directory.At("a", "pipe"))).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -179,10 +202,16 @@ public sealed class FolderLinkTests : IDisposable
         Assert.SkipUnless(OperatingSystem.IsLinux(), "elsewhere the longest path has another length");
         Images(_directory, "a/1", "b/1");
         // 20 names of 250 bytes: each can be made from the folder above it, and no path reaches the last.
-        Shell($"cd '{_directory.At("a")}' && for i in $(seq 20); do mkdir {new string('x', 250)} && cd {new string('x', 250)} || exit 1; done");
+        Shell(
+            $"cd '{_directory.At("a")}' && for i in $(seq 20); do mkdir {new string('x', 250)} && cd {new string('x', 250)} || exit 1; done"
+        );
         try
         {
-            Assert.Contains("longer than the paths that the system opens", (await Assert.ThrowsAsync<DatasetException>(ListAsync)).Message, StringComparison.Ordinal);
+            Assert.Contains(
+                "longer than the paths that the system opens",
+                (await Assert.ThrowsAsync<DatasetException>(ListAsync)).Message,
+                StringComparison.Ordinal
+            );
         }
         finally
         {

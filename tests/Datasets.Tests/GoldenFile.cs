@@ -4,10 +4,17 @@ using System.Text.Json;
 namespace Distributed.Datasets.Tests;
 
 /// <summary>Values of PIL and torchvision, written by Golden/generate.py.</summary>
-internal sealed record GoldenFile(IReadOnlyList<GoldenDecoding> Decoding, IReadOnlyList<GoldenResampling> Resampling, IReadOnlyList<GoldenFitting> Fitting)
+internal sealed record GoldenFile(
+    IReadOnlyList<GoldenDecoding> Decoding,
+    IReadOnlyList<GoldenResampling> Resampling,
+    IReadOnlyList<GoldenFitting> Fitting
+)
 {
-    public static GoldenFile Values { get; } = JsonSerializer.Deserialize<GoldenFile>(
-        File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Golden", "golden.json")), DatasetJson.Options)!;
+    public static GoldenFile Values { get; } =
+        JsonSerializer.Deserialize<GoldenFile>(
+            File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Golden", "golden.json")),
+            DatasetJson.Options
+        )!;
 
     /// <summary>The same formula as in generate.py.</summary>
     public static RgbImage Pattern(int width, int height)
@@ -19,7 +26,10 @@ internal sealed record GoldenFile(IReadOnlyList<GoldenDecoding> Decoding, IReadO
             mixed ^= mixed >> 15;
             mixed = unchecked(mixed * 2246822519);
             var noise = (byte)(mixed >> 24);
-            pixels[i] = (i / 96) % 2 == 0 ? noise : noise > 127 ? (byte)255 : (byte)((i / 3) % 64);
+            pixels[i] =
+                (i / 96) % 2 == 0 ? noise
+                : noise > 127 ? (byte)255
+                : (byte)((i / 3) % 64);
         }
 
         return new RgbImage(width, height, pixels);

@@ -43,7 +43,9 @@ public sealed class GuardedHttpHandlerTests
     {
         using var http = new HttpClient(new GuardedHttpHandler(allowsPrivate: false));
 
-        var refused = await Assert.ThrowsAsync<DatasetException>(() => http.SendAsync(new HttpRequestMessage(HttpMethod.Get, new Uri(address)), TestContext.Current.CancellationToken));
+        var refused = await Assert.ThrowsAsync<DatasetException>(() =>
+            http.SendAsync(new HttpRequestMessage(HttpMethod.Get, new Uri(address)), TestContext.Current.CancellationToken)
+        );
 
         Assert.Contains(new Uri(address).ToString(), refused.Message, StringComparison.Ordinal);
     }
@@ -53,10 +55,17 @@ public sealed class GuardedHttpHandlerTests
     {
         // The machine's own name: what the hosts file or the resolver make of it is loopback, or an address of a private network.
         var name = Dns.GetHostName();
-        Assert.SkipUnless((await Dns.GetHostAddressesAsync(name, TestContext.Current.CancellationToken)).All(address => !GuardedHttpHandler.IsPublic(address)), $"{name} has a public address.");
+        Assert.SkipUnless(
+            (await Dns.GetHostAddressesAsync(name, TestContext.Current.CancellationToken)).All(address =>
+                !GuardedHttpHandler.IsPublic(address)
+            ),
+            $"{name} has a public address."
+        );
         using var http = new HttpClient(new GuardedHttpHandler(allowsPrivate: false));
 
-        var refused = await Assert.ThrowsAsync<DatasetException>(() => http.GetAsync(new Uri($"http://{name}:9/"), TestContext.Current.CancellationToken));
+        var refused = await Assert.ThrowsAsync<DatasetException>(() =>
+            http.GetAsync(new Uri($"http://{name}:9/"), TestContext.Current.CancellationToken)
+        );
 
         Assert.Contains("AllowPrivateAddresses", refused.Message, StringComparison.Ordinal);
     }
@@ -88,7 +97,9 @@ public sealed class GuardedHttpHandlerTests
         server.RedirectTo = target;
         using var http = new HttpClient(new GuardedHttpHandler(allowsPrivate: true));
 
-        var refused = await Assert.ThrowsAsync<DatasetException>(() => http.GetAsync(server.Address, TestContext.Current.CancellationToken));
+        var refused = await Assert.ThrowsAsync<DatasetException>(() =>
+            http.GetAsync(server.Address, TestContext.Current.CancellationToken)
+        );
 
         Assert.Contains(reason, refused.Message, StringComparison.Ordinal);
         Assert.Contains(server.Address.ToString(), refused.Message, StringComparison.Ordinal);

@@ -42,22 +42,42 @@ public sealed class ImageDecoderTests
     public void What_is_no_image_is_rejected_with_the_reason()
     {
         Assert.Equal("the file is empty", Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode([])).Message);
-        Assert.Contains("not an image", Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode([0xBB, 1, 2, 3])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "not an image",
+            Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode([0xBB, 1, 2, 3])).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
-    [InlineData("000000186674797068656963000000006D69663168656963", SkipReason.UnsupportedFormat, "it is a HEIC image, which is not read; convert it to JPEG or PNG")]
-    [InlineData("000000186674797061766966000000006D69663161766966", SkipReason.UnsupportedFormat, "an AVIF image, which is not read; convert it to JPEG or PNG")]
+    [InlineData(
+        "000000186674797068656963000000006D69663168656963",
+        SkipReason.UnsupportedFormat,
+        "it is a HEIC image, which is not read; convert it to JPEG or PNG"
+    )]
+    [InlineData(
+        "000000186674797061766966000000006D69663161766966",
+        SkipReason.UnsupportedFormat,
+        "an AVIF image, which is not read; convert it to JPEG or PNG"
+    )]
     [InlineData("49492A0008000000", SkipReason.UnsupportedFormat, "a TIFF image (or a camera's raw file")]
     [InlineData("38425053000100000000", SkipReason.UnsupportedFormat, "Photoshop")]
     [InlineData("0000000C4A584C200D0A870A", SkipReason.UnsupportedFormat, "JPEG XL")]
     [InlineData("0000000C6A5020200D0A870A", SkipReason.UnsupportedFormat, "JPEG 2000")]
     [InlineData("3C73766720786D6C6E733D22", SkipReason.UnsupportedFormat, "SVG drawing, which is not read; convert it to JPEG or PNG")]
     [InlineData("255044462D312E37", SkipReason.UnsupportedFormat, "PDF document, which is not read; save its pages as JPEG or PNG")]
-    [InlineData("0000001C6674797069736F6D0000020069736F6D69736F326D703431", SkipReason.UnsupportedFormat, "MP4 video, which is not read; save single frames")]
+    [InlineData(
+        "0000001C6674797069736F6D0000020069736F6D69736F326D703431",
+        SkipReason.UnsupportedFormat,
+        "MP4 video, which is not read; save single frames"
+    )]
     [InlineData("504B03040A0000000000", SkipReason.NotAnImage, "it is a zip archive; unpack it")]
     [InlineData("3C68746D6C3E3430343C2F68746D6C3E", SkipReason.NotAnImage, "it is an HTML page: a server gives such a page")]
-    [InlineData("76657273696F6E2068747470733A2F2F6769742D6C66732E6769746875622E636F6D2F737065632F7631", SkipReason.NotAnImage, "git lfs pull")]
+    [InlineData(
+        "76657273696F6E2068747470733A2F2F6769742D6C66732E6769746875622E636F6D2F737065632F7631",
+        SkipReason.NotAnImage,
+        "git lfs pull"
+    )]
     [InlineData("6C6162656C2C66696C650A", SkipReason.NotAnImage, "it is a text file and not an image; remove it")]
     [InlineData("FFD8FFE000", SkipReason.Damaged, "it begins as a JPEG image and is damaged")]
     public void A_file_of_another_format_is_named_with_what_to_do(string head, SkipReason reason, string detail)
@@ -72,9 +92,18 @@ public sealed class ImageDecoderTests
     public void Every_refusal_says_of_which_kind_it_is()
     {
         Assert.Equal(SkipReason.Damaged, Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode([])).Reason);
-        Assert.Equal(SkipReason.Damaged, Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode(GoldenFile.Decoded("jpeg").File.AsSpan(0, 900))).Reason);
-        Assert.Equal(SkipReason.NotAnImage, Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode(PngEncoder.Encode(new byte[7 * 20 * 3], 7, 20))).Reason);
-        Assert.Equal(SkipReason.TooLarge, Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode(PngFile.Claiming(7000, 7000))).Reason);
+        Assert.Equal(
+            SkipReason.Damaged,
+            Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode(GoldenFile.Decoded("jpeg").File.AsSpan(0, 900))).Reason
+        );
+        Assert.Equal(
+            SkipReason.NotAnImage,
+            Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode(PngEncoder.Encode(new byte[7 * 20 * 3], 7, 20))).Reason
+        );
+        Assert.Equal(
+            SkipReason.TooLarge,
+            Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode(PngFile.Claiming(7000, 7000))).Reason
+        );
     }
 
     [Fact]
@@ -91,7 +120,11 @@ public sealed class ImageDecoderTests
         // The header of a PNG says how large it is; 60,000 × 60,000 pixels would be 14 GB.
         var png = PngFile.Claiming(60_000, 60_000);
 
-        Assert.Contains("60000×60000", Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode(png)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "60000×60000",
+            Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode(png)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -133,7 +166,8 @@ public sealed class ImageDecoderTests
 
                     AssertDecodesOrRejects(bytes);
                 },
-                iter: 3000);
+                iter: 3000
+            );
 
     private static void AssertDecodesOrRejects(byte[] bytes)
     {

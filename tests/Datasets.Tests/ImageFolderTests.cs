@@ -25,7 +25,8 @@ public sealed class ImageFolderTests : IDisposable
                 new ListedImage("bees/1.jpg", 1, SplitName.Unassigned),
                 new ListedImage("bees/2.png", 1, SplitName.Unassigned),
             ],
-            listing.Entries);
+            listing.Entries
+        );
         Assert.Null(listing.Folds);
     }
 
@@ -43,7 +44,10 @@ public sealed class ImageFolderTests : IDisposable
         var listing = await ListAsync();
 
         Assert.Equal(["a", "b"], listing.ClassNames);
-        Assert.Equal([SplitName.Train, SplitName.Train, SplitName.Train, SplitName.Validation, SplitName.Test], listing.Entries.Select(entry => entry.Split));
+        Assert.Equal(
+            [SplitName.Train, SplitName.Train, SplitName.Train, SplitName.Validation, SplitName.Test],
+            listing.Entries.Select(entry => entry.Split)
+        );
         Assert.Equal([0, 1, 1, 0, 1], listing.Entries.Select(entry => entry.Label));
     }
 
@@ -87,7 +91,13 @@ public sealed class ImageFolderTests : IDisposable
         var listing = await ListAsync();
 
         Assert.Equal([SplitName.Train, SplitName.Train, SplitName.Test, SplitName.Test], listing.Entries.Select(entry => entry.Split));
-        Assert.Equal(["'dev' is read as the validation split.", "There is no train folder, so 'dev' is what is trained on; validation images are drawn from it."], listing.Notes);
+        Assert.Equal(
+            [
+                "'dev' is read as the validation split.",
+                "There is no train folder, so 'dev' is what is trained on; validation images are drawn from it.",
+            ],
+            listing.Notes
+        );
     }
 
     [Fact]
@@ -147,8 +157,21 @@ public sealed class ImageFolderTests : IDisposable
     [InlineData("'train' beside 'holdout'", "train/a/1", "train/b/1", "holdout/a/1")]
     [InlineData("'Test', 'train' beside 'unlabeled'", "train/a/1", "train/b/1", "Test/a/1", "unlabeled/1")]
     [InlineData("'seg_test', 'seg_train', which look like splits", "seg_train/a/1", "seg_train/b/1", "seg_test/a/1", "seg_test/b/1")]
-    [InlineData("'seg_test', 'seg_train', which look like splits", "seg_train/a/1", "seg_train/b/1", "seg_train/labels.csv", "seg_test/a/1", "seg_test/b/1")]
-    [InlineData("'train_data', which looks like a split and is not named so", "train_data/a/1", "train_data/b/1", "holdout/a/1", "holdout/b/1")]
+    [InlineData(
+        "'seg_test', 'seg_train', which look like splits",
+        "seg_train/a/1",
+        "seg_train/b/1",
+        "seg_train/labels.csv",
+        "seg_test/a/1",
+        "seg_test/b/1"
+    )]
+    [InlineData(
+        "'train_data', which looks like a split and is not named so",
+        "train_data/a/1",
+        "train_data/b/1",
+        "holdout/a/1",
+        "holdout/b/1"
+    )]
     [InlineData("'Val', 'validation', which mean the same split (validation)", "train/a/1", "train/b/1", "Val/a/1", "validation/a/1")]
     public async Task What_is_ambiguous_is_refused_with_the_folders_found(string found, params string[] files)
     {
@@ -157,7 +180,11 @@ public sealed class ImageFolderTests : IDisposable
         var refused = await Assert.ThrowsAsync<DatasetException>(ListAsync);
 
         Assert.Contains(found, refused.Message, StringComparison.Ordinal);
-        Assert.True(found.Contains("same split", StringComparison.Ordinal) || refused.Message.Contains(SplitFolders.Understood, StringComparison.Ordinal), refused.Message);
+        Assert.True(
+            found.Contains("same split", StringComparison.Ordinal)
+                || refused.Message.Contains(SplitFolders.Understood, StringComparison.Ordinal),
+            refused.Message
+        );
     }
 
     [Fact]
@@ -198,8 +225,7 @@ public sealed class ImageFolderTests : IDisposable
     [Fact]
     public void Listings_of_earlier_versions_are_understood()
     {
-        const string Earlier =
-            """
+        const string Earlier = """
             {"format":"imageFolder","root":"/data/set","displayName":"set","classNames":["a","b"],
              "entries":[{"name":"a/1","label":0,"split":"unassigned"},{"name":"b/1","label":1,"split":"unassigned"}],"folds":null,"fingerprint":"f"}
             """;
@@ -240,8 +266,16 @@ public sealed class ImageFolderTests : IDisposable
     {
         var file = _directory.WriteImage("archive.zip", 1);
 
-        Assert.Contains("/nowhere/at/all", (await Assert.ThrowsAsync<DatasetException>(() => DatasetSource.ListAsync("/nowhere/at/all"))).Message, StringComparison.Ordinal);
-        Assert.Contains("is a file", (await Assert.ThrowsAsync<DatasetException>(() => DatasetSource.ListAsync(file))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "/nowhere/at/all",
+            (await Assert.ThrowsAsync<DatasetException>(() => DatasetSource.ListAsync("/nowhere/at/all"))).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "is a file",
+            (await Assert.ThrowsAsync<DatasetException>(() => DatasetSource.ListAsync(file))).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -279,7 +313,11 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Equal(3, (await ListAsync()).ClassNames.Count);
 
         Images($"{new string('x', 201)}/1");
-        Assert.Contains("a name has 1 to 200 characters", (await Assert.ThrowsAsync<DatasetException>(ListAsync)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "a name has 1 to 200 characters",
+            (await Assert.ThrowsAsync<DatasetException>(ListAsync)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -287,7 +325,11 @@ public sealed class ImageFolderTests : IDisposable
     {
         Images("a\nb/1", "c/1");
 
-        Assert.Contains("without control characters", (await Assert.ThrowsAsync<DatasetException>(ListAsync)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "without control characters",
+            (await Assert.ThrowsAsync<DatasetException>(ListAsync)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     private void Images(params string[] names)

@@ -31,7 +31,10 @@ public sealed class ImagePackerTests : IDisposable
         Assert.Equal(Enumerable.Range(0, 60), records.Select(record => record.Entry));
         var file = await File.ReadAllBytesAsync(_directory.At(listing.Entries[7].Name));
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(file)), records[7].Sha256);
-        Assert.Equal(ImageFitting.Fit(ImageDecoder.Decode(file), Size, FitMode.Crop), whole.ToArray().AsSpan(7 * Size * Size * 3, Size * Size * 3));
+        Assert.Equal(
+            ImageFitting.Fit(ImageDecoder.Decode(file), Size, FitMode.Crop),
+            whole.ToArray().AsSpan(7 * Size * Size * 3, Size * Size * 3)
+        );
     }
 
     [Fact]
@@ -48,8 +51,14 @@ public sealed class ImagePackerTests : IDisposable
         var records = await ImagePacker.PackAsync(listing, 0, listing.Entries.Count, Size, FitMode.Pad, pack);
 
         Assert.Equal(
-            ["the file is empty, or a pipe, socket or device", "it is a text file and not an image; remove it", "the file is cut short", "the image is 4×4 pixels; each side needs at least 8"],
-            records.Take(4).Select(record => record.Skipped));
+            [
+                "the file is empty, or a pipe, socket or device",
+                "it is a text file and not an image; remove it",
+                "the file is cut short",
+                "the image is 4×4 pixels; each side needs at least 8",
+            ],
+            records.Take(4).Select(record => record.Skipped)
+        );
         Assert.All(records.Skip(4), record => Assert.Null(record.Skipped));
         Assert.All(records, record => Assert.Equal(64, record.Sha256.Length));
         Assert.Equal(8 * Size * Size * 3, pack.Length);
@@ -61,7 +70,9 @@ public sealed class ImagePackerTests : IDisposable
         var listing = await FolderAsync(images: 40);
         File.Delete(_directory.At(listing.Entries[20].Name));
 
-        var refused = await Assert.ThrowsAsync<DatasetException>(() => ImagePacker.PackAsync(listing, 0, 40, Size, FitMode.Crop, Stream.Null));
+        var refused = await Assert.ThrowsAsync<DatasetException>(() =>
+            ImagePacker.PackAsync(listing, 0, 40, Size, FitMode.Crop, Stream.Null)
+        );
         Assert.Contains("has changed or gone since it was listed", refused.Message, StringComparison.Ordinal);
     }
 
@@ -81,7 +92,9 @@ public sealed class ImagePackerTests : IDisposable
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => ImagePacker.PackAsync(listing, 0, 40, Size, FitMode.Crop, Stream.Null, cancelled.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            ImagePacker.PackAsync(listing, 0, 40, Size, FitMode.Crop, Stream.Null, cancelled.Token)
+        );
     }
 
     [Fact]
@@ -106,7 +119,13 @@ public sealed class ImagePackerTests : IDisposable
         var listing = await DatasetSource.ListAsync(_directory.Root);
         await File.WriteAllBytesAsync(_directory.At("test_X.bin"), new byte[Stl10Files.ImageBytes]);
 
-        Assert.Contains("test_X.bin", (await Assert.ThrowsAsync<DatasetException>(() => ImagePacker.PackAsync(listing, 0, 30, 96, FitMode.Crop, Stream.Null))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "test_X.bin",
+            (
+                await Assert.ThrowsAsync<DatasetException>(() => ImagePacker.PackAsync(listing, 0, 30, 96, FitMode.Crop, Stream.Null))
+            ).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -168,14 +187,16 @@ public sealed class ImagePackerTests : IDisposable
         var name = $"test/{data.Manifest.ClassNames[data.Manifest.Images[test].Label]}/{test:D6}.png";
         Assert.Equal(
             data.Pixels.AsSpan(test * data.Packed.ImageBytes, data.Packed.ImageBytes).ToArray(),
-            ImageDecoder.Decode(await File.ReadAllBytesAsync(_directory.At("export", name))).Pixels);
+            ImageDecoder.Decode(await File.ReadAllBytesAsync(_directory.At("export", name))).Pixels
+        );
     }
 
     [Fact]
     public void Class_names_become_safe_folder_names_of_their_own() =>
         Assert.Equal(
             ["a_b", "a_b-2", "A_B-3", "_", "_con", "été", "_x"],
-            PngExport.FolderNames(["a/b", "a\\b", "A:B", "..", "con", "été", "../x"]));
+            PngExport.FolderNames(["a/b", "a\\b", "A:B", "..", "con", "été", "../x"])
+        );
 
     private async Task<DatasetListing> FolderAsync(int images)
     {
@@ -201,8 +222,11 @@ public sealed class ImagePackerTests : IDisposable
         var stored = new List<PackedPart>();
         foreach (var (first, end) in parts.Zip(parts.Skip(1)))
         {
-            var file = await volume.WriteAsync($"packed/{stored.Count}", async (stream, token) =>
-                records.AddRange(await ImagePacker.PackAsync(listing, first, end - first, Size, FitMode.Crop, stream, token)));
+            var file = await volume.WriteAsync(
+                $"packed/{stored.Count}",
+                async (stream, token) =>
+                    records.AddRange(await ImagePacker.PackAsync(listing, first, end - first, Size, FitMode.Crop, stream, token))
+            );
             stored.Add(new PackedPart(file, first, end - first));
         }
 
@@ -210,7 +234,13 @@ public sealed class ImagePackerTests : IDisposable
         return new Pack(volume, DatasetManifest.Create(listing, records), stored, pixels, new PackedDataset(volume, Size, stored));
     }
 
-    private sealed record Pack(Volume Volume, DatasetManifest Manifest, IReadOnlyList<PackedPart> Parts, byte[] Pixels, PackedDataset Packed) : IDisposable
+    private sealed record Pack(
+        Volume Volume,
+        DatasetManifest Manifest,
+        IReadOnlyList<PackedPart> Parts,
+        byte[] Pixels,
+        PackedDataset Packed
+    ) : IDisposable
     {
         public void Dispose() => Packed.Dispose();
     }

@@ -56,7 +56,11 @@ public sealed partial class PermissionTests : IDisposable
         File.CreateSymbolicLink(_directory.At("set", "a", "link"), _directory.At("closed", "set", "c"));
         Close(_directory.At("closed"));
 
-        Assert.Contains($"'{_directory.At("closed", "set", "c")}' may not be read", AsAnyUser(() => List("set")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"'{_directory.At("closed", "set", "c")}' may not be read",
+            AsAnyUser(() => List("set")).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -68,8 +72,16 @@ public sealed partial class PermissionTests : IDisposable
         var listing = ImageFolderLayout.List(_directory.At("set"), roots: null, progress: null, CancellationToken.None);
         using var source = new ImageSource(listing);
 
-        Assert.Contains($"'{file}' may not be read", AsAnyUser(() => source.ReadAsync(0, CancellationToken.None).GetAwaiter().GetResult()).Message, StringComparison.Ordinal);
-        Assert.Contains("may not be read", AsAnyUser(() => new DataRoots([_directory.Root]).OpenRead(file).Dispose()).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"'{file}' may not be read",
+            AsAnyUser(() => source.ReadAsync(0, CancellationToken.None).GetAwaiter().GetResult()).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "may not be read",
+            AsAnyUser(() => new DataRoots([_directory.Root]).OpenRead(file).Dispose()).Message,
+            StringComparison.Ordinal
+        );
     }
 
     private void List(string name)
@@ -91,17 +103,19 @@ public sealed partial class PermissionTests : IDisposable
         Assert.SkipUnless(OperatingSystem.IsLinux(), "rights are otherwise here");
         const uint Nobody = 65534;
         Exception? thrown = null;
-        var thread = new Thread(() => thrown = Record.Exception(() =>
-        {
-            if (Environment.IsPrivilegedProcess)
+        var thread = new Thread(() =>
+            thrown = Record.Exception(() =>
             {
-                // It answers who was before; so the second answer shows what the first has done.
-                _ = SetUser(Nobody);
-                Assert.Equal((int)Nobody, SetUser(Nobody));
-            }
+                if (Environment.IsPrivilegedProcess)
+                {
+                    // It answers who was before; so the second answer shows what the first has done.
+                    _ = SetUser(Nobody);
+                    Assert.Equal((int)Nobody, SetUser(Nobody));
+                }
 
-            action();
-        }));
+                action();
+            })
+        );
         thread.Start();
         thread.Join();
         return Assert.IsType<DatasetException>(thrown);
@@ -109,8 +123,17 @@ public sealed partial class PermissionTests : IDisposable
 
     private static void Close(string path) => File.SetUnixFileMode(path, UnixFileMode.None);
 
-    private static void Open(string folder) => File.SetUnixFileMode(
-        folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+    private static void Open(string folder) =>
+        File.SetUnixFileMode(
+            folder,
+            UnixFileMode.UserRead
+                | UnixFileMode.UserWrite
+                | UnixFileMode.UserExecute
+                | UnixFileMode.GroupRead
+                | UnixFileMode.GroupExecute
+                | UnixFileMode.OtherRead
+                | UnixFileMode.OtherExecute
+        );
 
     [LibraryImport("libc", EntryPoint = "setfsuid")]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -40,7 +40,10 @@ public sealed class PhotoTests
     private static string Folder(string name)
     {
         var root = Environment.GetEnvironmentVariable("DISTRIBUTED_TEST_DATA");
-        Assert.SkipWhen(string.IsNullOrEmpty(root), "DISTRIBUTED_TEST_DATA is not set: it points to a folder with hymenoptera/, stl10-shaped/ and stl10-photos/.");
+        Assert.SkipWhen(
+            string.IsNullOrEmpty(root),
+            "DISTRIBUTED_TEST_DATA is not set: it points to a folder with hymenoptera/, stl10-shaped/ and stl10-photos/."
+        );
         return Path.Combine(root!, name);
     }
 }

@@ -38,7 +38,9 @@ public sealed class PngOrientationTests
         var turned = GoldenFile.Values.Decoding.Single(golden => golden.Name == "jpeg turned 6");
         var stored = ImageOrientation.Apply(new RgbImage(turned.Width, turned.Height, turned.Pixels), 8);
 
-        var image = ImageDecoder.Decode(PngFile.With(PngEncoder.Encode(stored.Pixels, stored.Width, stored.Height), "eXIf", Exif(6, isLittleEndian: true)));
+        var image = ImageDecoder.Decode(
+            PngFile.With(PngEncoder.Encode(stored.Pixels, stored.Width, stored.Height), "eXIf", Exif(6, isLittleEndian: true))
+        );
 
         Assert.Equal(turned.Pixels, image.Pixels);
     }
@@ -58,7 +60,8 @@ public sealed class PngOrientationTests
     [InlineData(0)]
     [InlineData(9)]
     [InlineData(300)]
-    public void A_value_that_means_nothing_turns_nothing(int orientation) => AssertTurned(1, PngFile.With(Png, "eXIf", Exif(orientation, isLittleEndian: true)));
+    public void A_value_that_means_nothing_turns_nothing(int orientation) =>
+        AssertTurned(1, PngFile.With(Png, "eXIf", Exif(orientation, isLittleEndian: true)));
 
     [Fact]
     public void Damaged_metadata_turns_nothing_and_harms_no_pixel()
@@ -90,14 +93,90 @@ public sealed class PngOrientationTests
     private static byte[] Exif(int orientation, bool isLittleEndian)
     {
         return isLittleEndian
-            ? [.. "II*\0"u8, 8, 0, 0, 0, 2, 0, 0x0E, 1, 2, 0, 1, 0, 0, 0, 0x41, 0, 0, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, (byte)orientation, (byte)(orientation >> 8), 0, 0, 0, 0, 0, 0]
-            : [.. "MM\0*"u8, 0, 0, 0, 8, 0, 2, 1, 0x0E, 0, 2, 0, 0, 0, 1, 0x41, 0, 0, 0, 1, 0x12, 0, 3, 0, 0, 0, 1, (byte)(orientation >> 8), (byte)orientation, 0, 0, 0, 0, 0, 0];
+            ?
+            [
+                .. "II*\0"u8,
+                8,
+                0,
+                0,
+                0,
+                2,
+                0,
+                0x0E,
+                1,
+                2,
+                0,
+                1,
+                0,
+                0,
+                0,
+                0x41,
+                0,
+                0,
+                0,
+                0x12,
+                1,
+                3,
+                0,
+                1,
+                0,
+                0,
+                0,
+                (byte)orientation,
+                (byte)(orientation >> 8),
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+            ]
+            :
+            [
+                .. "MM\0*"u8,
+                0,
+                0,
+                0,
+                8,
+                0,
+                2,
+                1,
+                0x0E,
+                0,
+                2,
+                0,
+                0,
+                0,
+                1,
+                0x41,
+                0,
+                0,
+                0,
+                1,
+                0x12,
+                0,
+                3,
+                0,
+                0,
+                0,
+                1,
+                (byte)(orientation >> 8),
+                (byte)orientation,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+            ];
     }
 
     private static byte[] RawProfile(int orientation, bool isCompressed)
     {
         byte[] exif = [.. "Exif\0\0"u8, .. Exif(orientation, isLittleEndian: false)];
-        var text = Encoding.ASCII.GetBytes($"\nexif\n{exif.Length,8}\n{Convert.ToHexStringLower(exif[..30])}\n{Convert.ToHexStringLower(exif[30..])}\n");
+        var text = Encoding.ASCII.GetBytes(
+            $"\nexif\n{exif.Length, 8}\n{Convert.ToHexStringLower(exif[..30])}\n{Convert.ToHexStringLower(exif[30..])}\n"
+        );
         if (!isCompressed)
         {
             return [.. "Raw profile type exif\0"u8, .. text];

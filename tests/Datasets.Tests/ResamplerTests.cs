@@ -70,32 +70,52 @@ public sealed class ResamplerTests
 
     [Fact]
     public void A_window_is_a_part_of_the_whole() =>
-        Gen.Select(Gen.Int[1, 60], Gen.Int[1, 60], Gen.Int[1, 60], Gen.Int[1, 60], Gen.Bool).SelectMany((width, height, newWidth, newHeight, cubic) =>
-            Gen.Select(Gen.Int[0, newWidth - 1], Gen.Int[0, newHeight - 1], (left, top) => (width, height, newWidth, newHeight, cubic, left, top)))
-        .Sample(
-            sample =>
-            {
-                var filter = sample.cubic ? ResampleFilter.Bicubic : ResampleFilter.Bilinear;
-                var image = GoldenFile.Pattern(sample.width, sample.height);
-                var (windowWidth, windowHeight) = (sample.newWidth - sample.left, sample.newHeight - sample.top);
-                var whole = Resampler.Resize(image, sample.newWidth, sample.newHeight, filter);
-                var window = Resampler.Resize(image, sample.newWidth, sample.newHeight, filter, sample.left, sample.top, windowWidth, windowHeight);
-                for (var y = 0; y < windowHeight; y++)
+        Gen.Select(Gen.Int[1, 60], Gen.Int[1, 60], Gen.Int[1, 60], Gen.Int[1, 60], Gen.Bool)
+            .SelectMany(
+                (width, height, newWidth, newHeight, cubic) =>
+                    Gen.Select(
+                        Gen.Int[0, newWidth - 1],
+                        Gen.Int[0, newHeight - 1],
+                        (left, top) => (width, height, newWidth, newHeight, cubic, left, top)
+                    )
+            )
+            .Sample(
+                sample =>
                 {
-                    Assert.Equal(
-                        whole.Pixels.AsSpan((((sample.top + y) * sample.newWidth) + sample.left) * 3, windowWidth * 3),
-                        window.Pixels.AsSpan(y * windowWidth * 3, windowWidth * 3));
-                }
-            },
-            iter: 300);
+                    var filter = sample.cubic ? ResampleFilter.Bicubic : ResampleFilter.Bilinear;
+                    var image = GoldenFile.Pattern(sample.width, sample.height);
+                    var (windowWidth, windowHeight) = (sample.newWidth - sample.left, sample.newHeight - sample.top);
+                    var whole = Resampler.Resize(image, sample.newWidth, sample.newHeight, filter);
+                    var window = Resampler.Resize(
+                        image,
+                        sample.newWidth,
+                        sample.newHeight,
+                        filter,
+                        sample.left,
+                        sample.top,
+                        windowWidth,
+                        windowHeight
+                    );
+                    for (var y = 0; y < windowHeight; y++)
+                    {
+                        Assert.Equal(
+                            whole.Pixels.AsSpan((((sample.top + y) * sample.newWidth) + sample.left) * 3, windowWidth * 3),
+                            window.Pixels.AsSpan(y * windowWidth * 3, windowWidth * 3)
+                        );
+                    }
+                },
+                iter: 300
+            );
 
     [Fact]
     public void A_flat_image_stays_flat() =>
-        Gen.Select(Gen.Int[1, 300], Gen.Int[1, 40], Gen.Byte).Sample(
-            (from, to, value) =>
-            {
-                var image = new RgbImage(from, from, [.. Enumerable.Repeat(value, from * from * 3)]);
-                Assert.All(Resampler.Resize(image, to, to, ResampleFilter.Bicubic).Pixels, pixel => Assert.Equal(value, pixel));
-            },
-            iter: 40);
+        Gen.Select(Gen.Int[1, 300], Gen.Int[1, 40], Gen.Byte)
+            .Sample(
+                (from, to, value) =>
+                {
+                    var image = new RgbImage(from, from, [.. Enumerable.Repeat(value, from * from * 3)]);
+                    Assert.All(Resampler.Resize(image, to, to, ResampleFilter.Bicubic).Pixels, pixel => Assert.Equal(value, pixel));
+                },
+                iter: 40
+            );
 }

@@ -143,11 +143,19 @@ public sealed class ResumableDownloadTests : IDisposable
     {
         await using var server = await DownloadServer.StartAsync(_content);
 
-        var sha256 = await Assert.ThrowsAsync<DatasetException>(() => FetchAsync(server, new DownloadExpectation(Sha256: Sha256([])), Long));
+        var sha256 = await Assert.ThrowsAsync<DatasetException>(() =>
+            FetchAsync(server, new DownloadExpectation(Sha256: Sha256([])), Long)
+        );
         var md5 = await Assert.ThrowsAsync<DatasetException>(() => FetchAsync(server, new DownloadExpectation(Md5: Md5([])), Long));
 
-        Assert.All([server.Address.ToString(), Sha256(_content), Sha256([])], part => Assert.Contains(part, sha256.Message, StringComparison.Ordinal));
-        Assert.All([server.Address.ToString(), Md5(_content), Md5([])], part => Assert.Contains(part, md5.Message, StringComparison.Ordinal));
+        Assert.All(
+            [server.Address.ToString(), Sha256(_content), Sha256([])],
+            part => Assert.Contains(part, sha256.Message, StringComparison.Ordinal)
+        );
+        Assert.All(
+            [server.Address.ToString(), Md5(_content), Md5([])],
+            part => Assert.Contains(part, md5.Message, StringComparison.Ordinal)
+        );
         Assert.Empty(Directory.GetFiles(Path.GetDirectoryName(Target)!));
     }
 
@@ -206,7 +214,17 @@ public sealed class ResumableDownloadTests : IDisposable
         await using var server = await DownloadServer.StartAsync(_content);
         server.StallAfter = 1_000_000;
         using var cancel = new CancellationTokenSource();
-        var fetching = ResumableDownload.FetchAsync(_http, server.Address, Target, Expected, DownloadLimits.Default, Long, TimeProvider.System, progress: null, cancel.Token);
+        var fetching = ResumableDownload.FetchAsync(
+            _http,
+            server.Address,
+            Target,
+            Expected,
+            DownloadLimits.Default,
+            Long,
+            TimeProvider.System,
+            progress: null,
+            cancel.Token
+        );
         await WaitUntilSilentAsync(server, fetching);
 
         await cancel.CancelAsync();
@@ -222,7 +240,11 @@ public sealed class ResumableDownloadTests : IDisposable
         await using var server = await DownloadServer.StartAsync(_content);
         server.StallAfter = 0;
 
-        Assert.Contains("sent nothing", (await Assert.ThrowsAsync<HttpRequestException>(() => FetchUntilSilentAsync(server, Expected))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "sent nothing",
+            (await Assert.ThrowsAsync<HttpRequestException>(() => FetchUntilSilentAsync(server, Expected))).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -264,7 +286,9 @@ public sealed class ResumableDownloadTests : IDisposable
             file.SetLength(new DriveInfo(mirror).AvailableFreeSpace + (1L << 40));
         }
 
-        var full = await Assert.ThrowsAsync<IOException>(() => FetchAsync(new Uri(mirror), expectation: null, new DownloadLimits(long.MaxValue, Long)));
+        var full = await Assert.ThrowsAsync<IOException>(() =>
+            FetchAsync(new Uri(mirror), expectation: null, new DownloadLimits(long.MaxValue, Long))
+        );
 
         Assert.Contains("Make room", full.Message, StringComparison.Ordinal);
     }
@@ -274,14 +298,23 @@ public sealed class ResumableDownloadTests : IDisposable
     {
         var mirror = _directory.Write("mirror", _content);
         _directory.Write("deep/file.bin.partial", _content[..1000]);
-        _directory.Write("deep/file.bin.partial.json", JsonSerializer.SerializeToUtf8Bytes(new DownloadNotes(null, new DateTimeOffset(File.GetLastWriteTimeUtc(mirror)), _content.Length), DatasetJson.Options));
+        _directory.Write(
+            "deep/file.bin.partial.json",
+            JsonSerializer.SerializeToUtf8Bytes(
+                new DownloadNotes(null, new DateTimeOffset(File.GetLastWriteTimeUtc(mirror)), _content.Length),
+                DatasetJson.Options
+            )
+        );
 
         Assert.True((await FetchAsync(new Uri(mirror), Expected, Limits)).Finished);
         Assert.Equal(_content, await File.ReadAllBytesAsync(Target));
 
         File.Delete(Target);
         _directory.Write("deep/file.bin.partial", [9, 9, 9]);
-        _directory.Write("deep/file.bin.partial.json", JsonSerializer.SerializeToUtf8Bytes(new DownloadNotes(null, DateTimeOffset.UnixEpoch, _content.Length), DatasetJson.Options));
+        _directory.Write(
+            "deep/file.bin.partial.json",
+            JsonSerializer.SerializeToUtf8Bytes(new DownloadNotes(null, DateTimeOffset.UnixEpoch, _content.Length), DatasetJson.Options)
+        );
         Assert.True((await FetchAsync(new Uri(mirror), Expected, Limits)).Finished);
 
         File.Delete(Target);
@@ -294,7 +327,10 @@ public sealed class ResumableDownloadTests : IDisposable
     {
         await using var server = await DownloadServer.StartAsync(_content);
         _directory.Write("deep/file.bin.partial", [1, 2, 3]);
-        _directory.Write("deep/file.bin.partial.json", JsonSerializer.SerializeToUtf8Bytes(new DownloadNotes("\"half", null, _content.Length), DatasetJson.Options));
+        _directory.Write(
+            "deep/file.bin.partial.json",
+            JsonSerializer.SerializeToUtf8Bytes(new DownloadNotes("\"half", null, _content.Length), DatasetJson.Options)
+        );
 
         Assert.True((await FetchAsync(server, expectation: null, Long)).Finished);
 
@@ -303,7 +339,17 @@ public sealed class ResumableDownloadTests : IDisposable
 
     [Fact]
     public async Task Other_schemes_are_refused() =>
-        await Assert.ThrowsAsync<DatasetException>(() => ResumableDownload.FetchAsync(_http, new Uri("ftp://example.org/file"), Target, null, DownloadLimits.Default, Long, TimeProvider.System));
+        await Assert.ThrowsAsync<DatasetException>(() =>
+            ResumableDownload.FetchAsync(
+                _http,
+                new Uri("ftp://example.org/file"),
+                Target,
+                null,
+                DownloadLimits.Default,
+                Long,
+                TimeProvider.System
+            )
+        );
 
     private static string Sha256(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
 
@@ -311,14 +357,39 @@ public sealed class ResumableDownloadTests : IDisposable
     private static string Md5(byte[] bytes) => Convert.ToHexStringLower(MD5.HashData(bytes));
 #pragma warning restore CA5351
 
-    private Task<DownloadOutcome> FetchAsync(DownloadServer server, DownloadExpectation? expectation, TimeSpan slice, IProgress<DownloadProgress>? progress = null) =>
-        ResumableDownload.FetchAsync(_http, server.Address, Target, expectation, Limits, slice, TimeProvider.System, progress, TestContext.Current.CancellationToken);
+    private Task<DownloadOutcome> FetchAsync(
+        DownloadServer server,
+        DownloadExpectation? expectation,
+        TimeSpan slice,
+        IProgress<DownloadProgress>? progress = null
+    ) =>
+        ResumableDownload.FetchAsync(
+            _http,
+            server.Address,
+            Target,
+            expectation,
+            Limits,
+            slice,
+            TimeProvider.System,
+            progress,
+            TestContext.Current.CancellationToken
+        );
 
     /// <summary>A slice whose time is over when the server has gone silent, and not before, however slow the machine is.</summary>
     private async Task<DownloadOutcome> FetchUntilSilentAsync(DownloadServer server, DownloadExpectation? expectation)
     {
         var time = new FakeTimeProvider();
-        var fetching = ResumableDownload.FetchAsync(_http, server.Address, Target, expectation, Limits, Long, time, progress: null, TestContext.Current.CancellationToken);
+        var fetching = ResumableDownload.FetchAsync(
+            _http,
+            server.Address,
+            Target,
+            expectation,
+            Limits,
+            Long,
+            time,
+            progress: null,
+            TestContext.Current.CancellationToken
+        );
         await WaitUntilSilentAsync(server, fetching);
         time.Advance(Long);
         return await fetching;
@@ -337,7 +408,17 @@ public sealed class ResumableDownloadTests : IDisposable
     }
 
     private Task<DownloadOutcome> FetchAsync(Uri mirror, DownloadExpectation? expectation, DownloadLimits limits) =>
-        ResumableDownload.FetchAsync(_http, mirror, Target, expectation, limits, Long, TimeProvider.System, progress: null, TestContext.Current.CancellationToken);
+        ResumableDownload.FetchAsync(
+            _http,
+            mirror,
+            Target,
+            expectation,
+            limits,
+            Long,
+            TimeProvider.System,
+            progress: null,
+            TestContext.Current.CancellationToken
+        );
 
     private sealed class Reporter(List<DownloadProgress> reports) : IProgress<DownloadProgress>
     {

@@ -17,11 +17,27 @@ public sealed class SampleDatasetTests : IDisposable
 
         Assert.Equal("STL-10 layout", listing.DisplayName);
         Assert.Equal(SampleDataset.ClassNames, listing.ClassNames);
-        Assert.Equal(["disc", "square", "triangle", "star", "ring", "cross", "stripes", "checkerboard", "spots", "waves"], listing.ClassNames);
-        Assert.Equal((105, 50), (listing.Entries.Count(entry => entry.Split == SplitName.Train), listing.Entries.Count(entry => entry.Split == SplitName.Test)));
-        Assert.All(listing.Entries.Where(entry => entry.Split == SplitName.Test).CountBy(entry => entry.Label), group => Assert.Equal(5, group.Value));
+        Assert.Equal(
+            ["disc", "square", "triangle", "star", "ring", "cross", "stripes", "checkerboard", "spots", "waves"],
+            listing.ClassNames
+        );
+        Assert.Equal(
+            (105, 50),
+            (listing.Entries.Count(entry => entry.Split == SplitName.Train), listing.Entries.Count(entry => entry.Split == SplitName.Test))
+        );
+        Assert.All(
+            listing.Entries.Where(entry => entry.Split == SplitName.Test).CountBy(entry => entry.Label),
+            group => Assert.Equal(5, group.Value)
+        );
         Assert.Equal(10, listing.Folds!.Count);
-        Assert.All(listing.Folds, fold => Assert.Equal(Enumerable.Repeat(2, 10), fold.CountBy(index => listing.Entries[index].Label).OrderBy(group => group.Key).Select(group => group.Value)));
+        Assert.All(
+            listing.Folds,
+            fold =>
+                Assert.Equal(
+                    Enumerable.Repeat(2, 10),
+                    fold.CountBy(index => listing.Entries[index].Label).OrderBy(group => group.Key).Select(group => group.Value)
+                )
+        );
         Assert.Equal(6, Directory.GetFiles(_directory.Root).Length);
     }
 
@@ -95,8 +111,12 @@ public sealed class SampleDatasetTests : IDisposable
 
     private static double NearestCentroid(DatasetListing listing, double[][] features, int[] train, int[] test)
     {
-        var centroids = train.GroupBy(index => listing.Entries[index].Label).OrderBy(group => group.Key)
-            .Select(group => Enumerable.Range(0, features[0].Length).Select(column => group.Average(index => features[index][column])).ToArray())
+        var centroids = train
+            .GroupBy(index => listing.Entries[index].Label)
+            .OrderBy(group => group.Key)
+            .Select(group =>
+                Enumerable.Range(0, features[0].Length).Select(column => group.Average(index => features[index][column])).ToArray()
+            )
             .ToArray();
         return test.Average(index => Nearest(centroids, features[index]) == listing.Entries[index].Label ? 1.0 : 0.0);
     }
@@ -104,7 +124,9 @@ public sealed class SampleDatasetTests : IDisposable
     private static double NearestNeighbour(DatasetListing listing, double[][] features, int[] train, int[] test)
     {
         double[][] known = [.. train.Select(index => features[index])];
-        return test.Average(index => listing.Entries[train[Nearest(known, features[index])]].Label == listing.Entries[index].Label ? 1.0 : 0.0);
+        return test.Average(index =>
+            listing.Entries[train[Nearest(known, features[index])]].Label == listing.Entries[index].Label ? 1.0 : 0.0
+        );
     }
 
     private static int Nearest(double[][] points, double[] point)

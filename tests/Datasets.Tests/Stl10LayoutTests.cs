@@ -26,8 +26,15 @@ public sealed class Stl10LayoutTests : IDisposable
                 new ListedImage("train_X.bin#2", 2, SplitName.Train),
                 new ListedImage("test_X.bin#0", 2, SplitName.Test),
             ],
-            listing.Entries);
-        Assert.Equal([[0, 2], [1]], listing.Folds!);
+            listing.Entries
+        );
+        Assert.Equal(
+            [
+                [0, 2],
+                [1],
+            ],
+            listing.Folds!
+        );
     }
 
     [Fact]
@@ -42,7 +49,9 @@ public sealed class Stl10LayoutTests : IDisposable
     public void Pixels_are_kept_in_columns_of_planes()
     {
         var planes = new byte[Stl10Files.ImageBytes];
-        const int Channel = 2, Row = 7, Column = 50;
+        const int Channel = 2,
+            Row = 7,
+            Column = 50;
         planes[(Channel * 9216) + (Column * 96) + Row] = 99;
 
         var image = Stl10Layout.ToImage(planes);
@@ -62,7 +71,8 @@ public sealed class Stl10LayoutTests : IDisposable
                 Stl10Layout.ToPlanes(Stl10Layout.ToImage(planes).Pixels, back);
                 Assert.Equal(planes, back);
             },
-            iter: 20);
+            iter: 20
+        );
 
     [Fact]
     public async Task A_file_of_images_that_is_cut_short_is_refused_with_its_size()
@@ -190,24 +200,29 @@ public sealed class Stl10LayoutTests : IDisposable
     {
         Write("", [1, 2, 3], [1], folds: "0 1\n2\n");
         var original = await DatasetSource.ListAsync(_directory.Root);
-        await Gen.Select(Gen.OneOf(Gen.Const("class_names.txt"), Gen.Const("fold_indices.txt"), Gen.Const("train_y.bin")), Gen.Byte.Array[0, 12]).SampleAsync(
-            async (name, content) =>
-            {
-                var before = await File.ReadAllBytesAsync(_directory.At(name));
-                await File.WriteAllBytesAsync(_directory.At(name), content);
-                try
+        await Gen.Select(
+                Gen.OneOf(Gen.Const("class_names.txt"), Gen.Const("fold_indices.txt"), Gen.Const("train_y.bin")),
+                Gen.Byte.Array[0, 12]
+            )
+            .SampleAsync(
+                async (name, content) =>
                 {
-                    Assert.Equal(original.Entries.Count, (await DatasetSource.ListAsync(_directory.Root)).Entries.Count);
-                }
-                catch (DatasetException refused)
-                {
-                    Assert.NotEmpty(refused.Message);
-                }
+                    var before = await File.ReadAllBytesAsync(_directory.At(name));
+                    await File.WriteAllBytesAsync(_directory.At(name), content);
+                    try
+                    {
+                        Assert.Equal(original.Entries.Count, (await DatasetSource.ListAsync(_directory.Root)).Entries.Count);
+                    }
+                    catch (DatasetException refused)
+                    {
+                        Assert.NotEmpty(refused.Message);
+                    }
 
-                await File.WriteAllBytesAsync(_directory.At(name), before);
-            },
-            iter: 300,
-            threads: 1);
+                    await File.WriteAllBytesAsync(_directory.At(name), before);
+                },
+                iter: 300,
+                threads: 1
+            );
     }
 
     private void Write(string folder, byte[] trainLabels, byte[] testLabels, string? folds)

@@ -11,16 +11,17 @@ public sealed class CompletedRun : IAsyncLifetime
 {
     internal ServiceHarness Services { get; private set; } = null!;
 
-    internal RunSpecification Specification { get; } = new()
-    {
-        Name = "Shapes & <figures>",
-        Tags = ["nightly"],
-        Backbone = "random",
-        InputSize = 32,
-        Precision = ExtractionPrecision.Fp32,
-        TopK = 3,
-        Training = new TrainingSpecification { Epochs = 4 },
-    };
+    internal RunSpecification Specification { get; } =
+        new()
+        {
+            Name = "Shapes & <figures>",
+            Tags = ["nightly"],
+            Backbone = "random",
+            InputSize = 32,
+            Precision = ExtractionPrecision.Fp32,
+            TopK = 3,
+            Training = new TrainingSpecification { Epochs = 4 },
+        };
 
     internal Run Run { get; private set; } = null!;
 
@@ -33,7 +34,10 @@ public sealed class CompletedRun : IAsyncLifetime
                 builder.AddTraining(consumers);
                 builder.AddEvaluation(consumers);
             },
-            ("Training:Device", "cpu"), ("Ingestion:SampleTrainImages", "100"), ("Ingestion:SampleTestImages", "120"));
+            ("Training:Device", "cpu"),
+            ("Ingestion:SampleTrainImages", "100"),
+            ("Ingestion:SampleTestImages", "120")
+        );
         Run = await Services.RunAsync(Specification, RunState.Completed);
     }
 

@@ -28,7 +28,12 @@ public sealed class DamageTests : IAsyncLifetime
                 builder.AddEvaluation(consumers);
                 builder.Services.AddSingleton<Gate>();
             },
-            ("Training:Device", "cpu"), ("Training:Threads", "1"), ("Training:ShardImages", "32"), ("Training:Slice", "00:00:00"), ("Ingestion:MostImagesAPart", "40"));
+            ("Training:Device", "cpu"),
+            ("Training:Threads", "1"),
+            ("Training:ShardImages", "32"),
+            ("Training:Slice", "00:00:00"),
+            ("Ingestion:MostImagesAPart", "40")
+        );
         _services.Services.GetRequiredService<IBusControl>().ConnectConsumeObserver(_services.Services.GetRequiredService<Gate>());
         _specification = new RunSpecification
         {
@@ -37,39 +42,53 @@ public sealed class DamageTests : IAsyncLifetime
             InputSize = 48,
             Precision = ExtractionPrecision.Fp32,
             TopK = 2,
-            Training = new TrainingSpecification { Epochs = 3, BatchSize = 16, Optimizer = HeadOptimizer.Adam },
+            Training = new TrainingSpecification
+            {
+                Epochs = 3,
+                BatchSize = 16,
+                Optimizer = HeadOptimizer.Adam,
+            },
         };
     }
 
     public ValueTask DisposeAsync() => _services.DisposeAsync();
 
-    public static TheoryData<string, UnitKind, UnitKind> Files => new()
-    {
-        // The file, the unit that is about to read it, the unit that makes it again.
-        { "listing", UnitKind.PackImages, UnitKind.IngestDataset },
-        { "records", UnitKind.CompleteDataset, UnitKind.PackImages },
-        { "manifest", UnitKind.PlanFeatures, UnitKind.CompleteDataset },
-        { "pixels", UnitKind.ExtractFeatures, UnitKind.PackImages },
-        { "backbone", UnitKind.ExtractFeatures, UnitKind.PlanFeatures },
-        { "split", UnitKind.TrainHead, UnitKind.PlanFeatures },
-        { "shard", UnitKind.TrainHead, UnitKind.ExtractFeatures },
-        { "shards", UnitKind.EvaluateHead, UnitKind.ExtractFeatures },
-        { "last", UnitKind.TrainHead, UnitKind.TrainHead },
-        { "best", UnitKind.EvaluateHead, UnitKind.TrainHead },
-    };
+    public static TheoryData<string, UnitKind, UnitKind> Files =>
+        new()
+        {
+            // The file, the unit that is about to read it, the unit that makes it again.
+            { "listing", UnitKind.PackImages, UnitKind.IngestDataset },
+            { "records", UnitKind.CompleteDataset, UnitKind.PackImages },
+            { "manifest", UnitKind.PlanFeatures, UnitKind.CompleteDataset },
+            { "pixels", UnitKind.ExtractFeatures, UnitKind.PackImages },
+            { "backbone", UnitKind.ExtractFeatures, UnitKind.PlanFeatures },
+            { "split", UnitKind.TrainHead, UnitKind.PlanFeatures },
+            { "shard", UnitKind.TrainHead, UnitKind.ExtractFeatures },
+            { "shards", UnitKind.EvaluateHead, UnitKind.ExtractFeatures },
+            { "last", UnitKind.TrainHead, UnitKind.TrainHead },
+            { "best", UnitKind.EvaluateHead, UnitKind.TrainHead },
+        };
 
     [Theory]
     [MemberData(nameof(Files))]
-    public async Task A_damaged_file_is_made_again_and_the_result_is_that_of_an_undisturbed_run(string file, UnitKind reader, UnitKind maker)
+    public async Task A_damaged_file_is_made_again_and_the_result_is_that_of_an_undisturbed_run(
+        string file,
+        UnitKind reader,
+        UnitKind maker
+    )
     {
         List<StoredFile> damaged = [];
         var gate = _services.Services.GetRequiredService<Gate>();
-        gate.Before(reader, afterStarts: file == "last" ? 3 : 0, async () =>
-        {
-            damaged = await FindAsync(file);
-            Assert.NotEmpty(damaged);
-            damaged.ForEach(Flip);
-        });
+        gate.Before(
+            reader,
+            afterStarts: file == "last" ? 3 : 0,
+            async () =>
+            {
+                damaged = await FindAsync(file);
+                Assert.NotEmpty(damaged);
+                damaged.ForEach(Flip);
+            }
+        );
 
         var run = await _services.RunAsync(_specification, RunState.Completed);
 
@@ -78,7 +97,13 @@ public sealed class DamageTests : IAsyncLifetime
         await using var undisturbed = new DamageTests();
         await undisturbed.InitializeAsync();
         var twin = await undisturbed._services.RunAsync(
-            _specification with { Dataset = undisturbed._specification.Dataset, Backbone = undisturbed._specification.Backbone }, RunState.Completed);
+            _specification with
+            {
+                Dataset = undisturbed._specification.Dataset,
+                Backbone = undisturbed._specification.Backbone,
+            },
+            RunState.Completed
+        );
         Assert.Equal(await undisturbed.ResultAsync(twin), (accuracy, head));
 
         // What was damaged is named by no row any more, what is named is whole, and the attempts tell why.
@@ -89,9 +114,15 @@ public sealed class DamageTests : IAsyncLifetime
             await _services.Volume.ReadAllBytesAsync(stored);
         }
 
-        var reasons = await _services.QueryAsync(context => context.Attempts
-            .Where(attempt => attempt.Outcome!.StartsWith(FileRecovery.Outcome) && context.WorkUnits.Any(unit => unit.Id == attempt.UnitId && unit.Kind == reader))
-            .Select(attempt => attempt.Outcome!).ToListAsync());
+        var reasons = await _services.QueryAsync(context =>
+            context
+                .Attempts.Where(attempt =>
+                    attempt.Outcome!.StartsWith(FileRecovery.Outcome)
+                    && context.WorkUnits.Any(unit => unit.Id == attempt.UnitId && unit.Kind == reader)
+                )
+                .Select(attempt => attempt.Outcome!)
+                .ToListAsync()
+        );
         Assert.Contains(reasons, reason => damaged.Any(old => reason.Contains($"'{old.Path}'", StringComparison.Ordinal)));
         Assert.True(await _services.CountStartsAsync(maker) > await undisturbed._services.CountStartsAsync(maker));
         Assert.Equal(0, await _services.QueryAsync(context => context.WorkUnits.CountAsync(unit => unit.State != UnitState.Done)));
@@ -114,7 +145,9 @@ public sealed class DamageTests : IAsyncLifetime
     {
         await _services.RunAsync(_specification, RunState.Completed);
         StoredFile? damaged = null;
-        _services.Services.GetRequiredService<Gate>().Before(UnitKind.ExtractFeatures, afterStarts: 0, async () => Flip(damaged = (await FindAsync("backbone"))[0]));
+        _services
+            .Services.GetRequiredService<Gate>()
+            .Before(UnitKind.ExtractFeatures, afterStarts: 0, async () => Flip(damaged = (await FindAsync("backbone"))[0]));
 
         await _services.RunAsync(_specification with { Name = "second", InputSize = 32 }, RunState.Completed);
 
@@ -128,11 +161,15 @@ public sealed class DamageTests : IAsyncLifetime
     {
         StoredFile? part = null;
         var gate = _services.Services.GetRequiredService<Gate>();
-        gate.Before(UnitKind.ExtractFeatures, afterStarts: 0, async () =>
-        {
-            Flip(part = (await FindAsync("pixels"))[0]);
-            _services.WriteFile("pets/class0/000.png", ServiceHarness.Picture(1, 500));
-        });
+        gate.Before(
+            UnitKind.ExtractFeatures,
+            afterStarts: 0,
+            async () =>
+            {
+                Flip(part = (await FindAsync("pixels"))[0]);
+                _services.WriteFile("pets/class0/000.png", ServiceHarness.Picture(1, 500));
+            }
+        );
 
         var reason = await _services.FailAsync(_specification);
 
@@ -144,11 +181,15 @@ public sealed class DamageTests : IAsyncLifetime
     public async Task A_copy_of_weights_whose_source_is_gone_fails_the_run_by_name()
     {
         var gate = _services.Services.GetRequiredService<Gate>();
-        gate.Before(UnitKind.ExtractFeatures, afterStarts: 0, async () =>
-        {
-            (await FindAsync("backbone")).ForEach(Flip);
-            File.Delete(_specification.Backbone);
-        });
+        gate.Before(
+            UnitKind.ExtractFeatures,
+            afterStarts: 0,
+            async () =>
+            {
+                (await FindAsync("backbone")).ForEach(Flip);
+                File.Delete(_specification.Backbone);
+            }
+        );
 
         Assert.Contains($"'{_specification.Backbone}' does not exist", await _services.FailAsync(_specification));
     }
@@ -163,8 +204,15 @@ public sealed class DamageTests : IAsyncLifetime
 
         Assert.Contains("shard-00000", reason);
         Assert.Contains("is damaged", reason);
-        Assert.Equal(new UnitOptions().MostStarts, await _services.QueryAsync(context => context.Attempts.CountAsync(attempt => attempt.Outcome == Attempt.Done
-            && context.WorkUnits.Any(unit => unit.Id == attempt.UnitId && unit.Kind == UnitKind.ExtractFeatures && unit.Step == 0))));
+        Assert.Equal(
+            new UnitOptions().MostStarts,
+            await _services.QueryAsync(context =>
+                context.Attempts.CountAsync(attempt =>
+                    attempt.Outcome == Attempt.Done
+                    && context.WorkUnits.Any(unit => unit.Id == attempt.UnitId && unit.Kind == UnitKind.ExtractFeatures && unit.Step == 0)
+                )
+            )
+        );
     }
 
     private async Task<(double Accuracy, string Head)> ResultAsync(Run run)
@@ -173,35 +221,45 @@ public sealed class DamageTests : IAsyncLifetime
         return (evaluation.TestAccuracy, evaluation.HeadSha256);
     }
 
-    private Task<List<StoredFile>> FindAsync(string file) => _services.QueryAsync<List<StoredFile>>(async context => file switch
-    {
-        "listing" => [(await context.Ingestions.AsNoTracking().SingleAsync()).Listing],
-        "records" => [(await context.PackedParts.AsNoTracking().OrderBy(part => part.Part).LastAsync()).Records],
-        "pixels" => [(await context.PackedParts.AsNoTracking().OrderBy(part => part.Part).FirstAsync()).Pixels],
-        "manifest" => [(await context.Datasets.AsNoTracking().SingleAsync()).Manifest],
-        "backbone" => [(await context.Backbones.AsNoTracking().SingleAsync()).File!],
-        "split" => [(await context.Runs.AsNoTracking().SingleAsync()).Split!],
-        "shard" => [(await context.FeatureShards.AsNoTracking().OrderBy(shard => shard.Shard).FirstAsync()).File],
-        "shards" => [.. (await context.FeatureShards.AsNoTracking().ToListAsync()).Select(shard => shard.File)],
-        "last" => [(await CheckpointsAsync(context, CheckpointKind.Last))[^1]],
-        "best" => [(await CheckpointsAsync(context, CheckpointKind.Best))[^1]],
-        _ => throw new ArgumentOutOfRangeException(nameof(file)),
-    });
+    private Task<List<StoredFile>> FindAsync(string file) =>
+        _services.QueryAsync<List<StoredFile>>(async context =>
+            file switch
+            {
+                "listing" => [(await context.Ingestions.AsNoTracking().SingleAsync()).Listing],
+                "records" => [(await context.PackedParts.AsNoTracking().OrderBy(part => part.Part).LastAsync()).Records],
+                "pixels" => [(await context.PackedParts.AsNoTracking().OrderBy(part => part.Part).FirstAsync()).Pixels],
+                "manifest" => [(await context.Datasets.AsNoTracking().SingleAsync()).Manifest],
+                "backbone" => [(await context.Backbones.AsNoTracking().SingleAsync()).File!],
+                "split" => [(await context.Runs.AsNoTracking().SingleAsync()).Split!],
+                "shard" => [(await context.FeatureShards.AsNoTracking().OrderBy(shard => shard.Shard).FirstAsync()).File],
+                "shards" => [.. (await context.FeatureShards.AsNoTracking().ToListAsync()).Select(shard => shard.File)],
+                "last" => [(await CheckpointsAsync(context, CheckpointKind.Last))[^1]],
+                "best" => [(await CheckpointsAsync(context, CheckpointKind.Best))[^1]],
+                _ => throw new ArgumentOutOfRangeException(nameof(file)),
+            }
+        );
 
-    private Task<List<StoredFile>> AllAsync() => _services.QueryAsync(async context => (List<StoredFile>)
-    [
-        .. (await context.Ingestions.AsNoTracking().ToListAsync()).Select(row => row.Listing),
-        .. (await context.PackedParts.AsNoTracking().ToListAsync()).SelectMany(row => new[] { row.Pixels, row.Records }),
-        .. (await context.Datasets.AsNoTracking().ToListAsync()).Select(row => row.Manifest),
-        .. (await context.Backbones.AsNoTracking().ToListAsync()).Select(row => row.File!),
-        .. (await context.Runs.AsNoTracking().ToListAsync()).Select(row => row.Split!),
-        .. (await context.FeatureShards.AsNoTracking().ToListAsync()).Select(row => row.File),
-        .. await CheckpointsAsync(context, CheckpointKind.Last),
-        .. await CheckpointsAsync(context, CheckpointKind.Best),
-    ]);
+    private Task<List<StoredFile>> AllAsync() =>
+        _services.QueryAsync(async context =>
+            (List<StoredFile>)
+                [
+                    .. (await context.Ingestions.AsNoTracking().ToListAsync()).Select(row => row.Listing),
+                    .. (await context.PackedParts.AsNoTracking().ToListAsync()).SelectMany(row => new[] { row.Pixels, row.Records }),
+                    .. (await context.Datasets.AsNoTracking().ToListAsync()).Select(row => row.Manifest),
+                    .. (await context.Backbones.AsNoTracking().ToListAsync()).Select(row => row.File!),
+                    .. (await context.Runs.AsNoTracking().ToListAsync()).Select(row => row.Split!),
+                    .. (await context.FeatureShards.AsNoTracking().ToListAsync()).Select(row => row.File),
+                    .. await CheckpointsAsync(context, CheckpointKind.Last),
+                    .. await CheckpointsAsync(context, CheckpointKind.Best),
+                ]
+        );
 
     private static async Task<List<StoredFile>> CheckpointsAsync(CatalogContext context, CheckpointKind kind) =>
-        [.. (await context.Checkpoints.AsNoTracking().Where(row => row.Kind == kind).OrderBy(row => row.Slice).ToListAsync()).Select(row => row.File)];
+        [
+            .. (await context.Checkpoints.AsNoTracking().Where(row => row.Kind == kind).OrderBy(row => row.Slice).ToListAsync()).Select(
+                row => row.File
+            ),
+        ];
 
     /// <summary>As a disk does it: one bit, and the time stamp stays.</summary>
     private void Flip(StoredFile file)

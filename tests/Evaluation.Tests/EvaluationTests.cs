@@ -50,7 +50,13 @@ public sealed class EvaluationTests(CompletedRun completed) : IClassFixture<Comp
     {
         var evaluation = await FindAsync();
         var confusion = Confusion(evaluation);
-        var metrics = await Services.QueryAsync(context => context.ClassMetrics.AsNoTracking().Where(metric => metric.RunId == completed.Run.Id).OrderBy(metric => metric.Label).ToListAsync());
+        var metrics = await Services.QueryAsync(context =>
+            context
+                .ClassMetrics.AsNoTracking()
+                .Where(metric => metric.RunId == completed.Run.Id)
+                .OrderBy(metric => metric.Label)
+                .ToListAsync()
+        );
 
         Assert.Equal(SampleDataset.ClassNames, metrics.Select(metric => metric.ClassName));
         foreach (var metric in metrics)
@@ -70,10 +76,19 @@ public sealed class EvaluationTests(CompletedRun completed) : IClassFixture<Comp
     public async Task The_head_that_was_tested_is_the_best_one()
     {
         var evaluation = await FindAsync();
-        var best = await Services.QueryAsync(context => context.Checkpoints.AsNoTracking().Where(row => row.RunId == completed.Run.Id && row.Kind == CheckpointKind.Best).OrderByDescending(row => row.Slice).FirstAsync());
+        var best = await Services.QueryAsync(context =>
+            context
+                .Checkpoints.AsNoTracking()
+                .Where(row => row.RunId == completed.Run.Id && row.Kind == CheckpointKind.Best)
+                .OrderByDescending(row => row.Slice)
+                .FirstAsync()
+        );
 
         Assert.Equal(best.File.Sha256, evaluation.HeadSha256);
-        Assert.Equal(evaluation.HeadSha256, Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(Services.Volume.FullPath(best.File.Path)))));
+        Assert.Equal(
+            evaluation.HeadSha256,
+            Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(Services.Volume.FullPath(best.File.Path))))
+        );
     }
 
     [Fact]
@@ -107,7 +122,9 @@ public sealed class EvaluationTests(CompletedRun completed) : IClassFixture<Comp
     public async Task What_is_published_is_what_the_catalog_says()
     {
         var evaluation = await FindAsync();
-        await ServiceHarness.UntilAsync(() => Task.FromResult(Services.Events.OfType<RunEvaluated>().Any(evaluated => evaluated.RunId == completed.Run.Id)));
+        await ServiceHarness.UntilAsync(() =>
+            Task.FromResult(Services.Events.OfType<RunEvaluated>().Any(evaluated => evaluated.RunId == completed.Run.Id))
+        );
 
         Assert.Equal(
             new RunEvaluated(
@@ -117,8 +134,10 @@ public sealed class EvaluationTests(CompletedRun completed) : IClassFixture<Comp
                 evaluation.TestAccuracyLow,
                 evaluation.TestAccuracyHigh,
                 120,
-                evaluation.Report!.Path),
-            Services.Events.OfType<RunEvaluated>().First(evaluated => evaluated.RunId == completed.Run.Id));
+                evaluation.Report!.Path
+            ),
+            Services.Events.OfType<RunEvaluated>().First(evaluated => evaluated.RunId == completed.Run.Id)
+        );
     }
 
     [Fact]
@@ -129,10 +148,18 @@ public sealed class EvaluationTests(CompletedRun completed) : IClassFixture<Comp
         var run = await Services.RunAsync(completed.Specification with { Report = false }, RunState.Completed);
 
         var second = await FindAsync(run.Id);
-        Assert.Equal((first.HeadSha256, first.TestAccuracy, first.ConfusionMatrix), (second.HeadSha256, second.TestAccuracy, second.ConfusionMatrix));
+        Assert.Equal(
+            (first.HeadSha256, first.TestAccuracy, first.ConfusionMatrix),
+            (second.HeadSha256, second.TestAccuracy, second.ConfusionMatrix)
+        );
         Assert.Null(second.Report);
-        Assert.DoesNotContain(Directory.EnumerateFiles(Services.Volume.FullPath($"runs/{run.Id:D}")), path => path.EndsWith(".html", StringComparison.Ordinal));
-        await ServiceHarness.UntilAsync(() => Task.FromResult(Services.Events.OfType<RunEvaluated>().Any(evaluated => evaluated.RunId == run.Id)));
+        Assert.DoesNotContain(
+            Directory.EnumerateFiles(Services.Volume.FullPath($"runs/{run.Id:D}")),
+            path => path.EndsWith(".html", StringComparison.Ordinal)
+        );
+        await ServiceHarness.UntilAsync(() =>
+            Task.FromResult(Services.Events.OfType<RunEvaluated>().Any(evaluated => evaluated.RunId == run.Id))
+        );
         Assert.Null(Services.Events.OfType<RunEvaluated>().First(evaluated => evaluated.RunId == run.Id).ReportPath);
     }
 
@@ -146,7 +173,8 @@ public sealed class EvaluationTests(CompletedRun completed) : IClassFixture<Comp
         var second = await FindAsync(run.Id);
         Assert.Equal(
             (first.HeadSha256, first.TestAccuracy, first.TestLoss, first.ConfusionMatrix),
-            (second.HeadSha256, second.TestAccuracy, second.TestLoss, second.ConfusionMatrix));
+            (second.HeadSha256, second.TestAccuracy, second.TestLoss, second.ConfusionMatrix)
+        );
         Assert.NotEqual(first.Report!.Path, second.Report!.Path);
     }
 
@@ -160,12 +188,22 @@ public sealed class EvaluationTests(CompletedRun completed) : IClassFixture<Comp
 
     [Theory]
     [InlineData("stl10", SourceFormat.Stl10Binary, Artifacts.ImagenetWeights.Sha256, "the ImageNet weights of the backbone may have seen")]
-    [InlineData("/data/stl10", SourceFormat.Stl10Binary, Artifacts.ImagenetWeights.Sha256, "the ImageNet weights of the backbone may have seen")]
+    [InlineData(
+        "/data/stl10",
+        SourceFormat.Stl10Binary,
+        Artifacts.ImagenetWeights.Sha256,
+        "the ImageNet weights of the backbone may have seen"
+    )]
     [InlineData("stl10", SourceFormat.Stl10Binary, "00", "if the backbone's weights were trained on ImageNet")]
     [InlineData("sample", SourceFormat.Stl10Binary, Artifacts.ImagenetWeights.Sha256, null)]
     [InlineData("/data/pets", SourceFormat.ImageFolder, Artifacts.ImagenetWeights.Sha256, null)]
     [InlineData("stl10", SourceFormat.Stl10Binary, null, null)]
-    public void Stl10_may_have_been_seen_by_imagenet_weights_and_nothing_else_is_said_to(string dataset, SourceFormat format, string? weights, string? said)
+    public void Stl10_may_have_been_seen_by_imagenet_weights_and_nothing_else_is_said_to(
+        string dataset,
+        SourceFormat format,
+        string? weights,
+        string? said
+    )
     {
         var manifest = new DatasetManifest("set", format, "/data", "00", [], [], Folds: null);
         var backbone = new Backbone

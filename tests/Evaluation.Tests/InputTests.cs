@@ -13,21 +13,25 @@ public sealed class InputTests : IAsyncLifetime
 {
     private ServiceHarness _services = null!;
 
-    public async ValueTask InitializeAsync() => _services = await ServiceHarness.StartAsync(
-        (builder, consumers) =>
-        {
-            builder.AddIngestion(consumers);
-            builder.AddTraining(consumers);
-            builder.AddEvaluation(consumers);
-        },
-        ("Training:Device", "cpu"));
+    public async ValueTask InitializeAsync() =>
+        _services = await ServiceHarness.StartAsync(
+            (builder, consumers) =>
+            {
+                builder.AddIngestion(consumers);
+                builder.AddTraining(consumers);
+                builder.AddEvaluation(consumers);
+            },
+            ("Training:Device", "cpu")
+        );
 
     public ValueTask DisposeAsync() => _services.DisposeAsync();
 
     [Fact]
     public async Task The_report_of_a_folder_whose_images_are_known_from_another_one_is_of_this_folder()
     {
-        var first = await ReportAsync(await _services.RunAsync(Specify(_services.WritePictures("pets", imagesAClass: 12)), RunState.Completed));
+        var first = await ReportAsync(
+            await _services.RunAsync(Specify(_services.WritePictures("pets", imagesAClass: 12)), RunState.Completed)
+        );
         for (var image = 0; image < 24; image++)
         {
             _services.WriteFile($"animals/class{image % 2}/own-{image / 2:D3}.png", ServiceHarness.Picture(image % 2, image / 2));
@@ -66,7 +70,9 @@ public sealed class InputTests : IAsyncLifetime
 
         var run = await _services.RunAsync(Specify(_services.Data("pets")), RunState.Completed);
 
-        var metrics = await _services.QueryAsync(context => context.ClassMetrics.AsNoTracking().OrderBy(metric => metric.Label).ToListAsync());
+        var metrics = await _services.QueryAsync(context =>
+            context.ClassMetrics.AsNoTracking().OrderBy(metric => metric.Label).ToListAsync()
+        );
         Assert.Null(metrics[2].Recall);
         Assert.Equal((0, metrics[2].Precision is null), (metrics[2].Support, metrics[2].F1 is null));
         var evaluation = await _services.QueryAsync(context => context.Evaluations.AsNoTracking().SingleAsync());
@@ -95,7 +101,14 @@ public sealed class InputTests : IAsyncLifetime
         Assert.Contains("62.5 % of the files were skipped, 20 of 32 files", await ReportAsync(run), StringComparison.Ordinal);
     }
 
-    private static RunSpecification Specify(string dataset) => new() { Dataset = dataset, Backbone = "random", InputSize = 32, Precision = ExtractionPrecision.Fp32 };
+    private static RunSpecification Specify(string dataset) =>
+        new()
+        {
+            Dataset = dataset,
+            Backbone = "random",
+            InputSize = 32,
+            Precision = ExtractionPrecision.Fp32,
+        };
 
     private async Task<string> ReportAsync(Run run)
     {

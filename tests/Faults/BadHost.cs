@@ -7,4 +7,11 @@ namespace Distributed.Faults;
 /// <param name="Settings">Settings that differ from those of all hosts.</param>
 /// <param name="Status">The status that it ends with; null where it waits, and says so in readiness.</param>
 /// <param name="Says">Part of its last line, or of what readiness says.</param>
-internal sealed record BadHost(string Name, string Service, string Program, IReadOnlyDictionary<string, string?> Settings, int? Status, string Says);
+internal sealed record BadHost(
+    string Name,
+    string Service,
+    string Program,
+    IReadOnlyDictionary<string, string?> Settings,
+    int? Status,
+    string Says
+);

@@ -16,10 +16,25 @@ internal static class BadHosts
             Misconfigured("no-gpu", "Training", "Training__Device", "cuda"),
             Misconfigured("no-device", "Training", "Training__Device", "tpu"),
             Broken("no-codec", "Ingestion", await publication.CopyAsync("Ingestion", "libSkiaSharp.*"), "libSkiaSharp"),
-            Broken("no-decoder", "Ingestion", await publication.CopyAsync("Ingestion", "Distributed.Decoding.dll"), "Distributed.Decoding.dll"),
+            Broken(
+                "no-decoder",
+                "Ingestion",
+                await publication.CopyAsync("Ingestion", "Distributed.Decoding.dll"),
+                "Distributed.Decoding.dll"
+            ),
             Broken("no-libtorch", "Training", await publication.CopyAsync("Training", "libtorch_cpu.so"), "LibTorch does not compute"),
-            Broken("no-torchsharp", "Evaluation", await publication.CopyAsync("Evaluation", "libLibTorchSharp.so"), "LibTorch does not compute"),
-            Broken("no-weights", "Training", await publication.CopyAsync("Training", "densenet121-cifar10-fp16.safetensors"), "demo weights"),
+            Broken(
+                "no-torchsharp",
+                "Evaluation",
+                await publication.CopyAsync("Evaluation", "libLibTorchSharp.so"),
+                "LibTorch does not compute"
+            ),
+            Broken(
+                "no-weights",
+                "Training",
+                await publication.CopyAsync("Training", "densenet121-cifar10-fp16.safetensors"),
+                "demo weights"
+            ),
         ];
     }
 

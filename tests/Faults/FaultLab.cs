@@ -5,7 +5,16 @@ using Distributed.TestServers;
 namespace Distributed.Faults;
 
 /// <summary>What a row has to work with, and where it counts what came of it.</summary>
-internal sealed class FaultLab(string row, RestartableServers servers, Workload workload, Publication publication, int seed, TimeSpan length, int queued, string? logs)
+internal sealed class FaultLab(
+    string row,
+    RestartableServers servers,
+    Workload workload,
+    Publication publication,
+    int seed,
+    TimeSpan length,
+    int queued,
+    string? logs
+)
 {
     private readonly Lock _lock = new();
     private readonly long _started = Stopwatch.GetTimestamp();
@@ -49,8 +58,11 @@ internal sealed class FaultLab(string row, RestartableServers servers, Workload 
     public IReadOnlyCollection<string> Notes => _notes;
 
     /// <summary>Starts all hosts on these servers, over a catalog and a volume of their own.</summary>
-    public Task<Cluster> StartClusterAsync(IReadOnlyDictionary<string, string?> settings, Func<Cluster, Task>? prepare = null, string? volume = null) =>
-        Cluster.StartAsync(settings, prepare, volume, servers.Addresses, logs is null ? null : Path.Combine(logs, row));
+    public Task<Cluster> StartClusterAsync(
+        IReadOnlyDictionary<string, string?> settings,
+        Func<Cluster, Task>? prepare = null,
+        string? volume = null
+    ) => Cluster.StartAsync(settings, prepare, volume, servers.Addresses, logs is null ? null : Path.Combine(logs, row));
 
     /// <summary>A whole number from 0 below a bound, decided by the seed.</summary>
     public int Next(int bound)
@@ -62,7 +74,7 @@ internal sealed class FaultLab(string row, RestartableServers servers, Workload 
     }
 
     /// <summary>A line of progress.</summary>
-    public void Say(string text) => Console.WriteLine(FormattableString.Invariant($"  {row} {Elapsed.TotalSeconds,5:F0} s: {text}"));
+    public void Say(string text) => Console.WriteLine(FormattableString.Invariant($"  {row} {Elapsed.TotalSeconds, 5:F0} s: {text}"));
 
     /// <summary>Counts faults.</summary>
     public void Inject(int count = 1)

@@ -46,7 +46,10 @@ internal static class Hosts
         var ended = cluster.Hosts.Where(host => host.Value.HasExited).ToList();
         foreach (var (name, host) in ended)
         {
-            if (host.ExitCode == 1 && host.Lines.FirstOrDefault(line => Deaf.Any(words => line.Contains(words, StringComparison.Ordinal))) is { } reason)
+            if (
+                host.ExitCode == 1
+                && host.Lines.FirstOrDefault(line => Deaf.Any(words => line.Contains(words, StringComparison.Ordinal))) is { } reason
+            )
             {
                 lab.Note($"{name} ended to be started anew: {reason}");
                 continue;

@@ -41,15 +41,25 @@ internal static class Program
             }
             else
             {
-                await Console.Error.WriteLineAsync($"error: '{arguments[i]}' is neither an option ({string.Join(", ", Known)}) with a value nor a row ({string.Join(", ", Rows.Select(row => row.Name))})");
+                await Console.Error.WriteLineAsync(
+                    $"error: '{arguments[i]}' is neither an option ({string.Join(", ", Known)}) with a value nor a row ({string.Join(", ", Rows.Select(row => row.Name))})"
+                );
                 return 2;
             }
         }
 
-        var seed = options.TryGetValue("--seed", out var given) ? int.Parse(given, CultureInfo.InvariantCulture) : Random.Shared.Next(1_000_000);
+        var seed = options.TryGetValue("--seed", out var given)
+            ? int.Parse(given, CultureInfo.InvariantCulture)
+            : Random.Shared.Next(1_000_000);
         var length = TimeSpan.FromMinutes(double.Parse(options.GetValueOrDefault("--minutes", "10"), CultureInfo.InvariantCulture));
         var queued = int.Parse(options.GetValueOrDefault("--runs", "10000"), CultureInfo.InvariantCulture);
-        return await RunAsync([.. Rows.Where(row => names.Count == 0 || names.Contains(row.Name, StringComparer.Ordinal))], seed, length, queued, options.GetValueOrDefault("--logs"));
+        return await RunAsync(
+            [.. Rows.Where(row => names.Count == 0 || names.Contains(row.Name, StringComparer.Ordinal))],
+            seed,
+            length,
+            queued,
+            options.GetValueOrDefault("--logs")
+        );
     }
 
     private static async Task<int> RunAsync(IReadOnlyList<IFaultRow> rows, int seed, TimeSpan length, int queued, string? logs)
@@ -84,15 +94,20 @@ internal static class Program
         Console.WriteLine("|---|---|---|---|---|---|---|---|");
         foreach (var (row, lab, elapsed, isComplete) in results)
         {
-            Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"| {row.Name} | {elapsed.TotalSeconds:F0} | {lab.Injected:N0} | {lab.Runs:N0} | {lab.Lost} | {lab.Doubled} | {lab.Wrong} | {string.Join("; ", isComplete ? lab.Notes : ["broken off", .. lab.Notes])} |"));
+            Console.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"| {row.Name} | {elapsed.TotalSeconds:F0} | {lab.Injected:N0} | {lab.Runs:N0} | {lab.Lost} | {lab.Doubled} | {lab.Wrong} | {string.Join("; ", isComplete ? lab.Notes : ["broken off", .. lab.Notes])} |"
+                )
+            );
         }
 
         var labs = results.Select(result => result.Lab).ToList();
         var (lost, doubled, wrong) = (labs.Sum(lab => lab.Lost), labs.Sum(lab => lab.Doubled), labs.Sum(lab => lab.Wrong));
         Console.WriteLine();
-        Console.WriteLine($"faults: {labs.Sum(lab => lab.Injected)} injected, {labs.Sum(lab => lab.Runs)} runs, {lost} lost, {doubled} doubled, {wrong} wrong");
+        Console.WriteLine(
+            $"faults: {labs.Sum(lab => lab.Injected)} injected, {labs.Sum(lab => lab.Runs)} runs, {lost} lost, {doubled} doubled, {wrong} wrong"
+        );
         return lost + doubled + wrong == 0 && results.TrueForAll(result => result.IsComplete) ? 0 : 1;
     }
 }

@@ -14,7 +14,13 @@ namespace Distributed.Faults;
 /// <param name="Resident">Bytes of memory of each host.</param>
 /// <param name="Processor">Seconds of a processor that each host has taken so far.</param>
 internal sealed record QueueSample(
-    long Completed, long Open, long Messages, long PutAside, IReadOnlyDictionary<string, long> Resident, IReadOnlyDictionary<string, double> Processor);
+    long Completed,
+    long Open,
+    long Messages,
+    long PutAside,
+    IReadOnlyDictionary<string, long> Resident,
+    IReadOnlyDictionary<string, double> Processor
+);
 
 /// <summary>Looks every few seconds how long the queues are and how much memory the hosts have.</summary>
 internal sealed class QueueWatch : IDisposable
@@ -48,7 +54,9 @@ internal sealed class QueueWatch : IDisposable
 
     private async Task WatchAsync(CancellationToken end)
     {
-        await using var connection = await new ConnectionFactory { Uri = _cluster.Broker.Uri }.CreateConnectionAsync(CancellationToken.None);
+        await using var connection = await new ConnectionFactory { Uri = _cluster.Broker.Uri }.CreateConnectionAsync(
+            CancellationToken.None
+        );
         await using var channel = await connection.CreateChannelAsync(cancellationToken: CancellationToken.None);
         using var timer = new PeriodicTimer(Every);
         while (true)
@@ -81,12 +89,17 @@ internal sealed class QueueWatch : IDisposable
             lengths.Sum(queue => queue.Messages),
             lengths.Where(queue => IsPutAside(queue.Name)).Sum(queue => queue.Messages),
             _cluster.Hosts.ToDictionary(host => host.Key, host => Resident(host.Value.Id), StringComparer.Ordinal),
-            _cluster.Hosts.ToDictionary(host => host.Key, host => Processor(host.Value.Id), StringComparer.Ordinal));
+            _cluster.Hosts.ToDictionary(host => host.Key, host => Processor(host.Value.Id), StringComparer.Ordinal)
+        );
     }
 
-    private async Task<(long Open, long Completed)> CountRunsAsync() => (await _cluster.ReadAsync(
-        "select count(*) filter (where finished_at is null), count(*) filter (where state = 'Completed') from runs",
-        row => (row.GetInt64(0), row.GetInt64(1)))).Single();
+    private async Task<(long Open, long Completed)> CountRunsAsync() =>
+        (
+            await _cluster.ReadAsync(
+                "select count(*) filter (where finished_at is null), count(*) filter (where state = 'Completed') from runs",
+                row => (row.GetInt64(0), row.GetInt64(1))
+            )
+        ).Single();
 
     /// <summary>
     /// The queues themselves are asked: what the management API tells of their lengths is some seconds old. No work goes through
@@ -94,9 +107,16 @@ internal sealed class QueueWatch : IDisposable
     /// </summary>
     private async Task<IReadOnlyList<(string Name, long Messages)>> CountMessagesAsync(IChannel channel)
     {
-        using var queues = JsonDocument.Parse(await _management.GetStringAsync($"api/queues/{_cluster.Broker.Name}?columns=name,exclusive"));
+        using var queues = JsonDocument.Parse(
+            await _management.GetStringAsync($"api/queues/{_cluster.Broker.Name}?columns=name,exclusive")
+        );
         var lengths = new List<(string, long)>();
-        foreach (var name in queues.RootElement.EnumerateArray().Where(queue => !queue.GetProperty("exclusive").GetBoolean()).Select(queue => queue.GetProperty("name").GetString()!))
+        foreach (
+            var name in queues
+                .RootElement.EnumerateArray()
+                .Where(queue => !queue.GetProperty("exclusive").GetBoolean())
+                .Select(queue => queue.GetProperty("name").GetString()!)
+        )
         {
             lengths.Add((name, (await channel.QueueDeclarePassiveAsync(name)).MessageCount));
         }
@@ -104,8 +124,11 @@ internal sealed class QueueWatch : IDisposable
         return lengths;
     }
 
-    private static bool IsPutAside(string queue) => queue == "unreadable" || queue.EndsWith("-dead-letter", StringComparison.Ordinal)
-        || queue.EndsWith("_error", StringComparison.Ordinal) || queue.EndsWith("_skipped", StringComparison.Ordinal);
+    private static bool IsPutAside(string queue) =>
+        queue == "unreadable"
+        || queue.EndsWith("-dead-letter", StringComparison.Ordinal)
+        || queue.EndsWith("_error", StringComparison.Ordinal)
+        || queue.EndsWith("_skipped", StringComparison.Ordinal);
 
     private static double Processor(int process)
     {

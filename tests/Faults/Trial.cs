@@ -56,7 +56,11 @@ internal static class Trial
         {
             try
             {
-                using var message = new HttpRequestMessage(HttpMethod.Post, "/api/v1/runs") { Content = JsonContent.Create(request.Body), Headers = { { "Idempotency-Key", key } } };
+                using var message = new HttpRequestMessage(HttpMethod.Post, "/api/v1/runs")
+                {
+                    Content = JsonContent.Create(request.Body),
+                    Headers = { { "Idempotency-Key", key } },
+                };
                 using var response = await cluster.Api.SendAsync(message);
                 var body = await response.Content.ReadAsStringAsync();
                 if (response.IsSuccessStatusCode)
@@ -124,14 +128,17 @@ internal static class Trial
         var results = new List<RunResult>();
         foreach (var run in runs)
         {
-            results.AddRange(await cluster.ReadAsync(
-                $"""
-                select r.state, r.failure, e.test_accuracy, e.head_sha256,
-                    (select file_sha256 from checkpoints c where c.run_id = r.id and c.kind = 'Last' order by slice desc limit 1),
-                    (select count(*) from epoch_metrics m where m.run_id = r.id)
-                from runs r left join evaluations e on e.run_id = r.id where r.id = '{run}' limit 1
-                """,
-                row => new RunResult(row.GetString(0), Text(row[1]), row[2] as double?, Text(row[3]), Text(row[4]), row.GetInt64(5))));
+            results.AddRange(
+                await cluster.ReadAsync(
+                    $"""
+                    select r.state, r.failure, e.test_accuracy, e.head_sha256,
+                        (select file_sha256 from checkpoints c where c.run_id = r.id and c.kind = 'Last' order by slice desc limit 1),
+                        (select count(*) from epoch_metrics m where m.run_id = r.id)
+                    from runs r left join evaluations e on e.run_id = r.id where r.id = '{run}' limit 1
+                    """,
+                    row => new RunResult(row.GetString(0), Text(row[1]), row[2] as double?, Text(row[3]), Text(row[4]), row.GetInt64(5))
+                )
+            );
         }
 
         return results;
@@ -140,7 +147,11 @@ internal static class Trial
     }
 
     /// <summary>The same runs, undisturbed, over a catalog and a volume of their own.</summary>
-    public static async Task<IReadOnlyList<RunResult>> UndisturbedAsync(FaultLab lab, IReadOnlyDictionary<string, string?> settings, IReadOnlyList<RunRequest> requests)
+    public static async Task<IReadOnlyList<RunResult>> UndisturbedAsync(
+        FaultLab lab,
+        IReadOnlyDictionary<string, string?> settings,
+        IReadOnlyList<RunRequest> requests
+    )
     {
         lab.Say($"{requests.Count} runs undisturbed");
         await using var cluster = await lab.StartClusterAsync(settings);
@@ -149,11 +160,15 @@ internal static class Trial
         var results = await ResultsAsync(cluster, runs);
         if (results.Any(result => result.State != "Completed"))
         {
-            throw new InvalidOperationException($"An undisturbed run did not complete: {results.First(result => result.State != "Completed")}");
+            throw new InvalidOperationException(
+                $"An undisturbed run did not complete: {results.First(result => result.State != "Completed")}"
+            );
         }
 
-        lab.Say($"undisturbed: accuracies {string.Join(' ', results.Select(result => FormattableString.Invariant($"{result.Accuracy:F3}")))}; "
-            + $"{await cluster.QueryAsync<long>("select count(*) from work_units")} units");
+        lab.Say(
+            $"undisturbed: accuracies {string.Join(' ', results.Select(result => FormattableString.Invariant($"{result.Accuracy:F3}")))}; "
+                + $"{await cluster.QueryAsync<long>("select count(*) from work_units")} units"
+        );
         return results;
     }
 
@@ -163,7 +178,13 @@ internal static class Trial
     /// <param name="runs">The runs.</param>
     /// <param name="twins">What became of them undisturbed.</param>
     /// <param name="repairs">Whether units may have been done again, for files that were damaged.</param>
-    public static async Task CheckAsync(FaultLab lab, Cluster cluster, IReadOnlyList<Guid> runs, IReadOnlyList<RunResult> twins, bool repairs = false)
+    public static async Task CheckAsync(
+        FaultLab lab,
+        Cluster cluster,
+        IReadOnlyList<Guid> runs,
+        IReadOnlyList<RunResult> twins,
+        bool repairs = false
+    )
     {
         lab.Expect(runs.Count);
         var results = await ResultsAsync(cluster, runs);
@@ -200,7 +221,10 @@ internal static class Trial
         foreach (var (path, sha256) in await cluster.ReadAsync(Files, row => (row.GetString(0), row.GetString(1))))
         {
             var file = Path.Combine(cluster.Volume, path);
-            lab.Check(File.Exists(file) && Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(file))) == sha256, $"'{path}' is not what the catalog says");
+            lab.Check(
+                File.Exists(file) && Convert.ToHexStringLower(SHA256.HashData(await File.ReadAllBytesAsync(file))) == sha256,
+                $"'{path}' is not what the catalog says"
+            );
         }
     }
 }

@@ -20,7 +20,8 @@ internal sealed class UnitHold : IAsyncDisposable
     public static async Task<UnitHold> CreateAsync(Cluster cluster, string kind, int step)
     {
         var hold = new UnitHold(cluster, await cluster.Catalog.OpenConnectionAsync());
-        await hold.ExecuteAsync($"""
+        await hold.ExecuteAsync(
+            $"""
             create or replace function hold_unit() returns trigger language plpgsql as $$
             begin
                 if exists (select 1 from work_units where id = new.unit_id and kind = '{kind}' and step >= {step}) then
@@ -28,17 +29,20 @@ internal sealed class UnitHold : IAsyncDisposable
                 end if;
                 return new;
             end $$
-            """);
+            """
+        );
         await hold.ExecuteAsync("create or replace trigger hold_unit before insert on attempts for each row execute function hold_unit()");
         await hold.ExecuteAsync($"select pg_advisory_lock({Key})");
         return hold;
     }
 
     /// <summary>Waits until a unit is held.</summary>
-    public Task WaitAsync() => _cluster.WaitAsync(
-        "a unit to be held",
-        () => _cluster.QueryAsync<long>("select count(*) from pg_locks where locktype = 'advisory' and not granted"),
-        held => held > 0);
+    public Task WaitAsync() =>
+        _cluster.WaitAsync(
+            "a unit to be held",
+            () => _cluster.QueryAsync<long>("select count(*) from pg_locks where locktype = 'advisory' and not granted"),
+            held => held > 0
+        );
 
     /// <summary>Lets all go on.</summary>
     public async ValueTask DisposeAsync()

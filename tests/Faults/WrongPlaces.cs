@@ -25,22 +25,39 @@ internal sealed class WrongPlaces : IAsyncDisposable
                 Waiting("empty-volume", "Ingestion", "Volume__Root", empty, "holds no volume"),
                 Waiting("missing-volume", "Evaluation", "Volume__Root", missing, "does not exist"),
                 Waiting("no-data", "Ingestion", "Data__Roots__2", data, "Data__Roots__2"),
-                Waiting("other-catalog", "Training", "ConnectionStrings__Catalog", _other.ConnectionString, "This catalog has no volume yet"),
-                Waiting("later-catalog", "Ingestion", "ConnectionStrings__Catalog", _later.ConnectionString, "was migrated by a later version of the program"),
+                Waiting(
+                    "other-catalog",
+                    "Training",
+                    "ConnectionStrings__Catalog",
+                    _other.ConnectionString,
+                    "This catalog has no volume yet"
+                ),
+                Waiting(
+                    "later-catalog",
+                    "Ingestion",
+                    "ConnectionStrings__Catalog",
+                    _later.ConnectionString,
+                    "was migrated by a later version of the program"
+                ),
             ];
         }
     }
 
     public static async Task<WrongPlaces> CreateAsync(FaultLab lab)
     {
-        var places = new WrongPlaces(await PostgresDatabase.CreateAsync(lab.Servers.Addresses.Postgres), await PostgresDatabase.CreateAsync(lab.Servers.Addresses.Postgres));
+        var places = new WrongPlaces(
+            await PostgresDatabase.CreateAsync(lab.Servers.Addresses.Postgres),
+            await PostgresDatabase.CreateAsync(lab.Servers.Addresses.Postgres)
+        );
         Volume.Begin(places.At("other"));
         Directory.CreateDirectory(places.At("empty"));
         await using var source = NpgsqlDataSource.Create(places._later.ConnectionString);
-        await using var command = source.CreateCommand("""
+        await using var command = source.CreateCommand(
+            """
             create table "__EFMigrationsHistory" (migration_id varchar(150) primary key, product_version varchar(32) not null);
             insert into "__EFMigrationsHistory" values ('29991231000000_Future', '99.0.0')
-            """);
+            """
+        );
         await command.ExecuteNonQueryAsync();
         return places;
     }

@@ -29,11 +29,22 @@ public static class Program
             return 0;
         }
 
-        return await ServiceHost.RunAsync(arguments[1..], "ingestion", defaultPort: 8081, IngestionModule.DescribeSettings, (builder, consumers) =>
-        {
-            builder.Services.AddSingleton(new ImageDecodings(new LocalImageDecoding(encoded => Decode(encoded, Environment.ProcessId)), () => Isolate(TimeSpan.FromMinutes(1))));
-            builder.AddIngestion(consumers);
-        });
+        return await ServiceHost.RunAsync(
+            arguments[1..],
+            "ingestion",
+            defaultPort: 8081,
+            IngestionModule.DescribeSettings,
+            (builder, consumers) =>
+            {
+                builder.Services.AddSingleton(
+                    new ImageDecodings(
+                        new LocalImageDecoding(encoded => Decode(encoded, Environment.ProcessId)),
+                        () => Isolate(TimeSpan.FromMinutes(1))
+                    )
+                );
+                builder.AddIngestion(consumers);
+            }
+        );
     }
 
     /// <summary>Decodes in processes of this program.</summary>
@@ -66,6 +77,9 @@ public static class Program
     private static int ParentId()
     {
         var status = File.ReadAllText("/proc/self/stat");
-        return int.Parse(status[(status.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+        return int.Parse(
+            status[(status.LastIndexOf(')') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+            CultureInfo.InvariantCulture
+        );
     }
 }

@@ -12,7 +12,13 @@ public sealed class CampaignTests
     {
         var campaign = new Campaign(parser, seed: 1) { Hang = TimeSpan.FromSeconds(2) };
 
-        var result = await campaign.RunAsync(inputs: 40, TimeSpan.FromMinutes(1), workers: 2, progress: null, TestContext.Current.CancellationToken);
+        var result = await campaign.RunAsync(
+            inputs: 40,
+            TimeSpan.FromMinutes(1),
+            workers: 2,
+            progress: null,
+            TestContext.Current.CancellationToken
+        );
 
         var (index, fault) = Assert.Single(result.Faults);
         Assert.Equal(17, index);

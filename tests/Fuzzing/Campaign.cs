@@ -14,7 +14,16 @@ namespace Distributed.Fuzzing;
 /// <param name="PeakMemory">The most memory that a worker had, managed and native, bytes.</param>
 /// <param name="Faults">What was found: an input's index and what is wrong.</param>
 public sealed record FuzzResult(
-    string Parser, long Inputs, long Accepted, TimeSpan Elapsed, TimeSpan Worst, long WorstIndex, long MostAllocated, long PeakMemory, IReadOnlyList<(long Index, string Fault)> Faults);
+    string Parser,
+    long Inputs,
+    long Accepted,
+    TimeSpan Elapsed,
+    TimeSpan Worst,
+    long WorstIndex,
+    long MostAllocated,
+    long PeakMemory,
+    IReadOnlyList<(long Index, string Fault)> Faults
+);
 
 /// <summary>Feeds one parser in several processes, and names the input that kills or holds up one of them.</summary>
 public sealed class Campaign(string parser, ulong seed)
@@ -38,7 +47,13 @@ public sealed class Campaign(string parser, ulong seed)
     /// <param name="workers">How many processes.</param>
     /// <param name="progress">Told how many inputs were parsed; may be null.</param>
     /// <param name="cancellationToken">Ends all of it.</param>
-    public async Task<FuzzResult> RunAsync(long inputs, TimeSpan limit, int workers, Action<long>? progress, CancellationToken cancellationToken)
+    public async Task<FuzzResult> RunAsync(
+        long inputs,
+        TimeSpan limit,
+        int workers,
+        Action<long>? progress,
+        CancellationToken cancellationToken
+    )
     {
         var started = Stopwatch.StartNew();
         var directory = Directory.CreateTempSubdirectory("fuzz-");
@@ -50,7 +65,12 @@ public sealed class Campaign(string parser, ulong seed)
                 boards.Add(new Board(BoardPath(directory, worker)));
             }
 
-            var running = boards.Select((board, worker) => RunWorkerAsync(board, BoardPath(directory, worker), worker, inputs, workers, limit, cancellationToken)).ToList();
+            var running = boards
+                .Select(
+                    (board, worker) =>
+                        RunWorkerAsync(board, BoardPath(directory, worker), worker, inputs, workers, limit, cancellationToken)
+                )
+                .ToList();
             var all = Task.WhenAll(running);
             while (await Task.WhenAny(all, Task.Delay(TimeSpan.FromSeconds(5), cancellationToken)) != all)
             {
@@ -68,7 +88,8 @@ public sealed class Campaign(string parser, ulong seed)
                 worst.WorstIndex,
                 boards.Max(board => board.Values.MostAllocated),
                 boards.Max(board => board.Values.PeakMemory),
-                [.. _faults.OrderBy(fault => fault.Index)]);
+                [.. _faults.OrderBy(fault => fault.Index)]
+            );
             boards.ForEach(board => board.Dispose());
             return result;
         }
@@ -80,7 +101,15 @@ public sealed class Campaign(string parser, ulong seed)
 
     private static string BoardPath(DirectoryInfo directory, int worker) => Path.Combine(directory.FullName, $"{worker}");
 
-    private async Task RunWorkerAsync(Board board, string boardPath, long first, long inputs, int workers, TimeSpan limit, CancellationToken cancellationToken)
+    private async Task RunWorkerAsync(
+        Board board,
+        string boardPath,
+        long first,
+        long inputs,
+        int workers,
+        TimeSpan limit,
+        CancellationToken cancellationToken
+    )
     {
         var left = Stopwatch.StartNew();
         while (first < inputs && left.Elapsed < limit && FaultCount < MostFaults)
@@ -97,7 +126,10 @@ public sealed class Campaign(string parser, ulong seed)
                 }
 
                 var errors = await process.StandardError.ReadToEndAsync(cancellationToken);
-                Add(board.Values.Current, hung ? $"no answer within {Hang.TotalSeconds} s" : $"the process died with status {process.ExitCode}: {errors}");
+                Add(
+                    board.Values.Current,
+                    hung ? $"no answer within {Hang.TotalSeconds} s" : $"the process died with status {process.ExitCode}: {errors}"
+                );
                 // The inputs behind the one that ended it.
                 first = board.Values.Current + workers;
             }
@@ -115,15 +147,28 @@ public sealed class Campaign(string parser, ulong seed)
     {
         string[] arguments =
         [
-            "exec", typeof(Campaign).Assembly.Location, Program.WorkerVerb, parser,
-            .. new[] { seed.ToString(CultureInfo.InvariantCulture), $"{first}", $"{inputs}", $"{workers}", limit.TotalSeconds.ToString(CultureInfo.InvariantCulture) }, boardPath,
+            "exec",
+            typeof(Campaign).Assembly.Location,
+            Program.WorkerVerb,
+            parser,
+            .. new[]
+            {
+                seed.ToString(CultureInfo.InvariantCulture),
+                $"{first}",
+                $"{inputs}",
+                $"{workers}",
+                limit.TotalSeconds.ToString(CultureInfo.InvariantCulture),
+            },
+            boardPath,
         ];
-        return Process.Start(new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", arguments)
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            UseShellExecute = false,
-        })!;
+        return Process.Start(
+            new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", arguments)
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                UseShellExecute = false,
+            }
+        )!;
     }
 
     private async Task ReadFaultsAsync(Process process)

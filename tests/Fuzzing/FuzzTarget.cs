@@ -25,9 +25,8 @@ internal abstract class FuzzTarget : IDisposable
     public virtual long MostAllocated(int length) => (1 << 20) + (200L * length);
 
     /// <summary>Makes an input: noise now and then, mostly a seed with changes.</summary>
-    public virtual byte[] Create(FuzzRandom random) => random.OneIn(25)
-        ? random.Bytes(random.Below(600))
-        : Mutation.Apply(random.Pick(Seeds), Seeds, Words, KeepsLength, random);
+    public virtual byte[] Create(FuzzRandom random) =>
+        random.OneIn(25) ? random.Bytes(random.Below(600)) : Mutation.Apply(random.Pick(Seeds), Seeds, Words, KeepsLength, random);
 
     /// <summary>Parses an input and checks what came of it.</summary>
     /// <returns>Whether it was accepted; false where it was refused in the way that the parser documents. Any other exception is a fault.</returns>
@@ -40,9 +39,7 @@ internal abstract class FuzzTarget : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    protected virtual void Dispose(bool disposing)
-    {
-    }
+    protected virtual void Dispose(bool disposing) { }
 
     protected static void Promise(bool holds, string promise)
     {

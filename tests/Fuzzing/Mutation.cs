@@ -9,8 +9,27 @@ internal static class Mutation
 
     private static readonly ulong[] Limits =
     [
-        0, 1, 2, 7, 8, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFE, 0xFFFF_FFFF,
-        0x1_0000_0000, 0x7FFF_FFFF_FFFF_FFFF, 0x8000_0000_0000_0000, ulong.MaxValue,
+        0,
+        1,
+        2,
+        7,
+        8,
+        0x7F,
+        0x80,
+        0xFF,
+        0x100,
+        0x7FFF,
+        0x8000,
+        0xFFFF,
+        0x10000,
+        0x7FFF_FFFF,
+        0x8000_0000,
+        0xFFFF_FFFE,
+        0xFFFF_FFFF,
+        0x1_0000_0000,
+        0x7FFF_FFFF_FFFF_FFFF,
+        0x8000_0000_0000_0000,
+        ulong.MaxValue,
     ];
 
     /// <summary>Changes a file in a few places.</summary>
@@ -30,7 +49,13 @@ internal static class Mutation
         return [.. changed];
     }
 
-    private static void Change(List<byte> bytes, IReadOnlyList<byte[]> others, IReadOnlyList<byte[]> words, bool keepsLength, FuzzRandom random)
+    private static void Change(
+        List<byte> bytes,
+        IReadOnlyList<byte[]> others,
+        IReadOnlyList<byte[]> words,
+        bool keepsLength,
+        FuzzRandom random
+    )
     {
         if (bytes.Count == 0)
         {

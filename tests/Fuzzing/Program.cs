@@ -17,7 +17,15 @@ public static class Program
         if (arguments is [WorkerVerb, var name, var seedText, var first, var end, var stride, var seconds, var board])
         {
             using var target = FuzzTargets.Create(name);
-            return Worker.Run(target, ulong.Parse(seedText, CultureInfo.InvariantCulture), Long(first), Long(end), Long(stride), Seconds(seconds), board);
+            return Worker.Run(
+                target,
+                ulong.Parse(seedText, CultureInfo.InvariantCulture),
+                Long(first),
+                Long(end),
+                Long(stride),
+                Seconds(seconds),
+                board
+            );
         }
 
         var options = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -34,12 +42,16 @@ public static class Program
             }
             else
             {
-                await Console.Error.WriteLineAsync($"error: '{arguments[i]}' is neither an option ({string.Join(", ", Known)}) with a value nor a parser ({string.Join(", ", FuzzTargets.Names)})");
+                await Console.Error.WriteLineAsync(
+                    $"error: '{arguments[i]}' is neither an option ({string.Join(", ", Known)}) with a value nor a parser ({string.Join(", ", FuzzTargets.Names)})"
+                );
                 return 2;
             }
         }
 
-        var seed = options.TryGetValue("--seed", out var given) ? ulong.Parse(given, CultureInfo.InvariantCulture) : (ulong)Random.Shared.NextInt64(1_000_000_000);
+        var seed = options.TryGetValue("--seed", out var given)
+            ? ulong.Parse(given, CultureInfo.InvariantCulture)
+            : (ulong)Random.Shared.NextInt64(1_000_000_000);
         if (options.TryGetValue("--input", out var index))
         {
             return Repeat(parsers.Single(), seed, Long(index), options.GetValueOrDefault("--save"));
@@ -50,7 +62,8 @@ public static class Program
             seed,
             Long(options.GetValueOrDefault("--inputs", "1000000")),
             Seconds(options.GetValueOrDefault("--seconds", "36000")),
-            (int)Long(options.GetValueOrDefault("--workers", $"{Environment.ProcessorCount}")));
+            (int)Long(options.GetValueOrDefault("--workers", $"{Environment.ProcessorCount}"))
+        );
     }
 
     private static long Long(string text) => long.Parse(text, NumberStyles.AllowThousands, CultureInfo.InvariantCulture);
@@ -70,7 +83,9 @@ public static class Program
         var allocated = GC.GetTotalAllocatedBytes(precise: true);
         var started = Stopwatch.GetTimestamp();
         var accepted = target.Parse(input);
-        Console.WriteLine($"{input.Length} bytes: {(accepted ? "accepted" : "refused")} in {Stopwatch.GetElapsedTime(started).TotalMilliseconds:F1} ms, {GC.GetTotalAllocatedBytes(precise: true) - allocated} bytes allocated");
+        Console.WriteLine(
+            $"{input.Length} bytes: {(accepted ? "accepted" : "refused")} in {Stopwatch.GetElapsedTime(started).TotalMilliseconds:F1} ms, {GC.GetTotalAllocatedBytes(precise: true) - allocated} bytes allocated"
+        );
         return 0;
     }
 
@@ -87,7 +102,12 @@ public static class Program
         foreach (var parser in parsers)
         {
             var result = await new Campaign(parser, seed).RunAsync(
-                inputs, limit, workers, done => Console.WriteLine($"  {parser}: {done:N0} of {inputs:N0}"), stop.Token);
+                inputs,
+                limit,
+                workers,
+                done => Console.WriteLine($"  {parser}: {done:N0} of {inputs:N0}"),
+                stop.Token
+            );
             results.Add(result);
             foreach (var (index, fault) in result.Faults)
             {
@@ -97,13 +117,18 @@ public static class Program
         }
 
         Console.WriteLine();
-        Console.WriteLine("| parser | inputs | inputs/s | accepted | refused | longest ms | most allocated KiB | peak memory MiB | faults |");
+        Console.WriteLine(
+            "| parser | inputs | inputs/s | accepted | refused | longest ms | most allocated KiB | peak memory MiB | faults |"
+        );
         Console.WriteLine("|---|---|---|---|---|---|---|---|---|");
         foreach (var row in results)
         {
-            Console.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"| {row.Parser} | {row.Inputs:N0} | {row.Inputs / row.Elapsed.TotalSeconds:N0} | {row.Accepted:N0} | {row.Inputs - row.Accepted:N0} | {row.Worst.TotalMilliseconds:N0} | {row.MostAllocated >> 10:N0} | {row.PeakMemory >> 20:N0} | {row.Faults.Count} |"));
+            Console.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"| {row.Parser} | {row.Inputs:N0} | {row.Inputs / row.Elapsed.TotalSeconds:N0} | {row.Accepted:N0} | {row.Inputs - row.Accepted:N0} | {row.Worst.TotalMilliseconds:N0} | {row.MostAllocated >> 10:N0} | {row.PeakMemory >> 20:N0} | {row.Faults.Count} |"
+                )
+            );
         }
 
         var faults = results.Sum(row => row.Faults.Count);

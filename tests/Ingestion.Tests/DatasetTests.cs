@@ -14,9 +14,13 @@ public sealed class DatasetTests : IAsyncLifetime
 {
     private ServiceHarness _services = null!;
 
-    public async ValueTask InitializeAsync() => _services = await ServiceHarness.StartAsync(
-        (builder, consumers) => builder.AddIngestion(consumers),
-        ("Ingestion:MostImagesAPart", "5"), ("Ingestion:SampleTrainImages", "100"), ("Ingestion:SampleTestImages", "100"));
+    public async ValueTask InitializeAsync() =>
+        _services = await ServiceHarness.StartAsync(
+            (builder, consumers) => builder.AddIngestion(consumers),
+            ("Ingestion:MostImagesAPart", "5"),
+            ("Ingestion:SampleTrainImages", "100"),
+            ("Ingestion:SampleTestImages", "100")
+        );
 
     public ValueTask DisposeAsync() => _services.DisposeAsync();
 
@@ -30,7 +34,10 @@ public sealed class DatasetTests : IAsyncLifetime
         var dataset = await _services.QueryAsync(context => context.Datasets.SingleAsync());
         Assert.Equal((run.DatasetSha256, "pets", folder, 12), (dataset.Sha256, dataset.Name, dataset.Source, dataset.ImageCount));
         Assert.Equal(["class0", "class1"], dataset.ClassNames);
-        var manifest = JsonSerializer.Deserialize<DatasetManifest>(await _services.Volume.ReadAllBytesAsync(dataset.Manifest), DatasetJson.Options)!;
+        var manifest = JsonSerializer.Deserialize<DatasetManifest>(
+            await _services.Volume.ReadAllBytesAsync(dataset.Manifest),
+            DatasetJson.Options
+        )!;
         Assert.Equal((dataset.Sha256, 12), (manifest.Sha256, manifest.Images.Count));
         Assert.Equal("class0/000.png", manifest.Images[0].Name);
 
@@ -47,12 +54,19 @@ public sealed class DatasetTests : IAsyncLifetime
     public async Task Parts_are_bounded_in_bytes_too()
     {
         await using var services = await ServiceHarness.StartAsync(
-            (builder, consumers) => builder.AddIngestion(consumers), ("Ingestion:MostBytesAPart", $"{1 << 20}"));
+            (builder, consumers) => builder.AddIngestion(consumers),
+            ("Ingestion:MostBytesAPart", $"{1 << 20}")
+        );
 
         await services.RunAsync(Specify(services.WritePictures("pets", imagesAClass: 4)) with { InputSize = 400 }, RunState.Extracting);
 
         // 400 × 400 pixels of three bytes: two images fit in a megabyte.
-        Assert.Equal([2, 2, 2, 2], await services.QueryAsync(context => context.PackedParts.OrderBy(part => part.Part).Select(part => part.ImageCount).ToListAsync()));
+        Assert.Equal(
+            [2, 2, 2, 2],
+            await services.QueryAsync(context =>
+                context.PackedParts.OrderBy(part => part.Part).Select(part => part.ImageCount).ToListAsync()
+            )
+        );
     }
 
     [Fact]
@@ -100,7 +114,10 @@ public sealed class DatasetTests : IAsyncLifetime
         var ingestion = await _services.QueryAsync(context => context.Ingestions.SingleAsync());
         var summary = ingestion.Summary!;
         Assert.Equal((15, 12, 3, 3), (summary.Files, summary.Images, summary.SkippedCount, ingestion.SkippedCount));
-        Assert.Equal(["class0/notes.txt", "class1/cut.png", "class1/empty.jpg"], summary.Skipped.Select(file => file.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["class0/notes.txt", "class1/cut.png", "class1/empty.jpg"],
+            summary.Skipped.Select(file => file.Name).Order(StringComparer.Ordinal)
+        );
         Assert.All(summary.Skipped, file => Assert.NotEmpty(file.Detail));
         Assert.Equal(3, summary.SkippedByReason.Sum(group => group.Count));
         Assert.Contains("damaged (copy them again from their source)", summary.DescribeSkipped(), StringComparison.Ordinal);
@@ -150,7 +167,12 @@ public sealed class DatasetTests : IAsyncLifetime
     public async Task Runs_at_the_same_time_share_one_packing()
     {
         var folder = _services.WritePictures("pets", imagesAClass: 20);
-        var runs = new[] { await _services.SubmitAsync(Specify(folder)), await _services.SubmitAsync(Specify(folder)), await _services.SubmitAsync(Specify(folder)) };
+        var runs = new[]
+        {
+            await _services.SubmitAsync(Specify(folder)),
+            await _services.SubmitAsync(Specify(folder)),
+            await _services.SubmitAsync(Specify(folder)),
+        };
 
         foreach (var run in runs)
         {

@@ -22,7 +22,10 @@ public sealed class DownloadTests
     public async Task A_server_on_this_machine_is_asked_only_where_the_settings_allow_it()
     {
         await using var server = await FileServer.StartAsync([1, 2, 3]);
-        await using var services = await ServiceHarness.StartAsync((builder, consumers) => builder.AddIngestion(consumers), ("Ingestion:Stl10Url", server.Url.ToString()));
+        await using var services = await ServiceHarness.StartAsync(
+            (builder, consumers) => builder.AddIngestion(consumers),
+            ("Ingestion:Stl10Url", server.Url.ToString())
+        );
 
         var reason = await services.FailAsync(Specify("stl10"));
 
@@ -63,8 +66,20 @@ public sealed class DownloadTests
 
     [Theory]
     [InlineData("stl10", "demo", "Ingestion:Stl10Url", "5289df737df57326fcdd22597afb1fac", Stl10Files.ArchiveMd5)]
-    [InlineData("sample", "imagenet", "Ingestion:ImagenetWeightsUrl", "039058c6f2c0cb492c533b0a4d14ef77cc0f78abccced5287d84a1a2011cfb81", ImagenetWeights.Sha256)]
-    public async Task A_file_that_is_not_the_published_one_fails_the_run_and_is_not_kept(string dataset, string backbone, string setting, string found, string expected)
+    [InlineData(
+        "sample",
+        "imagenet",
+        "Ingestion:ImagenetWeightsUrl",
+        "039058c6f2c0cb492c533b0a4d14ef77cc0f78abccced5287d84a1a2011cfb81",
+        ImagenetWeights.Sha256
+    )]
+    public async Task A_file_that_is_not_the_published_one_fails_the_run_and_is_not_kept(
+        string dataset,
+        string backbone,
+        string setting,
+        string found,
+        string expected
+    )
     {
         await using var server = await FileServer.StartAsync([1, 2, 3]);
         await using var services = await StartAsync((setting, server.Url.ToString()));
@@ -179,23 +194,40 @@ public sealed class DownloadTests
         await services.RunAsync(Specify("stl10"), RunState.Extracting);
     }
 
-    private static RunSpecification Specify(string dataset, string backbone = "demo") => new() { Dataset = dataset, Backbone = backbone, InputSize = 32 };
+    private static RunSpecification Specify(string dataset, string backbone = "demo") =>
+        new()
+        {
+            Dataset = dataset,
+            Backbone = backbone,
+            InputSize = 32,
+        };
 
     private static Task<int> CountWaitingAsync(ServiceHarness services) =>
-        services.QueryAsync(context => context.RunDependencies.CountAsync(dependency => context.Downloads.Any(download => download.Key == dependency.Subject)));
+        services.QueryAsync(context =>
+            context.RunDependencies.CountAsync(dependency => context.Downloads.Any(download => download.Key == dependency.Subject))
+        );
 
     private static Task<ServiceHarness> StartAsync(params (string Name, string Value)[] settings) =>
         ServiceHarness.StartAsync((builder, consumers) => builder.AddIngestion(consumers), [Nearby, .. settings]);
 
     /// <summary>Takes an archive of ours for the published one.</summary>
-    private static Task<ServiceHarness> StartAsync(Uri url, byte[] archive) => ServiceHarness.StartAsync((builder, consumers) =>
-    {
-        builder.AddIngestion(consumers);
-        builder.Services.AddSingleton(provider => new Fetchables(provider.GetRequiredService<IOptions<IngestionOptions>>())
-        {
-            Stl10 = new Fetchable("STL-10", url, "sources/stl10_binary.tar.gz", new DownloadExpectation(Sha256: Convert.ToHexStringLower(SHA256.HashData(archive)))),
-        });
-    }, Nearby);
+    private static Task<ServiceHarness> StartAsync(Uri url, byte[] archive) =>
+        ServiceHarness.StartAsync(
+            (builder, consumers) =>
+            {
+                builder.AddIngestion(consumers);
+                builder.Services.AddSingleton(provider => new Fetchables(provider.GetRequiredService<IOptions<IngestionOptions>>())
+                {
+                    Stl10 = new Fetchable(
+                        "STL-10",
+                        url,
+                        "sources/stl10_binary.tar.gz",
+                        new DownloadExpectation(Sha256: Convert.ToHexStringLower(SHA256.HashData(archive)))
+                    ),
+                });
+            },
+            Nearby
+        );
 
     private static async Task<byte[]> PackStl10Async()
     {

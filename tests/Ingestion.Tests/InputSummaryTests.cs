@@ -11,7 +11,8 @@ public sealed class InputSummaryTests : IAsyncLifetime
 {
     private ServiceHarness _services = null!;
 
-    public async ValueTask InitializeAsync() => _services = await ServiceHarness.StartAsync((builder, consumers) => builder.AddIngestion(consumers));
+    public async ValueTask InitializeAsync() =>
+        _services = await ServiceHarness.StartAsync((builder, consumers) => builder.AddIngestion(consumers));
 
     public ValueTask DisposeAsync() => _services.DisposeAsync();
 
@@ -24,7 +25,10 @@ public sealed class InputSummaryTests : IAsyncLifetime
         var (second, told) = await IngestAsync(_services.Data("animals"));
 
         Assert.Equal(first.DatasetSha256, second.DatasetSha256);
-        Assert.Equal(("animals", _services.Data("animals"), 13, 12, 1), (told.Name, told.Source, told.Files, told.Images, told.SkippedCount));
+        Assert.Equal(
+            ("animals", _services.Data("animals"), 13, 12, 1),
+            (told.Name, told.Source, told.Files, told.Images, told.SkippedCount)
+        );
         Assert.Equal(["class0/notes.txt"], told.Skipped.Select(file => file.Name));
         // And the first one's is as it was, also where its packing is known already.
         var (_, again) = await IngestAsync(_services.Data("pets"));
@@ -45,9 +49,18 @@ public sealed class InputSummaryTests : IAsyncLifetime
         var (_, told) = await IngestAsync(_services.Data("pets"));
 
         Assert.Equal(new DuplicateCounts(Groups: 7, WithinSplits: 7, AcrossSplits: 0, DifferentLabels: 7), told.Duplicates);
-        Assert.Equal([("class0/002.png", "class0"), ("class1/mislaid.png", "class1")], told.Contradictions[0].Occurrences.Select(image => (image.Name, image.ClassName)));
+        Assert.Equal(
+            [("class0/002.png", "class0"), ("class1/mislaid.png", "class1")],
+            told.Contradictions[0].Occurrences.Select(image => (image.Name, image.ClassName))
+        );
         Assert.Equal(7, told.Contradictions.Count);
-        Assert.Equal([new ContradictingClasses("class2", "class2 (copy)", 6, "class2 (copy)"), new ContradictingClasses("class0", "class1", 1, null)], told.ContradictingClasses);
+        Assert.Equal(
+            [
+                new ContradictingClasses("class2", "class2 (copy)", 6, "class2 (copy)"),
+                new ContradictingClasses("class0", "class1", 1, null),
+            ],
+            told.ContradictingClasses
+        );
     }
 
     [Fact]
@@ -66,25 +79,60 @@ public sealed class InputSummaryTests : IAsyncLifetime
     public void A_listing_that_is_understood_in_another_way_is_another_ingestion_though_its_files_are_the_same()
     {
         var listing = new DatasetListing(
-            SourceFormat.ImageFolder, "/data/pets", "pets", ["a", "b"], [new("a/1", 0, SplitName.Unassigned), new("b/1", 1, SplitName.Unassigned)], null, "fingerprint");
+            SourceFormat.ImageFolder,
+            "/data/pets",
+            "pets",
+            ["a", "b"],
+            [new("a/1", 0, SplitName.Unassigned), new("b/1", 1, SplitName.Unassigned)],
+            null,
+            "fingerprint"
+        );
         DatasetListing[] others =
         [
-            listing with { DisplayName = "others" },
-            listing with { ClassNames = ["a", "c"] },
-            listing with { Entries = [listing.Entries[0], listing.Entries[1] with { Split = SplitName.Test }] },
-            listing with { Entries = [listing.Entries[0], listing.Entries[1] with { Label = 0 }] },
-            listing with { Skipped = [new SkippedFile("a/link", SkipReason.LinkDangling, "the link leads to nothing")] },
-            listing with { Notes = ["'testing' is read as the test split."] },
+            listing with
+            {
+                DisplayName = "others",
+            },
+            listing with
+            {
+                ClassNames = ["a", "c"],
+            },
+            listing with
+            {
+                Entries = [listing.Entries[0], listing.Entries[1] with { Split = SplitName.Test }],
+            },
+            listing with
+            {
+                Entries = [listing.Entries[0], listing.Entries[1] with { Label = 0 }],
+            },
+            listing with
+            {
+                Skipped = [new SkippedFile("a/link", SkipReason.LinkDangling, "the link leads to nothing")],
+            },
+            listing with
+            {
+                Notes = ["'testing' is read as the test split."],
+            },
         ];
 
         Assert.Equal(IngestionKey.Of(listing, 96, "crop"), IngestionKey.Of(listing with { Entries = [.. listing.Entries] }, 96, "crop"));
-        Assert.Equal(others.Length + 3, new[] { IngestionKey.Of(listing, 96, "crop"), IngestionKey.Of(listing, 97, "crop"), IngestionKey.Of(listing, 96, "pad") }
-            .Concat(others.Select(other => IngestionKey.Of(other, 96, "crop"))).Distinct().Count());
+        Assert.Equal(
+            others.Length + 3,
+            new[] { IngestionKey.Of(listing, 96, "crop"), IngestionKey.Of(listing, 97, "crop"), IngestionKey.Of(listing, 96, "pad") }
+                .Concat(others.Select(other => IngestionKey.Of(other, 96, "crop")))
+                .Distinct()
+                .Count()
+        );
     }
 
     private async Task<(Run Run, IngestionSummary Summary)> IngestAsync(string dataset)
     {
         var run = await _services.RunAsync(new RunSpecification { Dataset = dataset, InputSize = 32 }, RunState.Extracting);
-        return (run, await _services.QueryAsync(context => context.Ingestions.Where(row => row.Key == run.IngestionKey).Select(row => row.Summary!).SingleAsync()));
+        return (
+            run,
+            await _services.QueryAsync(context =>
+                context.Ingestions.Where(row => row.Key == run.IngestionKey).Select(row => row.Summary!).SingleAsync()
+            )
+        );
     }
 }

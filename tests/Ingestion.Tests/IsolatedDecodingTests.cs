@@ -36,14 +36,19 @@ public sealed class IsolatedDecodingTests : IDisposable
             Assert.Equal(here.Pixels, apart.Pixels);
         }
 
-        var refused = await Assert.ThrowsAsync<ImageRejectedException>(async () => await isolated.DecodeAsync("no image"u8.ToArray(), Size, FitMode.Crop, CancellationToken.None));
+        var refused = await Assert.ThrowsAsync<ImageRejectedException>(async () =>
+            await isolated.DecodeAsync("no image"u8.ToArray(), Size, FitMode.Crop, CancellationToken.None)
+        );
         Assert.Equal(Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode("no image"u8)).Message, refused.Message);
     }
 
     [Fact]
     public async Task Only_the_file_that_ends_processes_is_skipped()
     {
-        var names = Enumerable.Range(0, 12).Select(image => Write($"class{image % 2}/{image:D2}.png", ServiceHarness.Picture(image % 2, image))).ToList();
+        var names = Enumerable
+            .Range(0, 12)
+            .Select(image => Write($"class{image % 2}/{image:D2}.png", ServiceHarness.Picture(image % 2, image)))
+            .ToList();
         Write("class0/05-killer.png", FragileHost.Killing.ToArray());
         var listing = await DatasetSource.ListAsync(_folder.FullName);
         await using var isolated = FragileHost.Isolate(Patience);
@@ -62,7 +67,9 @@ public sealed class IsolatedDecodingTests : IDisposable
     {
         await using var isolated = FragileHost.Isolate(TimeSpan.FromSeconds(4));
 
-        var refused = await Assert.ThrowsAsync<ImageRejectedException>(async () => await isolated.DecodeAsync(FragileHost.Endless.ToArray(), Size, FitMode.Crop, CancellationToken.None));
+        var refused = await Assert.ThrowsAsync<ImageRejectedException>(async () =>
+            await isolated.DecodeAsync(FragileHost.Endless.ToArray(), Size, FitMode.Crop, CancellationToken.None)
+        );
 
         Assert.Equal("decoding it takes longer than 4 s", refused.Message);
     }
@@ -72,7 +79,9 @@ public sealed class IsolatedDecodingTests : IDisposable
     {
         await using var isolated = new IsolatedImageDecoding(Path.Combine(_folder.FullName, "none.dll"), Patience);
 
-        var error = await Assert.ThrowsAsync<DecoderUnavailableException>(async () => await isolated.DecodeAsync(ServiceHarness.Picture(0, 0), Size, FitMode.Crop, CancellationToken.None));
+        var error = await Assert.ThrowsAsync<DecoderUnavailableException>(async () =>
+            await isolated.DecodeAsync(ServiceHarness.Picture(0, 0), Size, FitMode.Crop, CancellationToken.None)
+        );
 
         Assert.Contains("none.dll", error.Message, StringComparison.Ordinal);
     }
@@ -82,7 +91,9 @@ public sealed class IsolatedDecodingTests : IDisposable
     {
         await using var isolated = new IsolatedImageDecoding(WithoutLibrary(), Patience);
 
-        var error = await Assert.ThrowsAsync<DecoderUnavailableException>(async () => await isolated.DecodeAsync(ServiceHarness.Picture(0, 0), Size, FitMode.Crop, CancellationToken.None));
+        var error = await Assert.ThrowsAsync<DecoderUnavailableException>(async () =>
+            await isolated.DecodeAsync(ServiceHarness.Picture(0, 0), Size, FitMode.Crop, CancellationToken.None)
+        );
 
         Assert.Contains("libSkiaSharp", error.Message, StringComparison.Ordinal);
         Assert.Contains("Install the host's files again", error.Message, StringComparison.Ordinal);
@@ -99,7 +110,9 @@ public sealed class IsolatedDecodingTests : IDisposable
             File.Delete(library);
         }
 
-        await Assert.ThrowsAsync<DecoderUnavailableException>(async () => await isolated.DecodeAsync(FragileHost.Killing.ToArray(), Size, FitMode.Crop, CancellationToken.None));
+        await Assert.ThrowsAsync<DecoderUnavailableException>(async () =>
+            await isolated.DecodeAsync(FragileHost.Killing.ToArray(), Size, FitMode.Crop, CancellationToken.None)
+        );
     }
 
     [Fact]
@@ -108,14 +121,28 @@ public sealed class IsolatedDecodingTests : IDisposable
         var check = new DecodingCheck(ImageDecodings.Default);
         Assert.Equal(HostCheckResult.Passed, await check.CheckAsync(CancellationToken.None));
 
-        var apart = await new DecodingCheck(ImageDecodings.Default with { Isolate = () => new IsolatedImageDecoding(WithoutLibrary(), Patience) }).CheckAsync(CancellationToken.None);
+        var apart = await new DecodingCheck(
+            ImageDecodings.Default with
+            {
+                Isolate = () => new IsolatedImageDecoding(WithoutLibrary(), Patience),
+            }
+        ).CheckAsync(CancellationToken.None);
         Assert.Equal(HostCheckOutcome.Broken, apart.Outcome);
 
-        var here = await new DecodingCheck(ImageDecodings.Default with { Local = new LocalImageDecoding(_ => throw new DllNotFoundException("There is no libSkiaSharp.")) })
-            .CheckAsync(CancellationToken.None);
+        var here = await new DecodingCheck(
+            ImageDecodings.Default with
+            {
+                Local = new LocalImageDecoding(_ => throw new DllNotFoundException("There is no libSkiaSharp.")),
+            }
+        ).CheckAsync(CancellationToken.None);
         Assert.Equal(HostCheckResult.Broken("A known image cannot be decoded: There is no libSkiaSharp."), here);
 
-        var wrong = await new DecodingCheck(ImageDecodings.Default with { Local = new LocalImageDecoding(_ => new RgbImage(16, 16, new byte[16 * 16 * 3])) }).CheckAsync(CancellationToken.None);
+        var wrong = await new DecodingCheck(
+            ImageDecodings.Default with
+            {
+                Local = new LocalImageDecoding(_ => new RgbImage(16, 16, new byte[16 * 16 * 3])),
+            }
+        ).CheckAsync(CancellationToken.None);
         Assert.Equal(HostCheckResult.Broken("A known image is decoded to other pixels than its own."), wrong);
     }
 
@@ -123,28 +150,41 @@ public sealed class IsolatedDecodingTests : IDisposable
     public async Task A_library_that_goes_missing_in_a_run_ends_the_host_and_charges_neither_image_nor_job()
     {
         var broken = false;
-        await using var services = await ServiceHarness.StartAsync((builder, consumers) =>
-        {
-            builder.Services.AddSingleton(ImageDecodings.Default with
+        await using var services = await ServiceHarness.StartAsync(
+            (builder, consumers) =>
             {
-                Local = new LocalImageDecoding(encoded =>
-                {
-                    // The known image is the smallest; the first of the run's finds the library gone.
-                    broken = broken || encoded.Length > KnownLength;
-                    return broken ? throw new DllNotFoundException("There is no libSkiaSharp.") : ImageDecoder.Decode(encoded);
-                }),
-            });
-            builder.AddIngestion(consumers);
-        });
+                builder.Services.AddSingleton(
+                    ImageDecodings.Default with
+                    {
+                        Local = new LocalImageDecoding(encoded =>
+                        {
+                            // The known image is the smallest; the first of the run's finds the library gone.
+                            broken = broken || encoded.Length > KnownLength;
+                            return broken ? throw new DllNotFoundException("There is no libSkiaSharp.") : ImageDecoder.Decode(encoded);
+                        }),
+                    }
+                );
+                builder.AddIngestion(consumers);
+            }
+        );
         var runId = await services.SubmitAsync(new RunSpecification { Dataset = services.WritePictures("pets"), InputSize = 32 });
 
         var withdrawal = services.Services.GetRequiredService<Withdrawal>();
         await ServiceHarness.UntilAsync(() => Task.FromResult(withdrawal.Reason is not null));
-        await ServiceHarness.UntilAsync(() => services.QueryAsync(async context => (await context.WorkUnits.SingleAsync(unit => unit.Kind == UnitKind.PackImages)).State == UnitState.Pending));
+        await ServiceHarness.UntilAsync(() =>
+            services.QueryAsync(async context =>
+                (await context.WorkUnits.SingleAsync(unit => unit.Kind == UnitKind.PackImages)).State == UnitState.Pending
+            )
+        );
         Environment.ExitCode = 0;
 
         Assert.Equal("decoding: A known image cannot be decoded: There is no libSkiaSharp.", withdrawal.Reason);
-        Assert.Equal(0, await services.QueryAsync(async context => (await context.WorkUnits.SingleAsync(unit => unit.Kind == UnitKind.PackImages)).Starts));
+        Assert.Equal(
+            0,
+            await services.QueryAsync(async context =>
+                (await context.WorkUnits.SingleAsync(unit => unit.Kind == UnitKind.PackImages)).Starts
+            )
+        );
         Assert.Equal(RunState.Ingesting, (await services.FindAsync(runId)).State);
         Assert.Equal(0, await services.QueryAsync(context => context.PackedParts.CountAsync()));
     }
@@ -153,7 +193,16 @@ public sealed class IsolatedDecodingTests : IDisposable
     private string WithoutLibrary()
     {
         var folder = Directory.CreateDirectory(Path.Combine(_folder.FullName, "without")).FullName;
-        foreach (var name in (string[])["Distributed.Decoding.dll", "Distributed.Decoding.runtimeconfig.json", "Distributed.Datasets.dll", "Distributed.Storage.dll", "SkiaSharp.dll"])
+        foreach (
+            var name in (string[])
+                [
+                    "Distributed.Decoding.dll",
+                    "Distributed.Decoding.runtimeconfig.json",
+                    "Distributed.Datasets.dll",
+                    "Distributed.Storage.dll",
+                    "SkiaSharp.dll",
+                ]
+        )
         {
             File.Copy(Path.Combine(AppContext.BaseDirectory, name), Path.Combine(folder, name), overwrite: true);
         }

@@ -12,7 +12,8 @@ public sealed class RefusalTests : IAsyncLifetime
 {
     private ServiceHarness _services = null!;
 
-    public async ValueTask InitializeAsync() => _services = await ServiceHarness.StartAsync((builder, consumers) => builder.AddIngestion(consumers));
+    public async ValueTask InitializeAsync() =>
+        _services = await ServiceHarness.StartAsync((builder, consumers) => builder.AddIngestion(consumers));
 
     public ValueTask DisposeAsync() => _services.DisposeAsync();
 
@@ -25,7 +26,10 @@ public sealed class RefusalTests : IAsyncLifetime
 
         Assert.Contains($"'{outside}' is outside the directories that runs may read", reason);
         Assert.Contains("Data:Roots", reason);
-        Assert.Equal(reason, (await FailAsync(_services.Data("../private"))).Replace(_services.Data("../private"), outside, StringComparison.Ordinal));
+        Assert.Equal(
+            reason,
+            (await FailAsync(_services.Data("../private"))).Replace(_services.Data("../private"), outside, StringComparison.Ordinal)
+        );
     }
 
     [Theory]
@@ -139,7 +143,9 @@ public sealed class RefusalTests : IAsyncLifetime
         var listing = await DatasetSource.ListAsync(folder);
         File.Delete(Path.Combine(folder, "class1", "000.png"));
 
-        var refused = await Assert.ThrowsAsync<DatasetException>(() => ImagePacker.PackAsync(listing, 0, listing.Entries.Count, 32, FitMode.Crop, Stream.Null));
+        var refused = await Assert.ThrowsAsync<DatasetException>(() =>
+            ImagePacker.PackAsync(listing, 0, listing.Entries.Count, 32, FitMode.Crop, Stream.Null)
+        );
 
         Assert.Contains("'class1/000.png'", refused.Message);
         Assert.True(_services.Services.GetRequiredService<UnitErrors>().IsPermanent(refused));

@@ -34,19 +34,24 @@ internal sealed class ServiceHarness : IAsyncDisposable
 
     /// <param name="addServices">Registers the services and their consumers.</param>
     /// <param name="settings">Beside those of catalog, bus, volume and data.</param>
-    public static async Task<ServiceHarness> StartAsync(Action<IHostApplicationBuilder, ConsumerSet> addServices, params (string Name, string Value)[] settings)
+    public static async Task<ServiceHarness> StartAsync(
+        Action<IHostApplicationBuilder, ConsumerSet> addServices,
+        params (string Name, string Value)[] settings
+    )
     {
         var directory = Path.Combine(Path.GetTempPath(), $"service-{Guid.NewGuid():N}");
         Directory.CreateDirectory(Path.Combine(directory, "data"));
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = directory });
         builder.Logging.ClearProviders();
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
-        {
-            ["Volume:Root"] = Path.Combine(directory, "volume"),
-            ["Data:Roots:0"] = Path.Combine(directory, "data"),
-            ["ConnectionStrings:Catalog"] = $"Data Source={Path.Combine(directory, "catalog.db")};Pooling=False",
-            ["ConnectionStrings:RabbitMq"] = "in-memory",
-        });
+        builder.Configuration.AddInMemoryCollection(
+            new Dictionary<string, string?>
+            {
+                ["Volume:Root"] = Path.Combine(directory, "volume"),
+                ["Data:Roots:0"] = Path.Combine(directory, "data"),
+                ["ConnectionStrings:Catalog"] = $"Data Source={Path.Combine(directory, "catalog.db")};Pooling=False",
+                ["ConnectionStrings:RabbitMq"] = "in-memory",
+            }
+        );
         builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Name, (string?)setting.Value)));
         builder.Services.AddSingleton<TimeProvider>(new HurriedTime());
         var consumers = new ConsumerSet();
@@ -57,11 +62,16 @@ internal sealed class ServiceHarness : IAsyncDisposable
         var harness = new ServiceHarness(builder.Build(), directory);
         await harness._host.StartAsync();
         await harness.Services.GetRequiredService<HostChecks>().Passed.WaitAsync(Patience);
-        var observer = harness.Services.GetRequiredService<IBusControl>().ConnectReceiveEndpoint("observer", endpoint =>
-        {
-            endpoint.Handler<RunFailed>(harness.KeepAsync);
-            endpoint.Handler<RunEvaluated>(harness.KeepAsync);
-        });
+        var observer = harness
+            .Services.GetRequiredService<IBusControl>()
+            .ConnectReceiveEndpoint(
+                "observer",
+                endpoint =>
+                {
+                    endpoint.Handler<RunFailed>(harness.KeepAsync);
+                    endpoint.Handler<RunEvaluated>(harness.KeepAsync);
+                }
+            );
         await observer.Ready.WaitAsync(Patience);
         return harness;
     }
@@ -95,7 +105,8 @@ internal sealed class ServiceHarness : IAsyncDisposable
         return run;
     }
 
-    public async Task<Run> RunAsync(RunSpecification specification, RunState until) => await ReachAsync(await SubmitAsync(specification), until);
+    public async Task<Run> RunAsync(RunSpecification specification, RunState until) =>
+        await ReachAsync(await SubmitAsync(specification), until);
 
     /// <summary>Runs something that must fail.</summary>
     /// <returns>The reason, which is also the one that was published.</returns>
@@ -117,7 +128,9 @@ internal sealed class ServiceHarness : IAsyncDisposable
 
     /// <summary>How often units of a kind were started.</summary>
     public Task<int> CountStartsAsync(UnitKind kind) =>
-        QueryAsync(context => context.Attempts.CountAsync(attempt => context.WorkUnits.Any(unit => unit.Id == attempt.UnitId && unit.Kind == kind)));
+        QueryAsync(context =>
+            context.Attempts.CountAsync(attempt => context.WorkUnits.Any(unit => unit.Id == attempt.UnitId && unit.Kind == kind))
+        );
 
     public static async Task UntilAsync(Func<Task<bool>> condition)
     {

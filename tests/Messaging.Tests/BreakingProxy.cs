@@ -57,7 +57,8 @@ internal sealed class BreakingProxy : IDisposable
                 var breaks = Interlocked.Decrement(ref _left) >= 0;
                 var ended = await Task.WhenAny(
                     PumpAsync(client.GetStream(), server.GetStream(), long.MaxValue),
-                    PumpAsync(server.GetStream(), client.GetStream(), breaks ? _bytes : long.MaxValue));
+                    PumpAsync(server.GetStream(), client.GetStream(), breaks ? _bytes : long.MaxValue)
+                );
                 await ended;
                 if (breaks)
                 {

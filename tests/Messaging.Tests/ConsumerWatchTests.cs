@@ -75,7 +75,8 @@ public sealed class ConsumerWatchTests : IAsyncLifetime
         using var watch = Watch(host, inspector);
 
         await LookAsync(watch, ConsumerWatch.MostLooks - 1);
-        inspector.Answer = (queues, _) => Task.FromResult<IReadOnlyDictionary<string, QueueStanding>>(queues.ToDictionary(queue => queue, _ => new QueueStanding(0, 1)));
+        inspector.Answer = (queues, _) =>
+            Task.FromResult<IReadOnlyDictionary<string, QueueStanding>>(queues.ToDictionary(queue => queue, _ => new QueueStanding(0, 1)));
         await LookAsync(watch, 1);
         inspector.Answer = null;
         await LookAsync(watch, ConsumerWatch.MostLooks - 1);
@@ -118,7 +119,8 @@ public sealed class ConsumerWatchTests : IAsyncLifetime
                 _time.Advance(TimeSpan.FromSeconds(1));
                 return hanging.IsCompleted;
             },
-            "the look has ended");
+            "the look has ended"
+        );
         await hanging;
         inspector.Answer = null;
         await LookAsync(watch, ConsumerWatch.MostLooks - 1);
@@ -137,7 +139,11 @@ public sealed class ConsumerWatchTests : IAsyncLifetime
         Assert.Null(host.Services.GetRequiredService<Withdrawal>().Reason);
         await LookAsync(watch, 1);
 
-        Assert.StartsWith("This host has not been able to declare its queues and consume for 60 s", host.Services.GetRequiredService<Withdrawal>().Reason, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "This host has not been able to declare its queues and consume for 60 s",
+            host.Services.GetRequiredService<Withdrawal>().Reason,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -207,19 +213,22 @@ public sealed class ConsumerWatchTests : IAsyncLifetime
             TestHost.Training(new ConsumerSet()),
             inspector,
             gate ?? host.Services.GetRequiredService<BusGate>(),
-            _time);
+            _time
+        );
 
-    private Task AdvanceToLookAsync(Inspector inspector, int looks) => Wait.UntilAsync(
-        () =>
-        {
-            if (!inspector.IsBusy && inspector.Looks < looks)
+    private Task AdvanceToLookAsync(Inspector inspector, int looks) =>
+        Wait.UntilAsync(
+            () =>
             {
-                _time.Advance(ConsumerWatch.Interval / 10);
-            }
+                if (!inspector.IsBusy && inspector.Looks < looks)
+                {
+                    _time.Advance(ConsumerWatch.Interval / 10);
+                }
 
-            return inspector.Looks >= looks;
-        },
-        $"{looks} looks are done");
+                return inspector.Looks >= looks;
+            },
+            $"{looks} looks are done"
+        );
 
     private sealed class Inspector(IQueueInspector real) : IQueueInspector
     {
@@ -234,7 +243,10 @@ public sealed class ConsumerWatchTests : IAsyncLifetime
         /// <summary>What is answered in the place of the broker; null for the broker itself.</summary>
         public Func<IReadOnlyCollection<string>, CancellationToken, Task<IReadOnlyDictionary<string, QueueStanding>>>? Answer { get; set; }
 
-        public async Task<IReadOnlyDictionary<string, QueueStanding>> LookAsync(IReadOnlyCollection<string> queues, CancellationToken cancellationToken)
+        public async Task<IReadOnlyDictionary<string, QueueStanding>> LookAsync(
+            IReadOnlyCollection<string> queues,
+            CancellationToken cancellationToken
+        )
         {
             Interlocked.Increment(ref _begun);
             var answer = await (Answer ?? real.LookAsync)(queues, cancellationToken);

@@ -57,7 +57,11 @@ public sealed class HostChecksTests : IDisposable
         await using var sender = await TestHost.StartAsync(_catalog.ConnectionString, broker.Uri.ToString());
         var (_, unit) = await sender.PlanTrainingAsync();
         await sender.SendAsync(unit);
-        await using var host = await StartAsync(new Check { Result = new(outcome, "Training__Device is 'tpu'.") }, broker.Uri.ToString(), refused: true);
+        await using var host = await StartAsync(
+            new Check { Result = new(outcome, "Training__Device is 'tpu'.") },
+            broker.Uri.ToString(),
+            refused: true
+        );
 
         var lifetime = host.Services.GetRequiredService<IHostApplicationLifetime>();
         await Wait.UntilAsync(() => lifetime.ApplicationStopping.IsCancellationRequested, "the host is told to stop");
@@ -77,7 +81,8 @@ public sealed class HostChecksTests : IDisposable
         await using var host = await TestHost.StartAsync(
             _catalog.ConnectionString,
             consumers: set => TestHost.Training(set),
-            configure: services => services.AddSingleton<IHostCheck>(ofOthers).AddSingleton<IHostCheck>(own));
+            configure: services => services.AddSingleton<IHostCheck>(ofOthers).AddSingleton<IHostCheck>(own)
+        );
         var (_, unit) = await host.PlanTrainingAsync();
         await host.SendAsync(unit);
         await Wait.UntilAsync(() => own.Count > 1, "the check is repeated");
@@ -90,7 +95,8 @@ public sealed class HostChecksTests : IDisposable
     }
 
     /// <summary>A permanent error would fail the run, any other be charged to the unit, a missing file be made again.</summary>
-    public static TheoryData<Exception> Errors => [new FormatException("no such class"), new DllNotFoundException("libSkiaSharp"), new Storage.StoredFileException("missing", ["a"])];
+    public static TheoryData<Exception> Errors =>
+        [new FormatException("no such class"), new DllNotFoundException("libSkiaSharp"), new Storage.StoredFileException("missing", ["a"])];
 
     [Theory]
     [MemberData(nameof(Errors), DisableDiscoveryEnumeration = true)]
@@ -138,7 +144,10 @@ public sealed class HostChecksTests : IDisposable
         var check = new Check { Error = new IOException("The volume does not answer.") };
         await using var host = await StartAsync(check);
         await Wait.UntilAsync(() => check.Count > 1, "the check is repeated");
-        Assert.Equal("The volume does not answer.", host.Services.GetRequiredService<HostChecks>().Pending.Single(pending => pending.Name == check.Name).Reason);
+        Assert.Equal(
+            "The volume does not answer.",
+            host.Services.GetRequiredService<HostChecks>().Pending.Single(pending => pending.Name == check.Name).Reason
+        );
 
         check.Error = new TypeInitializationException("SkiaSharp.SKData", new DllNotFoundException("There is no libSkiaSharp."));
 
@@ -152,12 +161,14 @@ public sealed class HostChecksTests : IDisposable
         var check = new Check { Result = HostCheckResult.Waiting("The volume is not mounted.") };
         var volume = Directory.CreateTempSubdirectory("host-checks-");
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
-        {
-            ["ConnectionStrings:Catalog"] = _catalog.ConnectionString,
-            ["ConnectionStrings:RabbitMq"] = TestHost.InMemory,
-            ["Volume:Root"] = volume.FullName,
-        });
+        builder.Configuration.AddInMemoryCollection(
+            new Dictionary<string, string?>
+            {
+                ["ConnectionStrings:Catalog"] = _catalog.ConnectionString,
+                ["ConnectionStrings:RabbitMq"] = TestHost.InMemory,
+                ["Volume:Root"] = volume.FullName,
+            }
+        );
         builder.Services.AddSingleton(new VolumeOptions(VolumeDuty.Begin));
         builder.Services.AddSingleton<IHostCheck>(check);
         builder.AddServiceDefaults("test", new ConsumerSet());
@@ -173,16 +184,19 @@ public sealed class HostChecksTests : IDisposable
         await host.StopAsync();
         volume.Delete(recursive: true);
 
-        async Task<HealthReportEntry> CheckAsync() => (await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(check => check.Name == "host")).Entries["host"];
+        async Task<HealthReportEntry> CheckAsync() =>
+            (await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(check => check.Name == "host")).Entries["host"];
     }
 
-    private Task<TestHost> StartAsync(Check check, string broker = TestHost.InMemory, bool refused = false) => TestHost.StartAsync(
-        _catalog.ConnectionString,
-        broker,
-        set => TestHost.Training(set),
-        services => services.AddSingleton<IHostCheck>(check).AddSingleton(new PermanentError(typeof(FormatException))),
-        awaitCatalog: !refused,
-        awaitBus: broker == TestHost.InMemory);
+    private Task<TestHost> StartAsync(Check check, string broker = TestHost.InMemory, bool refused = false) =>
+        TestHost.StartAsync(
+            _catalog.ConnectionString,
+            broker,
+            set => TestHost.Training(set),
+            services => services.AddSingleton<IHostCheck>(check).AddSingleton(new PermanentError(typeof(FormatException))),
+            awaitCatalog: !refused,
+            awaitBus: broker == TestHost.InMemory
+        );
 
     private sealed class Check : IHostCheck
     {

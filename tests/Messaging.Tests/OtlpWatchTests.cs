@@ -26,7 +26,10 @@ public sealed class OtlpWatchTests : IDisposable
         _watch.Note(Traces, "Connection refused", answered: false);
         _time.Advance(TimeSpan.FromMinutes(9));
         _watch.Note(Logs, "Connection refused", answered: false);
-        Assert.Equal(["Warning: Telemetry does not arrive at http://collector:4318/v1/traces, and is lost until it does: Connection refused"], _log.Lines);
+        Assert.Equal(
+            ["Warning: Telemetry does not arrive at http://collector:4318/v1/traces, and is lost until it does: Connection refused"],
+            _log.Lines
+        );
 
         _time.Advance(TimeSpan.FromMinutes(2));
         _watch.Note(Traces, "Connection refused", answered: false);
@@ -53,13 +56,18 @@ public sealed class OtlpWatchTests : IDisposable
 
     [Fact]
     public void The_cause_is_the_innermost_error_without_where_it_was_in_the_code() =>
-        Assert.Equal("Connection refused", OtlpWatch.CauseOf("""
-            System.Net.Http.HttpRequestException: Connection refused (collector:4318)
-             ---> System.Net.Sockets.SocketException (111): Connection refused
-               at System.Net.Sockets.Socket.Somewhere()
-               --- End of inner exception stack trace ---
-               at System.Net.Http.Somewhere()
-            """));
+        Assert.Equal(
+            "Connection refused",
+            OtlpWatch.CauseOf(
+                """
+                System.Net.Http.HttpRequestException: Connection refused (collector:4318)
+                 ---> System.Net.Sockets.SocketException (111): Connection refused
+                   at System.Net.Sockets.Socket.Somewhere()
+                   --- End of inner exception stack trace ---
+                   at System.Net.Http.Somewhere()
+                """
+            )
+        );
 
     private sealed class Log : ILogger<OtlpWatch>
     {
@@ -70,7 +78,12 @@ public sealed class OtlpWatchTests : IDisposable
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        void ILogger.Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Lines.Add($"{logLevel}: {formatter(state, exception)}");
+        void ILogger.Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        ) => Lines.Add($"{logLevel}: {formatter(state, exception)}");
     }
 }

@@ -16,7 +16,10 @@ public sealed class OutageRetryTests
     {
         var retry = new OutageRetry(_time, NullLogger<OutageRetry>.Instance);
         var calls = 0;
-        var running = retry.RunAsync(_ => Task.FromResult(++calls < 10 ? throw new SqliteException("locked", 5) : 42), CancellationToken.None);
+        var running = retry.RunAsync(
+            _ => Task.FromResult(++calls < 10 ? throw new SqliteException("locked", 5) : 42),
+            CancellationToken.None
+        );
 
         foreach (var wait in (double[])[0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10, 10])
         {
@@ -35,8 +38,12 @@ public sealed class OutageRetryTests
     {
         var seen = new ConcurrentQueue<(string Name, double Value, string System)>();
         using var listener = new MeterListener();
-        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => seen.Enqueue((instrument.Name, value, (string)tags[0].Value!)));
-        listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => seen.Enqueue((instrument.Name, value, (string)tags[0].Value!)));
+        listener.SetMeasurementEventCallback<long>(
+            (instrument, value, tags, _) => seen.Enqueue((instrument.Name, value, (string)tags[0].Value!))
+        );
+        listener.SetMeasurementEventCallback<double>(
+            (instrument, value, tags, _) => seen.Enqueue((instrument.Name, value, (string)tags[0].Value!))
+        );
         listener.InstrumentPublished = (instrument, self) =>
         {
             if (instrument.Name.StartsWith("distributed.outage", StringComparison.Ordinal))
@@ -48,7 +55,10 @@ public sealed class OutageRetryTests
         var retry = new OutageRetry(_time, NullLogger<OutageRetry>.Instance);
         Exception[] errors = [new IOException("full"), new IOException("full"), new SqliteException("locked", 5)];
         var calls = 0;
-        var running = retry.RunAsync(_ => calls < errors.Length ? Task.FromException(errors[calls++]) : Task.CompletedTask, CancellationToken.None);
+        var running = retry.RunAsync(
+            _ => calls < errors.Length ? Task.FromException(errors[calls++]) : Task.CompletedTask,
+            CancellationToken.None
+        );
 
         while (!running.IsCompleted)
         {
@@ -57,12 +67,33 @@ public sealed class OutageRetryTests
 
         await running;
         // Other tests of the process wait for things, too, but by no clock that stands still: theirs come between.
-        var expected = new[] { ("distributed.outage.active", 1d, "volume"), ("distributed.outage.active", -1d, "volume"), ("distributed.outage.duration", 0.6, "volume"), ("distributed.outage.active", 1d, "database"), ("distributed.outage.active", -1d, "database"), ("distributed.outage.duration", 0.8, "database") };
-        Assert.All(expected, one => Assert.Contains(seen, found => found.Name == one.Item1 && Math.Abs(found.Value - one.Item2) < 1e-6 && found.System == one.Item3));
+        var expected = new[]
+        {
+            ("distributed.outage.active", 1d, "volume"),
+            ("distributed.outage.active", -1d, "volume"),
+            ("distributed.outage.duration", 0.6, "volume"),
+            ("distributed.outage.active", 1d, "database"),
+            ("distributed.outage.active", -1d, "database"),
+            ("distributed.outage.duration", 0.8, "database"),
+        };
+        Assert.All(
+            expected,
+            one =>
+                Assert.Contains(
+                    seen,
+                    found => found.Name == one.Item1 && Math.Abs(found.Value - one.Item2) < 1e-6 && found.System == one.Item3
+                )
+        );
     }
 
     public static TheoryData<Exception> Mistakes =>
-        [new InvalidOperationException(), new StoredFileException("damaged"), new FileNotFoundException(), new DirectoryNotFoundException(), new SqliteException("constraint", 19)];
+        [
+            new InvalidOperationException(),
+            new StoredFileException("damaged"),
+            new FileNotFoundException(),
+            new DirectoryNotFoundException(),
+            new SqliteException("constraint", 19),
+        ];
 
     [Theory]
     [MemberData(nameof(Mistakes), DisableDiscoveryEnumeration = true)]
@@ -92,12 +123,15 @@ public sealed class OutageRetryTests
         var retry = new OutageRetry(_time, NullLogger<OutageRetry>.Instance);
         using var cancellation = new CancellationTokenSource();
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => retry.RunAsync(
-            async _ =>
-            {
-                await cancellation.CancelAsync();
-                throw new IOException("The read was aborted.");
-            },
-            cancellation.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            retry.RunAsync(
+                async _ =>
+                {
+                    await cancellation.CancelAsync();
+                    throw new IOException("The read was aborted.");
+                },
+                cancellation.Token
+            )
+        );
     }
 }

@@ -25,7 +25,8 @@ public sealed class PriorityTests : IAsyncLifetime
         await using var host = await TestHost.StartAsync(
             _catalog.ConnectionString,
             _broker!.Uri.ToString(),
-            set => TestHost.Training(set).AddUnits<ScriptedExtraction, ExtractFeatures>());
+            set => TestHost.Training(set).AddUnits<ScriptedExtraction, ExtractFeatures>()
+        );
         var bulk = new List<UnitKey>();
         for (var run = 0; run < 6; run++)
         {
@@ -46,7 +47,13 @@ public sealed class PriorityTests : IAsyncLifetime
             {
                 if (lease.Unit.Subject == interactive.Subject && lease.Unit.Step < Slices - 1)
                 {
-                    context.PlanUnits(UnitKind.TrainHead, interactive.Subject, [lease.Unit.Step + 1], interactiveRun.TraceParent, DateTime.UtcNow);
+                    context.PlanUnits(
+                        UnitKind.TrainHead,
+                        interactive.Subject,
+                        [lease.Unit.Step + 1],
+                        interactiveRun.TraceParent,
+                        DateTime.UtcNow
+                    );
                 }
 
                 return Task.CompletedTask;
@@ -84,7 +91,8 @@ public sealed class PriorityTests : IAsyncLifetime
             _catalog.ConnectionString,
             _broker!.Uri.ToString(),
             set => TestHost.Training(set),
-            services => services.AddSingleton<TimeProvider>(new HurriedTime()));
+            services => services.AddSingleton<TimeProvider>(new HurriedTime())
+        );
         var (_, interactive) = await host.PlanTrainingAsync();
         var (_, bulk) = await host.PlanTrainingAsync(priority: RunPriority.Bulk);
         var end = new TaskCompletionSource();

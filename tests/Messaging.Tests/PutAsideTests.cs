@@ -89,7 +89,15 @@ public sealed class PutAsideTests : IAsyncLifetime
 
         await LookAsync(host);
 
-        var run = await host.ReadAsync(new Run { Id = id, Tags = [], Specification = "", SubmittedAt = default });
+        var run = await host.ReadAsync(
+            new Run
+            {
+                Id = id,
+                Tags = [],
+                Specification = "",
+                SubmittedAt = default,
+            }
+        );
         Assert.Equal(RunState.Failed, run.State);
         Assert.Contains("no luck", run.Failure, StringComparison.Ordinal);
         Assert.Contains(host.Messages.Published, message => message is RunFailed told && told.RunId == id);
@@ -113,7 +121,9 @@ public sealed class PutAsideTests : IAsyncLifetime
                 }
             },
         };
-        listener.SetMeasurementEventCallback<long>((_, _, tags, _) => counted.Enqueue(string.Join(' ', tags.ToArray().Select(tag => tag.Value))));
+        listener.SetMeasurementEventCallback<long>(
+            (_, _, tags, _) => counted.Enqueue(string.Join(' ', tags.ToArray().Select(tag => tag.Value)))
+        );
         listener.Start();
         await using var host = await StartAsync();
         await PutAsideAsync("extract-features_error", body);
@@ -135,26 +145,39 @@ public sealed class PutAsideTests : IAsyncLifetime
         var (_, unit) = await host.PlanTrainingAsync();
         await host.Ledger.TakeToSendAsync(unit.Subject, again: false, CancellationToken.None);
         var properties = new BasicProperties { ContentType = "application/vnd.masstransit+json" };
-        var body = $$$$"""{"messageType":["urn:message:Distributed.Contracts:TrainHead"],"message":{"subject":"{{{{unit.Subject}}}}","step":0,"newer":{"a":1}},"alsoNewer":true}""";
+        var body =
+            $$$$"""{"messageType":["urn:message:Distributed.Contracts:TrainHead"],"message":{"subject":"{{{{unit.Subject}}}}","step":0,"newer":{"a":1}},"alsoNewer":true}""";
 
         await _channel!.BasicPublishAsync("train-head", routingKey: "", mandatory: true, properties, Encoding.UTF8.GetBytes(body));
 
         await host.UntilAsync(unit, UnitState.Done);
     }
 
-    private Task<TestHost> StartAsync(Action<ConsumerSet>? consumers = null) => TestHost.StartAsync(_catalog.ConnectionString, _broker!.Uri.ToString(), consumers);
+    private Task<TestHost> StartAsync(Action<ConsumerSet>? consumers = null) =>
+        TestHost.StartAsync(_catalog.ConnectionString, _broker!.Uri.ToString(), consumers);
 
-    private static Task LookAsync(TestHost host) => ActivatorUtilities.CreateInstance<PutAsideReader>(host.Services).LookAsync(CancellationToken.None);
+    private static Task LookAsync(TestHost host) =>
+        ActivatorUtilities.CreateInstance<PutAsideReader>(host.Services).LookAsync(CancellationToken.None);
 
     private async Task PutAsideAsync(string queue, string body)
     {
-        await _channel!.QueueDeclareAsync(queue, durable: true, exclusive: false, autoDelete: false, queue.EndsWith("-dead-letter", StringComparison.Ordinal)
-            ? new Dictionary<string, object?> { ["x-queue-type"] = "quorum" }
-            : null);
+        await _channel!.QueueDeclareAsync(
+            queue,
+            durable: true,
+            exclusive: false,
+            autoDelete: false,
+            queue.EndsWith("-dead-letter", StringComparison.Ordinal)
+                ? new Dictionary<string, object?> { ["x-queue-type"] = "quorum" }
+                : null
+        );
         var properties = new BasicProperties
         {
             Persistent = true,
-            Headers = new Dictionary<string, object?> { ["MT-Fault-ExceptionType"] = "System.InvalidOperationException", ["MT-Fault-Message"] = "no luck" },
+            Headers = new Dictionary<string, object?>
+            {
+                ["MT-Fault-ExceptionType"] = "System.InvalidOperationException",
+                ["MT-Fault-Message"] = "no luck",
+            },
         };
         var before = await _channel.MessageCountAsync(queue);
         await _channel.BasicPublishAsync("", queue, mandatory: true, properties, Encoding.UTF8.GetBytes(body));

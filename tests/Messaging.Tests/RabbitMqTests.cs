@@ -20,9 +20,23 @@ public sealed class RabbitMqTests : IAsyncLifetime
 {
     private static readonly string[] Queues =
     [
-        "complete-dataset", "complete-dataset-bulk", "dataset-ingested", "dataset-ingested-bulk", "download-file", "download-file-bulk",
-        "extract-features", "extract-features-bulk", "head-trained", "head-trained-bulk", "ingest-dataset", "ingest-dataset-bulk",
-        "pack-images", "pack-images-bulk", "submit-run", "train-head", "train-head-bulk",
+        "complete-dataset",
+        "complete-dataset-bulk",
+        "dataset-ingested",
+        "dataset-ingested-bulk",
+        "download-file",
+        "download-file-bulk",
+        "extract-features",
+        "extract-features-bulk",
+        "head-trained",
+        "head-trained-bulk",
+        "ingest-dataset",
+        "ingest-dataset-bulk",
+        "pack-images",
+        "pack-images-bulk",
+        "submit-run",
+        "train-head",
+        "train-head-bulk",
     ];
 
     private readonly CatalogFile _catalog = new();
@@ -47,14 +61,20 @@ public sealed class RabbitMqTests : IAsyncLifetime
 
         Assert.Equal(
             Queues.SelectMany(queue => (string[])[queue, $"{queue}-dead-letter"]).Order(StringComparer.Ordinal),
-            declared.Select(queue => queue.GetProperty("name").GetString()!).Order(StringComparer.Ordinal));
-        Assert.All(declared, queue =>
-        {
-            Assert.Equal("quorum", queue.GetProperty("type").GetString());
-            Assert.True(queue.GetProperty("durable").GetBoolean());
-        });
-        Assert.All(declared.Where(queue => Queues.Contains(queue.GetProperty("name").GetString())), queue =>
-            Assert.Equal(20, queue.GetProperty("arguments").GetProperty("x-delivery-limit").GetInt32()));
+            declared.Select(queue => queue.GetProperty("name").GetString()!).Order(StringComparer.Ordinal)
+        );
+        Assert.All(
+            declared,
+            queue =>
+            {
+                Assert.Equal("quorum", queue.GetProperty("type").GetString());
+                Assert.True(queue.GetProperty("durable").GetBoolean());
+            }
+        );
+        Assert.All(
+            declared.Where(queue => Queues.Contains(queue.GetProperty("name").GetString())),
+            queue => Assert.Equal(20, queue.GetProperty("arguments").GetProperty("x-delivery-limit").GetInt32())
+        );
     }
 
     [Theory]
@@ -91,7 +111,8 @@ public sealed class RabbitMqTests : IAsyncLifetime
                 await channel.BasicRejectAsync(message.DeliveryTag, requeue: false);
                 return true;
             },
-            "the message can be refused");
+            "the message can be refused"
+        );
 
         await Wait.UntilAsync(async () => await channel.MessageCountAsync("train-head-dead-letter") == 1, "the message is put aside");
     }
@@ -101,9 +122,8 @@ public sealed class RabbitMqTests : IAsyncLifetime
     [InlineData(false)]
     public async Task Hosts_with_and_without_consumers_start_in_any_order_and_work(bool consumersFirst)
     {
-        Task<TestHost> StartWithConsumersAsync() => StartAsync(set => TestHost.Training(set)
-            .AddUnits<ScriptedExtraction, ExtractFeatures>()
-            .AddSubmissions<Submissions>());
+        Task<TestHost> StartWithConsumersAsync() =>
+            StartAsync(set => TestHost.Training(set).AddUnits<ScriptedExtraction, ExtractFeatures>().AddSubmissions<Submissions>());
         await using var first = consumersFirst ? await StartWithConsumersAsync() : await StartAsync();
         await using var second = consumersFirst ? await StartAsync() : await StartWithConsumersAsync();
         var (consuming, sending) = consumersFirst ? (first, second) : (second, first);
@@ -124,15 +144,18 @@ public sealed class RabbitMqTests : IAsyncLifetime
         await using var host = await StartAsync(set => TestHost.Training(set));
         var (run, unit) = await host.PlanTrainingAsync();
         var next = unit with { Step = 1 };
-        host.Script.Execute = (lease, _) => Task.FromResult<UnitWrite>((context, _) =>
-        {
-            if (lease.Unit == unit)
-            {
-                context.PlanUnits(unit.Kind, unit.Subject, [1], run.TraceParent, DateTime.UtcNow);
-            }
+        host.Script.Execute = (lease, _) =>
+            Task.FromResult<UnitWrite>(
+                (context, _) =>
+                {
+                    if (lease.Unit == unit)
+                    {
+                        context.PlanUnits(unit.Kind, unit.Subject, [1], run.TraceParent, DateTime.UtcNow);
+                    }
 
-            return Task.CompletedTask;
-        });
+                    return Task.CompletedTask;
+                }
+            );
         var marked = new TaskCompletionSource();
         var dead = new TaskCompletionSource<IReadOnlyList<string>>();
         host.Script.FollowUp = async key =>
@@ -225,7 +248,10 @@ public sealed class RabbitMqTests : IAsyncLifetime
     [Fact]
     public async Task The_end_of_a_run_can_be_subscribed_to()
     {
-        await using var host = await StartAsync(set => TestHost.Training(set), services => services.AddSingleton(new PermanentError(typeof(FormatException))));
+        await using var host = await StartAsync(
+            set => TestHost.Training(set),
+            services => services.AddSingleton(new PermanentError(typeof(FormatException)))
+        );
         await using var connection = await ConnectAsync();
         await using var channel = await connection.CreateChannelAsync();
         await channel.ExchangeDeclareAsync("Distributed.Contracts:RunFailed", ExchangeType.Fanout, durable: true);
@@ -296,10 +322,15 @@ public sealed class RabbitMqTests : IAsyncLifetime
         await using (var waiting = await StartAsync(set => TestHost.Training(set), catalog: database.ConnectionString))
         {
             // Another unit has the turn: it takes the message and waits.
-            using var turn = await waiting.Services.GetRequiredService<UnitGate>().EnterAsync(UnitRoutes.Tensors, RunPriority.Interactive, Timeout.InfiniteTimeSpan, CancellationToken.None);
+            using var turn = await waiting
+                .Services.GetRequiredService<UnitGate>()
+                .EnterAsync(UnitRoutes.Tensors, RunPriority.Interactive, Timeout.InfiniteTimeSpan, CancellationToken.None);
             var (_, unit) = await waiting.PlanTrainingAsync();
             await waiting.SendAsync(unit);
-            await Wait.UntilAsync(async () => waiting.Messages.Sent.Count == 1 && await CountReadyAsync("train-head") == 0, "the message is taken");
+            await Wait.UntilAsync(
+                async () => waiting.Messages.Sent.Count == 1 && await CountReadyAsync("train-head") == 0,
+                "the message is taken"
+            );
             await waiting.StopAsync();
         }
 
@@ -340,7 +371,16 @@ public sealed class RabbitMqTests : IAsyncLifetime
 
             return (context, _) =>
             {
-                context.EpochMetrics.Add(new EpochMetric { RunId = run.Id, Epoch = 1, TrainLoss = 1, TrainAccuracy = 1, LearningRate = 1 });
+                context.EpochMetrics.Add(
+                    new EpochMetric
+                    {
+                        RunId = run.Id,
+                        Epoch = 1,
+                        TrainLoss = 1,
+                        TrainAccuracy = 1,
+                        LearningRate = 1,
+                    }
+                );
                 return Task.CompletedTask;
             };
         };
@@ -359,8 +399,8 @@ public sealed class RabbitMqTests : IAsyncLifetime
         Action<IServiceCollection>? configure = null,
         string? catalog = null,
         bool awaitCatalog = true,
-        bool awaitBus = true) =>
-        TestHost.StartAsync(catalog ?? _catalog.ConnectionString, _broker!.Uri.ToString(), consumers, configure, awaitCatalog, awaitBus);
+        bool awaitBus = true
+    ) => TestHost.StartAsync(catalog ?? _catalog.ConnectionString, _broker!.Uri.ToString(), consumers, configure, awaitCatalog, awaitBus);
 
     private Task<IConnection> ConnectAsync() => new ConnectionFactory { Uri = _broker!.Uri }.CreateConnectionAsync();
 
@@ -388,7 +428,11 @@ public sealed class RabbitMqTests : IAsyncLifetime
     private async Task CloseConnectionsAsync()
     {
         async Task<List<string>> ConnectionsAsync() =>
-            [.. (await _management.GetFromJsonAsync<JsonElement>($"api/vhosts/{_broker!.Name}/connections")).EnumerateArray().Select(connection => connection.GetProperty("name").GetString()!)];
+            [
+                .. (await _management.GetFromJsonAsync<JsonElement>($"api/vhosts/{_broker!.Name}/connections"))
+                    .EnumerateArray()
+                    .Select(connection => connection.GetProperty("name").GetString()!),
+            ];
         await Wait.UntilAsync(async () => (await ConnectionsAsync()).Count > 0, "the broker lists the connection");
         foreach (var name in await ConnectionsAsync())
         {

@@ -59,7 +59,8 @@ public sealed class RunAnnouncerTests : IDisposable
         Assert.Single(counted, line => line == "distributed.run.failures 1 damaged_file");
         Assert.Contains("distributed.run.duration 1 failed", counted);
 
-        void Note(Instrument instrument, long value, ReadOnlySpan<KeyValuePair<string, object?>> tags) => counted.Enqueue($"{instrument.Name} {value} {tags[0].Value}");
+        void Note(Instrument instrument, long value, ReadOnlySpan<KeyValuePair<string, object?>> tags) =>
+            counted.Enqueue($"{instrument.Name} {value} {tags[0].Value}");
     }
 
     [Fact]
@@ -83,22 +84,24 @@ public sealed class RunAnnouncerTests : IDisposable
     {
         await using var context = await host.Contexts.CreateDbContextAsync();
         Assert.True(await host.Runs.MoveAsync(context, run.Id, RunState.Training, RunState.Completed, CancellationToken.None));
-        context.Evaluations.Add(new Evaluation
-        {
-            RunId = run.Id,
-            TestImages = 8000,
-            TestAccuracy = 0.9,
-            TestAccuracyLow = 0.88,
-            TestAccuracyHigh = 0.92,
-            TestLoss = 0.3,
-            TopK = 5,
-            TopKAccuracy = 0.99,
-            MacroF1 = 0.9,
-            ConfusionMatrix = "[]",
-            HeadSha256 = "h",
-            Report = new StoredFile("runs/x/report.html", 1, "r"),
-            CreatedAt = DateTime.UtcNow,
-        });
+        context.Evaluations.Add(
+            new Evaluation
+            {
+                RunId = run.Id,
+                TestImages = 8000,
+                TestAccuracy = 0.9,
+                TestAccuracyLow = 0.88,
+                TestAccuracyHigh = 0.92,
+                TestLoss = 0.3,
+                TopK = 5,
+                TopKAccuracy = 0.99,
+                MacroF1 = 0.9,
+                ConfusionMatrix = "[]",
+                HeadSha256 = "h",
+                Report = new StoredFile("runs/x/report.html", 1, "r"),
+                CreatedAt = DateTime.UtcNow,
+            }
+        );
         await context.SaveChangesAsync();
     }
 }

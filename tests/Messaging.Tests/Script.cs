@@ -13,7 +13,8 @@ internal sealed class Script
     public Func<UnitLease, CancellationToken, Task<UnitWrite>> Execute { get; set; } = (_, _) => Task.FromResult(Nothing);
 
     /// <summary>What follows; the unit's own subject when not said.</summary>
-    public Func<UnitKey, Task<IReadOnlyList<string>>> FollowUp { get; set; } = unit => Task.FromResult<IReadOnlyList<string>>([unit.Subject]);
+    public Func<UnitKey, Task<IReadOnlyList<string>>> FollowUp { get; set; } =
+        unit => Task.FromResult<IReadOnlyList<string>>([unit.Subject]);
 
     /// <summary>How long work is given when the host stops.</summary>
     public TimeSpan Grace { get; set; }
@@ -39,14 +40,18 @@ internal sealed class ScriptedTraining(UnitWorker worker, Script script) : UnitC
 {
     public override TimeSpan Grace => script.Grace;
 
-    public override Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken) => script.ExecuteAsync(lease, cancellationToken);
+    public override Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken) =>
+        script.ExecuteAsync(lease, cancellationToken);
 
-    public override Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken) => script.FollowUpAsync(unit);
+    public override Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken) =>
+        script.FollowUpAsync(unit);
 }
 
 internal sealed class ScriptedExtraction(UnitWorker worker, Script script) : UnitConsumer<ExtractFeatures>(worker)
 {
-    public override Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken) => script.ExecuteAsync(lease, cancellationToken);
+    public override Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken) =>
+        script.ExecuteAsync(lease, cancellationToken);
 
-    public override Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken) => script.FollowUpAsync(unit);
+    public override Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken) =>
+        script.FollowUpAsync(unit);
 }

@@ -78,7 +78,8 @@ internal sealed class TestHost : IAsyncDisposable
         Action<ConsumerSet>? consumers = null,
         Action<IServiceCollection>? configure = null,
         bool awaitCatalog = true,
-        bool awaitBus = true)
+        bool awaitBus = true
+    )
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Logging.AddProvider(new TestOutput());
@@ -132,7 +133,16 @@ internal sealed class TestHost : IAsyncDisposable
     /// <summary>A run in training whose first slice is planned and not sent.</summary>
     public async Task<(Run Run, UnitKey Unit)> PlanTrainingAsync(string? traceParent = null, RunPriority priority = RunPriority.Interactive)
     {
-        var run = new Run { Id = Guid.NewGuid(), Name = "test", Tags = [], Specification = "{}", SubmittedAt = DateTime.UtcNow, TraceParent = traceParent, Priority = priority };
+        var run = new Run
+        {
+            Id = Guid.NewGuid(),
+            Name = "test",
+            Tags = [],
+            Specification = "{}",
+            SubmittedAt = DateTime.UtcNow,
+            TraceParent = traceParent,
+            Priority = priority,
+        };
         await Runs.SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);
         var unit = new UnitKey(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id), 0);
         await using var context = await Contexts.CreateDbContextAsync();
@@ -151,13 +161,17 @@ internal sealed class TestHost : IAsyncDisposable
     public async Task<WorkUnit> ReadAsync(UnitKey unit)
     {
         await using var context = await Contexts.CreateDbContextAsync();
-        return await context.WorkUnits.AsNoTracking().SingleAsync(row => row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step);
+        return await context
+            .WorkUnits.AsNoTracking()
+            .SingleAsync(row => row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step);
     }
 
     public async Task<bool> IsAsync(UnitKey unit, UnitState state)
     {
         await using var context = await Contexts.CreateDbContextAsync();
-        return await context.WorkUnits.AnyAsync(row => row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step && row.State == state);
+        return await context.WorkUnits.AnyAsync(row =>
+            row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step && row.State == state
+        );
     }
 
     public async Task<Run> ReadAsync(Run run)
@@ -166,8 +180,7 @@ internal sealed class TestHost : IAsyncDisposable
         return await context.Runs.AsNoTracking().SingleAsync(row => row.Id == run.Id);
     }
 
-    public Task UntilAsync(UnitKey unit, UnitState state) =>
-        Wait.UntilAsync(() => IsAsync(unit, state), $"{unit} is {state}");
+    public Task UntilAsync(UnitKey unit, UnitState state) => Wait.UntilAsync(() => IsAsync(unit, state), $"{unit} is {state}");
 
     public Task UntilAsync(Run run, RunState state) =>
         Wait.UntilAsync(async () => (await ReadAsync(run)).State == state, $"the run is {state}");
@@ -179,9 +192,12 @@ internal sealed class TestHost : IAsyncDisposable
     {
         var past = DateTime.UtcNow - (age ?? TimeSpan.FromHours(1));
         await using var context = await Contexts.CreateDbContextAsync();
-        await context.WorkUnits.Where(row => row.Subject == unit.Subject && row.Step == unit.Step && row.Kind == unit.Kind).ExecuteUpdateAsync(row => row
-            .SetProperty(r => r.SentAt, r => r.SentAt == null ? null : past)
-            .SetProperty(r => r.LeaseUntil, r => r.LeaseUntil == null ? null : past));
+        await context
+            .WorkUnits.Where(row => row.Subject == unit.Subject && row.Step == unit.Step && row.Kind == unit.Kind)
+            .ExecuteUpdateAsync(row =>
+                row.SetProperty(r => r.SentAt, r => r.SentAt == null ? null : past)
+                    .SetProperty(r => r.LeaseUntil, r => r.LeaseUntil == null ? null : past)
+            );
     }
 
     /// <summary>Shows the host's log beside a failed test.</summary>
@@ -196,7 +212,13 @@ internal sealed class TestHost : IAsyncDisposable
 
         public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        )
         {
             if (!IsEnabled(logLevel))
             {
@@ -213,9 +235,7 @@ internal sealed class TestHost : IAsyncDisposable
             }
         }
 
-        public void Dispose()
-        {
-        }
+        public void Dispose() { }
     }
 }
 

@@ -22,16 +22,19 @@ public sealed class UnitWorkerTests : IDisposable
     {
         await using var host = await StartAsync();
         var (run, unit) = await host.PlanTrainingAsync();
-        host.Script.Execute = (lease, _) => Task.FromResult<UnitWrite>((context, _) =>
-        {
-            context.EpochMetrics.Add(Epoch(run, lease.Unit.Step + 1));
-            if (lease.Unit.Step < 2)
-            {
-                context.PlanUnits(UnitKind.TrainHead, lease.Unit.Subject, [lease.Unit.Step + 1], run.TraceParent, DateTime.UtcNow);
-            }
+        host.Script.Execute = (lease, _) =>
+            Task.FromResult<UnitWrite>(
+                (context, _) =>
+                {
+                    context.EpochMetrics.Add(Epoch(run, lease.Unit.Step + 1));
+                    if (lease.Unit.Step < 2)
+                    {
+                        context.PlanUnits(UnitKind.TrainHead, lease.Unit.Subject, [lease.Unit.Step + 1], run.TraceParent, DateTime.UtcNow);
+                    }
 
-            return Task.CompletedTask;
-        });
+                    return Task.CompletedTask;
+                }
+            );
 
         await host.SendAsync(unit);
 
@@ -50,7 +53,10 @@ public sealed class UnitWorkerTests : IDisposable
         await host.SendAsync(unit);
 
         await Wait.UntilAsync(() => host.Messages.Published.Count > 0, "the failure is announced");
-        Assert.Equal([new RunFailed(run.Id, "test", "The archive has no class folders; give one folder a class.")], host.Messages.Published);
+        Assert.Equal(
+            [new RunFailed(run.Id, "test", "The archive has no class folders; give one folder a class.")],
+            host.Messages.Published
+        );
         var failed = await host.ReadAsync(run);
         Assert.Equal((RunState.Failed, "The archive has no class folders; give one folder a class."), (failed.State, failed.Failure));
         Assert.Single(host.Script.Executions);
@@ -108,7 +114,8 @@ public sealed class UnitWorkerTests : IDisposable
         }
     }
 
-    public static TheoryData<Exception> UnexpectedErrors => [new InvalidOperationException("boom"), new TaskCanceledException("boom: the server did not answer")];
+    public static TheoryData<Exception> UnexpectedErrors =>
+        [new InvalidOperationException("boom"), new TaskCanceledException("boom: the server did not answer")];
 
     [Theory]
     [MemberData(nameof(UnexpectedErrors), DisableDiscoveryEnumeration = true)]
@@ -134,7 +141,8 @@ public sealed class UnitWorkerTests : IDisposable
     {
         await using var host = await StartAsync();
         var (_, unit) = await host.PlanTrainingAsync();
-        host.Script.Execute = (_, _) => host.Script.Executions.Count < 3 ? throw new InvalidOperationException("boom") : Task.FromResult(Script.Nothing);
+        host.Script.Execute = (_, _) =>
+            host.Script.Executions.Count < 3 ? throw new InvalidOperationException("boom") : Task.FromResult(Script.Nothing);
 
         await host.SendAsync(unit);
 
@@ -168,11 +176,14 @@ public sealed class UnitWorkerTests : IDisposable
         await using var host = await StartAsync();
         var (run, unit) = await host.PlanTrainingAsync();
         var commits = 0;
-        host.Script.Execute = (_, _) => Task.FromResult<UnitWrite>((context, _) =>
-        {
-            context.EpochMetrics.Add(Epoch(run, 1));
-            return ++commits < 3 ? throw new SqliteException("disk I/O error", 10) : Task.CompletedTask;
-        });
+        host.Script.Execute = (_, _) =>
+            Task.FromResult<UnitWrite>(
+                (context, _) =>
+                {
+                    context.EpochMetrics.Add(Epoch(run, 1));
+                    return ++commits < 3 ? throw new SqliteException("disk I/O error", 10) : Task.CompletedTask;
+                }
+            );
 
         await host.SendAsync(unit);
 
@@ -221,7 +232,8 @@ public sealed class UnitWorkerTests : IDisposable
         await using var host = await TestHost.StartAsync(
             _catalog.ConnectionString,
             consumers: set => TestHost.Training(set),
-            configure: services => services.AddSingleton(new UnitOptions { Heartbeat = TimeSpan.FromHours(1) }));
+            configure: services => services.AddSingleton(new UnitOptions { Heartbeat = TimeSpan.FromHours(1) })
+        );
         var (run, unit) = await host.PlanTrainingAsync();
         var stopped = new TaskCompletionSource();
         host.Script.Execute = async (_, token) =>
@@ -256,7 +268,8 @@ public sealed class UnitWorkerTests : IDisposable
             host.Script.Execute = async (_, token) =>
             {
                 var stopping = host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
-                await Task.Delay(Timeout.Infinite, stopping).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+                await Task.Delay(Timeout.Infinite, stopping)
+                    .ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
                 token.ThrowIfCancellationRequested();
                 return (context, _) =>
                 {
@@ -332,7 +345,9 @@ public sealed class UnitWorkerTests : IDisposable
     public async Task A_worker_that_learns_of_its_lost_unit_and_of_the_brokers_hanging_up_at_once_ends_its_attempt()
     {
         using var brokerLeft = new CancellationTokenSource();
-        await using var host = await StartAsync(services => services.AddSingleton<ILoggerProvider>(new OnLine("was taken by another worker", brokerLeft.Cancel)));
+        await using var host = await StartAsync(services =>
+            services.AddSingleton<ILoggerProvider>(new OnLine("was taken by another worker", brokerLeft.Cancel))
+        );
         var (_, unit) = await host.PlanTrainingAsync();
         host.Script.Execute = async (_, token) =>
         {
@@ -340,7 +355,14 @@ public sealed class UnitWorkerTests : IDisposable
             return Script.Nothing;
         };
         var worker = host.Services.GetRequiredService<UnitWorker>();
-        var work = worker.ProcessAsync(unit, RunPriority.Interactive, redelivered: false, sentAt: null, new ScriptedTraining(worker, host.Script), brokerLeft.Token);
+        var work = worker.ProcessAsync(
+            unit,
+            RunPriority.Interactive,
+            redelivered: false,
+            sentAt: null,
+            new ScriptedTraining(worker, host.Script),
+            brokerLeft.Token
+        );
         await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
         var lost = host.Script.Executions.Single();
 
@@ -409,7 +431,15 @@ public sealed class UnitWorkerTests : IDisposable
     {
         await using var host = await StartAsync();
 
-        await host.Dispatcher.SendAsync(new WorkUnit { Kind = UnitKind.TrainHead, Subject = "nothing", Step = 3 }, CancellationToken.None);
+        await host.Dispatcher.SendAsync(
+            new WorkUnit
+            {
+                Kind = UnitKind.TrainHead,
+                Subject = "nothing",
+                Step = 3,
+            },
+            CancellationToken.None
+        );
 
         await NextUnitIsDoneAsync(host);
         Assert.DoesNotContain(host.Script.Executions, lease => lease.Unit.Subject == "nothing");
@@ -421,7 +451,8 @@ public sealed class UnitWorkerTests : IDisposable
         const int shards = 100;
         await using var host = await TestHost.StartAsync(
             _catalog.ConnectionString,
-            consumers: set => set.AddUnits<ScriptedExtraction, ExtractFeatures>());
+            consumers: set => set.AddUnits<ScriptedExtraction, ExtractFeatures>()
+        );
         var (run, _) = await host.PlanTrainingAsync();
         await using (var context = await host.Contexts.CreateDbContextAsync())
         {
@@ -452,18 +483,22 @@ public sealed class UnitWorkerTests : IDisposable
     {
         await using var host = await StartAsync();
         var (run, unit) = await host.PlanTrainingAsync();
-        host.Script.Execute = (lease, _) => Task.FromResult<UnitWrite>((context, _) =>
-        {
-            if (lease.Unit.Step == 0)
-            {
-                context.PlanUnits(UnitKind.TrainHead, lease.Unit.Subject, [1], run.TraceParent, DateTime.UtcNow);
-            }
+        host.Script.Execute = (lease, _) =>
+            Task.FromResult<UnitWrite>(
+                (context, _) =>
+                {
+                    if (lease.Unit.Step == 0)
+                    {
+                        context.PlanUnits(UnitKind.TrainHead, lease.Unit.Subject, [1], run.TraceParent, DateTime.UtcNow);
+                    }
 
-            return Task.CompletedTask;
-        });
-        host.Script.FollowUp = key => host.Script.FollowUps.Count < 3
-            ? throw new InvalidOperationException("boom")
-            : Task.FromResult<IReadOnlyList<string>>([key.Subject]);
+                    return Task.CompletedTask;
+                }
+            );
+        host.Script.FollowUp = key =>
+            host.Script.FollowUps.Count < 3
+                ? throw new InvalidOperationException("boom")
+                : Task.FromResult<IReadOnlyList<string>>([key.Subject]);
 
         await host.SendAsync(unit);
 
@@ -483,7 +518,14 @@ public sealed class UnitWorkerTests : IDisposable
     }
 
     private static EpochMetric Epoch(Run run, int epoch) =>
-        new() { RunId = run.Id, Epoch = epoch, TrainLoss = 1, TrainAccuracy = 0.5, LearningRate = 0.1 };
+        new()
+        {
+            RunId = run.Id,
+            Epoch = epoch,
+            TrainLoss = 1,
+            TrainAccuracy = 0.5,
+            LearningRate = 0.1,
+        };
 
     private static async Task<int> CountEpochsAsync(TestHost host, Run run)
     {
@@ -496,7 +538,13 @@ public sealed class UnitWorkerTests : IDisposable
     {
         public ILogger CreateLogger(string categoryName) => this;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        )
         {
             if (formatter(state, exception).Contains(text, StringComparison.Ordinal))
             {

@@ -132,7 +132,10 @@ public sealed class WatchdogTests : IDisposable
         await host.Watchdog.LookAsync(CancellationToken.None);
         await host.Watchdog.LookAsync(CancellationToken.None);
 
-        Assert.Equal(Enumerable.Range(0, new UnitOptions().Queued), host.Messages.Sent.OfType<ExtractFeatures>().Select(message => message.Step));
+        Assert.Equal(
+            Enumerable.Range(0, new UnitOptions().Queued),
+            host.Messages.Sent.OfType<ExtractFeatures>().Select(message => message.Step)
+        );
     }
 
     [Fact]
@@ -215,7 +218,8 @@ public sealed class WatchdogTests : IDisposable
                 time.Advance(TimeSpan.FromSeconds(5));
                 return host.Messages.Sent.Count == 2;
             },
-            "the watchdog has sent");
+            "the watchdog has sent"
+        );
         await watchdog.StopAsync(CancellationToken.None);
     }
 
@@ -235,7 +239,8 @@ public sealed class WatchdogTests : IDisposable
                 time.Advance(TimeSpan.FromSeconds(1));
                 return sending.IsCompleted;
             },
-            "the sender has given up");
+            "the sender has given up"
+        );
 
         Assert.Contains("has not taken a message", Assert.IsType<ConnectionException>(await sending).Message, StringComparison.Ordinal);
         Assert.Null((await host.ReadAsync(unit)).SentAt);
@@ -259,7 +264,10 @@ public sealed class WatchdogTests : IDisposable
 
         public List<string> Asked { get; } = [];
 
-        public Task<IReadOnlyDictionary<string, QueueStanding>> LookAsync(IReadOnlyCollection<string> queues, CancellationToken cancellationToken)
+        public Task<IReadOnlyDictionary<string, QueueStanding>> LookAsync(
+            IReadOnlyCollection<string> queues,
+            CancellationToken cancellationToken
+        )
         {
             if (Hanging-- > 0)
             {
@@ -268,7 +276,8 @@ public sealed class WatchdogTests : IDisposable
 
             Asked.AddRange(queues);
             return Task.FromResult<IReadOnlyDictionary<string, QueueStanding>>(
-                queues.ToDictionary(queue => queue, queue => new QueueStanding(AreEmpty && !Full.Contains(queue) ? 0 : 1, 1)));
+                queues.ToDictionary(queue => queue, queue => new QueueStanding(AreEmpty && !Full.Contains(queue) ? 0 : 1, 1))
+            );
         }
     }
 }

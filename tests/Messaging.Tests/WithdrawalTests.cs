@@ -13,12 +13,14 @@ public sealed class WithdrawalTests
     {
         var exitCode = Environment.ExitCode;
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
-        {
-            ["ConnectionStrings:Catalog"] = "Data Source=:memory:",
-            ["ConnectionStrings:RabbitMq"] = TestHost.InMemory,
-            ["Volume:Root"] = Path.GetTempPath(),
-        });
+        builder.Configuration.AddInMemoryCollection(
+            new Dictionary<string, string?>
+            {
+                ["ConnectionStrings:Catalog"] = "Data Source=:memory:",
+                ["ConnectionStrings:RabbitMq"] = TestHost.InMemory,
+                ["Volume:Root"] = Path.GetTempPath(),
+            }
+        );
         builder.AddServiceDefaults("test", new ConsumerSet());
         using var host = builder.Build();
         try

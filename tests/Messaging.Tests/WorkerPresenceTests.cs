@@ -35,7 +35,11 @@ public sealed class WorkerPresenceTests : IAsyncLifetime
         await admin.PlanTrainingAsync();
         await presence.ScanAsync(CancellationToken.None);
         await presence.ScanAsync(CancellationToken.None);
-        Assert.StartsWith("No training worker is connected; jobs that wait for one: 1", Assert.Single(_log.Lines), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "No training worker is connected; jobs that wait for one: 1",
+            Assert.Single(_log.Lines),
+            StringComparison.Ordinal
+        );
 
         await using (await StartAsync(set => TestHost.Training(set)))
         {
@@ -55,7 +59,10 @@ public sealed class WorkerPresenceTests : IAsyncLifetime
 
         var measured = Measure(presence);
 
-        Assert.Equal(UnitRoutes.All.SelectMany(route => route.Queues).Order(StringComparer.Ordinal), measured.Keys.Select(key => key.Queue).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            UnitRoutes.All.SelectMany(route => route.Queues).Order(StringComparer.Ordinal),
+            measured.Keys.Select(key => key.Queue).Order(StringComparer.Ordinal)
+        );
         Assert.Equal(1, measured[("train-head", "training")]);
         Assert.Equal(1, measured[("train-head-bulk", "training")]);
         Assert.Equal(0, measured[("head-trained", "evaluation")]);
@@ -95,8 +102,12 @@ public sealed class WorkerPresenceTests : IAsyncLifetime
         return measured;
     }
 
-    private WorkerPresence Create(TestHost host, IQueueInspector? inspector = null) => ActivatorUtilities.CreateInstance<WorkerPresence>(
-        host.Services, inspector ?? host.Services.GetRequiredService<IQueueInspector>(), (ILogger<WorkerPresence>)_log);
+    private WorkerPresence Create(TestHost host, IQueueInspector? inspector = null) =>
+        ActivatorUtilities.CreateInstance<WorkerPresence>(
+            host.Services,
+            inspector ?? host.Services.GetRequiredService<IQueueInspector>(),
+            (ILogger<WorkerPresence>)_log
+        );
 
     private Task<TestHost> StartAsync(Action<ConsumerSet>? consumers = null) =>
         TestHost.StartAsync(_catalog.ConnectionString, _broker!.Uri.ToString(), consumers);
@@ -105,8 +116,10 @@ public sealed class WorkerPresenceTests : IAsyncLifetime
     {
         public bool IsBroken { get; set; }
 
-        public Task<IReadOnlyDictionary<string, QueueStanding>> LookAsync(IReadOnlyCollection<string> queues, CancellationToken cancellationToken) =>
-            IsBroken ? throw new IOException("The broker is away.") : real.LookAsync(queues, cancellationToken);
+        public Task<IReadOnlyDictionary<string, QueueStanding>> LookAsync(
+            IReadOnlyCollection<string> queues,
+            CancellationToken cancellationToken
+        ) => IsBroken ? throw new IOException("The broker is away.") : real.LookAsync(queues, cancellationToken);
     }
 
     /// <summary>What people are told; what is for debugging is not.</summary>
@@ -119,7 +132,13 @@ public sealed class WorkerPresenceTests : IAsyncLifetime
 
         public bool IsEnabled(LogLevel logLevel) => logLevel > LogLevel.Debug;
 
-        void ILogger.Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        void ILogger.Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        )
         {
             if (IsEnabled(logLevel))
             {

@@ -20,14 +20,19 @@ public sealed class AlertRuleTests
     public async Task Each_is_tested_and_has_a_section_that_says_what_to_do()
     {
         var manual = await File.ReadAllLinesAsync(Path.Combine(TestEnvironment.RepositoryRoot, "docs", "operations.md"));
-        var tests = await File.ReadAllTextAsync(Path.Combine(TestEnvironment.RepositoryRoot, "tests", "Observability.Tests", "alerts.test.yml"));
+        var tests = await File.ReadAllTextAsync(
+            Path.Combine(TestEnvironment.RepositoryRoot, "tests", "Observability.Tests", "alerts.test.yml")
+        );
 
         Assert.NotEmpty(AlertRules.Names);
         Assert.Equal(AlertRules.Names.Select(name => $"docs/operations.md#{name.ToLowerInvariant()}"), AlertRules.Runbooks);
-        Assert.All(AlertRules.Names, name =>
-        {
-            Assert.Single(manual, $"#### {name}");
-            Assert.Contains($"alertname: {name}\n", tests, StringComparison.Ordinal);
-        });
+        Assert.All(
+            AlertRules.Names,
+            name =>
+            {
+                Assert.Single(manual, $"#### {name}");
+                Assert.Contains($"alertname: {name}\n", tests, StringComparison.Ordinal);
+            }
+        );
     }
 }

@@ -19,11 +19,23 @@ internal static partial class AlertRules
     public static IReadOnlyList<string> Runbooks { get; } = [.. Runbook().Matches(Text).Select(match => match.Groups["place"].Value)];
 
     /// <summary>The same rules, with all their times divided by <see cref="Haste"/>.</summary>
-    public static string Hasty => Duration().Replace(Text, match =>
-    {
-        var seconds = int.Parse(match.Groups["count"].ValueSpan, CultureInfo.InvariantCulture) * match.Groups["unit"].Value switch { "s" => 1, "m" => 60, _ => 3600 };
-        return FormattableString.Invariant($"{seconds * 1000 / Haste}ms");
-    });
+    public static string Hasty =>
+        Duration()
+            .Replace(
+                Text,
+                match =>
+                {
+                    var seconds =
+                        int.Parse(match.Groups["count"].ValueSpan, CultureInfo.InvariantCulture)
+                        * match.Groups["unit"].Value switch
+                        {
+                            "s" => 1,
+                            "m" => 60,
+                            _ => 3600,
+                        };
+                    return FormattableString.Invariant($"{seconds * 1000 / Haste}ms");
+                }
+            );
 
     [GeneratedRegex(@"^ +- alert: (?<name>\w+)$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Name();

@@ -10,17 +10,24 @@ namespace Distributed.Observability.Tests;
 /// <param name="Definition">The whole of it, as in the file.</param>
 internal sealed partial record Panel(string Dashboard, string Title, JsonElement Definition)
 {
-    public IEnumerable<string> Queries => Definition.GetProperty("targets").EnumerateArray().Select(target => target.GetProperty("expr").GetString()!);
+    public IEnumerable<string> Queries =>
+        Definition.GetProperty("targets").EnumerateArray().Select(target => target.GetProperty("expr").GetString()!);
 
     /// <summary>A query as Grafana sends it, with its variables filled in.</summary>
-    public static string Expand(string query, TimeSpan range) => Variable().Replace(query, match => match.Value switch
-    {
-        // Four scrapes, as Grafana reckons.
-        "$__rate_interval" => "4s",
-        "$__range" => FormattableString.Invariant($"{range.TotalSeconds:F0}s"),
-        "$job" => ".+",
-        _ => throw new InvalidOperationException($"Nothing is known of the variable {match.Value} in {query}"),
-    });
+    public static string Expand(string query, TimeSpan range) =>
+        Variable()
+            .Replace(
+                query,
+                match =>
+                    match.Value switch
+                    {
+                        // Four scrapes, as Grafana reckons.
+                        "$__rate_interval" => "4s",
+                        "$__range" => FormattableString.Invariant($"{range.TotalSeconds:F0}s"),
+                        "$job" => ".+",
+                        _ => throw new InvalidOperationException($"Nothing is known of the variable {match.Value} in {query}"),
+                    }
+            );
 
     public override string ToString() => $"{Dashboard}: {Title}";
 
@@ -35,12 +42,19 @@ internal sealed record Dashboard(string Name, JsonElement Definition)
 
     public static IReadOnlyList<Dashboard> All { get; } =
     [
-        .. Directory.EnumerateFiles(Folder, "*.json").Order(StringComparer.Ordinal)
+        .. Directory
+            .EnumerateFiles(Folder, "*.json")
+            .Order(StringComparer.Ordinal)
             .Select(file => new Dashboard(Path.GetFileNameWithoutExtension(file), JsonDocument.Parse(File.ReadAllBytes(file)).RootElement)),
     ];
 
     public IReadOnlyList<Panel> Panels =>
-        [.. Definition.GetProperty("panels").EnumerateArray().Select(panel => new Panel(Name, panel.GetProperty("title").GetString()!, panel))];
+        [
+            .. Definition
+                .GetProperty("panels")
+                .EnumerateArray()
+                .Select(panel => new Panel(Name, panel.GetProperty("title").GetString()!, panel)),
+        ];
 
     public override string ToString() => Name;
 }

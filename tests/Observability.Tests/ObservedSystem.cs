@@ -48,7 +48,8 @@ public sealed class ObservedSystem : IAsyncLifetime
                 ["Training__Threads"] = "1",
                 ["Units__Lease"] = "00:00:05",
             },
-            servers: _servers.Addresses);
+            servers: _servers.Addresses
+        );
         foreach (var trainer in Trainers.Skip(1))
         {
             _cluster.Start("Training", trainer);
@@ -84,21 +85,39 @@ public sealed class ObservedSystem : IAsyncLifetime
         _data.Delete(recursive: true);
     }
 
-    private static object Run(int seed, int epochs = 60) => new
-    {
-        dataset = "sample",
-        seed,
-        precision = "fp32",
-        head = new { kind = "mlp", hiddenSizes = new[] { 512 }, dropout = 0.5 },
-        training = new { epochs, patience = epochs },
-    };
+    private static object Run(int seed, int epochs = 60) =>
+        new
+        {
+            dataset = "sample",
+            seed,
+            precision = "fp32",
+            head = new
+            {
+                kind = "mlp",
+                hiddenSizes = new[] { 512 },
+                dropout = 0.5,
+            },
+            training = new { epochs, patience = epochs },
+        };
 
     private async Task RunsEndInEveryWayAsync(Cluster cluster)
     {
         await WriteImagesAsync("unreadable", readable: 0);
         await WriteImagesAsync("mixed", readable: 12);
         var failing = await cluster.SubmitAsync(new { dataset = Path.Combine(_data.FullName, "unreadable"), inputSize = 32 });
-        Guid[] runs = [await cluster.SubmitAsync(Run(seed: 1)), await cluster.SubmitAsync(Run(seed: 2)), await cluster.SubmitAsync(new { dataset = Path.Combine(_data.FullName, "mixed"), inputSize = 32, precision = "fp32" })];
+        Guid[] runs =
+        [
+            await cluster.SubmitAsync(Run(seed: 1)),
+            await cluster.SubmitAsync(Run(seed: 2)),
+            await cluster.SubmitAsync(
+                new
+                {
+                    dataset = Path.Combine(_data.FullName, "mixed"),
+                    inputSize = 32,
+                    precision = "fp32",
+                }
+            ),
+        ];
         var cancelled = await cluster.SubmitAsync(Run(seed: 3, epochs: 5000));
         await PublishWhatNobodyCanReadAsync(cluster);
 
@@ -119,13 +138,18 @@ public sealed class ObservedSystem : IAsyncLifetime
         var (frozen, token) = await FreezeInAsync(cluster, run);
         await cluster.WaitAsync(
             "the job to go to another trainer",
-            () => cluster.QueryAsync<long>($"select count(*) from work_units u join attempts a on a.unit_id = u.id where a.token = '{token}' and u.attempt <> a.token"),
-            count => count == 1);
+            () =>
+                cluster.QueryAsync<long>(
+                    $"select count(*) from work_units u join attempts a on a.unit_id = u.id where a.token = '{token}' and u.attempt <> a.token"
+                ),
+            count => count == 1
+        );
         frozen.Continue();
         await cluster.WaitAsync(
             "the late trainer to learn that its job is lost",
             () => cluster.QueryAsync<string>($"select coalesce((select outcome from attempts where token = '{token}'), '')"),
-            outcome => outcome == "lost");
+            outcome => outcome == "lost"
+        );
         await CancelAsync(cluster, run);
     }
 
@@ -135,10 +159,16 @@ public sealed class ObservedSystem : IAsyncLifetime
         {
             var (token, process) = await cluster.WaitAsync(
                 "a slice of training",
-                async () => await cluster.ReadAsync(
-                    $"select a.token, split_part(a.worker, '/', 2)::int from work_units u join attempts a on a.token = u.attempt where u.subject = '{run}' and u.kind = 'TrainHead' and u.state = 'Running'",
-                    reader => (Token: reader.GetGuid(0), Process: reader.GetInt32(1))) is [var first, ..] ? first : default,
-                found => found.Process != 0);
+                async () =>
+                    await cluster.ReadAsync(
+                        $"select a.token, split_part(a.worker, '/', 2)::int from work_units u join attempts a on a.token = u.attempt where u.subject = '{run}' and u.kind = 'TrainHead' and u.state = 'Running'",
+                        reader => (Token: reader.GetGuid(0), Process: reader.GetInt32(1))
+                    )
+                        is [var first, ..]
+                        ? first
+                        : default,
+                found => found.Process != 0
+            );
             var host = cluster.Hosts.Values.Single(host => host.Id == process);
             host.Pause();
             if (await cluster.QueryAsync<long>($"select count(*) from work_units where attempt = '{token}' and state = 'Running'") == 1)
@@ -159,7 +189,11 @@ public sealed class ObservedSystem : IAsyncLifetime
     }
 
     private static Task<string> WaitForStateAsync(Cluster cluster, Guid run, string state) =>
-        cluster.WaitAsync($"run {run} to be {state}", () => cluster.QueryAsync<string>($"select state from runs where id = '{run}'"), found => found == state);
+        cluster.WaitAsync(
+            $"run {run} to be {state}",
+            () => cluster.QueryAsync<string>($"select state from runs where id = '{run}'"),
+            found => found == state
+        );
 
     private async Task ATrainerIsKilledAsync(Cluster cluster)
     {
@@ -200,17 +234,26 @@ public sealed class ObservedSystem : IAsyncLifetime
 
     private async Task WaitForAlertAsync(Cluster cluster, string alert, string labels, bool fires)
     {
-        await cluster.WaitAsync($"the alert {alert} {{{labels}}} to {(fires ? "fire" : "resolve")}", () => _prometheus!.FiresAsync(alert, labels), found => found == fires);
+        await cluster.WaitAsync(
+            $"the alert {alert} {{{labels}}} to {(fires ? "fire" : "resolve")}",
+            () => _prometheus!.FiresAsync(alert, labels),
+            found => found == fires
+        );
         if (!fires)
         {
             _firedAndResolved.Add(alert);
         }
     }
 
-    private static Task<long> WaitForUnitAsync(Cluster cluster, Guid run, string kind, string state) => cluster.WaitAsync(
-        $"a job {kind} of {run} to be {state}",
-        () => cluster.QueryAsync<long>($"select count(*) from work_units where subject = '{run}' and kind = '{kind}' and state = '{state}'"),
-        count => count > 0);
+    private static Task<long> WaitForUnitAsync(Cluster cluster, Guid run, string kind, string state) =>
+        cluster.WaitAsync(
+            $"a job {kind} of {run} to be {state}",
+            () =>
+                cluster.QueryAsync<long>(
+                    $"select count(*) from work_units where subject = '{run}' and kind = '{kind}' and state = '{state}'"
+                ),
+            count => count > 0
+        );
 
     /// <summary>Two classes, each with so many pictures, and a file that is none.</summary>
     private async Task WriteImagesAsync(string name, int readable)
@@ -245,11 +288,13 @@ public sealed class ObservedSystem : IAsyncLifetime
     }
 
     /// <summary>Tells Prometheus the hosts of the moment, each by the name of its service.</summary>
-    private Task ScrapeAsync() => _prometheus!.ScrapeAsync(
-    [
-        ("rabbitmq", _servers!.Addresses.RabbitMqPrometheus!),
-        .. _cluster!.Hosts.Keys.Select(name => (name.Split(' ')[0] is "AdminApi" ? "admin-api" : name.Split(' ')[0].ToLowerInvariant(), _cluster.Address(name))),
-    ]);
+    private Task ScrapeAsync() =>
+        _prometheus!.ScrapeAsync([
+            ("rabbitmq", _servers!.Addresses.RabbitMqPrometheus!),
+            .. _cluster!.Hosts.Keys.Select(name =>
+                (name.Split(' ')[0] is "AdminApi" ? "admin-api" : name.Split(' ')[0].ToLowerInvariant(), _cluster.Address(name))
+            ),
+        ]);
 
     /// <summary>Pictures for the documentation, where DISTRIBUTED_TEST_PICTURES names a folder for them.</summary>
     private async Task DrawAsync()
@@ -262,9 +307,13 @@ public sealed class ObservedSystem : IAsyncLifetime
         await _cluster!.WaitAsync(
             "Prometheus to know of the last run's end",
             async () => (await _prometheus!.QueryAsync("sum(distributed_run_open) == 0")).GetArrayLength(),
-            found => found > 0);
+            found => found > 0
+        );
         var minutes = Math.Ceiling(Length.TotalMinutes).ToString(CultureInfo.InvariantCulture);
-        await using var script = HostProcess.Start(Path.Combine(TestEnvironment.RepositoryRoot, "infra", "observability", "draw.sh"), [_prometheus!.Address.ToString(), folder, minutes, "1"]);
+        await using var script = HostProcess.Start(
+            Path.Combine(TestEnvironment.RepositoryRoot, "infra", "observability", "draw.sh"),
+            [_prometheus!.Address.ToString(), folder, minutes, "1"]
+        );
         Assert.True(await script.WaitForExitAsync(TimeSpan.FromMinutes(2)) == 0, string.Join('\n', script.Lines));
     }
 }

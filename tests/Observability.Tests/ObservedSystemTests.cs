@@ -28,11 +28,19 @@ public sealed class ObservedSystemTests(ObservedSystem system) : IClassFixture<O
     public async Task Every_rule_is_read_as_it_is_meant_and_comes_to_a_result()
     {
         Assert.SkipWhen(system.Prometheus is null, NoPrometheus);
-        var rules = (await system.Prometheus.RulesAsync()).GetProperty("groups").EnumerateArray().SelectMany(group => group.GetProperty("rules").EnumerateArray()).ToList();
+        var rules = (await system.Prometheus.RulesAsync())
+            .GetProperty("groups")
+            .EnumerateArray()
+            .SelectMany(group => group.GetProperty("rules").EnumerateArray())
+            .ToList();
 
         Assert.Equal(
             AlertRules.Names.Order(StringComparer.Ordinal),
-            rules.Where(rule => rule.GetProperty("type").GetString() == "alerting").Select(rule => rule.GetProperty("name").GetString()!).Order(StringComparer.Ordinal));
+            rules
+                .Where(rule => rule.GetProperty("type").GetString() == "alerting")
+                .Select(rule => rule.GetProperty("name").GetString()!)
+                .Order(StringComparer.Ordinal)
+        );
         Assert.All(rules, rule => Assert.True(rule.GetProperty("health").GetString() == "ok", rule.ToString()));
     }
 

@@ -34,7 +34,8 @@ internal sealed class PrometheusServer : IAsyncDisposable
                   - job_name: all
                     file_sd_configs:
                       - {files: [targets.json], refresh_interval: 1s}
-                """);
+                """
+            );
             await server.ScrapeAsync([]);
             server._process = HostProcess.Start(
                 TestEnvironment.PrometheusPath!,
@@ -42,7 +43,8 @@ internal sealed class PrometheusServer : IAsyncDisposable
                     $"--config.file={server.InFolder("prometheus.yml")}",
                     $"--storage.tsdb.path={server.InFolder("data")}",
                     $"--web.listen-address=127.0.0.1:{server.Address.Port}",
-                ]);
+                ]
+            );
             await server._process.WaitForHealthyAsync(new Uri(server.Address, "/-/ready"));
             return server;
         }
@@ -65,17 +67,23 @@ internal sealed class PrometheusServer : IAsyncDisposable
     public Task<JsonElement> QueryAsync(string expression) => AskAsync("query", new Dictionary<string, string> { ["query"] = expression });
 
     /// <summary>What an expression was since the beginning, by the second.</summary>
-    public Task<JsonElement> QueryRangeAsync(string expression) => AskAsync("query_range", new Dictionary<string, string>
-    {
-        ["query"] = expression,
-        ["start"] = Begun.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture),
-        ["end"] = DateTimeOffset.UtcNow.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture),
-        ["step"] = "1",
-    });
+    public Task<JsonElement> QueryRangeAsync(string expression) =>
+        AskAsync(
+            "query_range",
+            new Dictionary<string, string>
+            {
+                ["query"] = expression,
+                ["start"] = Begun.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture),
+                ["end"] = DateTimeOffset.UtcNow.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture),
+                ["step"] = "1",
+            }
+        );
 
     /// <summary>Whether an alert fires now for something that has these labels.</summary>
     public async Task<bool> FiresAsync(string alert, string labels = "") =>
-        (await QueryAsync($"ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"{(labels.Length > 0 ? "," : "")}{labels}}}")).GetArrayLength() > 0;
+        (
+            await QueryAsync($"ALERTS{{alertname=\"{alert}\",alertstate=\"firing\"{(labels.Length > 0 ? "," : "")}{labels}}}")
+        ).GetArrayLength() > 0;
 
     /// <summary>The rules as it has read them, with what became of each.</summary>
     public async Task<JsonElement> RulesAsync() =>

@@ -21,17 +21,24 @@ internal sealed class CommandLine : IDisposable
 
     public string Volume => Path.Combine(Root, "volume");
 
-    public static Dictionary<string, string?> Settings => new()
-    {
-        ["Ingestion__SampleTrainImages"] = "100",
-        ["Ingestion__SampleTestImages"] = "100",
-        ["Training__Device"] = "cpu",
-        ["Training__Slice"] = "00:00:00.200",
-    };
+    public static Dictionary<string, string?> Settings =>
+        new()
+        {
+            ["Ingestion__SampleTrainImages"] = "100",
+            ["Ingestion__SampleTestImages"] = "100",
+            ["Training__Device"] = "cpu",
+            ["Training__Slice"] = "00:00:00.200",
+        };
 
     /// <summary>A small run on this volume.</summary>
     public string[] Run(params string[] options) =>
-        ["run", "--volume", Volume, .. Small.Where(option => !options.Contains(option.Name)).SelectMany(option => new[] { option.Name, option.Value }), .. options];
+        [
+            "run",
+            "--volume",
+            Volume,
+            .. Small.Where(option => !options.Contains(option.Name)).SelectMany(option => new[] { option.Name, option.Value }),
+            .. options,
+        ];
 
     public async Task<Ended> ExecuteAsync(string[] arguments, params (string Name, string Value)[] settings)
     {
@@ -85,7 +92,9 @@ internal sealed class CommandLine : IDisposable
     public async Task<List<Run>> ReadRunsAsync()
     {
         var options = new DbContextOptionsBuilder<SqliteCatalogContext>()
-            .UseSqlite($"Data Source={Path.Combine(Volume, "catalog.db")};Pooling=False").UseSnakeCaseNamingConvention().Options;
+            .UseSqlite($"Data Source={Path.Combine(Volume, "catalog.db")};Pooling=False")
+            .UseSnakeCaseNamingConvention()
+            .Options;
         await using var context = new SqliteCatalogContext(options);
         return await context.Runs.AsNoTracking().OrderBy(run => run.SubmittedAt).ToListAsync();
     }

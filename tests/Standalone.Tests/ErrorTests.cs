@@ -24,7 +24,10 @@ public sealed class ErrorTests : IDisposable
         Assert.Contains("Training__Device", line, StringComparison.Ordinal);
         Assert.Contains(said, line, StringComparison.Ordinal);
         // What is no device at all is refused before there is a catalog.
-        Assert.True(!File.Exists(Path.Combine(_command.Volume, "catalog.db")) || (await _command.ReadRunsAsync()).TrueForAll(run => run.Failure is null));
+        Assert.True(
+            !File.Exists(Path.Combine(_command.Volume, "catalog.db"))
+                || (await _command.ReadRunsAsync()).TrueForAll(run => run.Failure is null)
+        );
     }
 
     [Theory]
@@ -73,11 +76,18 @@ public sealed class ErrorTests : IDisposable
 
     [Fact]
     public async Task An_address_as_data_set_is_told_as_one() =>
-        Refused(await _command.ExecuteAsync(_command.Run("--dataset", "https://example.org/pets.zip")), "'https://example.org/pets.zip' is an address");
+        Refused(
+            await _command.ExecuteAsync(_command.Run("--dataset", "https://example.org/pets.zip")),
+            "'https://example.org/pets.zip' is an address"
+        );
 
     [Fact]
     public async Task A_setting_out_of_range_is_named() =>
-        Refused(await _command.ExecuteAsync(_command.Run(), ("Ingestion__SampleTrainImages", "5")), "Ingestion__SampleTrainImages is '5'; it must be a whole number from 100 to 50000.", ServiceHost.MisconfiguredStatus);
+        Refused(
+            await _command.ExecuteAsync(_command.Run(), ("Ingestion__SampleTrainImages", "5")),
+            "Ingestion__SampleTrainImages is '5'; it must be a whole number from 100 to 50000.",
+            ServiceHost.MisconfiguredStatus
+        );
 
     [Fact]
     public async Task A_volume_that_is_read_only_is_not_told_as_in_use()
@@ -87,7 +97,10 @@ public sealed class ErrorTests : IDisposable
         await File.WriteAllTextAsync(Path.Combine(mount.Path, ".lock"), "");
         await using var outage = await mount.BreakAsync("read-only");
 
-        Refused(await _command.ExecuteAsync(["run", "--volume", mount.Path]), $"The volume {mount.Path} cannot be written: Read-only file system");
+        Refused(
+            await _command.ExecuteAsync(["run", "--volume", mount.Path]),
+            $"The volume {mount.Path} cannot be written: Read-only file system"
+        );
     }
 
     [Fact]
@@ -115,7 +128,8 @@ public sealed class ErrorTests : IDisposable
     [InlineData("--export-png has no value: --json is the next option.", "run", "--export-png", "--json")]
     [InlineData("--urls has no value: --volume is the next option.", "serve", "--urls", "--volume")]
     [InlineData("--export-png is empty; give a directory.", "run", "--export-png", "")]
-    public async Task An_option_without_a_value_is_named(string said, params string[] arguments) => Refused(await _command.ExecuteAsync(arguments), said);
+    public async Task An_option_without_a_value_is_named(string said, params string[] arguments) =>
+        Refused(await _command.ExecuteAsync(arguments), said);
 
     [Fact]
     public async Task An_address_that_is_in_use_is_named()
@@ -130,7 +144,10 @@ public sealed class ErrorTests : IDisposable
 
     [Fact]
     public async Task A_port_for_metrics_at_which_nothing_listens_is_named() =>
-        Refused(await _command.ExecuteAsync(["serve", "--urls", "http://127.0.0.1:0"], ("Metrics__Port", "19")), "Metrics__Port is 19, where this host does not listen.");
+        Refused(
+            await _command.ExecuteAsync(["serve", "--urls", "http://127.0.0.1:0"], ("Metrics__Port", "19")),
+            "Metrics__Port is 19, where this host does not listen."
+        );
 
     [Fact]
     public async Task A_process_that_was_killed_while_it_made_the_catalog_leaves_nothing_to_wait_for()
@@ -166,7 +183,13 @@ public sealed class ErrorTests : IDisposable
         }
 
         Refused(await _command.ExecuteAsync(_command.Run()), "29991231000000_Future");
-        Refused(await _command.ExecuteAsync(["serve", "--urls", "http://127.0.0.1:0", "--volume", _command.Volume], ("Logging__LogLevel__Default", "None")), "later version");
+        Refused(
+            await _command.ExecuteAsync(
+                ["serve", "--urls", "http://127.0.0.1:0", "--volume", _command.Volume],
+                ("Logging__LogLevel__Default", "None")
+            ),
+            "later version"
+        );
         Refused(await _command.ExecuteAsync(["keys", "list", "--volume", _command.Volume]), "later version");
     }
 

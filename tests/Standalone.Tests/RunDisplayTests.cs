@@ -34,7 +34,14 @@ public sealed class RunDisplayTests
         using var specification = JsonDocument.Parse("{}");
         return new RunDetail
         {
-            Summary = new RunSummary { RunId = Guid.Empty, Tags = [], Priority = RunPriority.Interactive, State = RunState.Extracting, SubmittedAt = DateTime.UnixEpoch },
+            Summary = new RunSummary
+            {
+                RunId = Guid.Empty,
+                Tags = [],
+                Priority = RunPriority.Interactive,
+                State = RunState.Extracting,
+                SubmittedAt = DateTime.UnixEpoch,
+            },
             Specification = specification.RootElement.Clone(),
             Seconds = new StageSeconds(null, null, null, null, null),
             Links = new TelemetryLinks(null, null),

@@ -25,7 +25,11 @@ public sealed class RunTests : IDisposable
         var seconds = one.GetProperty("seconds");
         var stages = new[] { "ingest", "features", "train", "evaluate" }.Sum(stage => seconds.GetProperty(stage).GetDouble());
         Assert.InRange(seconds.GetProperty("total").GetDouble(), stages, stages + 30);
-        Assert.StartsWith("<!DOCTYPE html>", await File.ReadAllTextAsync(one.GetProperty("reportPath").GetString()!), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "<!DOCTYPE html>",
+            await File.ReadAllTextAsync(one.GetProperty("reportPath").GetString()!),
+            StringComparison.Ordinal
+        );
         Assert.True(File.Exists(one.GetProperty("headPath").GetString()));
 
         // The table is for people, beside the JSON.
@@ -44,12 +48,26 @@ public sealed class RunTests : IDisposable
         Assert.Equal(0, ended.Code);
         Assert.Empty(ended.Errors);
         Assert.Contains(ended.Output, line => line.StartsWith("Test accuracy", StringComparison.Ordinal));
-        Assert.All(SampleDataset.ClassNames, name => Assert.Contains(ended.Output, line => line.TrimStart().StartsWith(name, StringComparison.Ordinal)));
+        Assert.All(
+            SampleDataset.ClassNames,
+            name => Assert.Contains(ended.Output, line => line.TrimStart().StartsWith(name, StringComparison.Ordinal))
+        );
         var report = Assert.Single(ended.Output, line => line.StartsWith("Report", StringComparison.Ordinal));
         Assert.True(File.Exists(report["Report".Length..].Trim()));
-        Assert.Equal(["test", "train", "validation"], Directory.GetDirectories(exported).Select(Path.GetFileName).Order(StringComparer.Ordinal));
-        Assert.Equal(SampleDataset.ClassNames.Order(StringComparer.Ordinal), Directory.GetDirectories(Path.Combine(exported, "train")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
-        Assert.Equal([100, 90, 10], new[] { "test", "train", "validation" }.Select(split => Directory.GetFiles(Path.Combine(exported, split), "*.png", SearchOption.AllDirectories).Length));
+        Assert.Equal(
+            ["test", "train", "validation"],
+            Directory.GetDirectories(exported).Select(Path.GetFileName).Order(StringComparer.Ordinal)
+        );
+        Assert.Equal(
+            SampleDataset.ClassNames.Order(StringComparer.Ordinal),
+            Directory.GetDirectories(Path.Combine(exported, "train")).Select(Path.GetFileName).Order(StringComparer.Ordinal)
+        );
+        Assert.Equal(
+            [100, 90, 10],
+            new[] { "test", "train", "validation" }.Select(split =>
+                Directory.GetFiles(Path.Combine(exported, split), "*.png", SearchOption.AllDirectories).Length
+            )
+        );
     }
 
     [Fact]
@@ -74,10 +92,22 @@ public sealed class RunTests : IDisposable
         Assert.Contains("none given; train, validation and test are drawn", output, StringComparison.Ordinal);
         Assert.DoesNotContain("Top-", output, StringComparison.Ordinal);
         Assert.Contains(shown.Output, line => line.StartsWith("Warning  5.6 % of the files were skipped", StringComparison.Ordinal));
-        Assert.Contains(shown.Output, line => line.StartsWith("Warning  1 image is in more than one class", StringComparison.Ordinal) && line.Contains("'class0/00.png' and 'class1/mislaid.png'", StringComparison.Ordinal));
+        Assert.Contains(
+            shown.Output,
+            line =>
+                line.StartsWith("Warning  1 image is in more than one class", StringComparison.Ordinal)
+                && line.Contains("'class0/00.png' and 'class1/mislaid.png'", StringComparison.Ordinal)
+        );
         Assert.Contains("that maxSkipped allows", Assert.Single(refused.Errors), StringComparison.Ordinal);
         var json = CommandLine.Parse(Assert.Single(ended.Output));
-        Assert.Equal(("pets", folder, 1), (json.GetProperty("input").GetProperty("name").GetString(), json.GetProperty("input").GetProperty("source").GetString(), json.GetProperty("input").GetProperty("skippedCount").GetInt32()));
+        Assert.Equal(
+            ("pets", folder, 1),
+            (
+                json.GetProperty("input").GetProperty("name").GetString(),
+                json.GetProperty("input").GetProperty("source").GetString(),
+                json.GetProperty("input").GetProperty("skippedCount").GetInt32()
+            )
+        );
         var warnings = json.GetProperty("warnings").EnumerateArray().Select(warning => warning.GetString()!).ToList();
         Assert.Equal(3, warnings.Count);
         Assert.Contains("The backbone demo has seen photos of 32 px only", warnings[2], StringComparison.Ordinal);
@@ -117,7 +147,10 @@ public sealed class RunTests : IDisposable
 
         Assert.Equal(0, next.Code);
         Assert.Contains("Going on with 1 unfinished run of this volume first.", next.Errors);
-        Assert.Equal([("killed", RunState.Completed), (null, RunState.Completed)], (await _command.ReadRunsAsync()).Select(run => (run.Name, run.State)));
+        Assert.Equal(
+            [("killed", RunState.Completed), (null, RunState.Completed)],
+            (await _command.ReadRunsAsync()).Select(run => (run.Name, run.State))
+        );
     }
 
     [Fact]
@@ -133,7 +166,10 @@ public sealed class RunTests : IDisposable
         }
 
         Assert.Equal(130, await process.WaitForExitAsync());
-        Assert.Contains($"Stopped. The run goes on where it was when a command is started on the volume {_command.Volume} again.", process.Lines);
+        Assert.Contains(
+            $"Stopped. The run goes on where it was when a command is started on the volume {_command.Volume} again.",
+            process.Lines
+        );
         var run = Assert.Single(await _command.ReadRunsAsync());
         Assert.False(run.State.IsFinal(), $"The run is {run.State}.");
     }

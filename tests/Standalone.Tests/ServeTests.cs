@@ -13,11 +13,22 @@ public sealed class ServeTests
         using var command = new CommandLine();
         var address = new Uri($"http://127.0.0.1:{FreePort.Next()}");
         // Nothing of the person's own is needed, such as a place for keys.
-        await using var server = CommandLine.Start(["serve", "--urls", address.ToString(), "--volume", command.Volume], ("HOME", "/nonexistent"));
+        await using var server = CommandLine.Start(
+            ["serve", "--urls", address.ToString(), "--volume", command.Volume],
+            ("HOME", "/nonexistent")
+        );
         await server.WaitForHealthyAsync(new Uri(address, "/health/ready"));
         using var client = new HttpClient { BaseAddress = address };
 
-        using var submitted = await client.PostAsJsonAsync("/api/v1/runs", new { inputSize = 32, precision = "fp32", training = new { epochs = 2 } });
+        using var submitted = await client.PostAsJsonAsync(
+            "/api/v1/runs",
+            new
+            {
+                inputSize = 32,
+                precision = "fp32",
+                training = new { epochs = 2 },
+            }
+        );
         Assert.Equal(HttpStatusCode.Accepted, submitted.StatusCode);
         var run = submitted.Headers.Location!;
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
@@ -26,15 +37,17 @@ public sealed class ServeTests
         {
             await Task.Delay(TimeSpan.FromMilliseconds(50), patience.Token);
             detail = await client.GetFromJsonAsync<JsonElement>(run, patience.Token);
-        }
-        while (detail.GetProperty("summary").GetProperty("state").GetString() is not ("completed" or "failed"));
+        } while (detail.GetProperty("summary").GetProperty("state").GetString() is not ("completed" or "failed"));
 
         Assert.Equal("completed", detail.GetProperty("summary").GetProperty("state").GetString());
         Assert.Contains("<!DOCTYPE html>", await client.GetStringAsync(detail.GetProperty("reportUrl").GetString()));
         Assert.Contains("distributed_extraction_images", await client.GetStringAsync("/metrics"));
         server.Terminate();
         Assert.Equal(143, await server.WaitForExitAsync());
-        Assert.DoesNotContain(server.Lines, line => line.Contains(" warn ", StringComparison.Ordinal) || line.Contains(" error ", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            server.Lines,
+            line => line.Contains(" warn ", StringComparison.Ordinal) || line.Contains(" error ", StringComparison.Ordinal)
+        );
     }
 
     [Fact]
@@ -49,7 +62,10 @@ public sealed class ServeTests
 
         Assert.Contains(server.Lines, line => line.Contains($"http://127.0.0.1:{port}/docs", StringComparison.Ordinal));
         Assert.Contains(server.Lines, line => line.EndsWith(command.Volume, StringComparison.Ordinal));
-        var submit = Assert.Single(server.Lines, line => line.Contains("curl", StringComparison.Ordinal) && line.Contains("-d", StringComparison.Ordinal));
+        var submit = Assert.Single(
+            server.Lines,
+            line => line.Contains("curl", StringComparison.Ordinal) && line.Contains("-d", StringComparison.Ordinal)
+        );
         await using var curl = HostProcess.Start("sh", ["-c", submit[submit.IndexOf("curl", StringComparison.Ordinal)..]]);
         Assert.Equal(0, await curl.WaitForExitAsync());
         Assert.Contains(curl.Lines, line => line.Contains("\"state\":\"submitted\"", StringComparison.Ordinal));
@@ -67,7 +83,8 @@ public sealed class ServeTests
             ("OTEL_EXPORTER_OTLP_ENDPOINT", collector),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
             ("OTEL_METRIC_EXPORT_INTERVAL", "200"),
-            ("OTEL_BLRP_SCHEDULE_DELAY", "200"));
+            ("OTEL_BLRP_SCHEDULE_DELAY", "200")
+        );
 
         var said = await server.WaitForLineAsync(line => line.Contains("Telemetry does not arrive", StringComparison.Ordinal));
 

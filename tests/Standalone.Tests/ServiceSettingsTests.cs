@@ -15,7 +15,14 @@ public sealed class ServiceSettingsTests
     public async Task A_host_that_is_set_up_wrongly_says_all_of_it_and_ends_with_status_2(string service, string setting, string said)
     {
         await using var host = HostProcess.StartService(
-            TestEnvironment.ServiceDll(service), [], new Dictionary<string, string?> { [setting.Split('=')[0]] = setting.Split('=')[1], ["ConnectionStrings__RabbitMq"] = "in-memory" });
+            TestEnvironment.ServiceDll(service),
+            [],
+            new Dictionary<string, string?>
+            {
+                [setting.Split('=')[0]] = setting.Split('=')[1],
+                ["ConnectionStrings__RabbitMq"] = "in-memory",
+            }
+        );
 
         Assert.Equal(ServiceHost.MisconfiguredStatus, await host.WaitForExitAsync());
 

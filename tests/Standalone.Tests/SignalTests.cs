@@ -44,7 +44,19 @@ public sealed class SignalTests : IDisposable
         var volume = Path.Combine(_command.Root, Guid.NewGuid().ToString("N"));
         var process = what switch
         {
-            "run" => CommandLine.StartInterruptible(["run", "--volume", volume, "--input-size", "32", "--precision", "fp32", "--epochs", "10000", "--patience", "10000"]),
+            "run" => CommandLine.StartInterruptible([
+                "run",
+                "--volume",
+                volume,
+                "--input-size",
+                "32",
+                "--precision",
+                "fp32",
+                "--epochs",
+                "10000",
+                "--patience",
+                "10000",
+            ]),
             "serve" => CommandLine.StartInterruptible(["serve", "--urls", $"http://127.0.0.1:{FreePort.Next()}", "--volume", volume]),
             _ => HostProcess.Start(
                 "env",
@@ -55,19 +67,34 @@ public sealed class SignalTests : IDisposable
                     ["ConnectionStrings__RabbitMq"] = "in-memory",
                     ["Volume__Root"] = volume,
                     ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{FreePort.Next()}",
-                }),
+                }
+            ),
         };
-        await process.WaitForLineAsync(line => line.Contains(what == "run" ? "Training the head" : "Now listening on", StringComparison.Ordinal), TimeSpan.FromSeconds(60));
+        await process.WaitForLineAsync(
+            line => line.Contains(what == "run" ? "Training the head" : "Now listening on", StringComparison.Ordinal),
+            TimeSpan.FromSeconds(60)
+        );
         return process;
     }
 
     private static async Task SignalAsync(HostProcess process, string signal)
     {
         // A process that has ended meanwhile is no error here.
-        using var kill = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("kill", [$"-{signal}", $"{process.Id}"]) { RedirectStandardError = true, UseShellExecute = false })!;
+        using var kill = System.Diagnostics.Process.Start(
+            new System.Diagnostics.ProcessStartInfo("kill", [$"-{signal}", $"{process.Id}"])
+            {
+                RedirectStandardError = true,
+                UseShellExecute = false,
+            }
+        )!;
         await kill.WaitForExitAsync();
     }
 
     private static void AssertNoTrace(HostProcess process) =>
-        Assert.DoesNotContain(process.Lines, line => line.TrimStart().StartsWith("at ", StringComparison.Ordinal) || line.Contains("Unhandled exception", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            process.Lines,
+            line =>
+                line.TrimStart().StartsWith("at ", StringComparison.Ordinal)
+                || line.Contains("Unhandled exception", StringComparison.Ordinal)
+        );
 }

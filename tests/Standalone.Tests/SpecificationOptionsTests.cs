@@ -7,12 +7,14 @@ namespace Distributed.Standalone.Tests;
 public sealed class SpecificationOptionsTests
 {
     private static readonly Gen<string> Paths = Gen.String[Gen.Char["abc ÄÖ'\"$-=,.;:#"], 1, 12]
-        .Where(name => name.Trim().Length > 0 && name is not ("." or "..")).Select(name => $"/data/{name}");
+        .Where(name => name.Trim().Length > 0 && name is not ("." or ".."))
+        .Select(name => $"/data/{name}");
 
     private static readonly Gen<RunSpecification> Specifications =
         from dataset in Gen.OneOf(OneOf("sample", "stl10"), Paths)
         from backbone in Gen.OneOf(OneOf("demo", "imagenet", "random"), Paths)
-        from architecture in OneOf("", "densenet121", "densenet169", "densenet201", "densenet161").Select(name => name.Length == 0 ? null : name)
+        from architecture in OneOf("", "densenet121", "densenet169", "densenet201", "densenet161")
+            .Select(name => name.Length == 0 ? null : name)
         from size in Gen.Int[32, 1024]
         from fit in Gen.Enum<ImageFit>()
         from precision in Gen.Enum<ExtractionPrecision>()
@@ -32,7 +34,12 @@ public sealed class SpecificationOptionsTests
             InputSize = size,
             Fit = fit,
             Precision = precision,
-            Head = new HeadSpecification { Kind = head.Item1, HiddenSizes = head.Item2, Dropout = head.Item3 },
+            Head = new HeadSpecification
+            {
+                Kind = head.Item1,
+                HiddenSizes = head.Item2,
+                Dropout = head.Item3,
+            },
             Training = new TrainingSpecification
             {
                 Epochs = training.Item1,
@@ -54,19 +61,27 @@ public sealed class SpecificationOptionsTests
     [Fact]
     public void The_command_line_of_a_specification_is_read_back_as_the_same_one() =>
         Specifications.Sample(
-            specification => Assert.Equal(ContractJson.Write(specification), ContractJson.Write(Read([.. RunCommandLine.Arguments(specification)]))),
-            iter: 500);
+            specification =>
+                Assert.Equal(ContractJson.Write(specification), ContractJson.Write(Read([.. RunCommandLine.Arguments(specification)]))),
+            iter: 500
+        );
 
     [Fact]
     public void Penalties_are_read_back_as_the_same_ones() =>
-        Gen.Double[1e-9, 1e6].Array[1, 20].Sample(drawn =>
-        {
-            var specification = new RunSpecification
+        Gen.Double[1e-9, 1e6]
+            .Array[1, 20]
+            .Sample(drawn =>
             {
-                Training = new TrainingSpecification { Optimizer = HeadOptimizer.Newton, Penalties = [.. drawn.Distinct().OrderDescending()] },
-            };
-            Assert.Equal(ContractJson.Write(specification), ContractJson.Write(Read([.. RunCommandLine.Arguments(specification)])));
-        });
+                var specification = new RunSpecification
+                {
+                    Training = new TrainingSpecification
+                    {
+                        Optimizer = HeadOptimizer.Newton,
+                        Penalties = [.. drawn.Distinct().OrderDescending()],
+                    },
+                };
+                Assert.Equal(ContractJson.Write(specification), ContractJson.Write(Read([.. RunCommandLine.Arguments(specification)])));
+            });
 
     [Fact]
     public void No_options_are_the_default_specification() =>
@@ -88,7 +103,8 @@ public sealed class SpecificationOptionsTests
         Assert.Equal(
             "--architecture is 'vgg'; it must be densenet121, densenet169, densenet201 or densenet161. "
                 + "--input-size is 7; it must be a whole number from 32 to 1024. --epochs is 0; it must be a whole number from 1 to 10000.",
-            error.Message);
+            error.Message
+        );
     }
 
     [Theory]
@@ -99,7 +115,11 @@ public sealed class SpecificationOptionsTests
     [InlineData("--seed", "99999999999", "--seed is '99999999999'; it must be a whole number from -2147483648 to 2147483647.")]
     [InlineData("--penalties", "1, 0.1", "--penalties has an entry that is ' 0.1'; it must be a list of at most 100 numbers")]
     [InlineData("--penalties", "1,,0.1", "--penalties has an entry that is ''")]
-    [InlineData("--hidden-sizes", "5,x", "--hidden-sizes has an entry that is 'x'; it must be a list of 1 to 4 whole numbers from 1 to 8192.")]
+    [InlineData(
+        "--hidden-sizes",
+        "5,x",
+        "--hidden-sizes has an entry that is 'x'; it must be a list of 1 to 4 whole numbers from 1 to 8192."
+    )]
     [InlineData("--hidden-sizes", "1,024", "--hidden-sizes has an entry that is '024', with a leading zero")]
     [InlineData("--report", "maybe", "--report is 'maybe'; it must be true or false.")]
     [InlineData("--fit", "1", "--fit is '1'; it must be crop, pad or stretch.")]
@@ -119,8 +139,14 @@ public sealed class SpecificationOptionsTests
         var command = new Command("run") { new Option<string>("--volume") };
         _ = new SpecificationOptions(command);
 
-        Assert.Equal("--dataset has no value: --volume is the next option.", Assert.Single(command.Parse(["--dataset", "--volume"]).Errors).Message);
-        Assert.Contains(command.Parse(["--dataset", "--volume", "X"]).Errors, error => error.Message == "--dataset has no value: --volume is the next option.");
+        Assert.Equal(
+            "--dataset has no value: --volume is the next option.",
+            Assert.Single(command.Parse(["--dataset", "--volume"]).Errors).Message
+        );
+        Assert.Contains(
+            command.Parse(["--dataset", "--volume", "X"]).Errors,
+            error => error.Message == "--dataset has no value: --volume is the next option."
+        );
     }
 
     private static Gen<string> OneOf(params string[] names) => Gen.Int[0, names.Length - 1].Select(i => names[i]);

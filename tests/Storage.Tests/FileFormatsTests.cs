@@ -37,7 +37,8 @@ public sealed class FileFormatsTests
     [InlineData("8004957D00000000000000", "a Python pickle")]
     [InlineData("080612077079746F726368", "an ONNX file")]
     [InlineData("7F454C460201", "a program")]
-    public void A_file_is_told_by_its_first_bytes(string head, string name) => Assert.Equal(name, FileFormats.Recognize(Convert.FromHexString(head))?.Name);
+    public void A_file_is_told_by_its_first_bytes(string head, string name) =>
+        Assert.Equal(name, FileFormats.Recognize(Convert.FromHexString(head))?.Name);
 
     [Theory]
     [InlineData("%PDF-1.7\n%âãÏÓ", "a PDF document")]
@@ -48,7 +49,8 @@ public sealed class FileFormatsTests
     [InlineData("/annex/objects/SHA256E-s1048576--c0ffee.jpg\n", "a git-annex pointer")]
     [InlineData("file,label\n1.jpg,café\n", "a text file")]
     [InlineData("", "an empty file")]
-    public void Text_is_told_by_what_it_says(string text, string name) => Assert.Equal(name, FileFormats.Recognize(Encoding.UTF8.GetBytes(text))?.Name);
+    public void Text_is_told_by_what_it_says(string text, string name) =>
+        Assert.Equal(name, FileFormats.Recognize(Encoding.UTF8.GetBytes(text))?.Name);
 
     [Fact]
     public void What_stands_in_place_of_a_file_says_how_to_get_that()
@@ -67,7 +69,11 @@ public sealed class FileFormatsTests
         using var bytes = new MemoryStream();
         using (var writer = new TarWriter(bytes, format, leaveOpen: true))
         {
-            writer.WriteEntry(format == TarEntryFormat.V7 ? new V7TarEntry(TarEntryType.V7RegularFile, "a") : new GnuTarEntry(TarEntryType.RegularFile, "a"));
+            writer.WriteEntry(
+                format == TarEntryFormat.V7
+                    ? new V7TarEntry(TarEntryType.V7RegularFile, "a")
+                    : new GnuTarEntry(TarEntryType.RegularFile, "a")
+            );
         }
 
         var head = bytes.ToArray();

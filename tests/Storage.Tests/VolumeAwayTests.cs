@@ -49,7 +49,10 @@ public sealed class VolumeAwayTests : IDisposable
             Assert.Throws<IOException>(_volume.Probe),
         ];
 
-        Assert.All(errors, error => Assert.Contains($"its id is {other.Id:D}, and it was {_volume.Id:D}", error.Message, StringComparison.Ordinal));
+        Assert.All(
+            errors,
+            error => Assert.Contains($"its id is {other.Id:D}, and it was {_volume.Id:D}", error.Message, StringComparison.Ordinal)
+        );
         Assert.Equal([Volume.Marker], Directory.EnumerateFileSystemEntries(_root).Select(Path.GetFileName));
         Directory.Delete(_root, recursive: true);
         Directory.Move(mounted, _root);
@@ -92,5 +95,6 @@ public sealed class VolumeAwayTests : IDisposable
         Assert.Equal([file.Path], error.Paths);
     }
 
-    private static Task Write(Stream stream, CancellationToken cancellationToken) => stream.WriteAsync(Encoding.UTF8.GetBytes("hello"), cancellationToken).AsTask();
+    private static Task Write(Stream stream, CancellationToken cancellationToken) =>
+        stream.WriteAsync(Encoding.UTF8.GetBytes("hello"), cancellationToken).AsTask();
 }

@@ -26,11 +26,16 @@ public sealed class VolumeTests : IDisposable
     [Fact]
     public async Task A_write_that_fails_leaves_nothing_behind()
     {
-        await Assert.ThrowsAsync<InvalidOperationException>(() => _volume.WriteAsync("a/half.bin", async (stream, token) =>
-        {
-            await stream.WriteAsync(new byte[1000], token);
-            throw new InvalidOperationException("no more");
-        }));
+        await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            _volume.WriteAsync(
+                "a/half.bin",
+                async (stream, token) =>
+                {
+                    await stream.WriteAsync(new byte[1000], token);
+                    throw new InvalidOperationException("no more");
+                }
+            )
+        );
 
         Assert.Equal([Volume.Marker], Directory.GetFiles(_root, "*", SearchOption.AllDirectories).Select(Path.GetFileName));
     }

@@ -19,16 +19,35 @@ public sealed class BackupTests
             var report = await source.GetTextAsync($"/api/v1/runs/{complete}/report");
 
             // Another is in the midst of its training.
-            var open = await source.SubmitAsync(new { precision = "fp32", seed = 5, head = new { kind = "mlp", hiddenSizes = new[] { 512 } }, training = new { epochs = 60, patience = 60 } });
-            await source.WaitAsync("a first checkpoint", () => source.QueryAsync<long>($"select count(*) from checkpoints where run_id = '{open}'"), count => count > 0);
+            var open = await source.SubmitAsync(
+                new
+                {
+                    precision = "fp32",
+                    seed = 5,
+                    head = new { kind = "mlp", hiddenSizes = new[] { 512 } },
+                    training = new { epochs = 60, patience = 60 },
+                }
+            );
+            await source.WaitAsync(
+                "a first checkpoint",
+                () => source.QueryAsync<long>($"select count(*) from checkpoints where run_id = '{open}'"),
+                count => count > 0
+            );
             await ScriptAsync(source, 0, "backup.sh", backup, source.Volume);
             var undisturbed = await source.WaitForCompletionAsync(open);
 
-            await using var restored = await Cluster.StartAsync(SampleRun.Settings, async cluster =>
-            {
-                await ScriptAsync(cluster, 0, "restore.sh", backup, cluster.Volume);
-                Assert.Contains("not empty", await ScriptAsync(cluster, 1, "restore.sh", backup, cluster.Volume), StringComparison.Ordinal);
-            });
+            await using var restored = await Cluster.StartAsync(
+                SampleRun.Settings,
+                async cluster =>
+                {
+                    await ScriptAsync(cluster, 0, "restore.sh", backup, cluster.Volume);
+                    Assert.Contains(
+                        "not empty",
+                        await ScriptAsync(cluster, 1, "restore.sh", backup, cluster.Volume),
+                        StringComparison.Ordinal
+                    );
+                }
+            );
 
             var after = await restored.GetAsync($"/api/v1/runs/{complete}");
             Assert.Equal(before.GetProperty("headSha256").GetString(), after.GetProperty("headSha256").GetString());
@@ -46,7 +65,11 @@ public sealed class BackupTests
                 dump.WriteByte(0xa5);
             }
 
-            Assert.Contains("damaged", await ScriptAsync(restored, 1, "restore.sh", backup, Path.Combine(folder.FullName, "other")), StringComparison.Ordinal);
+            Assert.Contains(
+                "damaged",
+                await ScriptAsync(restored, 1, "restore.sh", backup, Path.Combine(folder.FullName, "other")),
+                StringComparison.Ordinal
+            );
         }
         finally
         {
@@ -57,14 +80,18 @@ public sealed class BackupTests
     private static async Task<string> ScriptAsync(Cluster cluster, int status, string script, params string[] arguments)
     {
         var catalog = new NpgsqlConnectionStringBuilder(cluster.Database.ConnectionString);
-        await using var process = HostProcess.Start("bash", [Path.Combine(TestEnvironment.RepositoryRoot, "infra", "scripts", script), .. arguments], new Dictionary<string, string?>
-        {
-            ["PGHOST"] = catalog.Host,
-            ["PGPORT"] = $"{catalog.Port}",
-            ["PGUSER"] = catalog.Username,
-            ["PGPASSWORD"] = catalog.Password,
-            ["PGDATABASE"] = catalog.Database,
-        });
+        await using var process = HostProcess.Start(
+            "bash",
+            [Path.Combine(TestEnvironment.RepositoryRoot, "infra", "scripts", script), .. arguments],
+            new Dictionary<string, string?>
+            {
+                ["PGHOST"] = catalog.Host,
+                ["PGPORT"] = $"{catalog.Port}",
+                ["PGUSER"] = catalog.Username,
+                ["PGPASSWORD"] = catalog.Password,
+                ["PGDATABASE"] = catalog.Database,
+            }
+        );
         var ended = await process.WaitForExitAsync(TimeSpan.FromMinutes(1));
         var output = string.Join('\n', process.Lines);
         Assert.True(ended == status, output);
@@ -76,8 +103,15 @@ public sealed class BackupTests
         // pg_dump refuses a server that is newer than itself.
         await using var server = NpgsqlDataSource.Create(TestEnvironment.PostgresConnectionString);
         await using var command = server.CreateCommand("show server_version_num");
-        var version = int.Parse((string)(await command.ExecuteScalarAsync())!, global::System.Globalization.CultureInfo.InvariantCulture) / 10_000;
-        await using var shell = HostProcess.Start("bash", ["-c", $"command -v psql pg_restore >/dev/null && v=$(pg_dump --version) && v=${{v##* (PostgreSQL) }} && v=${{v#pg_dump (PostgreSQL) }} && ((${{v%%.*}} >= {version}))"]);
+        var version =
+            int.Parse((string)(await command.ExecuteScalarAsync())!, global::System.Globalization.CultureInfo.InvariantCulture) / 10_000;
+        await using var shell = HostProcess.Start(
+            "bash",
+            [
+                "-c",
+                $"command -v psql pg_restore >/dev/null && v=$(pg_dump --version) && v=${{v##* (PostgreSQL) }} && v=${{v#pg_dump (PostgreSQL) }} && ((${{v%%.*}} >= {version}))",
+            ]
+        );
         return await shell.WaitForExitAsync() == 0;
     }
 }

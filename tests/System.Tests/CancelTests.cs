@@ -23,7 +23,11 @@ public sealed class CancelTests
     public async Task Cancelling_takes_effect_within_two_seconds_at_every_stage()
     {
         using var slow = new SlowServer();
-        var settings = new Dictionary<string, string?>(Settings) { ["Ingestion__Stl10Url"] = slow.Url, ["Ingestion__DownloadSlice"] = "00:01:00" };
+        var settings = new Dictionary<string, string?>(Settings)
+        {
+            ["Ingestion__Stl10Url"] = slow.Url,
+            ["Ingestion__DownloadSlice"] = "00:01:00",
+        };
         await using var cluster = await Cluster.StartAsync(settings);
 
         await CancelWhileRunningAsync(cluster, "DownloadFile", new { dataset = "stl10" });
@@ -33,7 +37,13 @@ public sealed class CancelTests
         await cluster.KillAsync("Training");
         await CancelAsync(cluster, await ReachAsync(cluster, "Extracting"), "queue", held: 0);
         cluster.Start("Training");
-        var training = new { inputSize = 32, precision = "fp32", head = new { kind = "mlp" }, training = new { epochs = 10_000, patience = 10_000 } };
+        var training = new
+        {
+            inputSize = 32,
+            precision = "fp32",
+            head = new { kind = "mlp" },
+            training = new { epochs = 10_000, patience = 10_000 },
+        };
         await CancelWhileRunningAsync(cluster, "TrainHead", training);
 
         // Testing a head is over too soon to be met at it: so one table that it reads is held.
@@ -55,8 +65,12 @@ public sealed class CancelTests
         var run = await cluster.SubmitAsync(new { inputSize = 32, precision = "fp32" });
         await cluster.WaitAsync(
             $"the run to wait in {state}",
-            () => cluster.QueryAsync<bool>($"select exists (select 1 from runs where id = '{run}' and state = '{state}') and not exists (select 1 from work_units where state = 'Running')"),
-            waits => waits);
+            () =>
+                cluster.QueryAsync<bool>(
+                    $"select exists (select 1 from runs where id = '{run}' and state = '{state}') and not exists (select 1 from work_units where state = 'Running')"
+                ),
+            waits => waits
+        );
         return run;
     }
 
@@ -67,10 +81,12 @@ public sealed class CancelTests
         await CancelAsync(cluster, run, kind, held: 1);
     }
 
-    private static Task<long> WaitUntilRunningAsync(Cluster cluster, string kind) => cluster.WaitAsync(
-        $"a unit of {kind} to run",
-        () => cluster.QueryAsync<long>($"select count(*) from work_units where kind = '{kind}' and state = 'Running'"),
-        running => running > 0);
+    private static Task<long> WaitUntilRunningAsync(Cluster cluster, string kind) =>
+        cluster.WaitAsync(
+            $"a unit of {kind} to run",
+            () => cluster.QueryAsync<long>($"select count(*) from work_units where kind = '{kind}' and state = 'Running'"),
+            running => running > 0
+        );
 
     /// <summary>Cancels a run, and measures until nobody works for it any more.</summary>
     private static async Task CancelAsync(Cluster cluster, Guid run, string stage, long held)
@@ -87,7 +103,8 @@ public sealed class CancelTests
         Assert.Equal("Cancelled", await cluster.QueryAsync<string>($"select state from runs where id = '{run}'"));
     }
 
-    private static Task<long> RunningAsync(Cluster cluster) => cluster.QueryAsync<long>("select count(*) from work_units where state = 'Running'");
+    private static Task<long> RunningAsync(Cluster cluster) =>
+        cluster.QueryAsync<long>("select count(*) from work_units where state = 'Running'");
 
     /// <summary>Sends a file that never ends, a little at a time.</summary>
     private sealed class SlowServer : IDisposable
@@ -127,7 +144,13 @@ public sealed class CancelTests
                         await Task.Delay(50, _end.Token);
                     }
                 }
-                catch (Exception exception) when (exception is HttpListenerException or ObjectDisposedException or OperationCanceledException or InvalidOperationException)
+                catch (Exception exception)
+                    when (exception
+                            is HttpListenerException
+                                or ObjectDisposedException
+                                or OperationCanceledException
+                                or InvalidOperationException
+                    )
                 {
                     // The client went away, as it should, or the test is over.
                 }

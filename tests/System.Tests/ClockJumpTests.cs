@@ -17,11 +17,17 @@ public sealed class ClockJumpTests
         var runId = await cluster.SubmitAsync(SampleRun.Specification);
         await cluster.WaitAsync(
             "a shard to be done, and another to run",
-            () => cluster.QueryAsync<long>("select count(distinct state) from work_units where kind = 'ExtractFeatures' and state in ('Done', 'Running')"),
-            count => count == 2);
+            () =>
+                cluster.QueryAsync<long>(
+                    "select count(distinct state) from work_units where kind = 'ExtractFeatures' and state in ('Done', 'Running')"
+                ),
+            count => count == 2
+        );
 
         await cluster.KillAsync("Training");
-        await cluster.QueryAsync<long>($"with moved as (update work_units set lease_until = lease_until {moved}, sent_at = sent_at {moved} returning 1) select count(*) from moved");
+        await cluster.QueryAsync<long>(
+            $"with moved as (update work_units set lease_until = lease_until {moved}, sent_at = sent_at {moved} returning 1) select count(*) from moved"
+        );
         cluster.Start("Training");
 
         Assert.Equal(await SampleRun.Undisturbed.Value, await SampleResult.WaitAsync(cluster, runId));

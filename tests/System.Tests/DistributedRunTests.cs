@@ -25,7 +25,9 @@ public sealed class DistributedRunTests
     {
         await using var cluster = await Cluster.StartAsync(SampleRun.Settings);
         await cluster.WaitForCompletionAsync(await cluster.SubmitAsync(new { precision = "fp32" }));
-        var shards = await cluster.QueryAsync<long>("select count(*) from attempts a join work_units u on u.id = a.unit_id where u.kind = 'ExtractFeatures'");
+        var shards = await cluster.QueryAsync<long>(
+            "select count(*) from attempts a join work_units u on u.id = a.unit_id where u.kind = 'ExtractFeatures'"
+        );
 
         object[] others = [new { training = new { learningRate = 0.01 } }, new { seed = 7 }, new { head = new { kind = "mlp" } }];
         foreach (var other in others)
@@ -34,7 +36,12 @@ public sealed class DistributedRunTests
             Assert.True(run.GetProperty("featureCacheHit").GetBoolean());
         }
 
-        Assert.Equal(shards, await cluster.QueryAsync<long>("select count(*) from attempts a join work_units u on u.id = a.unit_id where u.kind = 'ExtractFeatures'"));
+        Assert.Equal(
+            shards,
+            await cluster.QueryAsync<long>(
+                "select count(*) from attempts a join work_units u on u.id = a.unit_id where u.kind = 'ExtractFeatures'"
+            )
+        );
     }
 
     [Fact]
@@ -53,7 +60,11 @@ public sealed class DistributedRunTests
         await channel.BasicPublishAsync("submit-run", "", mandatory: true, body);
 
         var run = await cluster.WaitForCompletionAsync(runId);
-        var announced = await cluster.WaitAsync("the event", async () => await channel.BasicGetAsync(events, autoAck: true), found => found is not null);
+        var announced = await cluster.WaitAsync(
+            "the event",
+            async () => await channel.BasicGetAsync(events, autoAck: true),
+            found => found is not null
+        );
         var message = JsonDocument.Parse(announced!.Body).RootElement.GetProperty("message");
         Assert.Equal(runId, message.GetProperty("runId").GetGuid());
         Assert.Equal(run.GetProperty("summary").GetProperty("testAccuracy").GetDouble(), message.GetProperty("testAccuracy").GetDouble());
@@ -69,8 +80,12 @@ public sealed class DistributedRunTests
 
         await using var example = HostProcess.Start(
             python,
-            [Path.Combine(TestEnvironment.RepositoryRoot, "infra", "examples", "submit_run.py"), """{"name":"from Python","precision":"fp32"}"""],
-            new Dictionary<string, string?> { ["RABBITMQ_URL"] = cluster.Broker.Uri.ToString() });
+            [
+                Path.Combine(TestEnvironment.RepositoryRoot, "infra", "examples", "submit_run.py"),
+                """{"name":"from Python","precision":"fp32"}""",
+            ],
+            new Dictionary<string, string?> { ["RABBITMQ_URL"] = cluster.Broker.Uri.ToString() }
+        );
 
         Assert.Equal(0, await example.WaitForExitAsync(TimeSpan.FromMinutes(3)));
         var accuracy = await cluster.QueryAsync<double>("select test_accuracy from evaluations");
@@ -89,11 +104,22 @@ public sealed class DistributedRunTests
         var trace = (await cluster.QueryAsync<string>($"select trace_parent from runs where id = '{runId}'")).Split('-')[1];
         await cluster.WaitAsync(
             "the run's lines in the logs of all hosts",
-            () => Task.FromResult(string.Join(
-                '\n',
-                cluster.Lines.Where(line => line.EndsWith($" run={runId} trace={trace}", StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(line => string.Join(' ', line.Split(": ", 2)[1].Split(' ')[..2])))),
-            told => told == "Run accepted:\nData set\nFeatures ready:\nHead trained\nRun completed:");
-        Assert.DoesNotContain(cluster.Lines, line => line.Contains($"run={runId}", StringComparison.Ordinal) && !line.Contains(" info ", StringComparison.Ordinal));
+            () =>
+                Task.FromResult(
+                    string.Join(
+                        '\n',
+                        cluster
+                            .Lines.Where(line => line.EndsWith($" run={runId} trace={trace}", StringComparison.Ordinal))
+                            .Order(StringComparer.Ordinal)
+                            .Select(line => string.Join(' ', line.Split(": ", 2)[1].Split(' ')[..2]))
+                    )
+                ),
+            told => told == "Run accepted:\nData set\nFeatures ready:\nHead trained\nRun completed:"
+        );
+        Assert.DoesNotContain(
+            cluster.Lines,
+            line => line.Contains($"run={runId}", StringComparison.Ordinal) && !line.Contains(" info ", StringComparison.Ordinal)
+        );
     }
 
     private static async Task AssertOneProcessAgreesAsync(JsonElement run)
@@ -103,12 +129,31 @@ public sealed class DistributedRunTests
         {
             await using var process = HostProcess.StartService(
                 TestEnvironment.ServiceDll("Standalone"),
-                ["run", "--volume", volume.FullName, "--json", "--precision", "fp32", "--head", "mlp", "--hidden-sizes", "512", "--epochs", "120", "--patience", "120"],
-                SampleRun.Settings);
+                [
+                    "run",
+                    "--volume",
+                    volume.FullName,
+                    "--json",
+                    "--precision",
+                    "fp32",
+                    "--head",
+                    "mlp",
+                    "--hidden-sizes",
+                    "512",
+                    "--epochs",
+                    "120",
+                    "--patience",
+                    "120",
+                ],
+                SampleRun.Settings
+            );
             Assert.True(await process.WaitForExitAsync(TimeSpan.FromMinutes(3)) == 0, string.Join('\n', process.Lines));
             var result = JsonDocument.Parse(process.Lines.Last(line => line.StartsWith('{'))).RootElement;
             Assert.Equal(run.GetProperty("headSha256").GetString(), result.GetProperty("headSha256").GetString());
-            Assert.Equal(run.GetProperty("summary").GetProperty("testAccuracy").GetDouble(), result.GetProperty("testAccuracy").GetDouble());
+            Assert.Equal(
+                run.GetProperty("summary").GetProperty("testAccuracy").GetDouble(),
+                result.GetProperty("testAccuracy").GetDouble()
+            );
         }
         finally
         {

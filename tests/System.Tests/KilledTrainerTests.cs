@@ -17,7 +17,10 @@ public sealed class KilledTrainerTests
         Assert.Equal(undisturbed, await SampleResult.WaitAsync(cluster, runId));
         Assert.True(undisturbed.Accuracy > 0.3, $"The accuracy {undisturbed.Accuracy} is hardly above chance.");
         Assert.InRange(await cluster.QueryAsync<long>("select count(*) from attempts where outcome is null"), 2, int.MaxValue);
-        Assert.True(await cluster.QueryAsync<long>("select count(*) from checkpoints where kind = 'Last'") > 3, "Training took too few slices to be cut in one.");
+        Assert.True(
+            await cluster.QueryAsync<long>("select count(*) from checkpoints where kind = 'Last'") > 3,
+            "Training took too few slices to be cut in one."
+        );
     }
 
     /// <summary>Kills the trainer while it holds a unit of a kind that has made some progress, and starts another.</summary>
@@ -27,8 +30,12 @@ public sealed class KilledTrainerTests
         {
             var unit = await cluster.WaitAsync(
                 $"a unit of {kind} to run",
-                () => cluster.QueryAsync<long>($"select coalesce((select max(id) from work_units where kind = '{kind}' and state = 'Running' and exists (select 1 from work_units done where done.kind = '{kind}' and done.state = 'Done')), 0)"),
-                id => id > 0);
+                () =>
+                    cluster.QueryAsync<long>(
+                        $"select coalesce((select max(id) from work_units where kind = '{kind}' and state = 'Running' and exists (select 1 from work_units done where done.kind = '{kind}' and done.state = 'Done')), 0)"
+                    ),
+                id => id > 0
+            );
             await cluster.KillAsync("Training");
             var wasHeld = await cluster.QueryAsync<string>($"select state from work_units where id = {unit}") == "Running";
             cluster.Start("Training");

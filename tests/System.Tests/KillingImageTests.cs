@@ -18,13 +18,31 @@ public sealed class KillingImageTests
             using var end = new CancellationTokenSource();
             var hosts = KeepUpAsync(cluster, end.Token);
 
-            var runId = await cluster.SubmitAsync(new { dataset = data.FullName, inputSize = 32, precision = "fp32" });
+            var runId = await cluster.SubmitAsync(
+                new
+                {
+                    dataset = data.FullName,
+                    inputSize = 32,
+                    precision = "fp32",
+                }
+            );
             await cluster.WaitForCompletionAsync(runId);
             await end.CancelAsync();
 
             Assert.Equal(1, await hosts);
-            Assert.Equal(2, await cluster.QueryAsync<long>("select count(*) from attempts a join work_units u on u.id = a.unit_id where u.kind = 'PackImages'"));
-            Assert.Equal((40, 1), (await cluster.QueryAsync<int>("select image_count from datasets"), await cluster.QueryAsync<int>("select skipped_count from ingestions")));
+            Assert.Equal(
+                2,
+                await cluster.QueryAsync<long>(
+                    "select count(*) from attempts a join work_units u on u.id = a.unit_id where u.kind = 'PackImages'"
+                )
+            );
+            Assert.Equal(
+                (40, 1),
+                (
+                    await cluster.QueryAsync<int>("select image_count from datasets"),
+                    await cluster.QueryAsync<int>("select skipped_count from ingestions")
+                )
+            );
             var report = await cluster.GetTextAsync($"/api/v1/runs/{runId}/report");
             Assert.Contains("light/killer.png", report, StringComparison.Ordinal);
             Assert.Contains("ends the process that does it", report, StringComparison.Ordinal);
@@ -70,7 +88,10 @@ public sealed class KillingImageTests
                     pixels[i] = (byte)((pixels[i] / 4) + brightness);
                 }
 
-                File.WriteAllBytes(Path.Combine(folder, name, $"{image:D2}.png"), Distributed.Datasets.PngEncoder.Encode(pixels, Side, Side));
+                File.WriteAllBytes(
+                    Path.Combine(folder, name, $"{image:D2}.png"),
+                    Distributed.Datasets.PngEncoder.Encode(pixels, Side, Side)
+                );
             }
         }
     }

@@ -1,9 +1,9 @@
-using System.Text.Json;
 using System.Text;
+using System.Text.Json;
 using Distributed.TestServers;
 using Npgsql;
-using RabbitMQ.Client.Exceptions;
 using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
 
 namespace Distributed.System.Tests;
 
@@ -23,7 +23,8 @@ public sealed class LeastPrivilegeTests
                 ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
                 ["OTEL_BSP_SCHEDULE_DELAY"] = "500",
             },
-            async made => users = await RestrictedUsers.CreateAsync(made));
+            async made => users = await RestrictedUsers.CreateAsync(made)
+        );
         await using (cluster)
         await using (users)
         {
@@ -44,36 +45,47 @@ public sealed class LeastPrivilegeTests
         await using var channel = await connection.CreateChannelAsync();
         var mine = (await channel.QueueDeclareAsync()).QueueName;
         await channel.QueueBindAsync(mine, "Distributed.Contracts:RunEvaluated", "");
-        await channel.BasicPublishAsync("submit-run", "", mandatory: true, Encoding.UTF8.GetBytes($$$"""{"runId":"{{{runId}}}","specification":{"precision":"fp32","name":"by a client"}}"""));
+        await channel.BasicPublishAsync(
+            "submit-run",
+            "",
+            mandatory: true,
+            Encoding.UTF8.GetBytes($$$"""{"runId":"{{{runId}}}","specification":{"precision":"fp32","name":"by a client"}}""")
+        );
         // The event of the run before may come first.
         await cluster.WaitAsync(
             "the event",
-            async () => await channel.BasicGetAsync(mine, autoAck: true) is { } got ? JsonDocument.Parse(got.Body).RootElement.GetProperty("message").GetProperty("runId").GetGuid() : Guid.Empty,
-            announced => announced == runId);
+            async () =>
+                await channel.BasicGetAsync(mine, autoAck: true) is { } got
+                    ? JsonDocument.Parse(got.Body).RootElement.GetProperty("message").GetProperty("runId").GetGuid()
+                    : Guid.Empty,
+            announced => announced == runId
+        );
         var entry = (await cluster.GetAsync($"/api/v1/audit?subject={runId:D}")).GetProperty("items")[0];
         Assert.Equal("message", entry.GetProperty("actorKind").GetString());
     }
 
     private static async Task ForbiddenInTheCatalogAsync(RestrictedUsers users)
     {
-        foreach (var (role, sql) in new[]
-        {
-            ("api", "DELETE FROM audit_log"),
-            ("api", "UPDATE audit_log SET actor = 'nobody'"),
-            ("api", "TRUNCATE audit_log"),
-            ("api", "DELETE FROM api_keys"),
-            ("api", "DROP TABLE audit_log"),
-            ("api", "CREATE TABLE mine (id int)"),
-            ("worker", "SELECT * FROM api_keys"),
-            ("worker", "INSERT INTO api_keys (id) VALUES ('mine')"),
-            ("worker", "SELECT * FROM audit_log"),
-            ("worker", "INSERT INTO audit_log (id) VALUES (gen_random_uuid())"),
-            ("worker", "UPDATE installation SET volume_id = gen_random_uuid()"),
-            ("worker", "DELETE FROM installation"),
-            ("worker", "ALTER TABLE runs ADD COLUMN mine int"),
-            ("worker", "CREATE TABLE mine (id int)"),
-            ("worker", "UPDATE \"__EFMigrationsHistory\" SET product_version = ''"),
-        })
+        foreach (
+            var (role, sql) in new[]
+            {
+                ("api", "DELETE FROM audit_log"),
+                ("api", "UPDATE audit_log SET actor = 'nobody'"),
+                ("api", "TRUNCATE audit_log"),
+                ("api", "DELETE FROM api_keys"),
+                ("api", "DROP TABLE audit_log"),
+                ("api", "CREATE TABLE mine (id int)"),
+                ("worker", "SELECT * FROM api_keys"),
+                ("worker", "INSERT INTO api_keys (id) VALUES ('mine')"),
+                ("worker", "SELECT * FROM audit_log"),
+                ("worker", "INSERT INTO audit_log (id) VALUES (gen_random_uuid())"),
+                ("worker", "UPDATE installation SET volume_id = gen_random_uuid()"),
+                ("worker", "DELETE FROM installation"),
+                ("worker", "ALTER TABLE runs ADD COLUMN mine int"),
+                ("worker", "CREATE TABLE mine (id int)"),
+                ("worker", "UPDATE \"__EFMigrationsHistory\" SET product_version = ''"),
+            }
+        )
         {
             await using var connection = new NpgsqlConnection(users.Catalog(role));
             await connection.OpenAsync();
@@ -85,22 +97,35 @@ public sealed class LeastPrivilegeTests
 
     private static async Task ForbiddenAtTheBrokerAsync(RestrictedUsers users)
     {
-        foreach (var (user, what, act) in new (string, string, Func<IChannel, Task>)[]
-        {
-            ("client", "read submissions", channel => channel.BasicGetAsync("submit-run", autoAck: false)),
-            ("client", "send a unit", channel => channel.BasicPublishAsync("train-head", "", mandatory: true, new byte[] { 1 }).AsTask()),
-            ("client", "forge an event", channel => channel.BasicPublishAsync("Distributed.Contracts:RunEvaluated", "", mandatory: true, new byte[] { 1 }).AsTask()),
-            ("client", "listen to units", channel => channel.QueueBindAsync("client-x", "train-head", "")),
-            ("client", "delete a queue", channel => channel.QueueDeleteAsync("submit-run")),
-            ("training", "read another's units", channel => channel.BasicGetAsync("head-trained", autoAck: false)),
-            ("training", "read submissions", channel => channel.BasicGetAsync("submit-run", autoAck: false)),
-            ("evaluation", "read another's units", channel => channel.BasicGetAsync("train-head", autoAck: false)),
-            ("ingestion", "declare what is not the system's", channel => channel.QueueDeclareAsync("mine")),
-        })
+        foreach (
+            var (user, what, act) in new (string, string, Func<IChannel, Task>)[]
+            {
+                ("client", "read submissions", channel => channel.BasicGetAsync("submit-run", autoAck: false)),
+                (
+                    "client",
+                    "send a unit",
+                    channel => channel.BasicPublishAsync("train-head", "", mandatory: true, new byte[] { 1 }).AsTask()
+                ),
+                (
+                    "client",
+                    "forge an event",
+                    channel =>
+                        channel.BasicPublishAsync("Distributed.Contracts:RunEvaluated", "", mandatory: true, new byte[] { 1 }).AsTask()
+                ),
+                ("client", "listen to units", channel => channel.QueueBindAsync("client-x", "train-head", "")),
+                ("client", "delete a queue", channel => channel.QueueDeleteAsync("submit-run")),
+                ("training", "read another's units", channel => channel.BasicGetAsync("head-trained", autoAck: false)),
+                ("training", "read submissions", channel => channel.BasicGetAsync("submit-run", autoAck: false)),
+                ("evaluation", "read another's units", channel => channel.BasicGetAsync("train-head", autoAck: false)),
+                ("ingestion", "declare what is not the system's", channel => channel.QueueDeclareAsync("mine")),
+            }
+        )
         {
             await using var connection = await new ConnectionFactory { Uri = users.Broker(user) }.CreateConnectionAsync();
             // With confirms, a refused publication is told to whoever published.
-            await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
+            await using var channel = await connection.CreateChannelAsync(
+                new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true)
+            );
             if (what == "listen to units")
             {
                 await channel.QueueDeclareAsync("client-x");

@@ -17,23 +17,44 @@ public sealed partial class MetricsTests(ITestOutputHelper output)
 
         await cluster.WaitForCompletionAsync(await cluster.SubmitAsync(SampleRun.Specification));
         var failed = await cluster.SubmitAsync(new { dataset = "/nowhere" });
-        await cluster.WaitAsync("the second run to fail", () => cluster.QueryAsync<string>($"select state from runs where id = '{failed}'"), state => state == "Failed");
+        await cluster.WaitAsync(
+            "the second run to fail",
+            () => cluster.QueryAsync<string>($"select state from runs where id = '{failed}'"),
+            state => state == "Failed"
+        );
         // What is asked for every few seconds comes a little later than the runs' end.
         var expected = table.Where(row => row.Always).Select(row => row.Name).ToHashSet(StringComparer.Ordinal);
         var scraped = await cluster.WaitAsync(
-            "every metric of the table", () => ScrapeAsync(cluster), found => expected.IsSubsetOf(found.Families.Select(family => family.Name)));
+            "every metric of the table",
+            () => ScrapeAsync(cluster),
+            found => expected.IsSubsetOf(found.Families.Select(family => family.Name))
+        );
 
-        output.WriteLine(string.Join('\n', scraped.Families.Select(family => $"{family.Name} {family.Kind} {string.Join(',', family.Labels)}")));
+        output.WriteLine(
+            string.Join('\n', scraped.Families.Select(family => $"{family.Name} {family.Kind} {string.Join(',', family.Labels)}"))
+        );
         output.WriteLine(string.Join('\n', scraped.Bytes.Select(host => $"{host.Key}: {host.Value} bytes")));
         var known = table.ToDictionary(row => row.Name, StringComparer.Ordinal);
-        Assert.All(scraped.Families, family =>
-        {
-            Assert.True(known.TryGetValue(family.Name, out var row), $"{family.Name} ({family.Kind}; {string.Join(", ", family.Labels)}) stands in no row of the table");
-            Assert.Equal(row.Kind, family.Kind);
-            Assert.True(family.Labels.IsSubsetOf(row.Labels), $"{family.Name} has the labels {string.Join(", ", family.Labels)}; the table says {string.Join(", ", row.Labels)}");
-        });
+        Assert.All(
+            scraped.Families,
+            family =>
+            {
+                Assert.True(
+                    known.TryGetValue(family.Name, out var row),
+                    $"{family.Name} ({family.Kind}; {string.Join(", ", family.Labels)}) stands in no row of the table"
+                );
+                Assert.Equal(row.Kind, family.Kind);
+                Assert.True(
+                    family.Labels.IsSubsetOf(row.Labels),
+                    $"{family.Name} has the labels {string.Join(", ", family.Labels)}; the table says {string.Join(", ", row.Labels)}"
+                );
+            }
+        );
         // Those of tools that know nothing of what is measured: jobs that take a second would all lie in one of them.
-        Assert.All(scraped.Families.Where(family => family.Name.StartsWith("distributed_", StringComparison.Ordinal)), family => Assert.DoesNotContain(10_000, family.Boundaries));
+        Assert.All(
+            scraped.Families.Where(family => family.Name.StartsWith("distributed_", StringComparison.Ordinal)),
+            family => Assert.DoesNotContain(10_000, family.Boundaries)
+        );
         Assert.All(scraped.Bytes, host => Assert.InRange(host.Value, 1, 64 << 10));
     }
 
@@ -43,11 +64,14 @@ public sealed partial class MetricsTests(ITestOutputHelper output)
         var port = FreePort.Next();
         var api = FreePort.Next();
         await using var cluster = await Cluster.CreateAsync(new Dictionary<string, string?> { ["Api__Keys"] = "required" });
-        cluster.Configure("AdminApi", new Dictionary<string, string?>
-        {
-            ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{api};http://127.0.0.1:{port}",
-            ["Metrics__Port"] = port.ToString(CultureInfo.InvariantCulture),
-        });
+        cluster.Configure(
+            "AdminApi",
+            new Dictionary<string, string?>
+            {
+                ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{api};http://127.0.0.1:{port}",
+                ["Metrics__Port"] = port.ToString(CultureInfo.InvariantCulture),
+            }
+        );
         var host = cluster.Start("AdminApi");
         using var client = new HttpClient();
         await host.WaitForHealthyAsync(new Uri($"http://127.0.0.1:{api}/health/live"), TimeSpan.FromMinutes(1));
@@ -91,12 +115,19 @@ public sealed partial class MetricsTests(ITestOutputHelper output)
     {
         var sample = Sample().Match(line);
         var name = sample.Groups["name"].Value;
-        Assert.True(name == family.Name || HistogramParts.Any(part => name == family.Name + part), $"'{line}' stands among the samples of {family.Name}");
+        Assert.True(
+            name == family.Name || HistogramParts.Any(part => name == family.Name + part),
+            $"'{line}' stands among the samples of {family.Name}"
+        );
         foreach (Match label in Label().Matches(sample.Groups["labels"].Value))
         {
             if (label.Groups["name"].Value == "le")
             {
-                family.Boundaries.Add(label.Groups["value"].Value == "+Inf" ? double.PositiveInfinity : double.Parse(label.Groups["value"].Value, CultureInfo.InvariantCulture));
+                family.Boundaries.Add(
+                    label.Groups["value"].Value == "+Inf"
+                        ? double.PositiveInfinity
+                        : double.Parse(label.Groups["value"].Value, CultureInfo.InvariantCulture)
+                );
             }
             else if (!label.Groups["name"].Value.StartsWith("otel_scope", StringComparison.Ordinal))
             {
@@ -108,17 +139,33 @@ public sealed partial class MetricsTests(ITestOutputHelper output)
     /// <summary>The rows under "### Metrics": | `name` | kind, unit | `label`, `label` | where | what it tells |.</summary>
     private static List<Row> ReadTable()
     {
-        var section = File.ReadAllText(Path.Combine(TestEnvironment.RepositoryRoot, "docs", "operations.md")).Split("\n### Metrics\n")[1].Split("\n## ")[0].Split("\n### ")[0];
+        var section = File.ReadAllText(Path.Combine(TestEnvironment.RepositoryRoot, "docs", "operations.md"))
+            .Split("\n### Metrics\n")[1]
+            .Split("\n## ")[0]
+            .Split("\n### ")[0];
         var rows = new List<Row>();
-        foreach (var cells in section.Split('\n').Where(line => line.StartsWith("| `", StringComparison.Ordinal)).Select(line => line.Split('|', StringSplitOptions.TrimEntries)))
+        foreach (
+            var cells in section
+                .Split('\n')
+                .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
+                .Select(line => line.Split('|', StringSplitOptions.TrimEntries))
+        )
         {
             var kind = cells[2].Split(", ");
-            var unit = kind[1] switch { "s" => "_seconds", "bytes" => "_bytes", _ => "" };
-            rows.Add(new Row(
-                cells[1].Trim('`').Replace('.', '_') + unit + (kind[0] == "counter" ? "_total" : ""),
-                kind[0],
-                [.. Code().Matches(cells[3]).Select(label => label.Groups["code"].Value.Replace('.', '_'))],
-                !cells[4].Contains("where", StringComparison.Ordinal)));
+            var unit = kind[1] switch
+            {
+                "s" => "_seconds",
+                "bytes" => "_bytes",
+                _ => "",
+            };
+            rows.Add(
+                new Row(
+                    cells[1].Trim('`').Replace('.', '_') + unit + (kind[0] == "counter" ? "_total" : ""),
+                    kind[0],
+                    [.. Code().Matches(cells[3]).Select(label => label.Groups["code"].Value.Replace('.', '_'))],
+                    !cells[4].Contains("where", StringComparison.Ordinal)
+                )
+            );
         }
 
         return rows;

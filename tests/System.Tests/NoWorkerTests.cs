@@ -12,9 +12,17 @@ public sealed class NoWorkerTests
         await cluster.TerminateAsync("Training", TimeSpan.FromSeconds(30));
         var runId = await cluster.SubmitAsync(new { precision = "fp32" });
 
-        await cluster.WaitAsync("the run to say so", () => WaitingAsync(cluster, runId), waiting => waiting == "No training worker is connected.");
+        await cluster.WaitAsync(
+            "the run to say so",
+            () => WaitingAsync(cluster, runId),
+            waiting => waiting == "No training worker is connected."
+        );
         await cluster.WaitAsync("the metric", () => ConsumersAsync(cluster), consumers => consumers == 0);
-        await cluster.Host("AdminApi").WaitForLineAsync(line => line.Contains("No training worker is connected; jobs that wait for one: 1", StringComparison.Ordinal));
+        await cluster
+            .Host("AdminApi")
+            .WaitForLineAsync(line =>
+                line.Contains("No training worker is connected; jobs that wait for one: 1", StringComparison.Ordinal)
+            );
         cluster.Start("Training");
         await cluster.WaitForCompletionAsync(runId);
 
@@ -25,10 +33,21 @@ public sealed class NoWorkerTests
     }
 
     private static async Task<string?> WaitingAsync(Cluster cluster, Guid runId) =>
-        (await cluster.GetAsync($"/api/v1/runs/{runId}")).TryGetProperty("waiting", out var waiting) && waiting.ValueKind == JsonValueKind.String ? waiting.GetString() : null;
+        (await cluster.GetAsync($"/api/v1/runs/{runId}")).TryGetProperty("waiting", out var waiting)
+        && waiting.ValueKind == JsonValueKind.String
+            ? waiting.GetString()
+            : null;
 
     private static async Task<int?> ConsumersAsync(Cluster cluster) =>
-        (await cluster.GetTextAsync("/metrics")).Split('\n')
-            .FirstOrDefault(line => line.StartsWith("distributed_queue_consumers", StringComparison.Ordinal) && line.Contains("queue=\"train-head\"", StringComparison.Ordinal) && line.Contains("service=\"training\"", StringComparison.Ordinal))
-            ?.Split(' ') is [_, var value, ..] ? int.Parse(value, global::System.Globalization.CultureInfo.InvariantCulture) : null;
+        (await cluster.GetTextAsync("/metrics"))
+            .Split('\n')
+            .FirstOrDefault(line =>
+                line.StartsWith("distributed_queue_consumers", StringComparison.Ordinal)
+                && line.Contains("queue=\"train-head\"", StringComparison.Ordinal)
+                && line.Contains("service=\"training\"", StringComparison.Ordinal)
+            )
+            ?.Split(' ')
+            is [_, var value, ..]
+            ? int.Parse(value, global::System.Globalization.CultureInfo.InvariantCulture)
+            : null;
 }

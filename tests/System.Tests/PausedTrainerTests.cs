@@ -9,19 +9,21 @@ public sealed class PausedTrainerTests
     [InlineData("TrainHead")]
     public async Task A_trainer_frozen_until_its_unit_has_gone_elsewhere_has_its_late_writes_refused(string kind)
     {
-        await using var cluster = await Cluster.StartAsync(new Dictionary<string, string?>(SampleRun.Settings)
-        {
-            ["Units__Lease"] = "00:00:03",
-            ["Units__Heartbeat"] = "00:00:00.500",
-        });
+        await using var cluster = await Cluster.StartAsync(
+            new Dictionary<string, string?>(SampleRun.Settings) { ["Units__Lease"] = "00:00:03", ["Units__Heartbeat"] = "00:00:00.500" }
+        );
         var frozen = cluster.Host("Training");
         var runId = await cluster.SubmitAsync(SampleRun.Specification);
         var attempt = await FreezeInAsync();
         cluster.Start("Training", "second trainer");
         await cluster.WaitAsync(
             "the unit to be done by the other trainer",
-            () => cluster.QueryAsync<long>($"select count(*) from work_units u join attempts a on a.unit_id = u.id where u.attempt <> '{attempt}' and u.state = 'Done' and a.token = '{attempt}'"),
-            count => count == 1);
+            () =>
+                cluster.QueryAsync<long>(
+                    $"select count(*) from work_units u join attempts a on a.unit_id = u.id where u.attempt <> '{attempt}' and u.state = 'Done' and a.token = '{attempt}'"
+                ),
+            count => count == 1
+        );
 
         frozen.Continue();
 
@@ -29,7 +31,8 @@ public sealed class PausedTrainerTests
         await cluster.WaitAsync(
             "the late trainer to learn that its unit is lost",
             () => cluster.QueryAsync<string>($"select coalesce((select outcome from attempts where token = '{attempt}'), '')"),
-            outcome => outcome == "lost");
+            outcome => outcome == "lost"
+        );
         Assert.Equal(0, await cluster.QueryAsync<long>($"select count(*) from feature_shards where file_path like '%{attempt:N}%'"));
         Assert.Equal(0, await cluster.QueryAsync<long>($"select count(*) from checkpoints where file_path like '%{attempt:N}%'"));
         Assert.Equal(await SampleRun.Undisturbed.Value, result);
@@ -40,8 +43,12 @@ public sealed class PausedTrainerTests
             {
                 var token = await cluster.WaitAsync(
                     $"a unit of {kind} to run",
-                    () => cluster.QueryAsync<Guid>($"select coalesce((select attempt from work_units where kind = '{kind}' and state = 'Running' and step > 0 limit 1), '{Guid.Empty}')"),
-                    token => token != Guid.Empty);
+                    () =>
+                        cluster.QueryAsync<Guid>(
+                            $"select coalesce((select attempt from work_units where kind = '{kind}' and state = 'Running' and step > 0 limit 1), '{Guid.Empty}')"
+                        ),
+                    token => token != Guid.Empty
+                );
                 frozen.Pause();
                 if (await cluster.QueryAsync<long>($"select count(*) from work_units where attempt = '{token}' and state = 'Running'") == 1)
                 {

@@ -18,7 +18,9 @@ public sealed class PublishedHostTests(Publication publication) : IClassFixture<
 
         var published = await publication.FolderAsync("Ingestion");
 
-        var missing = Directory.GetFiles(build, "Distributed.*").Select(Path.GetFileName)
+        var missing = Directory
+            .GetFiles(build, "Distributed.*")
+            .Select(Path.GetFileName)
             .Where(name => !OfBuild.Any(name!.EndsWith) && !File.Exists(Path.Combine(published, name!)));
         Assert.Empty(missing);
     }
@@ -35,25 +37,44 @@ public sealed class PublishedHostTests(Publication publication) : IClassFixture<
                 new Dictionary<string, string?> { ["Data__Roots__1"] = data.FullName },
                 cluster =>
                 {
-                    cluster.Programs = service => service switch
-                    {
-                        "AdminApi" => admin,
-                        "Ingestion" => ingestion,
-                        _ => TestEnvironment.ServiceDll(service),
-                    };
+                    cluster.Programs = service =>
+                        service switch
+                        {
+                            "AdminApi" => admin,
+                            "Ingestion" => ingestion,
+                            _ => TestEnvironment.ServiceDll(service),
+                        };
                     return Task.CompletedTask;
-                });
-            var runId = await cluster.SubmitAsync(new { dataset = data.FullName, inputSize = 32, precision = "fp32" });
+                }
+            );
+            var runId = await cluster.SubmitAsync(
+                new
+                {
+                    dataset = data.FullName,
+                    inputSize = 32,
+                    precision = "fp32",
+                }
+            );
 
-            const string open = "select count(*) from attempts a join work_units u on u.id = a.unit_id where u.kind = 'PackImages' and a.outcome is null";
+            const string open =
+                "select count(*) from attempts a join work_units u on u.id = a.unit_id where u.kind = 'PackImages' and a.outcome is null";
             await cluster.WaitAsync("a part to be packed", () => cluster.QueryAsync<long>(open), count => count > 0);
             await cluster.KillAsync("Ingestion");
             Assert.Equal(1, await cluster.QueryAsync<long>(open));
             cluster.Start("Ingestion");
             await cluster.WaitForCompletionAsync(runId);
 
-            Assert.Contains(cluster.Host("Ingestion").Lines, line => line.Contains("decoded apart from the host", StringComparison.Ordinal));
-            Assert.Equal((Images, 0), (await cluster.QueryAsync<int>("select image_count from datasets"), await cluster.QueryAsync<int>("select skipped_count from ingestions")));
+            Assert.Contains(
+                cluster.Host("Ingestion").Lines,
+                line => line.Contains("decoded apart from the host", StringComparison.Ordinal)
+            );
+            Assert.Equal(
+                (Images, 0),
+                (
+                    await cluster.QueryAsync<int>("select image_count from datasets"),
+                    await cluster.QueryAsync<int>("select skipped_count from ingestions")
+                )
+            );
         }
         finally
         {
@@ -68,17 +89,21 @@ public sealed class PublishedHostTests(Publication publication) : IClassFixture<
         foreach (var (name, brightness) in new[] { ("dark", 40), ("light", 180) })
         {
             Directory.CreateDirectory(Path.Combine(folder, name));
-            Parallel.For(0, Images / 2, image =>
-            {
-                var pixels = new byte[Side * Side * 3];
-                new Random(image + brightness).NextBytes(pixels);
-                for (var i = 0; i < pixels.Length; i++)
+            Parallel.For(
+                0,
+                Images / 2,
+                image =>
                 {
-                    pixels[i] = (byte)((pixels[i] / 4) + brightness);
-                }
+                    var pixels = new byte[Side * Side * 3];
+                    new Random(image + brightness).NextBytes(pixels);
+                    for (var i = 0; i < pixels.Length; i++)
+                    {
+                        pixels[i] = (byte)((pixels[i] / 4) + brightness);
+                    }
 
-                File.WriteAllBytes(Path.Combine(folder, name, $"{image:D3}.png"), PngEncoder.Encode(pixels, Side, Side));
-            });
+                    File.WriteAllBytes(Path.Combine(folder, name, $"{image:D3}.png"), PngEncoder.Encode(pixels, Side, Side));
+                }
+            );
         }
     }
 }

@@ -10,7 +10,15 @@ namespace Distributed.System.Tests;
 /// <param name="Images">Images in them.</param>
 /// <param name="Epochs">Measured epochs; each is counted once.</param>
 /// <param name="Evaluations">Evaluations.</param>
-internal sealed record SampleResult(double Accuracy, string HeadSha256, string LastSha256, long Shards, long Images, long Epochs, long Evaluations)
+internal sealed record SampleResult(
+    double Accuracy,
+    string HeadSha256,
+    string LastSha256,
+    long Shards,
+    long Images,
+    long Epochs,
+    long Evaluations
+)
 {
     /// <summary>Waits until the run is complete, and makes sure that all of its work is done and counted once.</summary>
     public static async Task<SampleResult> WaitAsync(Cluster cluster, Guid runId)
@@ -23,7 +31,8 @@ internal sealed record SampleResult(double Accuracy, string HeadSha256, string L
             await cluster.QueryAsync<long>("select count(*) from feature_shards"),
             await cluster.QueryAsync<long>("select sum(image_count) from feature_shards"),
             await cluster.QueryAsync<long>("select count(*) from epoch_metrics"),
-            await cluster.QueryAsync<long>("select count(*) from evaluations"));
+            await cluster.QueryAsync<long>("select count(*) from evaluations")
+        );
         Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from work_units where state <> 'Done'"));
         Assert.Equal(result.Shards, await cluster.QueryAsync<int>("select shard_count from feature_sets"));
         Assert.Equal((600, 1), (result.Images, result.Evaluations));

@@ -17,44 +17,56 @@ public sealed class ServerRestartTests(ServerRestartTests.Restartable restartabl
     [InlineData("database", true)]
     public async Task A_run_completes_as_if_nothing_had_been_and_health_tells_the_truth_meanwhile(string server, bool kill)
     {
-        var disturbed = await restartable.RunAsync(async (cluster, servers) =>
-        {
-            await cluster.WaitAsync(
-                "a shard to be done",
-                () => cluster.QueryAsync<long>("select count(*) from work_units where kind = 'ExtractFeatures' and state = 'Done'"),
-                count => count > 0);
-            var restarting = server == "broker" ? servers.RestartBrokerAsync(kill) : servers.RestartDatabaseAsync(kill);
-            DateTime? unreadyAt = null;
-            await cluster.WaitAsync(
-                $"the {server} to be back, and the trainer to have been unready",
-                async () =>
-                {
-                    Assert.Equal(HttpStatusCode.OK, (await cluster.HealthAsync("Training", "live")).Status);
-                    var (status, body) = await cluster.HealthAsync("Training", "ready");
-                    if (status == HttpStatusCode.ServiceUnavailable)
-                    {
-                        unreadyAt ??= DateTime.UtcNow;
-                        Assert.Equal(server == "broker" ? "broker" : "catalog", Assert.Single(FailedChecks(body)));
-                    }
-
-                    return restarting.IsCompleted && unreadyAt is not null;
-                },
-                done => done);
-            await restarting;
-            foreach (var service in Cluster.Services)
+        var disturbed = await restartable.RunAsync(
+            async (cluster, servers) =>
             {
-                await cluster.WaitAsync($"{service} to be ready", () => cluster.HealthAsync(service, "ready"), health => health.Status == HttpStatusCode.OK);
-            }
+                await cluster.WaitAsync(
+                    "a shard to be done",
+                    () => cluster.QueryAsync<long>("select count(*) from work_units where kind = 'ExtractFeatures' and state = 'Done'"),
+                    count => count > 0
+                );
+                var restarting = server == "broker" ? servers.RestartBrokerAsync(kill) : servers.RestartDatabaseAsync(kill);
+                DateTime? unreadyAt = null;
+                await cluster.WaitAsync(
+                    $"the {server} to be back, and the trainer to have been unready",
+                    async () =>
+                    {
+                        Assert.Equal(HttpStatusCode.OK, (await cluster.HealthAsync("Training", "live")).Status);
+                        var (status, body) = await cluster.HealthAsync("Training", "ready");
+                        if (status == HttpStatusCode.ServiceUnavailable)
+                        {
+                            unreadyAt ??= DateTime.UtcNow;
+                            Assert.Equal(server == "broker" ? "broker" : "catalog", Assert.Single(FailedChecks(body)));
+                        }
 
-            return unreadyAt;
-        });
+                        return restarting.IsCompleted && unreadyAt is not null;
+                    },
+                    done => done
+                );
+                await restarting;
+                foreach (var service in Cluster.Services)
+                {
+                    await cluster.WaitAsync(
+                        $"{service} to be ready",
+                        () => cluster.HealthAsync(service, "ready"),
+                        health => health.Status == HttpStatusCode.OK
+                    );
+                }
+
+                return unreadyAt;
+            }
+        );
 
         Assert.Equal(await restartable.Undisturbed.Value, disturbed);
     }
 
-    private static IEnumerable<string> FailedChecks(string health) => JsonDocument.Parse(health).RootElement.GetProperty("checks").EnumerateObject()
-        .Where(check => check.Value.GetProperty("status").GetString() != "Healthy")
-        .Select(check => check.Name);
+    private static IEnumerable<string> FailedChecks(string health) =>
+        JsonDocument
+            .Parse(health)
+            .RootElement.GetProperty("checks")
+            .EnumerateObject()
+            .Where(check => check.Value.GetProperty("status").GetString() != "Healthy")
+            .Select(check => check.Name);
 
     internal sealed record Outcome(double Accuracy, string Head, long Stages);
 
@@ -87,13 +99,19 @@ public sealed class ServerRestartTests(ServerRestartTests.Restartable restartabl
             Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from work_units where state <> 'Done'"));
             if (disturbedAt is { } moment)
             {
-                Assert.True(moment < await cluster.QueryAsync<DateTime>("select finished_at from runs"), "The run was over before it could be disturbed.");
+                Assert.True(
+                    moment < await cluster.QueryAsync<DateTime>("select finished_at from runs"),
+                    "The run was over before it could be disturbed."
+                );
             }
 
             return new Outcome(
                 run.GetProperty("summary").GetProperty("testAccuracy").GetDouble(),
                 run.GetProperty("headSha256").GetString()!,
-                await cluster.QueryAsync<long>("select (select count(*) from feature_shards) + 1000 * (select count(*) from evaluations) + 10000 * (select count(*) from epoch_metrics)"));
+                await cluster.QueryAsync<long>(
+                    "select (select count(*) from feature_shards) + 1000 * (select count(*) from evaluations) + 10000 * (select count(*) from epoch_metrics)"
+                )
+            );
         }
     }
 }

@@ -23,7 +23,11 @@ public sealed class SlowDiskTests
         var disk = await SlowDisk.TryStartAsync(cluster.Host("Training"), Flush);
         Assert.SkipUnless(disk is not null, "Disks are made slow with strace: install it, or run ./test.sh as root.");
         var runId = await cluster.SubmitAsync(specification);
-        await cluster.WaitAsync("a shard to be computed", () => cluster.QueryAsync<long>("select count(*) from work_units where kind = 'ExtractFeatures' and state = 'Running'"), count => count > 0);
+        await cluster.WaitAsync(
+            "a shard to be computed",
+            () => cluster.QueryAsync<long>("select count(*) from work_units where kind = 'ExtractFeatures' and state = 'Running'"),
+            count => count > 0
+        );
 
         var health = await cluster.HealthAsync("Training", "ready");
         var asked = Stopwatch.GetTimestamp();
@@ -31,7 +35,11 @@ public sealed class SlowDiskTests
         Assert.InRange(Stopwatch.GetElapsedTime(asked), TimeSpan.Zero, Flush / 2);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, health.Status);
         Assert.Contains("has not answered", health.Body, StringComparison.Ordinal);
-        await cluster.WaitAsync("a shard to be stored", () => cluster.QueryAsync<long>("select count(*) from work_units where kind = 'ExtractFeatures' and state = 'Done'"), count => count > 0);
+        await cluster.WaitAsync(
+            "a shard to be stored",
+            () => cluster.QueryAsync<long>("select count(*) from work_units where kind = 'ExtractFeatures' and state = 'Done'"),
+            count => count > 0
+        );
         // The splits and the shard at least.
         Assert.InRange(disk.Flushes, 2, int.MaxValue);
         await disk.DisposeAsync();

@@ -5,7 +5,10 @@ namespace Distributed.System.Tests;
 public sealed class StoppedTrainerTests
 {
     /// <summary>No slice ends by itself before training does: where there are two, the stop made them.</summary>
-    private static readonly IReadOnlyDictionary<string, string?> Settings = new Dictionary<string, string?>(SampleRun.Settings) { ["Training__Slice"] = "00:10:00" };
+    private static readonly IReadOnlyDictionary<string, string?> Settings = new Dictionary<string, string?>(SampleRun.Settings)
+    {
+        ["Training__Slice"] = "00:10:00",
+    };
 
     [Fact]
     public async Task A_trainer_that_is_stopped_in_a_slice_leaves_in_time_and_the_next_goes_on_from_its_checkpoint()
@@ -15,7 +18,8 @@ public sealed class StoppedTrainerTests
         await cluster.WaitAsync(
             "a slice to run",
             () => cluster.QueryAsync<long>("select count(*) from work_units where kind = 'TrainHead' and state = 'Running'"),
-            running => running > 0);
+            running => running > 0
+        );
         Assert.Equal(143, await cluster.TerminateAsync("Training", TimeSpan.FromSeconds(20)));
         cluster.Start("Training");
 

@@ -13,7 +13,15 @@ namespace Distributed.System.Tests;
 /// <param name="Scope">The library that made it.</param>
 /// <param name="Name">What it is of.</param>
 /// <param name="Links">The ids of spans that it links to.</param>
-internal sealed record CollectedSpan(string Service, string Trace, string Id, string Parent, string Scope, string Name, IReadOnlyList<string> Links);
+internal sealed record CollectedSpan(
+    string Service,
+    string Trace,
+    string Id,
+    string Parent,
+    string Scope,
+    string Name,
+    IReadOnlyList<string> Links
+);
 
 /// <summary>Receives spans by OTLP over HTTP.</summary>
 internal sealed class TraceCollector : IAsyncDisposable
@@ -38,12 +46,13 @@ internal sealed class TraceCollector : IAsyncDisposable
     public static Task<TraceCollector> StartAsync() => Task.FromResult(new TraceCollector(new Uri($"http://127.0.0.1:{FreePort.Next()}/")));
 
     /// <summary>The settings of hosts that send here, soon.</summary>
-    public IReadOnlyDictionary<string, string?> Settings => new Dictionary<string, string?>
-    {
-        ["OTEL_EXPORTER_OTLP_ENDPOINT"] = Endpoint.ToString(),
-        ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
-        ["OTEL_BSP_SCHEDULE_DELAY"] = "500",
-    };
+    public IReadOnlyDictionary<string, string?> Settings =>
+        new Dictionary<string, string?>
+        {
+            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = Endpoint.ToString(),
+            ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+            ["OTEL_BSP_SCHEDULE_DELAY"] = "500",
+        };
 
     /// <summary>The spans of a trace that have come so far.</summary>
     public IReadOnlyList<CollectedSpan> SpansOf(string trace) => [.. _spans.Values.Where(span => span.Trace == trace)];
@@ -86,7 +95,8 @@ internal sealed class TraceCollector : IAsyncDisposable
     {
         foreach (var resourceSpans in Fields(request, 1))
         {
-            var service = Fields(resourceSpans, 1).SelectMany(resource => Fields(resource, 1))
+            var service = Fields(resourceSpans, 1)
+                .SelectMany(resource => Fields(resource, 1))
                 .Where(attribute => Fields(attribute, 1).Any(key => Text(key) == "service.name"))
                 .SelectMany(attribute => Fields(attribute, 2))
                 .SelectMany(value => Fields(value, 1))
@@ -98,7 +108,15 @@ internal sealed class TraceCollector : IAsyncDisposable
                 foreach (var span in Fields(scopeSpans, 2))
                 {
                     var id = Id(span, 2);
-                    _spans[id] = new CollectedSpan(service, Id(span, 1), id, Id(span, 4), scope, Fields(span, 5).Select(Text).Single(), [.. Fields(span, 13).Select(link => Id(link, 2))]);
+                    _spans[id] = new CollectedSpan(
+                        service,
+                        Id(span, 1),
+                        id,
+                        Id(span, 4),
+                        scope,
+                        Fields(span, 5).Select(Text).Single(),
+                        [.. Fields(span, 13).Select(link => Id(link, 2))]
+                    );
                 }
             }
         }
@@ -106,7 +124,8 @@ internal sealed class TraceCollector : IAsyncDisposable
 
     private static string Text(ReadOnlyMemory<byte> bytes) => Encoding.UTF8.GetString(bytes.Span);
 
-    private static string Id(ReadOnlyMemory<byte> message, int field) => Fields(message, field).Select(id => Convert.ToHexStringLower(id.Span)).SingleOrDefault("");
+    private static string Id(ReadOnlyMemory<byte> message, int field) =>
+        Fields(message, field).Select(id => Convert.ToHexStringLower(id.Span)).SingleOrDefault("");
 
     private static List<ReadOnlyMemory<byte>> Fields(ReadOnlyMemory<byte> message, int wanted)
     {

@@ -15,14 +15,20 @@ public sealed class TraceTests
         var trace = run.GetProperty("traceId").GetString()!;
 
         var spans = await cluster.WaitAsync(
-            $"the whole of trace {trace}", () => Task.FromResult(collector.SpansOf(trace)), found => Hosts.All(host => found.Any(span => span.Service == host)) && Orphans(found).Count == 0);
+            $"the whole of trace {trace}",
+            () => Task.FromResult(collector.SpansOf(trace)),
+            found => Hosts.All(host => found.Any(span => span.Service == host)) && Orphans(found).Count == 0
+        );
 
         var root = Assert.Single(spans, span => span.Parent.Length == 0);
         Assert.Equal(("admin-api", "POST /api/v1/runs/"), (root.Service, root.Name));
-        var jobs = spans.Where(span => span.Name.StartsWith("job ", StringComparison.Ordinal)).ToLookup(span => span.Name["job ".Length..], StringComparer.Ordinal);
+        var jobs = spans
+            .Where(span => span.Name.StartsWith("job ", StringComparison.Ordinal))
+            .ToLookup(span => span.Name["job ".Length..], StringComparer.Ordinal);
         Assert.Equal(
             ["complete_dataset", "evaluate_head", "extract_features", "ingest_dataset", "pack_images", "plan_features", "train_head"],
-            jobs.Select(kind => kind.Key).Order(StringComparer.Ordinal));
+            jobs.Select(kind => kind.Key).Order(StringComparer.Ordinal)
+        );
         Assert.Contains(spans, span => span.Scope == "MassTransit" && span.Service == "training");
         Assert.Contains(spans, span => span.Scope == "Npgsql" && span.Service == "training");
         Assert.Contains(spans, span => span is { Scope: "Distributed.Storage", Name: "file write", Service: "training" });
@@ -33,7 +39,10 @@ public sealed class TraceTests
         var first = Assert.Single(slices, slice => slice.Links.Count > 1);
         Assert.Equal(Ids(jobs["extract_features"]), first.Links.Order(StringComparer.Ordinal));
         // Every other one links to the one before it, and the evaluation to the last.
-        var linked = slices.Where(slice => slice != first).Append(Assert.Single(jobs["evaluate_head"])).Select(slice => Assert.Single(slice.Links));
+        var linked = slices
+            .Where(slice => slice != first)
+            .Append(Assert.Single(jobs["evaluate_head"]))
+            .Select(slice => Assert.Single(slice.Links));
         Assert.Equal(Ids(slices), linked.Order(StringComparer.Ordinal));
     }
 

@@ -15,29 +15,39 @@ public sealed class VolumeOutageTests
     public async Task A_run_waits_with_the_cause_by_name_and_then_completes_as_if_nothing_had_been(string outage, string kind, string cause)
     {
         using var mount = await TemporaryMount.TryCreateAsync();
-        Assert.SkipUnless(mount is not null, "This user may not mount a file system: run the tests as root, with the right to mount, to see what a full volume does.");
+        Assert.SkipUnless(
+            mount is not null,
+            "This user may not mount a file system: run the tests as root, with the right to mount, to see what a full volume does."
+        );
         await using var cluster = await Cluster.StartAsync(SampleRun.Settings, volume: mount.Path);
         var runId = await cluster.SubmitAsync(SampleRun.Specification);
         await cluster.WaitAsync(
             $"a unit of {kind} to be done",
             () => cluster.QueryAsync<long>($"select count(*) from work_units where kind = '{kind}' and state = 'Done'"),
-            count => count > 0);
+            count => count > 0
+        );
         await using (await mount.BreakAsync(outage))
         {
             var run = await cluster.WaitAsync(
                 "the run to tell what it waits for",
                 () => cluster.GetAsync($"/api/v1/runs/{runId}"),
-                run => run.TryGetProperty("waiting", out var waiting) && waiting.ValueKind == JsonValueKind.String);
+                run => run.TryGetProperty("waiting", out var waiting) && waiting.ValueKind == JsonValueKind.String
+            );
             Assert.Contains(cause, run.GetProperty("waiting").GetString());
             var health = await cluster.WaitAsync(
                 "the trainer to be unready",
                 () => cluster.HealthAsync("Training", "ready"),
-                health => health.Status == HttpStatusCode.ServiceUnavailable);
+                health => health.Status == HttpStatusCode.ServiceUnavailable
+            );
             Assert.Contains(cause, health.Body);
             Assert.Equal(HttpStatusCode.OK, (await cluster.HealthAsync("Training", "live")).Status);
         }
 
-        await cluster.WaitAsync("the trainer to be ready", () => cluster.HealthAsync("Training", "ready"), health => health.Status == HttpStatusCode.OK);
+        await cluster.WaitAsync(
+            "the trainer to be ready",
+            () => cluster.HealthAsync("Training", "ready"),
+            health => health.Status == HttpStatusCode.OK
+        );
 
         Assert.Equal(await SampleRun.Undisturbed.Value, await SampleResult.WaitAsync(cluster, runId));
         Assert.Empty(Directory.EnumerateFiles(mount.Path, "*.partial", SearchOption.AllDirectories));

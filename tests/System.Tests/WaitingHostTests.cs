@@ -28,7 +28,9 @@ public sealed class WaitingHostTests
                     await cluster.WaitAsync(
                         $"{worker} to say {words}",
                         () => cluster.HealthAsync(worker, "ready"),
-                        health => health.Status == HttpStatusCode.ServiceUnavailable && health.Body.Contains(words, StringComparison.Ordinal));
+                        health =>
+                            health.Status == HttpStatusCode.ServiceUnavailable && health.Body.Contains(words, StringComparison.Ordinal)
+                    );
                     await cluster.Host(worker).WaitForLineAsync(line => line.Contains(words, StringComparison.Ordinal));
                 }
             }
@@ -37,7 +39,11 @@ public sealed class WaitingHostTests
             cluster.Start("AdminApi");
             foreach (var worker in workers)
             {
-                await cluster.WaitAsync($"{worker} to be ready", async () => (await cluster.HealthAsync(worker, "ready")).Status, status => status == HttpStatusCode.OK);
+                await cluster.WaitAsync(
+                    $"{worker} to be ready",
+                    async () => (await cluster.HealthAsync(worker, "ready")).Status,
+                    status => status == HttpStatusCode.OK
+                );
                 Assert.Single(cluster.Host(worker).Lines, line => line.Contains("AdminApi declares all of them", StringComparison.Ordinal));
                 Assert.Single(cluster.Host(worker).Lines, line => line.Contains("AdminApi begins it", StringComparison.Ordinal));
             }

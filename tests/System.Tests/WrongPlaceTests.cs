@@ -20,10 +20,12 @@ public sealed class WrongPlaceTests : IDisposable
         Directory.CreateDirectory(At("empty"));
         var bad = new Dictionary<string, string>
         {
-            [Start(cluster, "Training", "other", ("Volume__Root", At("other")))] = $"The volume at {At("other")} is not the one of this catalog",
+            [Start(cluster, "Training", "other", ("Volume__Root", At("other")))] =
+                $"The volume at {At("other")} is not the one of this catalog",
             [Start(cluster, "Ingestion", "empty", ("Volume__Root", At("empty")))] = $"The folder {At("empty")} holds no volume",
             [Start(cluster, "Training", "missing", ("Volume__Root", At("missing")))] = $"The folder {At("missing")} does not exist",
-            [Start(cluster, "Ingestion", "no data", ("Data__Roots__1", At("data")))] = $"Data__Roots__1 is '{At("data")}', which does not exist",
+            [Start(cluster, "Ingestion", "no data", ("Data__Roots__1", At("data")))] =
+                $"Data__Roots__1 is '{At("data")}', which does not exist",
         };
         await AssertWaitingAsync(cluster, bad);
 
@@ -34,7 +36,10 @@ public sealed class WrongPlaceTests : IDisposable
         Assert.False(Directory.Exists(At("missing")));
         foreach (var (name, words) in bad)
         {
-            Assert.Single(cluster.Host(name).Lines, line => line.Contains("takes no work until", StringComparison.Ordinal) && line.Contains(words, StringComparison.Ordinal));
+            Assert.Single(
+                cluster.Host(name).Lines,
+                line => line.Contains("takes no work until", StringComparison.Ordinal) && line.Contains(words, StringComparison.Ordinal)
+            );
         }
 
         // What is mended is found without a restart.
@@ -46,7 +51,9 @@ public sealed class WrongPlaceTests : IDisposable
     public async Task A_host_that_a_catalog_is_too_new_for_waits_and_harms_no_run()
     {
         await using var cluster = await Cluster.StartAsync(SampleRun.Settings);
-        await using (var insert = cluster.Catalog.CreateCommand("""insert into "__EFMigrationsHistory" values ('29991231000000_Future', '99.0.0')"""))
+        await using (
+            var insert = cluster.Catalog.CreateCommand("""insert into "__EFMigrationsHistory" values ('29991231000000_Future', '99.0.0')""")
+        )
         {
             await insert.ExecuteNonQueryAsync();
         }
@@ -56,7 +63,11 @@ public sealed class WrongPlaceTests : IDisposable
         await CompleteAsync(cluster, bad.Keys);
         await AssertWaitingAsync(cluster, bad);
 
-        await using var migrate = HostProcess.StartService(TestEnvironment.ServiceDll("AdminApi"), ["migrate"], new Dictionary<string, string?> { ["ConnectionStrings__Catalog"] = cluster.Database.ConnectionString });
+        await using var migrate = HostProcess.StartService(
+            TestEnvironment.ServiceDll("AdminApi"),
+            ["migrate"],
+            new Dictionary<string, string?> { ["ConnectionStrings__Catalog"] = cluster.Database.ConnectionString }
+        );
         Assert.Equal(1, await migrate.WaitForExitAsync());
         Assert.Contains("29991231000000_Future", Assert.Single(migrate.Lines), StringComparison.Ordinal);
 
@@ -87,11 +98,15 @@ public sealed class WrongPlaceTests : IDisposable
         cluster.Start("AdminApi");
         await AssertWaitingAsync(cluster, new Dictionary<string, string> { ["AdminApi"] = "volume adopt" });
         await cluster.TerminateAsync("AdminApi", TimeSpan.FromSeconds(30));
-        await using var adopt = HostProcess.StartService(TestEnvironment.ServiceDll("AdminApi"), ["volume", "adopt"], new Dictionary<string, string?>
-        {
-            ["ConnectionStrings__Catalog"] = cluster.Database.ConnectionString,
-            ["Volume__Root"] = cluster.Volume,
-        });
+        await using var adopt = HostProcess.StartService(
+            TestEnvironment.ServiceDll("AdminApi"),
+            ["volume", "adopt"],
+            new Dictionary<string, string?>
+            {
+                ["ConnectionStrings__Catalog"] = cluster.Database.ConnectionString,
+                ["Volume__Root"] = cluster.Volume,
+            }
+        );
         Assert.True(await adopt.WaitForExitAsync() == 0, string.Join('\n', adopt.Lines));
 
         foreach (var service in Cluster.Services)
@@ -121,7 +136,10 @@ public sealed class WrongPlaceTests : IDisposable
             await cluster.WaitAsync(
                 $"{name} to say {words}",
                 () => cluster.HealthAsync(name, "ready"),
-                health => health.Status == HttpStatusCode.ServiceUnavailable && health.Body.Replace("\\u0027", "'", StringComparison.Ordinal).Contains(words, StringComparison.Ordinal));
+                health =>
+                    health.Status == HttpStatusCode.ServiceUnavailable
+                    && health.Body.Replace("\\u0027", "'", StringComparison.Ordinal).Contains(words, StringComparison.Ordinal)
+            );
             Assert.Equal(HttpStatusCode.OK, (await cluster.HealthAsync(name, "live")).Status);
         }
     }
@@ -129,7 +147,11 @@ public sealed class WrongPlaceTests : IDisposable
     private static async Task ReadyAsync(Cluster cluster, string name)
     {
         await cluster.Host(name).WaitForLineAsync(line => line.Contains("Now listening on", StringComparison.Ordinal));
-        await cluster.WaitAsync($"{name} to be ready", async () => (await cluster.HealthAsync(name, "ready")).Status, status => status == HttpStatusCode.OK);
+        await cluster.WaitAsync(
+            $"{name} to be ready",
+            async () => (await cluster.HealthAsync(name, "ready")).Status,
+            status => status == HttpStatusCode.OK
+        );
     }
 
     private static async Task CompleteAsync(Cluster cluster, IEnumerable<string> bad)
@@ -137,7 +159,16 @@ public sealed class WrongPlaceTests : IDisposable
         var runs = new List<Guid>();
         for (var seed = 0; seed < 4; seed++)
         {
-            runs.Add(await cluster.SubmitAsync(new { precision = "fp32", splitSeed = seed, inputSize = 32 }));
+            runs.Add(
+                await cluster.SubmitAsync(
+                    new
+                    {
+                        precision = "fp32",
+                        splitSeed = seed,
+                        inputSize = 32,
+                    }
+                )
+            );
         }
 
         foreach (var run in runs)

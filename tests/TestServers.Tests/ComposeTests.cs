@@ -15,7 +15,10 @@ public sealed class ComposeTests
         var file = Path.Combine(TestEnvironment.RepositoryRoot, "docker-compose.yml");
         string[] profiles = profile is null ? [] : ["--profile", profile];
         await using var secrets = await Secrets.CreateAsync();
-        await using var process = HostProcess.Start(compose[0], [.. compose.Skip(1), "--env-file", secrets.Path, "-f", file, .. profiles, "config", "-q"]);
+        await using var process = HostProcess.Start(
+            compose[0],
+            [.. compose.Skip(1), "--env-file", secrets.Path, "-f", file, .. profiles, "config", "-q"]
+        );
 
         var status = await process.WaitForExitAsync();
 
@@ -31,7 +34,10 @@ public sealed class ComposeTests
         var file = Path.Combine(TestEnvironment.RepositoryRoot, "docker-compose.yml");
         await using var secrets = await Secrets.CreateAsync();
         await File.WriteAllTextAsync(secrets.Path, "");
-        await using var process = HostProcess.Start(compose[0], [.. compose.Skip(1), "--env-file", secrets.Path, "-f", file, "config", "-q"]);
+        await using var process = HostProcess.Start(
+            compose[0],
+            [.. compose.Skip(1), "--env-file", secrets.Path, "-f", file, "config", "-q"]
+        );
 
         Assert.NotEqual(0, await process.WaitForExitAsync());
         Assert.Contains(process.Lines, line => line.Contains("infra/scripts/secrets.sh", StringComparison.Ordinal));
@@ -58,7 +64,21 @@ public sealed class ComposeTests
         await using var secrets = await Secrets.CreateAsync();
         await using var process = HostProcess.Start(
             compose[0],
-            [.. compose.Skip(1), "--env-file", secrets.Path, "-f", Path.Combine(TestEnvironment.RepositoryRoot, "docker-compose.yml"), "--profile", "gpu", "--profile", "tools", "--profile", "observability", "config"]);
+            [
+                .. compose.Skip(1),
+                "--env-file",
+                secrets.Path,
+                "-f",
+                Path.Combine(TestEnvironment.RepositoryRoot, "docker-compose.yml"),
+                "--profile",
+                "gpu",
+                "--profile",
+                "tools",
+                "--profile",
+                "observability",
+                "config",
+            ]
+        );
         Assert.Equal(0, await process.WaitForExitAsync());
 
         // Of each service the lines below its name, anchors and merges resolved.
@@ -77,30 +97,69 @@ public sealed class ComposeTests
 
         string[] hosts = ["admin-api", "evaluation", "ingestion", "training", "training-gpu"];
         Assert.Equal(
-            ["admin-api", "backup", "broker-users", "collector", "evaluation", "grafana", "ingestion", "loki", "migrate", "postgres", "prometheus", "rabbitmq", "tempo", "training", "training-gpu"],
-            services.Keys.Order(StringComparer.Ordinal));
+            [
+                "admin-api",
+                "backup",
+                "broker-users",
+                "collector",
+                "evaluation",
+                "grafana",
+                "ingestion",
+                "loki",
+                "migrate",
+                "postgres",
+                "prometheus",
+                "rabbitmq",
+                "tempo",
+                "training",
+                "training-gpu",
+            ],
+            services.Keys.Order(StringComparer.Ordinal)
+        );
         var users = new Dictionary<string, string>
         {
-            ["rabbitmq"] = "rabbitmq", ["postgres"] = "postgres",
-            ["collector"] = "10001:10001", ["tempo"] = "10001:10001", ["loki"] = "10001:10001", ["prometheus"] = "65534:65534", ["grafana"] = "472:0",
+            ["rabbitmq"] = "rabbitmq",
+            ["postgres"] = "postgres",
+            ["collector"] = "10001:10001",
+            ["tempo"] = "10001:10001",
+            ["loki"] = "10001:10001",
+            ["prometheus"] = "65534:65534",
+            ["grafana"] = "472:0",
         };
-        Assert.All(services, service =>
-        {
-            Assert.Contains("read_only: true", service.Value);
-            Assert.Contains(service.Value, line => line.Contains("no-new-privileges:true", StringComparison.Ordinal));
-            Assert.Equal("- ALL", service.Value[service.Value.IndexOf("cap_drop:") + 1]);
-            Assert.DoesNotContain("cap_add:", service.Value);
-            Assert.Contains($"user: {users.GetValueOrDefault(service.Key, "1654:1654")}", service.Value.Select(line => line.Replace("'", "", StringComparison.Ordinal)));
-            // No log grows without end.
-            Assert.Contains(service.Value, line => line.StartsWith("max-size:", StringComparison.Ordinal));
-            Assert.Contains(service.Value, line => line.StartsWith("max-file:", StringComparison.Ordinal));
-        });
+        Assert.All(
+            services,
+            service =>
+            {
+                Assert.Contains("read_only: true", service.Value);
+                Assert.Contains(service.Value, line => line.Contains("no-new-privileges:true", StringComparison.Ordinal));
+                Assert.Equal("- ALL", service.Value[service.Value.IndexOf("cap_drop:") + 1]);
+                Assert.DoesNotContain("cap_add:", service.Value);
+                Assert.Contains(
+                    $"user: {users.GetValueOrDefault(service.Key, "1654:1654")}",
+                    service.Value.Select(line => line.Replace("'", "", StringComparison.Ordinal))
+                );
+                // No log grows without end.
+                Assert.Contains(service.Value, line => line.StartsWith("max-size:", StringComparison.Ordinal));
+                Assert.Contains(service.Value, line => line.StartsWith("max-file:", StringComparison.Ordinal));
+            }
+        );
         foreach (var host in hosts)
         {
             var user = host.Replace("-gpu", "", StringComparison.Ordinal);
             Assert.Contains(services[host], line => line.Contains($"amqp://{user}:", StringComparison.Ordinal));
-            Assert.Contains(services[host], line => line.Contains(user == "admin-api" ? "Username=distributed_api;" : "Username=distributed_worker;", StringComparison.Ordinal));
-            Assert.DoesNotContain(services[host], line => line.Contains("administrator", StringComparison.Ordinal) || line.Contains("distributed_owner", StringComparison.Ordinal));
+            Assert.Contains(
+                services[host],
+                line =>
+                    line.Contains(
+                        user == "admin-api" ? "Username=distributed_api;" : "Username=distributed_worker;",
+                        StringComparison.Ordinal
+                    )
+            );
+            Assert.DoesNotContain(
+                services[host],
+                line =>
+                    line.Contains("administrator", StringComparison.Ordinal) || line.Contains("distributed_owner", StringComparison.Ordinal)
+            );
         }
     }
 
@@ -109,7 +168,9 @@ public sealed class ComposeTests
     {
         var published = (await File.ReadAllLinesAsync(Path.Combine(TestEnvironment.RepositoryRoot, "docker-compose.yml")))
             .SkipWhile(line => line != "services:")
-            .Where(line => line.TrimStart().StartsWith("- \"", StringComparison.Ordinal) && line.EndsWith('"') && char.IsAsciiDigit(line[^2]))
+            .Where(line =>
+                line.TrimStart().StartsWith("- \"", StringComparison.Ordinal) && line.EndsWith('"') && char.IsAsciiDigit(line[^2])
+            )
             .ToList();
 
         Assert.Equal(7, published.Count);
@@ -121,24 +182,38 @@ public sealed class ComposeTests
     {
         var compose = await File.ReadAllTextAsync(Path.Combine(TestEnvironment.RepositoryRoot, "docker-compose.yml"));
 
-        var required = compose.Split("${").Skip(1).Select(part => part.Split('}')[0]).Where(part => part.Contains('?', StringComparison.Ordinal)).ToList();
+        var required = compose
+            .Split("${")
+            .Skip(1)
+            .Select(part => part.Split('}')[0])
+            .Where(part => part.Contains('?', StringComparison.Ordinal))
+            .ToList();
 
         Assert.True(required.Count > 10);
-        Assert.All(required, variable => Assert.EndsWith(":?run infra/scripts/secrets.sh, which writes .env", variable, StringComparison.Ordinal));
+        Assert.All(
+            required,
+            variable => Assert.EndsWith(":?run infra/scripts/secrets.sh, which writes .env", variable, StringComparison.Ordinal)
+        );
     }
 
     [Fact]
     public async Task An_image_is_built_by_one_service_and_says_its_version()
     {
         var compose = await File.ReadAllLinesAsync(Path.Combine(TestEnvironment.RepositoryRoot, "docker-compose.yml"));
-        var dockerfile = await File.ReadAllLinesAsync(Path.Combine(TestEnvironment.RepositoryRoot, "infra", "docker", "service.Dockerfile"));
+        var dockerfile = await File.ReadAllLinesAsync(
+            Path.Combine(TestEnvironment.RepositoryRoot, "infra", "docker", "service.Dockerfile")
+        );
         var properties = await File.ReadAllTextAsync(Path.Combine(TestEnvironment.RepositoryRoot, "Directory.Build.props"));
         var version = properties.Split("<Version>")[1].Split("</Version>")[0];
 
         // AdminApi's is also what the two that prepare run; the trainer's is built with and without CUDA.
         Assert.Equal(
             ["AdminApi", "Evaluation", "Ingestion", "Training", "Training"],
-            compose.Where(line => line.Contains(" SERVICE: ", StringComparison.Ordinal)).Select(line => line.Split(": ")[1]).Order(StringComparer.Ordinal));
+            compose
+                .Where(line => line.Contains(" SERVICE: ", StringComparison.Ordinal))
+                .Select(line => line.Split(": ")[1])
+                .Order(StringComparer.Ordinal)
+        );
         Assert.Contains($"ARG VERSION={version}", dockerfile);
         Assert.Contains(compose, line => line.Contains($"${{DISTRIBUTED_VERSION:-{version}}}", StringComparison.Ordinal));
     }
@@ -152,7 +227,12 @@ public sealed class ComposeTests
         foreach (var server in new[] { "rabbitmq", "postgres" })
         {
             // The tools of the same version too.
-            var image = Assert.Single(compose.Where(line => line.Contains($"image: {server}:", StringComparison.Ordinal)).Select(line => line.Split("image: ")[1]).Distinct());
+            var image = Assert.Single(
+                compose
+                    .Where(line => line.Contains($"image: {server}:", StringComparison.Ordinal))
+                    .Select(line => line.Split("image: ")[1])
+                    .Distinct()
+            );
             Assert.Contains($"{server}_image={image}", script);
         }
     }
@@ -165,7 +245,11 @@ public sealed class ComposeTests
         public string Path => global::System.IO.Path.Combine(_folder.FullName, ".env");
 
         public IReadOnlyList<string> Passwords =>
-            [.. File.ReadLines(Path).Where(line => line.Contains("_PASSWORD=", StringComparison.Ordinal)).Select(line => line.Split('=')[1])];
+            [
+                .. File.ReadLines(Path)
+                    .Where(line => line.Contains("_PASSWORD=", StringComparison.Ordinal))
+                    .Select(line => line.Split('=')[1]),
+            ];
 
         public static async Task<Secrets> CreateAsync()
         {
@@ -176,7 +260,10 @@ public sealed class ComposeTests
 
         public static async Task<int> WriteAsync(string path)
         {
-            await using var script = HostProcess.Start(global::System.IO.Path.Combine(TestEnvironment.RepositoryRoot, "infra", "scripts", "secrets.sh"), [path]);
+            await using var script = HostProcess.Start(
+                global::System.IO.Path.Combine(TestEnvironment.RepositoryRoot, "infra", "scripts", "secrets.sh"),
+                [path]
+            );
             return await script.WaitForExitAsync();
         }
 

@@ -21,7 +21,10 @@ public sealed class HostProcessTests
     public async Task The_environment_is_added_to_and_taken_from()
     {
         await using var process = HostProcess.Start(
-            "/bin/sh", ["-c", "echo \"$ADDED ${HOME-none}\""], new Dictionary<string, string?> { ["ADDED"] = "value", ["HOME"] = null });
+            "/bin/sh",
+            ["-c", "echo \"$ADDED ${HOME-none}\""],
+            new Dictionary<string, string?> { ["ADDED"] = "value", ["HOME"] = null }
+        );
 
         Assert.Equal("value none", await process.WaitForLineAsync(_ => true));
     }
@@ -66,8 +69,9 @@ public sealed class HostProcessTests
     {
         await using var process = Shell("echo the reason; exit 7");
 
-        var e = await Assert.ThrowsAsync<InvalidOperationException>(
-            () => process.WaitForLineAsync(line => line == "ready", TimeSpan.FromMinutes(5)));
+        var e = await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            process.WaitForLineAsync(line => line == "ready", TimeSpan.FromMinutes(5))
+        );
 
         Assert.Contains("the reason", e.Message, StringComparison.Ordinal);
     }

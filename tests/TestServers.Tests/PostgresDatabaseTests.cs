@@ -25,11 +25,15 @@ public sealed class PostgresDatabaseTests
 
     [Fact]
     public async Task Many_are_created_and_dropped_at_once() =>
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
-        {
-            await using var database = await PostgresDatabase.CreateAsync();
-            Assert.Equal(0L, await CountTablesAsync(database.ConnectionString));
-        }));
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, 8)
+                .Select(async _ =>
+                {
+                    await using var database = await PostgresDatabase.CreateAsync();
+                    Assert.Equal(0L, await CountTablesAsync(database.ConnectionString));
+                })
+        );
 
     [Fact]
     public async Task The_server_has_room_for_many_sessions_and_syncs_to_disk()

@@ -37,7 +37,12 @@ public sealed class RabbitMqVirtualHostTests
         await using var channel = await connection.CreateChannelAsync();
 
         var queue = await channel.QueueDeclareAsync(
-            "quorum", durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-queue-type"] = "quorum" });
+            "quorum",
+            durable: true,
+            exclusive: false,
+            autoDelete: false,
+            new Dictionary<string, object?> { ["x-queue-type"] = "quorum" }
+        );
 
         Assert.Equal("quorum", queue.QueueName);
     }

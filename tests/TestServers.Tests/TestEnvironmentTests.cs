@@ -3,8 +3,7 @@ namespace Distributed.TestServers.Tests;
 public sealed class TestEnvironmentTests
 {
     [Fact]
-    public void The_repository_is_found() =>
-        Assert.True(File.Exists(Path.Combine(TestEnvironment.RepositoryRoot, "test.sh")));
+    public void The_repository_is_found() => Assert.True(File.Exists(Path.Combine(TestEnvironment.RepositoryRoot, "test.sh")));
 
     [Fact]
     public void A_service_that_is_not_built_is_named()

@@ -25,7 +25,13 @@ public sealed class Cluster : IAsyncDisposable
     private HttpClient _api = new();
     private readonly Dictionary<string, IReadOnlyDictionary<string, string?>> _ofService = [];
 
-    private Cluster(PostgresDatabase database, RabbitMqVirtualHost broker, IReadOnlyDictionary<string, string?> settings, string? volume, string? logs)
+    private Cluster(
+        PostgresDatabase database,
+        RabbitMqVirtualHost broker,
+        IReadOnlyDictionary<string, string?> settings,
+        string? volume,
+        string? logs
+    )
     {
         (_database, Broker, _logs) = (database, broker, logs);
         _catalog = NpgsqlDataSource.Create(database.ConnectionString);
@@ -70,7 +76,12 @@ public sealed class Cluster : IAsyncDisposable
     /// <param name="servers">Broker and database; those of the test run where null.</param>
     /// <param name="logs">A folder that is to have the output of hosts that have ended.</param>
     public static async Task<Cluster> StartAsync(
-        IReadOnlyDictionary<string, string?>? settings = null, Func<Cluster, Task>? prepare = null, string? volume = null, ServerAddresses? servers = null, string? logs = null)
+        IReadOnlyDictionary<string, string?>? settings = null,
+        Func<Cluster, Task>? prepare = null,
+        string? volume = null,
+        ServerAddresses? servers = null,
+        string? logs = null
+    )
     {
         var cluster = await CreateAsync(settings, prepare, volume, servers, logs);
         try
@@ -92,10 +103,20 @@ public sealed class Cluster : IAsyncDisposable
 
     /// <summary>The same without any host.</summary>
     public static async Task<Cluster> CreateAsync(
-        IReadOnlyDictionary<string, string?>? settings = null, Func<Cluster, Task>? prepare = null, string? volume = null, ServerAddresses? servers = null, string? logs = null)
+        IReadOnlyDictionary<string, string?>? settings = null,
+        Func<Cluster, Task>? prepare = null,
+        string? volume = null,
+        ServerAddresses? servers = null,
+        string? logs = null
+    )
     {
         var cluster = new Cluster(
-            await PostgresDatabase.CreateAsync(servers?.Postgres), await RabbitMqVirtualHost.CreateAsync(servers), settings ?? new Dictionary<string, string?>(), volume, logs);
+            await PostgresDatabase.CreateAsync(servers?.Postgres),
+            await RabbitMqVirtualHost.CreateAsync(servers),
+            settings ?? new Dictionary<string, string?>(),
+            volume,
+            logs
+        );
         try
         {
             if (prepare is not null)
@@ -136,7 +157,11 @@ public sealed class Cluster : IAsyncDisposable
         name ??= service;
         var port = FreePort.Next();
         var environment = new Dictionary<string, string?>(_environment) { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}" };
-        foreach (var (key, value) in new[] { service, name }.Distinct(StringComparer.Ordinal).SelectMany(own => _ofService.GetValueOrDefault(own) ?? new Dictionary<string, string?>()))
+        foreach (
+            var (key, value) in new[] { service, name }
+                .Distinct(StringComparer.Ordinal)
+                .SelectMany(own => _ofService.GetValueOrDefault(own) ?? new Dictionary<string, string?>())
+        )
         {
             environment[key] = value;
         }
@@ -222,9 +247,15 @@ public sealed class Cluster : IAsyncDisposable
     {
         var state = await WaitAsync(
             $"run {runId} to end",
-            () => QueryAsync<string>($"select coalesce((select state || coalesce(': ' || failure, '') from runs where id = '{runId}' and finished_at is not null), '')"),
-            text => text.Length > 0);
-        return state == "Completed" ? await GetAsync($"/api/v1/runs/{runId}") : throw new InvalidOperationException($"Run {runId} is {state}\n{LastLines()}");
+            () =>
+                QueryAsync<string>(
+                    $"select coalesce((select state || coalesce(': ' || failure, '') from runs where id = '{runId}' and finished_at is not null), '')"
+                ),
+            text => text.Length > 0
+        );
+        return state == "Completed"
+            ? await GetAsync($"/api/v1/runs/{runId}")
+            : throw new InvalidOperationException($"Run {runId} is {state}\n{LastLines()}");
     }
 
     /// <summary>A value from the catalog; a database that is being started again is waited for.</summary>
@@ -248,7 +279,10 @@ public sealed class Cluster : IAsyncDisposable
 
                 return rows;
             }
-            catch (NpgsqlException exception) when (!timeout.IsCancellationRequested && (exception is not PostgresException { SqlState: var state } || state[..2] is "08" or "57"))
+            catch (NpgsqlException exception)
+                when (!timeout.IsCancellationRequested
+                    && (exception is not PostgresException { SqlState: var state } || state[..2] is "08" or "57")
+                )
             {
                 await Task.Delay(PollInterval);
             }
@@ -301,7 +335,11 @@ public sealed class Cluster : IAsyncDisposable
 
     private async Task WaitForReadyAsync()
     {
-        await Task.WhenAll(_hosts.Values.Select(host => host.WaitForLineAsync(line => line.Contains("Now listening on", StringComparison.Ordinal), Patience)));
+        await Task.WhenAll(
+            _hosts.Values.Select(host =>
+                host.WaitForLineAsync(line => line.Contains("Now listening on", StringComparison.Ordinal), Patience)
+            )
+        );
         await _hosts["AdminApi"].WaitForHealthyAsync(new Uri(_api.BaseAddress!, "/health/ready"), Patience);
     }
 

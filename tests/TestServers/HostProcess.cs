@@ -71,7 +71,10 @@ public sealed partial class HostProcess : IAsyncDisposable
     /// <param name="arguments">Its command line.</param>
     /// <param name="environment">Added to this process's own environment; null removes a variable.</param>
     public static HostProcess StartService(
-        string dll, IEnumerable<string>? arguments = null, IReadOnlyDictionary<string, string?>? environment = null)
+        string dll,
+        IEnumerable<string>? arguments = null,
+        IReadOnlyDictionary<string, string?>? environment = null
+    )
     {
         var dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet";
         return Start(dotnet, [dll, .. arguments ?? []], environment, Path.GetFileNameWithoutExtension(dll));
@@ -79,7 +82,11 @@ public sealed partial class HostProcess : IAsyncDisposable
 
     /// <summary>Starts any program.</summary>
     public static HostProcess Start(
-        string program, IEnumerable<string>? arguments = null, IReadOnlyDictionary<string, string?>? environment = null, string? name = null)
+        string program,
+        IEnumerable<string>? arguments = null,
+        IReadOnlyDictionary<string, string?>? environment = null,
+        string? name = null
+    )
     {
         var start = new ProcessStartInfo(program, arguments ?? [])
         {
@@ -113,7 +120,11 @@ public sealed partial class HostProcess : IAsyncDisposable
     /// <exception cref="TimeoutException">No such line in time.</exception>
     /// <exception cref="InvalidOperationException">The process ended without such a line.</exception>
     public async Task<string> WaitForLineAsync(
-        Func<string, bool> predicate, TimeSpan? timeout = null, long from = 0, CancellationToken cancellationToken = default)
+        Func<string, bool> predicate,
+        TimeSpan? timeout = null,
+        long from = 0,
+        CancellationToken cancellationToken = default
+    )
     {
         var limit = timeout ?? TimeSpan.FromSeconds(30);
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -250,8 +261,7 @@ public sealed partial class HostProcess : IAsyncDisposable
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     // Bounded: a process that it started may hold the pipes open beyond its own end.
-    private async Task FinishReadingAsync() =>
-        await Task.WhenAny(_reading, Task.Delay(TimeSpan.FromSeconds(2)));
+    private async Task FinishReadingAsync() => await Task.WhenAny(_reading, Task.Delay(TimeSpan.FromSeconds(2)));
 
     private async Task ReadAsync(StreamReader reader)
     {

@@ -21,7 +21,9 @@ public sealed partial class Publication : IDisposable
         var command = Command().Match(dockerfile.Replace("\\\n", " ", StringComparison.Ordinal));
         return command.Success
             ? command.Groups["options"].Value.Split(' ', StringSplitOptions.RemoveEmptyEntries)
-            : throw new InvalidOperationException("infra/docker/service.Dockerfile has no 'dotnet publish PROJECT OPTIONS --output /app' any more; read the options from what it has instead.");
+            : throw new InvalidOperationException(
+                "infra/docker/service.Dockerfile has no 'dotnet publish PROJECT OPTIONS --output /app' any more; read the options from what it has instead."
+            );
     }
 
     /// <summary>The folder of a published service; published once.</summary>
@@ -36,10 +38,20 @@ public sealed partial class Publication : IDisposable
                 await RunAsync(
                     "dotnet",
                     [
-                        "publish", Path.Combine(TestEnvironment.RepositoryRoot, "services", service, $"{service}.csproj"), .. Options(), "--output", folder,
-                        "--artifacts-path", Path.Combine(_folder.FullName, "artifacts"), "--verbosity", "quiet",
-                        "-p:CreateHardLinksForPublishFilesIfPossible=true", "-p:UseSharedCompilation=false", "-nodeReuse:false",
-                    ]);
+                        "publish",
+                        Path.Combine(TestEnvironment.RepositoryRoot, "services", service, $"{service}.csproj"),
+                        .. Options(),
+                        "--output",
+                        folder,
+                        "--artifacts-path",
+                        Path.Combine(_folder.FullName, "artifacts"),
+                        "--verbosity",
+                        "quiet",
+                        "-p:CreateHardLinksForPublishFilesIfPossible=true",
+                        "-p:UseSharedCompilation=false",
+                        "-nodeReuse:false",
+                    ]
+                );
                 _folders.Add(service, folder);
             }
 
@@ -88,13 +100,21 @@ public sealed partial class Publication : IDisposable
 
     private static async Task RunAsync(string program, IEnumerable<string> arguments)
     {
-        await using var process = HostProcess.Start(program, arguments, new Dictionary<string, string?> { ["MSBUILDDISABLENODEREUSE"] = "1", ["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1" });
+        await using var process = HostProcess.Start(
+            program,
+            arguments,
+            new Dictionary<string, string?> { ["MSBUILDDISABLENODEREUSE"] = "1", ["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1" }
+        );
         if (await process.WaitForExitAsync(Patience) is not 0 and var status)
         {
             throw new InvalidOperationException($"{program} ended with {status}: {string.Join('\n', process.Lines.TakeLast(20))}");
         }
     }
 
-    [GeneratedRegex("""dotnet publish "?services/[^ ]+\.csproj"? (?<options>[^&|$]*?) --output /app""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(
+        """dotnet publish "?services/[^ ]+\.csproj"? (?<options>[^&|$]*?) --output /app""",
+        RegexOptions.ExplicitCapture,
+        matchTimeoutMilliseconds: 1000
+    )]
     private static partial Regex Command();
 }

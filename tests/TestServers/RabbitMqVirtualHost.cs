@@ -26,7 +26,10 @@ public sealed class RabbitMqVirtualHost : IAsyncDisposable
 
     /// <param name="servers">Servers of the test's own; those of the test run where null.</param>
     /// <param name="cancellationToken">Stops waiting for the broker.</param>
-    public static async Task<RabbitMqVirtualHost> CreateAsync(ServerAddresses? servers = null, CancellationToken cancellationToken = default)
+    public static async Task<RabbitMqVirtualHost> CreateAsync(
+        ServerAddresses? servers = null,
+        CancellationToken cancellationToken = default
+    )
     {
         servers ??= TestEnvironment.Servers;
         var name = $"test-{Guid.NewGuid():N}";
@@ -39,8 +42,16 @@ public sealed class RabbitMqVirtualHost : IAsyncDisposable
             var user = uri.UserInfo.Split(':')[0];
             using var allowed = await host._management.PutAsync(
                 $"api/permissions/{name}/{user}",
-                JsonContent.Create(new { configure = ".*", write = ".*", read = ".*" }),
-                cancellationToken);
+                JsonContent.Create(
+                    new
+                    {
+                        configure = ".*",
+                        write = ".*",
+                        read = ".*",
+                    }
+                ),
+                cancellationToken
+            );
             allowed.EnsureSuccessStatusCode();
             return host;
         }

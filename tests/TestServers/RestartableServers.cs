@@ -26,12 +26,17 @@ public sealed class RestartableServers : IAsyncDisposable
                 File.SetUnixFileMode(servers._folder.FullName, (UnixFileMode)0b111_001_001);
             }
 
-            var exports = (await servers.RunAsync("start", "--owner", Environment.ProcessId.ToString(CultureInfo.InvariantCulture), "--restartable"))
+            var exports = (
+                await servers.RunAsync("start", "--owner", Environment.ProcessId.ToString(CultureInfo.InvariantCulture), "--restartable")
+            )
                 .Where(line => line.StartsWith("export ", StringComparison.Ordinal))
                 .Select(line => line["export ".Length..].Split('=', 2))
                 .ToDictionary(pair => pair[0], pair => pair[1].Replace("\\", "", StringComparison.Ordinal));
             servers.Addresses = new ServerAddresses(
-                new Uri(exports["DISTRIBUTED_TEST_RABBITMQ"]), new Uri(exports["DISTRIBUTED_TEST_RABBITMQ_MANAGEMENT"]), exports["DISTRIBUTED_TEST_POSTGRES"])
+                new Uri(exports["DISTRIBUTED_TEST_RABBITMQ"]),
+                new Uri(exports["DISTRIBUTED_TEST_RABBITMQ_MANAGEMENT"]),
+                exports["DISTRIBUTED_TEST_POSTGRES"]
+            )
             {
                 RabbitMqPrometheus = new Uri(exports["DISTRIBUTED_TEST_RABBITMQ_PROMETHEUS"]),
             };
@@ -64,8 +69,17 @@ public sealed class RestartableServers : IAsyncDisposable
     private async Task<IReadOnlyList<string>> RunAsync(string command, params string[] arguments)
     {
         await using var script = HostProcess.Start(
-            "bash", [Path.Combine(TestEnvironment.RepositoryRoot, "infra", "local", "servers.sh"), command, Path.Combine(_folder.FullName, "servers"), .. arguments]);
+            "bash",
+            [
+                Path.Combine(TestEnvironment.RepositoryRoot, "infra", "local", "servers.sh"),
+                command,
+                Path.Combine(_folder.FullName, "servers"),
+                .. arguments,
+            ]
+        );
         var status = await script.WaitForExitAsync(Patience);
-        return status == 0 ? script.Lines : throw new InvalidOperationException($"servers.sh {command} ended with {status}:\n{string.Join('\n', script.Lines)}");
+        return status == 0
+            ? script.Lines
+            : throw new InvalidOperationException($"servers.sh {command} ended with {status}:\n{string.Join('\n', script.Lines)}");
     }
 }

@@ -22,7 +22,14 @@ public sealed class SlowDisk : IAsyncDisposable
         var microseconds = ((long)delay.TotalMicroseconds).ToString(CultureInfo.InvariantCulture);
         var tracer = HostProcess.Start(
             strace,
-            ["--follow-forks", "--attach", process.Id.ToString(CultureInfo.InvariantCulture), "--trace=fsync,fdatasync", $"--inject=fsync,fdatasync:delay_enter={microseconds}"]);
+            [
+                "--follow-forks",
+                "--attach",
+                process.Id.ToString(CultureInfo.InvariantCulture),
+                "--trace=fsync,fdatasync",
+                $"--inject=fsync,fdatasync:delay_enter={microseconds}",
+            ]
+        );
         await tracer.WaitForLineAsync(line => line.Contains("attached", StringComparison.Ordinal));
         return new SlowDisk(tracer);
     }

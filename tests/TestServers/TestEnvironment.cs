@@ -46,7 +46,14 @@ public static class TestEnvironment
         // .../bin/Release/net10.0/
         var framework = new DirectoryInfo(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
         var path = Path.Combine(
-            RepositoryRoot, "services", service, "bin", framework.Parent!.Name, framework.Name, $"Distributed.{service}.dll");
+            RepositoryRoot,
+            "services",
+            service,
+            "bin",
+            framework.Parent!.Name,
+            framework.Name,
+            $"Distributed.{service}.dll"
+        );
         return File.Exists(path) ? path : throw new FileNotFoundException($"The service {service} is not built: there is no {path}.", path);
     }
 
@@ -61,8 +68,10 @@ public static class TestEnvironment
     private static string? Optional(string variable) =>
         Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
 
-    private static InvalidOperationException Missing(string variable) => new(
-        $"{variable} is not set: run ./test.sh, or start servers with infra/local/servers.sh (the browser: infra/local/chromium.sh) and export what it prints.");
+    private static InvalidOperationException Missing(string variable) =>
+        new(
+            $"{variable} is not set: run ./test.sh, or start servers with infra/local/servers.sh (the browser: infra/local/chromium.sh) and export what it prints."
+        );
 
     private static string FindRepositoryRoot()
     {

@@ -39,7 +39,8 @@ public sealed class BackboneTests : IAsyncLifetime
         var expected = await _services.TrainAsync(Specify(_services) with { InputSize = 32 });
         Assert.All(
             (await _services.ShardsAsync()).Where(other => other.FeatureSetKey == expected.FeatureSetKey),
-            other => Assert.Equal(other.File.Sha256, shard.Sha256));
+            other => Assert.Equal(other.File.Sha256, shard.Sha256)
+        );
         Assert.NotEqual(expected.FeatureSetKey, run.FeatureSetKey);
     }
 
@@ -86,7 +87,10 @@ public sealed class BackboneTests : IAsyncLifetime
         var empty = WriteWeights("empty.safetensors", DenseNetArchitecture.DenseNet121, 0);
 
         Assert.Contains("are no finite numbers", await _services.FailAsync(Specify(_services) with { Backbone = large, InputSize = 32 }));
-        Assert.Contains("let nothing of an image through", await _services.FailAsync(Specify(_services) with { Backbone = empty, InputSize = 32 }));
+        Assert.Contains(
+            "let nothing of an image through",
+            await _services.FailAsync(Specify(_services) with { Backbone = empty, InputSize = 32 })
+        );
 
         Assert.Empty(await _services.ShardsAsync());
         var folder = _services.Volume.FullPath("features");
@@ -98,7 +102,10 @@ public sealed class BackboneTests : IAsyncLifetime
     {
         var path = WriteWeights("weights.safetensors", DenseNetArchitecture.DenseNet121, 0x7FC0);
 
-        Assert.Contains("conv0.weight (9408 NaN of 9408)", await _services.FailAsync(Specify(_services) with { Backbone = path, InputSize = 32 }));
+        Assert.Contains(
+            "conv0.weight (9408 NaN of 9408)",
+            await _services.FailAsync(Specify(_services) with { Backbone = path, InputSize = 32 })
+        );
     }
 
     [Fact]
@@ -125,7 +132,10 @@ public sealed class BackboneTests : IAsyncLifetime
         await File.WriteAllBytesAsync(outside, [1]);
 
         Assert.Contains($"'{missing}' does not exist", await _services.FailAsync(Specify(_services) with { Backbone = missing }));
-        Assert.Contains($"'{outside}' is outside the directories", await _services.FailAsync(Specify(_services) with { Backbone = outside }));
+        Assert.Contains(
+            $"'{outside}' is outside the directories",
+            await _services.FailAsync(Specify(_services) with { Backbone = outside })
+        );
     }
 
     [Fact]
@@ -140,15 +150,26 @@ public sealed class BackboneTests : IAsyncLifetime
     /// <summary>A safetensors file, whatever its name: one magnitude in bfloat16 in all convolutions, and normalisations that change nothing.</summary>
     private string WriteWeights(string name, DenseNetArchitecture architecture, ushort value)
     {
-        var tensors = architecture.TensorShapes.ToDictionary(pair => $"module.features.{pair.Key}", pair =>
-        {
-            var count = (int)pair.Value.Aggregate(1L, (product, side) => product * side);
-            ushort one = 0x3F80;
-            var bits = pair.Value.Length == 4 ? value : pair.Key.EndsWith(".weight", StringComparison.Ordinal) || pair.Key.EndsWith("_var", StringComparison.Ordinal) ? one : (ushort)0;
-            // Signs that follow no order, or all features would be alike.
-            ushort[] values = [.. Enumerable.Range(0, count).Select(i => pair.Value.Length == 4 ? (ushort)(bits ^ ((uint)i * 2_654_435_761u >> 31 << 15)) : bits)];
-            return new TensorData(TorchSharp.torch.ScalarType.BFloat16, pair.Value, MemoryMarshal.AsBytes(values.AsSpan()).ToArray());
-        });
+        var tensors = architecture.TensorShapes.ToDictionary(
+            pair => $"module.features.{pair.Key}",
+            pair =>
+            {
+                var count = (int)pair.Value.Aggregate(1L, (product, side) => product * side);
+                ushort one = 0x3F80;
+                var bits =
+                    pair.Value.Length == 4 ? value
+                    : pair.Key.EndsWith(".weight", StringComparison.Ordinal) || pair.Key.EndsWith("_var", StringComparison.Ordinal) ? one
+                    : (ushort)0;
+                // Signs that follow no order, or all features would be alike.
+                ushort[] values =
+                [
+                    .. Enumerable
+                        .Range(0, count)
+                        .Select(i => pair.Value.Length == 4 ? (ushort)(bits ^ ((uint)i * 2_654_435_761u >> 31 << 15)) : bits),
+                ];
+                return new TensorData(TorchSharp.torch.ScalarType.BFloat16, pair.Value, MemoryMarshal.AsBytes(values.AsSpan()).ToArray());
+            }
+        );
         return _services.WriteFile(name, SafetensorsWriter.ToBytes(tensors));
     }
 

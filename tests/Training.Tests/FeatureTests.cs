@@ -1,5 +1,5 @@
-using System.Text.Json;
 using System.Runtime.InteropServices;
+using System.Text.Json;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Messaging;
@@ -25,7 +25,11 @@ public sealed class FeatureTests : IAsyncLifetime
         var first = await _services.SubmitAsync(specification);
         var second = await _services.SubmitAsync(specification with { Training = specification.Training with { LearningRate = 0.1 } });
 
-        var runs = new[] { await _services.ReachAsync(first, RunState.Evaluating), await _services.ReachAsync(second, RunState.Evaluating) };
+        var runs = new[]
+        {
+            await _services.ReachAsync(first, RunState.Evaluating),
+            await _services.ReachAsync(second, RunState.Evaluating),
+        };
 
         var set = Assert.Single(await _services.SetsAsync());
         Assert.All(runs, run => Assert.Equal(set.Key, run.FeatureSetKey));
@@ -46,11 +50,26 @@ public sealed class FeatureTests : IAsyncLifetime
 
         RunSpecification[] others =
         [
-            specification with { Training = specification.Training with { LearningRate = 0.05 } },
-            specification with { Head = new HeadSpecification { Kind = HeadType.Mlp, HiddenSizes = [16] } },
-            specification with { Seed = 9 },
-            specification with { SplitSeed = 4 },
-            specification with { ValidationFraction = 0.3 },
+            specification with
+            {
+                Training = specification.Training with { LearningRate = 0.05 },
+            },
+            specification with
+            {
+                Head = new HeadSpecification { Kind = HeadType.Mlp, HiddenSizes = [16] },
+            },
+            specification with
+            {
+                Seed = 9,
+            },
+            specification with
+            {
+                SplitSeed = 4,
+            },
+            specification with
+            {
+                ValidationFraction = 0.3,
+            },
         ];
         foreach (var other in others)
         {
@@ -72,10 +91,22 @@ public sealed class FeatureTests : IAsyncLifetime
         RunSpecification[] runs =
         [
             specification,
-            specification with { Backbone = "random" },
-            specification with { InputSize = 40 },
-            specification with { Fit = ImageFit.Stretch },
-            specification with { Precision = ExtractionPrecision.Bf16 },
+            specification with
+            {
+                Backbone = "random",
+            },
+            specification with
+            {
+                InputSize = 40,
+            },
+            specification with
+            {
+                Fit = ImageFit.Stretch,
+            },
+            specification with
+            {
+                Precision = ExtractionPrecision.Bf16,
+            },
         ];
         foreach (var run in runs)
         {
@@ -90,7 +121,9 @@ public sealed class FeatureTests : IAsyncLifetime
     {
         var run = await _services.TrainAsync(Specify(_services));
 
-        var features = FeatureShardFile.Read([.. (await _services.ShardsAsync()).Select(shard => _services.Volume.FullPath(shard.File.Path))]);
+        var features = FeatureShardFile.Read([
+            .. (await _services.ShardsAsync()).Select(shard => _services.Volume.FullPath(shard.File.Path)),
+        ]);
         Assert.Equal((72, 1024), (features.Count, features.Size));
         Assert.All(features.Values, value => Assert.True(float.IsFinite(value)));
         Assert.Equal(72, features.Values.Chunk(features.Size).Select(row => string.Join(' ', row)).Distinct().Count());

@@ -34,10 +34,24 @@ public sealed class SliceTests
 
         async Task<(Run Run, List<string> Epochs)> TrainAsync(ServiceHarness services)
         {
-            var specification = Specify(services) with { InputSize = 32, Seed = 3, Head = new HeadSpecification { Kind = kind, HiddenSizes = [32, 16] } };
+            var specification = Specify(services) with
+            {
+                InputSize = 32,
+                Seed = 3,
+                Head = new HeadSpecification { Kind = kind, HiddenSizes = [32, 16] },
+            };
             var run = await services.TrainAsync(specification);
-            var epochs = await services.QueryAsync(context => context.EpochMetrics.AsNoTracking().Where(epoch => epoch.RunId == run.Id).OrderBy(epoch => epoch.Epoch).ToListAsync());
-            return (run, [.. epochs.Select(epoch => $"{epoch.Epoch} {epoch.TrainLoss:R} {epoch.TrainAccuracy:R} {epoch.ValidationLoss:R} {epoch.ValidationAccuracy:R}")]);
+            var epochs = await services.QueryAsync(context =>
+                context.EpochMetrics.AsNoTracking().Where(epoch => epoch.RunId == run.Id).OrderBy(epoch => epoch.Epoch).ToListAsync()
+            );
+            return (
+                run,
+                [
+                    .. epochs.Select(epoch =>
+                        $"{epoch.Epoch} {epoch.TrainLoss:R} {epoch.TrainAccuracy:R} {epoch.ValidationLoss:R} {epoch.ValidationAccuracy:R}"
+                    ),
+                ]
+            );
         }
     }
 
@@ -48,8 +62,20 @@ public sealed class SliceTests
         await using var sliced = await StartAsync(("Training:Slice", "00:00:00"));
         double[] penalties = [1, 0.1, 0.01, 1e-3];
 
-        var wholeRun = await whole.TrainAsync(Specify(whole) with { InputSize = 32, Training = new TrainingSpecification { Penalties = penalties } });
-        var slicedRun = await sliced.TrainAsync(Specify(sliced) with { InputSize = 32, Training = new TrainingSpecification { Penalties = penalties } });
+        var wholeRun = await whole.TrainAsync(
+            Specify(whole) with
+            {
+                InputSize = 32,
+                Training = new TrainingSpecification { Penalties = penalties },
+            }
+        );
+        var slicedRun = await sliced.TrainAsync(
+            Specify(sliced) with
+            {
+                InputSize = 32,
+                Training = new TrainingSpecification { Penalties = penalties },
+            }
+        );
 
         Assert.Equal(await whole.HeadAsync(wholeRun), await sliced.HeadAsync(slicedRun));
         Assert.Single(await whole.CheckpointsAsync(wholeRun, CheckpointKind.Last));
@@ -57,7 +83,9 @@ public sealed class SliceTests
         Assert.Equal(Enumerable.Range(0, 5), (await sliced.CheckpointsAsync(slicedRun, CheckpointKind.Last)).Select(slice => slice.Slice));
         foreach (var (services, run) in new[] { (whole, wholeRun), (sliced, slicedRun) })
         {
-            var steps = await services.QueryAsync(context => context.EpochMetrics.AsNoTracking().Where(step => step.RunId == run.Id).OrderBy(step => step.Epoch).ToListAsync());
+            var steps = await services.QueryAsync(context =>
+                context.EpochMetrics.AsNoTracking().Where(step => step.RunId == run.Id).OrderBy(step => step.Epoch).ToListAsync()
+            );
             Assert.Equal(penalties.Select(penalty => (double?)penalty), steps.Select(step => step.Penalty));
             Assert.All(steps, step => Assert.Equal(0, step.LearningRate));
         }
@@ -69,7 +97,11 @@ public sealed class SliceTests
     public async Task The_file_of_a_head_tells_what_it_is_for_and_nothing_of_the_run(HeadType kind)
     {
         await using var services = await StartAsync();
-        var specification = Specify(services) with { InputSize = 32, Head = new HeadSpecification { Kind = kind, HiddenSizes = [16] } };
+        var specification = Specify(services) with
+        {
+            InputSize = 32,
+            Head = new HeadSpecification { Kind = kind, HiddenSizes = [16] },
+        };
 
         var run = await services.TrainAsync(specification);
         var again = await services.TrainAsync(specification with { Name = "again" });
@@ -80,7 +112,10 @@ public sealed class SliceTests
         var set = Assert.Single(await services.SetsAsync());
         Assert.Equal(3, origin.ClassNames.Count);
         Assert.Equal(origin.ClassNames.Order(StringComparer.Ordinal), origin.ClassNames);
-        Assert.Equal(("densenet121", set.BackboneSha256, set.Preprocessing, "fp32", run.DatasetSha256), (origin.Backbone, origin.BackboneSha256, origin.Preprocessing, origin.Precision, origin.DatasetSha256));
+        Assert.Equal(
+            ("densenet121", set.BackboneSha256, set.Preprocessing, "fp32", run.DatasetSha256),
+            (origin.Backbone, origin.BackboneSha256, origin.Preprocessing, origin.Precision, origin.DatasetSha256)
+        );
         Assert.Contains("size=32;fit=crop", origin.Preprocessing);
         Assert.DoesNotContain($"{run.Id}", System.Text.Encoding.UTF8.GetString(bytes));
         Assert.Equal(file.Sha256, await services.HeadAsync(again));
@@ -89,7 +124,10 @@ public sealed class SliceTests
     [Fact]
     public void The_specification_describes_the_path_that_is_taken()
     {
-        Assert.All([2, 16, 17, 1000], classes => Assert.Equal(TrainingSpecification.DefaultPenalties(classes), PenaltyPathOptions.DefaultPenalties(classes).Count));
+        Assert.All(
+            [2, 16, 17, 1000],
+            classes => Assert.Equal(TrainingSpecification.DefaultPenalties(classes), PenaltyPathOptions.DefaultPenalties(classes).Count)
+        );
         Assert.Equal(TrainingSpecification.DecreaseWithoutImprovement, PenaltyPathOptions.DecreaseWithoutImprovement);
     }
 
@@ -97,18 +135,36 @@ public sealed class SliceTests
     public async Task Penalties_that_nothing_can_choose_among_fail_the_run_and_the_default_is_one()
     {
         await using var services = await StartAsync();
-        var specification = Specify(services) with { InputSize = 32, ValidationFraction = 0, Training = new TrainingSpecification { Penalties = [1, 0.1] } };
+        var specification = Specify(services) with
+        {
+            InputSize = 32,
+            ValidationFraction = 0,
+            Training = new TrainingSpecification { Penalties = [1, 0.1] },
+        };
 
         Assert.Contains("training.penalties has 2 values", await services.FailAsync(specification));
         var run = await services.TrainAsync(specification with { Training = new TrainingSpecification() });
-        Assert.Equal(0.01, Assert.Single(await services.QueryAsync(context => context.EpochMetrics.AsNoTracking().Where(step => step.RunId == run.Id).ToListAsync())).Penalty);
+        Assert.Equal(
+            0.01,
+            Assert
+                .Single(
+                    await services.QueryAsync(context =>
+                        context.EpochMetrics.AsNoTracking().Where(step => step.RunId == run.Id).ToListAsync()
+                    )
+                )
+                .Penalty
+        );
     }
 
     [Fact]
     public async Task A_cancelled_run_hands_on_to_no_further_slice()
     {
         await using var services = await StartAsync(("Training:Slice", "00:00:00"));
-        var specification = Specify(services) with { InputSize = 32, Training = new TrainingSpecification { Epochs = 10_000, Patience = 10_000 } };
+        var specification = Specify(services) with
+        {
+            InputSize = 32,
+            Training = new TrainingSpecification { Epochs = 10_000, Patience = 10_000 },
+        };
         var run = await services.SubmitAsync(specification);
         await ServiceHarness.UntilAsync(async () => await services.CountStartsAsync(UnitKind.TrainHead) >= 3);
 

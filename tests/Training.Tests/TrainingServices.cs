@@ -12,13 +12,15 @@ internal static class TrainingServices
     /// <summary>Two shards of features: at 64 pixels, a shard of 32 images of 96 pixels holds 64.</summary>
     public const int Shards = 2;
 
-    public static Task<ServiceHarness> StartAsync(params (string Name, string Value)[] settings) => ServiceHarness.StartAsync(
-        (builder, consumers) =>
-        {
-            builder.AddIngestion(consumers);
-            builder.AddTraining(consumers);
-        },
-        [("Training:Device", "cpu"), ("Training:Threads", "1"), ("Training:ShardImages", "32"), .. settings]);
+    public static Task<ServiceHarness> StartAsync(params (string Name, string Value)[] settings) =>
+        ServiceHarness.StartAsync(
+            (builder, consumers) =>
+            {
+                builder.AddIngestion(consumers);
+                builder.AddTraining(consumers);
+            },
+            [("Training:Device", "cpu"), ("Training:Threads", "1"), ("Training:ShardImages", "32"), .. settings]
+        );
 
     /// <summary>A run on 72 pictures of three classes.</summary>
     public static RunSpecification Specify(ServiceHarness services)
@@ -38,16 +40,22 @@ internal static class TrainingServices
         };
     }
 
-    public static Task<Run> TrainAsync(this ServiceHarness services, RunSpecification specification) => services.RunAsync(specification, RunState.Evaluating);
+    public static Task<Run> TrainAsync(this ServiceHarness services, RunSpecification specification) =>
+        services.RunAsync(specification, RunState.Evaluating);
 
     public static Task<List<FeatureShard>> ShardsAsync(this ServiceHarness services) =>
-        services.QueryAsync(context => context.FeatureShards.AsNoTracking().OrderBy(shard => shard.FeatureSetKey).ThenBy(shard => shard.Shard).ToListAsync());
+        services.QueryAsync(context =>
+            context.FeatureShards.AsNoTracking().OrderBy(shard => shard.FeatureSetKey).ThenBy(shard => shard.Shard).ToListAsync()
+        );
 
     public static Task<List<FeatureSet>> SetsAsync(this ServiceHarness services) =>
         services.QueryAsync(context => context.FeatureSets.AsNoTracking().OrderBy(set => set.CreatedAt).ToListAsync());
 
     public static Task<List<Checkpoint>> CheckpointsAsync(this ServiceHarness services, Run run, CheckpointKind kind) =>
-        services.QueryAsync(context => context.Checkpoints.AsNoTracking().Where(row => row.RunId == run.Id && row.Kind == kind).OrderBy(row => row.Slice).ToListAsync());
+        services.QueryAsync(context =>
+            context.Checkpoints.AsNoTracking().Where(row => row.RunId == run.Id && row.Kind == kind).OrderBy(row => row.Slice).ToListAsync()
+        );
 
-    public static async Task<string> HeadAsync(this ServiceHarness services, Run run) => (await services.CheckpointsAsync(run, CheckpointKind.Best))[^1].File.Sha256;
+    public static async Task<string> HeadAsync(this ServiceHarness services, Run run) =>
+        (await services.CheckpointsAsync(run, CheckpointKind.Best))[^1].File.Sha256;
 }

@@ -71,7 +71,11 @@ public sealed class BackboneTests
         cancelled.Cancel();
 
         Assert.Throws<ArgumentException>(() => extractor.Extract(new byte[10], 1, 32));
-        Assert.Contains("at least 32 px", Assert.Throws<ArgumentException>(() => extractor.Extract(new byte[31 * 31 * 3], 1, 31)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "at least 32 px",
+            Assert.Throws<ArgumentException>(() => extractor.Extract(new byte[31 * 31 * 3], 1, 31)).Message,
+            StringComparison.Ordinal
+        );
         Assert.Throws<OperationCanceledException>(() => extractor.Extract(new byte[32 * 32 * 3], 1, 32, cancelled.Token));
         Assert.Empty(extractor.Extract([], 0, 32).Values);
     }
@@ -114,13 +118,21 @@ public sealed class BackboneTests
         Assert.Equal(features, Extract(again, Precision.Fp32, 32, 1));
         Assert.NotEqual(features, Extract(other, Precision.Fp32, 32, 1));
         Assert.All(features, value => Assert.True(float.IsFinite(value)));
-        Assert.Contains("random:7", Assert.Throws<WeightsException>(() => BackboneSource.Load("random:x")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "random:7",
+            Assert.Throws<WeightsException>(() => BackboneSource.Load("random:x")).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void Unknown_architectures_and_missing_files_are_named_with_a_remedy()
     {
-        Assert.Contains("densenet121, densenet169", Assert.Throws<ArgumentException>(() => DenseNetArchitecture.ByName("resnet18")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "densenet121, densenet169",
+            Assert.Throws<ArgumentException>(() => DenseNetArchitecture.ByName("resnet18")).Message,
+            StringComparison.Ordinal
+        );
         var missing = Assert.Throws<WeightsException>(() => BackboneSource.Load("nowhere.safetensors")).Message;
         Assert.Contains("nowhere.safetensors", missing, StringComparison.Ordinal);
         Assert.Contains("demo", missing, StringComparison.Ordinal);
@@ -135,7 +147,10 @@ public sealed class BackboneTests
         Assert.Contains(choice.BatchSize, new[] { 2, 4 });
         Assert.Equal([Precision.Fp32, Precision.Bf16], choice.ImagesPerSecond.Keys);
         Assert.All(choice.ImagesPerSecond.Values, speed => Assert.True(speed > 0));
-        Assert.Equal(choice.ImagesPerSecond[Precision.Bf16] > 1.1 * choice.ImagesPerSecond[Precision.Fp32], choice.Precision == Precision.Bf16);
+        Assert.Equal(
+            choice.ImagesPerSecond[Precision.Bf16] > 1.1 * choice.ImagesPerSecond[Precision.Fp32],
+            choice.Precision == Precision.Bf16
+        );
     }
 
     [Theory]
@@ -175,7 +190,8 @@ public sealed class BackboneTests
         Assert.Equal(values.Length, found.Length);
         for (var row = 0; row < values.Length; row += size)
         {
-            double difference = 0, norm = 0;
+            double difference = 0,
+                norm = 0;
             for (var i = row; i < row + size; i++)
             {
                 difference += Math.Pow(values[i] - found[i], 2);

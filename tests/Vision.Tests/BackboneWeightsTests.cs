@@ -13,12 +13,20 @@ public sealed class BackboneWeightsTests : IDisposable
     public void Names_of_torchvision_and_timm_old_and_new_are_understood()
     {
         var plain = ReadDemo();
-        var bare = plain.Where(pair => !pair.Key.StartsWith("classifier", StringComparison.Ordinal)).ToDictionary(pair => pair.Key["features.".Length..], pair => pair.Value);
+        var bare = plain
+            .Where(pair => !pair.Key.StartsWith("classifier", StringComparison.Ordinal))
+            .ToDictionary(pair => pair.Key["features.".Length..], pair => pair.Value);
         var old = plain.ToDictionary(
-            pair => pair.Key.Contains("denselayer", StringComparison.Ordinal)
-                ? pair.Key.Replace(".norm1.", ".norm.1.").Replace(".norm2.", ".norm.2.").Replace(".conv1.", ".conv.1.").Replace(".conv2.", ".conv.2.")
-                : pair.Key,
-            pair => pair.Value);
+            pair =>
+                pair.Key.Contains("denselayer", StringComparison.Ordinal)
+                    ? pair
+                        .Key.Replace(".norm1.", ".norm.1.")
+                        .Replace(".norm2.", ".norm.2.")
+                        .Replace(".conv1.", ".conv.1.")
+                        .Replace(".conv2.", ".conv.2.")
+                    : pair.Key,
+            pair => pair.Value
+        );
         old["features.norm0.num_batches_tracked"] = TensorData.FromValues([5L]);
         using var demo = BackboneSource.Load(BackboneSource.Demo);
         var expected = Features(demo);
@@ -50,7 +58,9 @@ public sealed class BackboneWeightsTests : IDisposable
     [Fact]
     public void A_file_for_another_architecture_is_refused_in_an_error_of_bounded_length()
     {
-        var message = Assert.Throws<WeightsException>(() => BackboneSource.Load(BackboneSource.Demo, DenseNetArchitecture.DenseNet201)).Message;
+        var message = Assert
+            .Throws<WeightsException>(() => BackboneSource.Load(BackboneSource.Demo, DenseNetArchitecture.DenseNet201))
+            .Message;
 
         Assert.Contains("densenet201", message, StringComparison.Ordinal);
         Assert.Contains(" more", message, StringComparison.Ordinal);
@@ -71,16 +81,25 @@ public sealed class BackboneWeightsTests : IDisposable
     }
 
     public static TheoryData<string> Savings =>
-    [
-        "module.features.", "model.features.", "backbone.", "_orig_mod.features.", "net.0.", "encoder.model.features.", "model.module._orig_mod.features.",
-    ];
+        [
+            "module.features.",
+            "model.features.",
+            "backbone.",
+            "_orig_mod.features.",
+            "net.0.",
+            "encoder.model.features.",
+            "model.module._orig_mod.features.",
+        ];
 
     [Theory]
     [MemberData(nameof(Savings))]
     public void Weights_are_found_under_whatever_their_trainer_puts_before_them(string prefix)
     {
         var demo = ReadDemo();
-        var renamed = demo.ToDictionary(pair => pair.Key.StartsWith("features.", StringComparison.Ordinal) ? prefix + pair.Key["features.".Length..] : pair.Key, pair => pair.Value);
+        var renamed = demo.ToDictionary(
+            pair => pair.Key.StartsWith("features.", StringComparison.Ordinal) ? prefix + pair.Key["features.".Length..] : pair.Key,
+            pair => pair.Value
+        );
         using var expected = BackboneSource.Load(BackboneSource.Demo);
         var features = Features(expected);
 
@@ -88,12 +107,20 @@ public sealed class BackboneWeightsTests : IDisposable
         Assert.Equal(features, Features(plain));
 
         // As Lightning saves them, with more beside them, and in a file whose name tells nothing.
-        using var lightning = BackboneSource.Load(WriteTorch(pickle => Dict(
-            ("epoch", Number(9)),
-            ("pytorch-lightning_version", Text("2.1")),
-            ("hyper_parameters", New("argparse", "Namespace", Dict(("lr", Double(0.1))))),
-            ("optimizer_states", List(Dict(("state", DictOf((Number(0), pickle(new() { ["features.norm0.bias"] = demo["features.norm0.bias"] }))))))),
-            ("state_dict", pickle(renamed)))));
+        using var lightning = BackboneSource.Load(
+            WriteTorch(pickle =>
+                Dict(
+                    ("epoch", Number(9)),
+                    ("pytorch-lightning_version", Text("2.1")),
+                    ("hyper_parameters", New("argparse", "Namespace", Dict(("lr", Double(0.1))))),
+                    (
+                        "optimizer_states",
+                        List(Dict(("state", DictOf((Number(0), pickle(new() { ["features.norm0.bias"] = demo["features.norm0.bias"] }))))))
+                    ),
+                    ("state_dict", pickle(renamed))
+                )
+            )
+        );
         Assert.Equal(features, Features(lightning));
     }
 
@@ -103,16 +130,32 @@ public sealed class BackboneWeightsTests : IDisposable
         var demo = ReadDemo();
         var averaged = new Dictionary<string, TensorData>(demo) { ["features.norm0.bias"] = demo["features.norm0.weight"] };
 
-        using var twice = BackboneSource.Load(WriteTorch(pickle => Dict(("model", pickle(demo)), ("model_ema", New("timm.utils", "ModelEma", Dict(("module", pickle(demo))))))));
+        using var twice = BackboneSource.Load(
+            WriteTorch(pickle =>
+                Dict(("model", pickle(demo)), ("model_ema", New("timm.utils", "ModelEma", Dict(("module", pickle(demo))))))
+            )
+        );
         Assert.Equal("densenet121", twice.Name);
 
-        var message = Assert.Throws<WeightsException>(() => BackboneSource.Load(WriteTorch(pickle => Dict(("model", pickle(demo)), ("model_ema", pickle(averaged)))))).Message;
-        Assert.Contains("densenet121 under ['model'] ('features.…') and densenet121 under ['model_ema'] ('features.…')", message, StringComparison.Ordinal);
+        var message = Assert
+            .Throws<WeightsException>(() =>
+                BackboneSource.Load(WriteTorch(pickle => Dict(("model", pickle(demo)), ("model_ema", pickle(averaged)))))
+            )
+            .Message;
+        Assert.Contains(
+            "densenet121 under ['model'] ('features.…') and densenet121 under ['model_ema'] ('features.…')",
+            message,
+            StringComparison.Ordinal
+        );
         Assert.Contains("torch.save(torch.load('FILE')['model_ema'], 'NEW')", message, StringComparison.Ordinal);
 
         var both = demo.Concat(averaged.Select(pair => KeyValuePair.Create("ema." + pair.Key, pair.Value))).ToDictionary();
         message = Assert.Throws<WeightsException>(() => BackboneSource.Load(Write(both))).Message;
-        Assert.Contains("densenet121 at the top ('ema.features.…') and densenet121 at the top ('features.…')", message, StringComparison.Ordinal);
+        Assert.Contains(
+            "densenet121 at the top ('ema.features.…') and densenet121 at the top ('features.…')",
+            message,
+            StringComparison.Ordinal
+        );
         Assert.Contains("if name.startswith('features.')", message, StringComparison.Ordinal);
     }
 
@@ -128,7 +171,11 @@ public sealed class BackboneWeightsTests : IDisposable
 
         var message = Assert.Throws<WeightsException>(() => BackboneSource.Load(Write(tensors))).Message;
 
-        Assert.Contains("(3): conv0.weight (2 NaN, 1 infinite of 9408), norm0.bias (1 infinite or beyond float32 of 64), norm5.running_var (1 negative of 1024)", message, StringComparison.Ordinal);
+        Assert.Contains(
+            "(3): conv0.weight (2 NaN, 1 infinite of 9408), norm0.bias (1 infinite or beyond float32 of 64), norm5.running_var (1 negative of 1024)",
+            message,
+            StringComparison.Ordinal
+        );
 
         void Change(string name, Action<float[]> change)
         {
@@ -148,7 +195,11 @@ public sealed class BackboneWeightsTests : IDisposable
         BitConverter.GetBytes(bits).CopyTo(bytes, 10);
         tensors["features.norm0.bias"] = new TensorData(type, [64], bytes);
 
-        Assert.Contains("norm0.bias (1 ", Assert.Throws<WeightsException>(() => BackboneSource.Load(Write(tensors))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "norm0.bias (1 ",
+            Assert.Throws<WeightsException>(() => BackboneSource.Load(Write(tensors))).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -175,7 +226,11 @@ public sealed class BackboneWeightsTests : IDisposable
 
         var message = Assert.Throws<WeightsException>(() => Features(backbone)).Message;
         Assert.Matches("of 1 image, [0-9]+ features? (is|are) not (a )?finite numbers?, computed in fp32", message);
-        Assert.Contains("two trial images are no finite numbers", Assert.Throws<WeightsException>(() => BackboneProbe.ThrowIfUnusable(backbone)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "two trial images are no finite numbers",
+            Assert.Throws<WeightsException>(() => BackboneProbe.ThrowIfUnusable(backbone)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -187,7 +242,11 @@ public sealed class BackboneWeightsTests : IDisposable
         using var cut = BackboneSource.Load(Write(tensors));
 
         BackboneProbe.ThrowIfUnusable(whole);
-        Assert.Contains("let nothing of an image through", Assert.Throws<WeightsException>(() => BackboneProbe.ThrowIfUnusable(cut)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "let nothing of an image through",
+            Assert.Throws<WeightsException>(() => BackboneProbe.ThrowIfUnusable(cut)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -199,7 +258,9 @@ public sealed class BackboneWeightsTests : IDisposable
 
         Assert.All(Features(backbone), value => Assert.True(float.IsFinite(value)));
         using var folded = new FoldedDenseNet(backbone.Architecture, backbone.Weights, Precision.Bf16, torch.CPU);
-        var message = Assert.Throws<WeightsException>(() => new FoldedDenseNet(backbone.Architecture, backbone.Weights, Precision.Fp16, torch.CPU)).Message;
+        var message = Assert
+            .Throws<WeightsException>(() => new FoldedDenseNet(backbone.Architecture, backbone.Weights, Precision.Fp16, torch.CPU))
+            .Message;
         Assert.Contains("beyond the numbers of fp16", message, StringComparison.Ordinal);
     }
 
@@ -219,7 +280,11 @@ public sealed class BackboneWeightsTests : IDisposable
     {
         var tensors = ReadDemo();
         tensors["features.denseblock1.denselayer1.norm.1.bias"] = tensors["features.denseblock1.denselayer1.norm1.bias"];
-        Assert.Contains("Two tensors", Assert.Throws<WeightsException>(() => BackboneSource.Load(Write(tensors))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Two tensors",
+            Assert.Throws<WeightsException>(() => BackboneSource.Load(Write(tensors))).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -229,7 +294,9 @@ public sealed class BackboneWeightsTests : IDisposable
         using var backbone = BackboneSource.Load(Write(tensors, new() { ["mean"] = "0.5,0.5,0.5", ["std"] = "0.25,0.25,0.25" }));
         Assert.Equal("mean=0.5,0.5,0.5;std=0.25,0.25,0.25", backbone.Preprocessing.Description);
 
-        var message = Assert.Throws<WeightsException>(() => BackboneSource.Load(Write(tensors, new() { ["mean"] = "0.5", ["std"] = "0,0,0" }))).Message;
+        var message = Assert
+            .Throws<WeightsException>(() => BackboneSource.Load(Write(tensors, new() { ["mean"] = "0.5", ["std"] = "0,0,0" })))
+            .Message;
         Assert.Contains("0,0,0", message, StringComparison.Ordinal);
     }
 
@@ -249,13 +316,22 @@ public sealed class BackboneWeightsTests : IDisposable
     private string WriteTorch(Func<Func<Dictionary<string, TensorData>, Action<PickleBuilder>>, Action<PickleBuilder>> describe)
     {
         var storages = new Dictionary<string, byte[]>();
-        var pickle = PickleBuilder.Build(describe(tensors => Dict(tensors.Select(pair =>
-        {
-            Assert.Equal(torch.ScalarType.Float16, pair.Value.Type);
-            var key = $"{storages.Count}";
-            storages.Add(key, pair.Value.Bytes.ToArray());
-            return (pair.Key, Tensor("HalfStorage", key, 0, (int)pair.Value.ElementCount, [.. pair.Value.Shape.Select(side => (int)side)]));
-        }))));
+        var pickle = PickleBuilder.Build(
+            describe(tensors =>
+                Dict(
+                    tensors.Select(pair =>
+                    {
+                        Assert.Equal(torch.ScalarType.Float16, pair.Value.Type);
+                        var key = $"{storages.Count}";
+                        storages.Add(key, pair.Value.Bytes.ToArray());
+                        return (
+                            pair.Key,
+                            Tensor("HalfStorage", key, 0, (int)pair.Value.ElementCount, [.. pair.Value.Shape.Select(side => (int)side)])
+                        );
+                    })
+                )
+            )
+        );
         var path = _folder[Guid.NewGuid().ToString("N") + ".ckpt"];
         File.WriteAllBytes(path, TorchFiles.Zip(pickle, storages));
         return path;

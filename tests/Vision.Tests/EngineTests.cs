@@ -7,19 +7,20 @@ namespace Distributed.Vision.Tests;
 /// <summary>The ways to compute the same features, against each other.</summary>
 public sealed class EngineTests
 {
-    public static TheoryData<string, int, int> Cases => new()
-    {
-        { "densenet121", 32, 1 },
-        { "densenet121", 33, 3 },
-        { "densenet121", 47, 2 },
-        { "densenet121", 96, 5 },
-        { "densenet121", 127, 1 },
-        { "densenet121", 224, 1 },
-        { "densenet169", 64, 2 },
-        { "densenet201", 50, 1 },
-        { "densenet161", 96, 2 },
-        { "densenet161", 61, 1 },
-    };
+    public static TheoryData<string, int, int> Cases =>
+        new()
+        {
+            { "densenet121", 32, 1 },
+            { "densenet121", 33, 3 },
+            { "densenet121", 47, 2 },
+            { "densenet121", 96, 5 },
+            { "densenet121", 127, 1 },
+            { "densenet121", 224, 1 },
+            { "densenet169", 64, 2 },
+            { "densenet201", 50, 1 },
+            { "densenet161", 96, 2 },
+            { "densenet161", 61, 1 },
+        };
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -77,7 +78,11 @@ public sealed class EngineTests
         using var images = torch.tensor(GoldenData.Images(2, 70), [2, 70, 70, 3]);
         using var features = compiled.Features(images);
 
-        Assert.InRange(GoldenData.LargestError(Plain(backbone, GoldenData.Images(2, 70), 2, 70), features.data<float>().ToArray(), 2), 0, 1e-5);
+        Assert.InRange(
+            GoldenData.LargestError(Plain(backbone, GoldenData.Images(2, 70), 2, 70), features.data<float>().ToArray(), 2),
+            0,
+            1e-5
+        );
     }
 
     [Theory]
@@ -147,7 +152,8 @@ public sealed class EngineTests
     [InlineData("densenet161")]
     public async Task An_exported_model_gives_the_same_features_in_onnx_runtime(string name)
     {
-        const int Count = 2, Size = 64;
+        const int Count = 2,
+            Size = 64;
         using var folder = new TemporaryFolder();
         GoldenData.WriteFilled(folder["weights.safetensors"], DenseNetArchitecture.ByName(name));
         using var backbone = BackboneSource.Load(folder["weights.safetensors"]);

@@ -17,7 +17,12 @@ public sealed class FeatureExtractorTests
         var images = GoldenData.Images(21, Size);
         using var backbone = BackboneSource.Load("random:1");
         using var whole = new FeatureExtractor(backbone, Precision.Fp32, torch.CPU, 8);
-        using var small = new FeatureExtractor(new FailingBackbone(backbone, most, "CUDA out of memory. Tried to allocate 2.00 GiB"), Precision.Fp32, torch.CPU, 8);
+        using var small = new FeatureExtractor(
+            new FailingBackbone(backbone, most, "CUDA out of memory. Tried to allocate 2.00 GiB"),
+            Precision.Fp32,
+            torch.CPU,
+            8
+        );
         var expected = whole.Extract(images, 21, Size).Values;
 
         var found = small.Extract(images, 21, Size).Values;
@@ -42,7 +47,12 @@ public sealed class FeatureExtractorTests
     public void Another_error_of_the_device_is_no_matter_of_memory()
     {
         using var backbone = BackboneSource.Load("random:1");
-        using var extractor = new FeatureExtractor(new FailingBackbone(backbone, 0, "CUDA error: an illegal memory access was encountered"), Precision.Fp32, torch.CPU, 8);
+        using var extractor = new FeatureExtractor(
+            new FailingBackbone(backbone, 0, "CUDA error: an illegal memory access was encountered"),
+            Precision.Fp32,
+            torch.CPU,
+            8
+        );
 
         var error = Assert.Throws<LibTorchException>(() => extractor.Extract(GoldenData.Images(3, Size), 3, Size));
 
@@ -91,7 +101,8 @@ public sealed class FeatureExtractorTests
 
         public bool TakesAnyBatch => false;
 
-        public IBackbone ConvertTo(Precision precision, torch.Device device) => new FailingBackbone(inner.ConvertTo(precision, device), most, message);
+        public IBackbone ConvertTo(Precision precision, torch.Device device) =>
+            new FailingBackbone(inner.ConvertTo(precision, device), most, message);
 
         public torch.Tensor Features(torch.Tensor images) =>
             images.shape[0] > most ? throw new LibTorchException(message) : inner.Features(images);

@@ -44,13 +44,18 @@ internal static class GoldenData
     {
         using var network = new DenseNet(architecture);
         var tensors = new Dictionary<string, TensorData>();
-        var names = network.state_dict().Where(pair => !pair.Key.EndsWith("num_batches_tracked", StringComparison.Ordinal)).OrderBy(pair => pair.Key, StringComparer.Ordinal);
+        var names = network
+            .state_dict()
+            .Where(pair => !pair.Key.EndsWith("num_batches_tracked", StringComparison.Ordinal))
+            .OrderBy(pair => pair.Key, StringComparer.Ordinal);
         foreach (var ((name, tensor), stream) in names.Select((pair, index) => (pair, index)))
         {
             var shape = tensor.shape;
-            Func<double, double> change = shape.Length == 4
-                ? value => ((2 * value) - 1) * Math.Sqrt(6.0 / (shape[1] * shape[2] * shape[3]))
-                : name.EndsWith("weight", StringComparison.Ordinal) || name.EndsWith("running_var", StringComparison.Ordinal) ? value => 0.5 + value : value => value - 0.5;
+            Func<double, double> change =
+                shape.Length == 4 ? value => ((2 * value) - 1) * Math.Sqrt(6.0 / (shape[1] * shape[2] * shape[3]))
+                : name.EndsWith("weight", StringComparison.Ordinal) || name.EndsWith("running_var", StringComparison.Ordinal)
+                    ? value => 0.5 + value
+                : value => value - 0.5;
             var values = Array.ConvertAll(Draw(100 + stream, (int)tensor.numel()), value => (float)change(value));
             tensors.Add("features." + name, TensorData.FromValues(values, shape));
         }
@@ -64,7 +69,9 @@ internal static class GoldenData
     public static double LargestError(float[] expected, float[] found, int count)
     {
         Assert.Equal(expected.Length, found.Length);
-        return expected.Zip(found, (wanted, value) => (Wanted: (double)wanted, Value: (double)value)).Chunk(expected.Length / count)
+        return expected
+            .Zip(found, (wanted, value) => (Wanted: (double)wanted, Value: (double)value))
+            .Chunk(expected.Length / count)
             .Max(row => Math.Sqrt(row.Sum(pair => Math.Pow(pair.Wanted - pair.Value, 2)) / row.Sum(pair => pair.Wanted * pair.Wanted)));
     }
 }

@@ -5,7 +5,8 @@ namespace Distributed.Vision.Tests;
 /// <summary>What a GPU computes, against the processor. They need a GPU, and LibTorch's libraries for it where the loader finds them.</summary>
 public sealed class GpuTests
 {
-    private const int Size = 48, Classes = 4;
+    private const int Size = 48,
+        Classes = 4;
     private const string NoGpu = "LibTorch sees no GPU: this machine has none, or the build is not with -p:TorchBackend=cuda.";
 
     [Theory]
@@ -27,7 +28,11 @@ public sealed class GpuTests
         using var expected = backbone.Features(tensor);
         using var extractor = new FeatureExtractor(backbone, precision, gpu, batchSize: 2);
 
-        Assert.InRange(GoldenData.LargestError(expected.data<float>().ToArray(), extractor.Extract(images, 5, size).Values, 5), 0, tolerance);
+        Assert.InRange(
+            GoldenData.LargestError(expected.data<float>().ToArray(), extractor.Extract(images, 5, size).Values, 5),
+            0,
+            tolerance
+        );
     }
 
     [Theory]
@@ -175,14 +180,21 @@ public sealed class GpuTests
     {
         var (values, labels) = Points();
         var logits = TrainedHead.Load(state.ExportBest()).Logits(new FeatureMatrix(values, labels.Length, Size)).Chunk(Classes).ToList();
-        return labels.Index().Count(label => Array.IndexOf(logits[label.Index], logits[label.Index].Max()) == label.Item) / (double)labels.Length;
+        return labels.Index().Count(label => Array.IndexOf(logits[label.Index], logits[label.Index].Max()) == label.Item)
+            / (double)labels.Length;
     }
 
     private static FeatureData Data(torch.Device device)
     {
         var (values, labels) = Points();
         int[] rows = [.. Enumerable.Range(0, labels.Length)];
-        return FeatureData.Create(new FeatureMatrix(values, labels.Length, Size), labels, [.. rows.Where(row => row % 5 != 0)], [.. rows.Where(row => row % 5 == 0)], device);
+        return FeatureData.Create(
+            new FeatureMatrix(values, labels.Length, Size),
+            labels,
+            [.. rows.Where(row => row % 5 != 0)],
+            [.. rows.Where(row => row % 5 == 0)],
+            device
+        );
     }
 
     /// <summary>400 points of four classes that a line tells apart, with noise.</summary>
@@ -190,6 +202,13 @@ public sealed class GpuTests
     {
         var random = new Random(3);
         int[] labels = [.. Enumerable.Range(0, 400).Select(row => row * 7 % Classes)];
-        return ([.. labels.SelectMany(label => Enumerable.Range(0, Size).Select(i => (float)((i % Classes == label ? 1 : 0) + (0.4 * random.NextDouble()))))], labels);
+        return (
+            [
+                .. labels.SelectMany(label =>
+                    Enumerable.Range(0, Size).Select(i => (float)((i % Classes == label ? 1 : 0) + (0.4 * random.NextDouble())))
+                ),
+            ],
+            labels
+        );
     }
 }

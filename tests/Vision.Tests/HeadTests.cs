@@ -43,17 +43,23 @@ public sealed class HeadTests
         using var data = Data(20, 8);
         var start = AdamTrainer.Start(Mlp, new(3, 3, 0.01, 0, 0, 1), data, Classes);
         var whole = AdamTrainer.Train(start, data, () => false).State.ToBytes();
-        Gen.Int[1, 21].Array[1, 5].Sample(lengths =>
-        {
-            var state = start;
-            for (var slice = 0; !state.Finished; slice++)
-            {
-                var left = lengths[slice % lengths.Length];
-                state = AdamTrainer.Train(state, data, () => --left == 0).State;
-            }
+        Gen.Int[1, 21]
+            .Array[1, 5]
+            .Sample(
+                lengths =>
+                {
+                    var state = start;
+                    for (var slice = 0; !state.Finished; slice++)
+                    {
+                        var left = lengths[slice % lengths.Length];
+                        state = AdamTrainer.Train(state, data, () => --left == 0).State;
+                    }
 
-            Assert.Equal(whole, state.ToBytes());
-        }, iter: 20, threads: 1);
+                    Assert.Equal(whole, state.ToBytes());
+                },
+                iter: 20,
+                threads: 1
+            );
     }
 
     [Theory]
@@ -66,9 +72,20 @@ public sealed class HeadTests
         var layout = new HeadLayout(definition, Size, Classes);
         var (mean, std) = FeatureScaling.Measure(data);
         using var network = new HeadNetwork(layout, layout.Draw(7), mean, std, CPU);
-        var masks = layout.Layers.Select((layer, i) => layer.DropsInputs
-            ? TensorData.FromValues(Array.ConvertAll(GoldenData.Draw(50 + i, 16 * layer.Inputs), value => value < 0.3 ? 0 : 1 / 0.7f), 16, layer.Inputs).ToTensor()
-            : ones(16, layer.Inputs)).ToArray();
+        var masks = layout
+            .Layers.Select(
+                (layer, i) =>
+                    layer.DropsInputs
+                        ? TensorData
+                            .FromValues(
+                                Array.ConvertAll(GoldenData.Draw(50 + i, 16 * layer.Inputs), value => value < 0.3 ? 0 : 1 / 0.7f),
+                                16,
+                                layer.Inputs
+                            )
+                            .ToTensor()
+                        : ones(16, layer.Inputs)
+            )
+            .ToArray();
 
         Tensor loss;
         using (no_grad())
@@ -107,10 +124,14 @@ public sealed class HeadTests
                 adam.Step(parameters, Centred(9 + step, 20), step);
             }
 
-            Assert.All(golden.GetProperty("parameters").Numbers().Zip(HeadNetwork.Download(parameters)), pair => Assert.Equal(pair.First, pair.Second, 1e-6));
+            Assert.All(
+                golden.GetProperty("parameters").Numbers().Zip(HeadNetwork.Download(parameters)),
+                pair => Assert.Equal(pair.First, pair.Second, 1e-6)
+            );
         }
 
-        static Tensor Centred(int stream, int count) => TensorData.FromValues(Array.ConvertAll(GoldenData.Draw(stream, count), value => (float)(value - 0.5)), count).ToTensor();
+        static Tensor Centred(int stream, int count) =>
+            TensorData.FromValues(Array.ConvertAll(GoldenData.Draw(stream, count), value => (float)(value - 0.5)), count).ToTensor();
     }
 
     [Fact]
@@ -122,7 +143,13 @@ public sealed class HeadTests
             values[(row * 4) + 2] = 0.1f;
         }
 
-        using var data = FeatureData.Create(new(values, 50, 4), new int[50], [.. Enumerable.Range(0, 40)], [.. Enumerable.Range(40, 10)], CPU);
+        using var data = FeatureData.Create(
+            new(values, 50, 4),
+            new int[50],
+            [.. Enumerable.Range(0, 40)],
+            [.. Enumerable.Range(40, 10)],
+            CPU
+        );
         var (mean, std) = FeatureScaling.Measure(data);
 
         var golden = GoldenData.Root.GetProperty("scaling");
@@ -165,7 +192,11 @@ public sealed class HeadTests
         Assert.InRange(outcome.Epochs.Count, 4, 499);
         Assert.Equal(outcome.Epochs.Count - 1 - 3, outcome.State.BestEpoch);
         Assert.Equal(3, outcome.State.EpochsSinceBest);
-        var best = outcome.Epochs.OrderByDescending(epoch => epoch.ValidationAccuracy).ThenBy(epoch => epoch.ValidationLoss).ThenBy(epoch => epoch.Epoch).First();
+        var best = outcome
+            .Epochs.OrderByDescending(epoch => epoch.ValidationAccuracy)
+            .ThenBy(epoch => epoch.ValidationLoss)
+            .ThenBy(epoch => epoch.Epoch)
+            .First();
         Assert.Equal(best.Epoch, outcome.State.BestEpoch);
         Assert.NotEqual(outcome.State.Parameters, outcome.State.Best);
         Assert.Empty(AdamTrainer.Train(outcome.State, data, () => false).Epochs);
@@ -175,7 +206,11 @@ public sealed class HeadTests
     public void Without_validation_the_last_epoch_is_the_best()
     {
         using var data = Data(20, 0);
-        var outcome = AdamTrainer.Train(AdamTrainer.Start(HeadDefinition.Linear, new(3, 8, 0.01, 0, 2, 0), data, Classes), data, () => false);
+        var outcome = AdamTrainer.Train(
+            AdamTrainer.Start(HeadDefinition.Linear, new(3, 8, 0.01, 0, 2, 0), data, Classes),
+            data,
+            () => false
+        );
 
         Assert.Equal(3, outcome.Epochs.Count);
         Assert.All(outcome.Epochs, epoch => Assert.Null(epoch.ValidationLoss));
@@ -188,7 +223,8 @@ public sealed class HeadTests
     public void Seeds_and_only_seeds_change_the_bits()
     {
         using var data = Data(20, 8);
-        byte[] Train(int seed) => AdamTrainer.Train(AdamTrainer.Start(Mlp, new(2, 8, 0.01, 0, 0, seed), data, Classes), data, () => false).State.ExportBest();
+        byte[] Train(int seed) =>
+            AdamTrainer.Train(AdamTrainer.Start(Mlp, new(2, 8, 0.01, 0, 0, seed), data, Classes), data, () => false).State.ExportBest();
 
         var one = Train(1);
         using (TorchEnvironment.WithThreads(2))
@@ -204,20 +240,28 @@ public sealed class HeadTests
     {
         using var data = Data(20, 8);
         var options = AdamOptions.Default;
-        void Refused(string expected, Func<object> start) => Assert.Contains(expected, Assert.ThrowsAny<ArgumentException>(() => start()).Message, StringComparison.Ordinal);
+        void Refused(string expected, Func<object> start) =>
+            Assert.Contains(expected, Assert.ThrowsAny<ArgumentException>(() => start()).Message, StringComparison.Ordinal);
 
         Refused("hidden layers", () => AdamTrainer.Start(new(HeadKind.Linear, [3], 0), options, data, Classes));
         Refused("hidden layers", () => AdamTrainer.Start(new(HeadKind.Mlp, [], 0), options, data, Classes));
         Refused("hidden sizes", () => AdamTrainer.Start(new(HeadKind.Mlp, [0], 0), options, data, Classes));
         Refused("dropout 1", () => AdamTrainer.Start(new(HeadKind.Linear, [], 1), options, data, Classes));
-        Refused("learning rate NaN", () => AdamTrainer.Start(HeadDefinition.Linear, options with { LearningRate = double.NaN }, data, Classes));
+        Refused(
+            "learning rate NaN",
+            () => AdamTrainer.Start(HeadDefinition.Linear, options with { LearningRate = double.NaN }, data, Classes)
+        );
         Refused("weight decay -1", () => AdamTrainer.Start(HeadDefinition.Linear, options with { WeightDecay = -1 }, data, Classes));
         Refused("Epochs", () => AdamTrainer.Start(HeadDefinition.Linear, options with { Epochs = 0 }, data, Classes));
         Refused("labels run from 0 to 2", () => AdamTrainer.Start(HeadDefinition.Linear, options, data, 2));
         Refused("rows", () => FeatureData.Create(new(new float[6], 1, 6), [0], [1], [], CPU));
         Refused("rows to train", () => FeatureData.Create(new(new float[6], 1, 6), [0], [], [], CPU));
         using var broken = FeatureData.Create(new([float.NaN, 1], 2, 1), [0, 1], [0, 1], [], CPU);
-        Assert.Contains("Feature 0", Assert.Throws<HeadTrainingException>(() => AdamTrainer.Start(HeadDefinition.Linear, options, broken, 2)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "Feature 0",
+            Assert.Throws<HeadTrainingException>(() => AdamTrainer.Start(HeadDefinition.Linear, options, broken, 2)).Message,
+            StringComparison.Ordinal
+        );
         var start = AdamTrainer.Start(HeadDefinition.Linear, options, data, Classes);
         Refused("features", () => AdamTrainer.Train(start, broken, () => false));
         Assert.Throws<InvalidOperationException>(() => start.ExportBest());
@@ -228,7 +272,11 @@ public sealed class HeadTests
     {
         using var data = Data(20, 8);
         var start = AdamTrainer.Start(Mlp, new(50, 8, 1e30, 0, 0, 0), data, Classes);
-        Assert.Contains("1E+30", Assert.Throws<HeadTrainingException>(() => AdamTrainer.Train(start, data, () => false)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "1E+30",
+            Assert.Throws<HeadTrainingException>(() => AdamTrainer.Train(start, data, () => false)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -249,20 +297,30 @@ public sealed class HeadTests
         var state = AdamTrainer.Train(AdamTrainer.Start(Mlp, new(1, 8, 0.01, 0, 0, 0), data, Classes), data, () => false).State;
         byte[][] files = [state.ToBytes(), state.ExportBest()];
         var emptyBatches = state with { Options = state.Options with { BatchSize = 0 } };
-        Assert.Contains("BatchSize", Assert.Throws<WeightsException>(() => AdamState.FromBytes(emptyBatches.ToBytes())).Message, StringComparison.Ordinal);
-        Gen.Select(Gen.Bool, Gen.Int[0, 1800], Gen.Byte).Sample((whole, at, value) =>
-        {
-            var damaged = (byte[])files[whole ? 0 : 1].Clone();
-            damaged[at % damaged.Length] = value;
-            try
-            {
-                _ = whole ? (object)AdamState.FromBytes(damaged) : TrainedHead.Load(damaged);
-            }
-            catch (WeightsException)
-            {
-            }
-        }, iter: 3000);
-        Assert.Contains("distributed-head-training/1", Assert.Throws<WeightsException>(() => TrainedHead.Load(files[0])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "BatchSize",
+            Assert.Throws<WeightsException>(() => AdamState.FromBytes(emptyBatches.ToBytes())).Message,
+            StringComparison.Ordinal
+        );
+        Gen.Select(Gen.Bool, Gen.Int[0, 1800], Gen.Byte)
+            .Sample(
+                (whole, at, value) =>
+                {
+                    var damaged = (byte[])files[whole ? 0 : 1].Clone();
+                    damaged[at % damaged.Length] = value;
+                    try
+                    {
+                        _ = whole ? (object)AdamState.FromBytes(damaged) : TrainedHead.Load(damaged);
+                    }
+                    catch (WeightsException) { }
+                },
+                iter: 3000
+            );
+        Assert.Contains(
+            "distributed-head-training/1",
+            Assert.Throws<WeightsException>(() => TrainedHead.Load(files[0])).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -270,7 +328,14 @@ public sealed class HeadTests
     {
         using var data = Data(20, 8);
         var state = AdamTrainer.Train(AdamTrainer.Start(Mlp, new(1, 8, 0.01, 0, 0, 0), data, Classes), data, () => false).State;
-        var origin = new HeadOrigin(["Möwe \u2028", "a,b", "\"c\""], "densenet121", new string('a', 64), "size=96", "fp32", new string('b', 64));
+        var origin = new HeadOrigin(
+            ["Möwe \u2028", "a,b", "\"c\""],
+            "densenet121",
+            new string('a', 64),
+            "size=96",
+            "fp32",
+            new string('b', 64)
+        );
 
         var read = TrainedHead.Load(state.ExportBest(origin)).Origin!;
 
@@ -288,8 +353,16 @@ public sealed class HeadTests
         var broken = state with { Best = [float.NaN, .. state.Best[1..]] };
         var flat = state with { Std = [0, .. state.Std[1..]] };
 
-        Assert.Contains("1 in all", Assert.Throws<WeightsException>(() => TrainedHead.Load(broken.ExportBest(), "X")).Message, StringComparison.Ordinal);
-        Assert.Contains("1 in all", Assert.Throws<WeightsException>(() => TrainedHead.Load(flat.ExportBest(), "X")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "1 in all",
+            Assert.Throws<WeightsException>(() => TrainedHead.Load(broken.ExportBest(), "X")).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "1 in all",
+            Assert.Throws<WeightsException>(() => TrainedHead.Load(flat.ExportBest(), "X")).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -297,7 +370,11 @@ public sealed class HeadTests
     {
         using var same = FeatureData.Create(new([1, 2, 1, 2, 1, 2], 3, 2), [0, 1, 0], [0, 1, 2], [], CPU);
 
-        Assert.Contains("All 3 training images have the same 2 features", Assert.Throws<HeadTrainingException>(() => FeatureScaling.Measure(same)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "All 3 training images have the same 2 features",
+            Assert.Throws<HeadTrainingException>(() => FeatureScaling.Measure(same)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -324,17 +401,24 @@ public sealed class HeadTests
         Assert.Equal(before, Tensor.TotalCount);
     }
 
-    private static HeadDefinition Definition(string name) => name switch
-    {
-        "linear" => HeadDefinition.Linear,
-        "linear with dropout" => new HeadDefinition(HeadKind.Linear, [], 0.25),
-        _ => Mlp with { HiddenSizes = [12, 8], Dropout = 0.1 },
-    };
+    private static HeadDefinition Definition(string name) =>
+        name switch
+        {
+            "linear" => HeadDefinition.Linear,
+            "linear with dropout" => new HeadDefinition(HeadKind.Linear, [], 0.25),
+            _ => Mlp with { HiddenSizes = [12, 8], Dropout = 0.1 },
+        };
 
     private static FeatureData Data(int train, int validation)
     {
         var count = train + validation;
-        return FeatureData.Create(Matrix(count), Labels(count), [.. Enumerable.Range(0, train)], [.. Enumerable.Range(train, validation)], CPU);
+        return FeatureData.Create(
+            Matrix(count),
+            Labels(count),
+            [.. Enumerable.Range(0, train)],
+            [.. Enumerable.Range(train, validation)],
+            CPU
+        );
     }
 
     private static int[] Labels(int count) => [.. Enumerable.Range(0, count).Select(i => i % Classes)];

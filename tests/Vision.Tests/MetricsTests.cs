@@ -8,7 +8,11 @@ public sealed class MetricsTests
     public void Metrics_are_scikit_learns()
     {
         var golden = GoldenData.Root.GetProperty("metrics");
-        var (count, classes, k) = (golden.GetProperty("count").GetInt32(), golden.GetProperty("classes").GetInt32(), golden.GetProperty("k").GetInt32());
+        var (count, classes, k) = (
+            golden.GetProperty("count").GetInt32(),
+            golden.GetProperty("classes").GetInt32(),
+            golden.GetProperty("k").GetInt32()
+        );
         var logits = Array.ConvertAll(GoldenData.Draw(3, count * classes), value => (float)(value * 4));
         var labels = Array.ConvertAll(GoldenData.Draw(4, count), value => Math.Min((int)(value * classes), classes - 2));
         var added = Array.ConvertAll(GoldenData.Draw(5, count), value => (float)(value * 3));
@@ -43,7 +47,10 @@ public sealed class MetricsTests
         // True 0, 0, 1; predicted 0, 2, 1; classes 3 and 4 occur nowhere. scikit-learn 1.2 without labels=: macro F1 (2/3 + 1 + 0) / 3.
         var report = ClassificationMetrics.Compute([9, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 9, 0, 0, 0], [0, 0, 1], 5, 5);
 
-        Assert.Equal([(1.0, 0.5, 2 / 3.0), (1, 1, 1), (0, null, 0), (null, null, null), (null, null, null)], report.PerClass.Select(metrics => (metrics.Precision, metrics.Recall, metrics.F1)));
+        Assert.Equal(
+            [(1.0, 0.5, 2 / 3.0), (1, 1, 1), (0, null, 0), (null, null, null), (null, null, null)],
+            report.PerClass.Select(metrics => (metrics.Precision, metrics.Recall, metrics.F1))
+        );
         Assert.Equal(5 / 9.0, report.MacroF1, 1e-12);
         Assert.Null(report.TopKAccuracy);
     }
@@ -68,19 +75,30 @@ public sealed class MetricsTests
     [Fact]
     public void Bad_input_is_named()
     {
-        Assert.Contains("label 3", Assert.Throws<ArgumentException>(() => ClassificationMetrics.Compute([1, 2, 3], [3], 3, 1)).Message, StringComparison.Ordinal);
-        Assert.Contains("class 1 for image 0", Assert.Throws<ArgumentException>(() => ClassificationMetrics.Compute([1, float.NaN, 3], [0], 3, 1)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "label 3",
+            Assert.Throws<ArgumentException>(() => ClassificationMetrics.Compute([1, 2, 3], [3], 3, 1)).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "class 1 for image 0",
+            Assert.Throws<ArgumentException>(() => ClassificationMetrics.Compute([1, float.NaN, 3], [0], 3, 1)).Message,
+            StringComparison.Ordinal
+        );
         Assert.Throws<ArgumentException>(() => ClassificationMetrics.Compute([1, 2], [0], 3, 1));
         Assert.Throws<ArgumentException>(() => ClassificationMetrics.Compute([], [], 3, 1));
         Assert.Throws<ArgumentOutOfRangeException>(() => ClassificationMetrics.Compute([1, 2, 3], [0], 3, 4));
     }
 
     [Fact]
-    public void Intervals_hold_their_share_and_stay_in_range() => Gen.Int[1, 10_000].SelectMany(trials => Gen.Int[0, trials].Select(successes => (successes, trials))).Sample(drawn =>
-    {
-        var share = Proportion.Of(drawn.successes, drawn.trials);
-        Assert.True(share.Low >= 0 && share.Low <= share.Value && share.Value <= share.High && share.High <= 1);
-    });
+    public void Intervals_hold_their_share_and_stay_in_range() =>
+        Gen.Int[1, 10_000]
+            .SelectMany(trials => Gen.Int[0, trials].Select(successes => (successes, trials)))
+            .Sample(drawn =>
+            {
+                var share = Proportion.Of(drawn.successes, drawn.trials);
+                Assert.True(share.Low >= 0 && share.Low <= share.Value && share.Value <= share.High && share.High <= 1);
+            });
 
     private static void AssertEqual(double[] expected, IEnumerable<double> found) =>
         Assert.All(expected.Zip(found), pair => Assert.Equal(pair.First, pair.Second, 1e-12));

@@ -13,11 +13,14 @@ public sealed class NvmlTests
             return;
         }
 
-        Assert.All(nvml.Read(), gpu =>
-        {
-            Assert.NotEmpty(gpu.Name);
-            Assert.InRange(gpu.Utilization, 0, 1);
-            Assert.InRange(gpu.MemoryUsed, 0, gpu.MemoryLimit);
-        });
+        Assert.All(
+            nvml.Read(),
+            gpu =>
+            {
+                Assert.NotEmpty(gpu.Name);
+                Assert.InRange(gpu.Utilization, 0, 1);
+                Assert.InRange(gpu.MemoryUsed, 0, gpu.MemoryLimit);
+            }
+        );
     }
 }

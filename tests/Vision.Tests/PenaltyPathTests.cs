@@ -5,12 +5,21 @@ namespace Distributed.Vision.Tests;
 
 public sealed class PenaltyPathTests
 {
-    private const int Classes = 3, Size = 7;
+    private const int Classes = 3,
+        Size = 7;
 
     private static readonly PenaltyPathOptions Options = new([10, 1, 0.1, 0.01, 1e-3, 1e-4]);
 
     /// <summary>Images, features, classes: more classes than stand in one block of the preconditioner, too.</summary>
-    public static TheoryData<int, int, int> Shapes => new() { { 60, Size, Classes }, { 200, Size, Classes }, { 25, 40, Classes }, { 120, 50, 37 }, { 300, 45, 37 } };
+    public static TheoryData<int, int, int> Shapes =>
+        new()
+        {
+            { 60, Size, Classes },
+            { 200, Size, Classes },
+            { 25, 40, Classes },
+            { 120, 50, 37 },
+            { 300, 45, 37 },
+        };
 
     [Theory]
     [MemberData(nameof(Shapes))]
@@ -76,7 +85,11 @@ public sealed class PenaltyPathTests
         using var scope = NewDisposeScope();
         var penalty = Options.Penalties[state.BestEpoch];
         // Standardised as the training images are.
-        var alone = PenaltyPath.Start(HeadDefinition.Linear, new([penalty]), all, Classes) with { Mean = state.Mean, Std = state.Std };
+        var alone = PenaltyPath.Start(HeadDefinition.Linear, new([penalty]), all, Classes) with
+        {
+            Mean = state.Mean,
+            Std = state.Std,
+        };
         var expected = PenaltyPath.Train(alone, all, () => false).State.Best;
         Assert.All(expected.Zip(state.Best), pair => Assert.Equal(pair.First, pair.Second, 0.01 * expected.Max()));
     }
@@ -97,16 +110,26 @@ public sealed class PenaltyPathTests
     [Fact]
     public void A_refit_of_many_classes_is_within_a_millionth_of_the_smallest_objective()
     {
-        const int classes = 37, size = 50;
+        const int classes = 37,
+            size = 50;
         using var data = Data(80, 40, size, classes);
         // So weak that the validation images are far from what the training images say.
         double[] penalties = [.. Enumerable.Range(0, 13).Select(i => Math.Pow(10, 1 - (i / 2.0)))];
         var chosen = penalties.Length - 1;
-        var state = PenaltyPath.Start(HeadDefinition.Linear, new(penalties), data, classes) with { Epoch = penalties.Length, BestEpoch = chosen };
+        var state = PenaltyPath.Start(HeadDefinition.Linear, new(penalties), data, classes) with
+        {
+            Epoch = penalties.Length,
+            BestEpoch = chosen,
+        };
         state = PenaltyPath.Train(state, data, () => false).State;
 
         using var all = Data(120, 0, size, classes);
-        var alone = PenaltyPath.Start(HeadDefinition.Linear, new([penalties[chosen]]), all, classes) with { Mean = state.Mean, Std = state.Std, Latest = state.Best };
+        var alone = PenaltyPath.Start(HeadDefinition.Linear, new([penalties[chosen]]), all, classes) with
+        {
+            Mean = state.Mean,
+            Std = state.Std,
+            Latest = state.Best,
+        };
         var smallest = Objective(all, PenaltyPath.Train(alone, all, () => true, tolerance: 1e-13).State, penalties[chosen]).Objective;
         Assert.InRange((Objective(all, state with { Latest = state.Best }, penalties[chosen]).Objective / smallest) - 1, -1e-9, 1e-6);
     }
@@ -116,7 +139,8 @@ public sealed class PenaltyPathTests
     [InlineData(16)]
     public void The_preconditioner_of_few_classes_inverts_their_covariance_where_not_all_get_the_same(int classes)
     {
-        const int count = 90, size = 4;
+        const int count = 90,
+            size = 4;
         const double penalty = 0.03;
         using var scope = NewDisposeScope();
         var shape = new RowShape(size, classes);
@@ -126,13 +150,22 @@ public sealed class PenaltyPathTests
         var wanted = tensor(GoldenData.Draw(6, classes * size)).view(classes, size).to(ScalarType.Float64);
         var residual = wanted - wanted.mean([0]);
         var result = new double[shape.Length];
-        new ClassPreconditioner(Pad(drawn, count, shape.PaddedClasses), count, shape, meanSquares, penalty).Apply(Pad(residual, shape.PaddedClasses, shape.Stride), result);
+        new ClassPreconditioner(Pad(drawn, count, shape.PaddedClasses), count, shape, meanSquares, penalty).Apply(
+            Pad(residual, shape.PaddedClasses, shape.Stride),
+            result
+        );
 
         var covariance = drawn.mean([0]).diag() - drawn.t().mm(drawn).div(count);
         for (var feature = 0; feature < size; feature++)
         {
-            var inverse = linalg.pinv((covariance * meanSquares[feature]) + (eye(classes, dtype: ScalarType.Float64) * (feature == size - 1 ? 0 : penalty)));
-            AssertNear(inverse.mv(residual.select(1, feature)), tensor(result, [shape.PaddedClasses, shape.Stride]).narrow(0, 0, classes).select(1, feature), 1e-9);
+            var inverse = linalg.pinv(
+                (covariance * meanSquares[feature]) + (eye(classes, dtype: ScalarType.Float64) * (feature == size - 1 ? 0 : penalty))
+            );
+            AssertNear(
+                inverse.mv(residual.select(1, feature)),
+                tensor(result, [shape.PaddedClasses, shape.Stride]).narrow(0, 0, classes).select(1, feature),
+                1e-9
+            );
         }
     }
 
@@ -141,7 +174,8 @@ public sealed class PenaltyPathTests
     [InlineData(90, 37)]
     public void The_preconditioner_of_many_classes_inverts_each_ones_images_and_the_mean_of_the_rest(int count, int classes)
     {
-        const int size = 40, own = 32;
+        const int size = 40,
+            own = 32;
         const double penalty = 0.03;
         using var scope = NewDisposeScope();
         using var team = new ThreadTeam(2);
@@ -149,27 +183,48 @@ public sealed class PenaltyPathTests
         var start = PenaltyPath.Start(HeadDefinition.Linear, new([1]), data, classes);
         var features = data.Rotate(start.Mean, start.Std);
         var shape = features.ShapeFor(classes);
-        var x = tensor(features.Values.Span.ToArray()).narrow(0, 0, count * shape.Stride).view(count, shape.Stride).narrow(1, 0, shape.Size).to(ScalarType.Float64);
+        var x = tensor(features.Values.Span.ToArray())
+            .narrow(0, 0, count * shape.Stride)
+            .view(count, shape.Stride)
+            .narrow(1, 0, shape.Size)
+            .to(ScalarType.Float64);
         var meanSquares = x.square().mean([0]);
         var drawn = nn.functional.softmax(tensor(GoldenData.Draw(4, count * classes)).view(count, classes).to(ScalarType.Float64) * 8, 1);
         var wanted = tensor(GoldenData.Draw(6, classes * shape.Size)).view(classes, shape.Size).to(ScalarType.Float64);
         var residual = wanted - wanted.mean([0]);
         var result = new double[shape.Length];
-        new ImagePreconditioner(Pad(drawn, count, shape.PaddedClasses), features, 0, count, shape, [.. meanSquares.data<double>().ToArray(), .. new double[shape.Stride - shape.Size]], penalty, team)
-            .Apply(Pad(residual, shape.PaddedClasses, shape.Stride), result);
+        new ImagePreconditioner(
+            Pad(drawn, count, shape.PaddedClasses),
+            features,
+            0,
+            count,
+            shape,
+            [.. meanSquares.data<double>().ToArray(), .. new double[shape.Stride - shape.Size]],
+            penalty,
+            team
+        ).Apply(Pad(residual, shape.PaddedClasses, shape.Stride), result);
 
         var penalties = ones(shape.Size, dtype: ScalarType.Float64) * penalty;
         penalties[shape.Size - 1] = tensor(0.0);
-        var expected = stack(Enumerable.Range(0, classes).Select(label =>
-        {
-            var weights = (drawn.select(1, label) * (1 - drawn.select(1, label))).div(count);
-            var (_, largest) = weights.topk(Math.Min(own, count));
-            var exact = x.index_select(0, largest);
-            var rest = maximum(weights.sum() - weights.index_select(0, largest).sum(), 1e-3 * weights.sum());
-            var curvature = exact.t().mm(exact * weights.index_select(0, largest).unsqueeze(1)) + ((meanSquares * rest) + penalties).diag();
-            return linalg.inv(curvature).mv(residual.select(0, label));
-        }));
-        AssertNear(expected - expected.mean([0]), tensor(result, [shape.PaddedClasses, shape.Stride]).narrow(0, 0, classes).narrow(1, 0, shape.Size), 0.01);
+        var expected = stack(
+            Enumerable
+                .Range(0, classes)
+                .Select(label =>
+                {
+                    var weights = (drawn.select(1, label) * (1 - drawn.select(1, label))).div(count);
+                    var (_, largest) = weights.topk(Math.Min(own, count));
+                    var exact = x.index_select(0, largest);
+                    var rest = maximum(weights.sum() - weights.index_select(0, largest).sum(), 1e-3 * weights.sum());
+                    var curvature =
+                        exact.t().mm(exact * weights.index_select(0, largest).unsqueeze(1)) + ((meanSquares * rest) + penalties).diag();
+                    return linalg.inv(curvature).mv(residual.select(0, label));
+                })
+        );
+        AssertNear(
+            expected - expected.mean([0]),
+            tensor(result, [shape.PaddedClasses, shape.Stride]).narrow(0, 0, classes).narrow(1, 0, shape.Size),
+            0.01
+        );
     }
 
     [Fact]
@@ -183,7 +238,13 @@ public sealed class PenaltyPathTests
         {
             var shape = new RowShape(11, 3);
             using var team = new ThreadTeam(threads);
-            var rows = new RowProducts<T>(Aligned(Array.ConvertAll(GoldenData.Draw(5, shape.LengthOf(77)), value => (float)value)), 2, 75, shape, team);
+            var rows = new RowProducts<T>(
+                Aligned(Array.ConvertAll(GoldenData.Draw(5, shape.LengthOf(77)), value => (float)value)),
+                2,
+                75,
+                shape,
+                team
+            );
             var weights = new double[shape.Length];
             Array.Fill(weights, 0.25, 0, 3 * shape.Stride);
             var sums = new double[weights.Length];
@@ -236,8 +297,12 @@ public sealed class PenaltyPathTests
     {
         using var data = Data(20, 8, Size);
         using var unvalidated = Data(20, 0, Size);
-        void Refused(string expected, HeadDefinition definition, FeatureData from, params double[] penalties) => Assert.Contains(
-            expected, Assert.ThrowsAny<ArgumentException>(() => PenaltyPath.Start(definition, new(penalties), from, Classes)).Message, StringComparison.Ordinal);
+        void Refused(string expected, HeadDefinition definition, FeatureData from, params double[] penalties) =>
+            Assert.Contains(
+                expected,
+                Assert.ThrowsAny<ArgumentException>(() => PenaltyPath.Start(definition, new(penalties), from, Classes)).Message,
+                StringComparison.Ordinal
+            );
 
         Refused("penalties []", HeadDefinition.Linear, data);
         Refused("penalties [1, 2]", HeadDefinition.Linear, data, 1, 2);
@@ -253,25 +318,31 @@ public sealed class PenaltyPathTests
     {
         using var data = Data(20, 8, Size);
         var bytes = PenaltyPath.Train(PenaltyPath.Start(HeadDefinition.Linear, Options, data, Classes), data, () => true).State.ToBytes();
-        CsCheck.Check.Sample(CsCheck.Gen.Select(CsCheck.Gen.Int[0, 3000], CsCheck.Gen.Byte), (at, value) =>
-        {
-            var damaged = (byte[])bytes.Clone();
-            damaged[at % damaged.Length] = value;
-            try
+        CsCheck.Check.Sample(
+            CsCheck.Gen.Select(CsCheck.Gen.Int[0, 3000], CsCheck.Gen.Byte),
+            (at, value) =>
             {
-                _ = HeadTraining.Resume(damaged);
-            }
-            catch (WeightsException)
-            {
-            }
-        }, iter: 3000);
+                var damaged = (byte[])bytes.Clone();
+                damaged[at % damaged.Length] = value;
+                try
+                {
+                    _ = HeadTraining.Resume(damaged);
+                }
+                catch (WeightsException) { }
+            },
+            iter: 3000
+        );
     }
 
     /// <summary>Loss plus penalty at a state's latest weights, by LibTorch's own functions on the features as they are.</summary>
     private static (double Objective, double Loss) Objective(FeatureData data, PenaltyPathState state, double penalty)
     {
         using var scope = NewDisposeScope();
-        var features = data.Features.narrow(0, 0, data.Train.Length).to(ScalarType.Float64).sub_(tensor(state.Mean)).div_(tensor(state.Std));
+        var features = data
+            .Features.narrow(0, 0, data.Train.Length)
+            .to(ScalarType.Float64)
+            .sub_(tensor(state.Mean))
+            .div_(tensor(state.Std));
         var parameters = tensor(state.Latest);
         var weights = parameters.narrow(0, 0, state.Classes * state.FeatureSize).view(state.Classes, state.FeatureSize);
         var logits = features.mm(weights.t()).add_(parameters.narrow(0, state.Classes * state.FeatureSize, state.Classes));
@@ -282,7 +353,11 @@ public sealed class PenaltyPathTests
     private static double Smallest(FeatureData data, PenaltyPathState state, double penalty)
     {
         var alone = PenaltyPath.Start(HeadDefinition.Linear, new([penalty]), data, state.Classes);
-        return Objective(data, PenaltyPath.Train(alone with { Latest = state.Latest }, data, () => true, tolerance: 1e-13).State, penalty).Objective;
+        return Objective(
+            data,
+            PenaltyPath.Train(alone with { Latest = state.Latest }, data, () => true, tolerance: 1e-13).State,
+            penalty
+        ).Objective;
     }
 
     private static FeatureData Data(int train, int validation, int size, int classes = Classes)
@@ -295,7 +370,12 @@ public sealed class PenaltyPathTests
         }
 
         return FeatureData.Create(
-            new(values, count, size), [.. Enumerable.Range(0, count).Select(i => i % classes)], [.. Enumerable.Range(0, train)], [.. Enumerable.Range(train, validation)], CPU);
+            new(values, count, size),
+            [.. Enumerable.Range(0, count).Select(i => i % classes)],
+            [.. Enumerable.Range(0, train)],
+            [.. Enumerable.Range(train, validation)],
+            CPU
+        );
     }
 
     /// <summary>A matrix with zeros behind its rows and columns.</summary>
@@ -306,9 +386,11 @@ public sealed class PenaltyPathTests
         return padded.data<double>().ToArray();
     }
 
-    private static void AssertNear(Tensor expected, Tensor found, double tolerance) => Assert.All(
-        expected.contiguous().data<double>().ToArray().Zip(found.contiguous().data<double>().ToArray()),
-        pair => Assert.Equal(pair.First, pair.Second, tolerance * expected.abs().max().item<double>()));
+    private static void AssertNear(Tensor expected, Tensor found, double tolerance) =>
+        Assert.All(
+            expected.contiguous().data<double>().ToArray().Zip(found.contiguous().data<double>().ToArray()),
+            pair => Assert.Equal(pair.First, pair.Second, tolerance * expected.abs().max().item<double>())
+        );
 
     private static AlignedNumbers<float> Aligned(float[] values)
     {

@@ -5,15 +5,24 @@ public sealed class PrecisionTrialTests
 {
     [Fact]
     public void A_batch_size_that_is_clearly_faster_is_taken() =>
-        Assert.Equal(128, PrecisionTrial.ChooseUsual([Samples(64, 100, 99, 98), Samples(32, 90, 91, 92), Samples(128, 110, 109, 108)]).BatchSize);
+        Assert.Equal(
+            128,
+            PrecisionTrial.ChooseUsual([Samples(64, 100, 99, 98), Samples(32, 90, 91, 92), Samples(128, 110, 109, 108)]).BatchSize
+        );
 
     [Fact]
     public void A_batch_size_that_is_hardly_faster_is_not() =>
-        Assert.Equal(64, PrecisionTrial.ChooseUsual([Samples(64, 100, 99, 98), Samples(32, 90, 91, 92), Samples(128, 104, 103, 102)]).BatchSize);
+        Assert.Equal(
+            64,
+            PrecisionTrial.ChooseUsual([Samples(64, 100, 99, 98), Samples(32, 90, 91, 92), Samples(128, 104, 103, 102)]).BatchSize
+        );
 
     [Fact]
     public void On_a_noisy_machine_the_usual_batch_size_stays() =>
-        Assert.Equal(64, PrecisionTrial.ChooseUsual([Samples(64, 100, 60, 50), Samples(32, 90, 91, 92), Samples(128, 110, 109, 108)]).BatchSize);
+        Assert.Equal(
+            64,
+            PrecisionTrial.ChooseUsual([Samples(64, 100, 60, 50), Samples(32, 90, 91, 92), Samples(128, 110, 109, 108)]).BatchSize
+        );
 
     [Fact]
     public void A_batch_size_that_does_not_fit_into_memory_is_not_taken() =>

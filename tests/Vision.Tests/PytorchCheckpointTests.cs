@@ -66,26 +66,28 @@ public sealed class PytorchCheckpointTests
     public void Damaged_files_give_nothing_but_the_error_of_weights(string name)
     {
         var bytes = File.ReadAllBytes(GoldenData.PathOf(name));
-        Gen.Select(Gen.Int[0, bytes.Length - 1], Gen.Byte, Gen.Int[0, 2]).Sample((at, value, kind) =>
-        {
-            byte[] damaged = kind switch
-            {
-                0 => bytes[..at],
-                1 => [.. bytes[..at], value, .. bytes[at..]],
-                _ => [.. bytes[..at], value, .. bytes[(at + 1)..]],
-            };
-            try
-            {
-                using var file = PytorchCheckpoint.Open(new MemoryStream(damaged), "X");
-                foreach (var tensor in file.StateDicts.SelectMany(dict => dict.Tensors.Values))
+        Gen.Select(Gen.Int[0, bytes.Length - 1], Gen.Byte, Gen.Int[0, 2])
+            .Sample(
+                (at, value, kind) =>
                 {
-                    file.Read(tensor);
-                }
-            }
-            catch (WeightsException)
-            {
-            }
-        }, iter: 3000);
+                    byte[] damaged = kind switch
+                    {
+                        0 => bytes[..at],
+                        1 => [.. bytes[..at], value, .. bytes[at..]],
+                        _ => [.. bytes[..at], value, .. bytes[(at + 1)..]],
+                    };
+                    try
+                    {
+                        using var file = PytorchCheckpoint.Open(new MemoryStream(damaged), "X");
+                        foreach (var tensor in file.StateDicts.SelectMany(dict => dict.Tensors.Values))
+                        {
+                            file.Read(tensor);
+                        }
+                    }
+                    catch (WeightsException) { }
+                },
+                iter: 3000
+            );
     }
 
     [Fact]
@@ -95,22 +97,25 @@ public sealed class PytorchCheckpointTests
         using var content = new MemoryStream();
         zip.Entries.Single(entry => entry.Name == "data.pkl").Open().CopyTo(content);
         var bytes = content.ToArray();
-        Gen.Select(Gen.Int[0, bytes.Length - 1], Gen.Byte).Array[1, 3].Sample(changes =>
-        {
-            var damaged = (byte[])bytes.Clone();
-            foreach (var (at, value) in changes)
-            {
-                damaged[at] = value;
-            }
+        Gen.Select(Gen.Int[0, bytes.Length - 1], Gen.Byte)
+            .Array[1, 3]
+            .Sample(
+                changes =>
+                {
+                    var damaged = (byte[])bytes.Clone();
+                    foreach (var (at, value) in changes)
+                    {
+                        damaged[at] = value;
+                    }
 
-            try
-            {
-                Run(damaged);
-            }
-            catch (WeightsException)
-            {
-            }
-        }, iter: 5000);
+                    try
+                    {
+                        Run(damaged);
+                    }
+                    catch (WeightsException) { }
+                },
+                iter: 5000
+            );
     }
 
     [Theory]
@@ -146,7 +151,10 @@ public sealed class PytorchCheckpointTests
         var host = new PytorchPickleHost("X", 1000);
         var storage = host.Resolve(new PickleTuple(["storage", new PickleGlobal("torch.FloatStorage"), "0", "cpu", 10L]));
         object? Rebuild(long offset, object?[] shape, object?[] strides) =>
-            host.Call(new PickleGlobal("torch._utils._rebuild_tensor_v2"), [storage, offset, new PickleTuple(shape), new PickleTuple(strides), false, null]);
+            host.Call(
+                new PickleGlobal("torch._utils._rebuild_tensor_v2"),
+                [storage, offset, new PickleTuple(shape), new PickleTuple(strides), false, null]
+            );
 
         Assert.NotNull(Rebuild(4, [2L, 3L], [3L, 1L]));
         Assert.Throws<WeightsException>(() => Rebuild(5, [2L, 3L], [3L, 1L]));
@@ -156,8 +164,12 @@ public sealed class PytorchCheckpointTests
         Assert.Throws<WeightsException>(() => Rebuild(0, [2L], [long.MaxValue]));
         Assert.Throws<WeightsException>(() => Rebuild(0, [2L, 2L], [1L]));
         Assert.Throws<WeightsException>(() => Rebuild(0, [long.MaxValue, long.MaxValue], [0L, 0L]));
-        Assert.Throws<WeightsException>(() => host.Resolve(new PickleTuple(["storage", new PickleGlobal("torch.FloatStorage"), "1", "cpu", 251L])));
-        Assert.Throws<WeightsException>(() => host.Resolve(new PickleTuple(["storage", new PickleGlobal("torch.FloatStorage"), "0", "cpu", 11L])));
+        Assert.Throws<WeightsException>(() =>
+            host.Resolve(new PickleTuple(["storage", new PickleGlobal("torch.FloatStorage"), "1", "cpu", 251L]))
+        );
+        Assert.Throws<WeightsException>(() =>
+            host.Resolve(new PickleTuple(["storage", new PickleGlobal("torch.FloatStorage"), "0", "cpu", 11L]))
+        );
     }
 
     [Fact]
@@ -169,7 +181,11 @@ public sealed class PytorchCheckpointTests
         Storage("0");
         Storage("1");
         Storage("1");
-        Assert.Contains("longer together than the file", Assert.Throws<WeightsException>(() => Storage("2")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "longer together than the file",
+            Assert.Throws<WeightsException>(() => Storage("2")).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -200,7 +216,11 @@ public sealed class PytorchCheckpointTests
             entry.Write(new byte[1 << 20]);
         }
 
-        Assert.Contains("archive/data.pkl", Assert.Throws<WeightsException>(() => PytorchCheckpoint.Open(stream, "X")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "archive/data.pkl",
+            Assert.Throws<WeightsException>(() => PytorchCheckpoint.Open(stream, "X")).Message,
+            StringComparison.Ordinal
+        );
     }
 
     /// <summary>The tensors of a file that has one mapping.</summary>

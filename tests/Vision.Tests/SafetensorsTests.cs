@@ -9,8 +9,16 @@ public sealed class SafetensorsTests
 {
     private static readonly torch.ScalarType[] Types =
     [
-        torch.ScalarType.Float64, torch.ScalarType.Float32, torch.ScalarType.Float16, torch.ScalarType.BFloat16, torch.ScalarType.Int64,
-        torch.ScalarType.Int32, torch.ScalarType.Int16, torch.ScalarType.Int8, torch.ScalarType.Byte, torch.ScalarType.Bool,
+        torch.ScalarType.Float64,
+        torch.ScalarType.Float32,
+        torch.ScalarType.Float16,
+        torch.ScalarType.BFloat16,
+        torch.ScalarType.Int64,
+        torch.ScalarType.Int32,
+        torch.ScalarType.Int16,
+        torch.ScalarType.Int8,
+        torch.ScalarType.Byte,
+        torch.ScalarType.Bool,
     ];
 
     private static readonly Gen<TensorData> Tensor =
@@ -19,63 +27,73 @@ public sealed class SafetensorsTests
         from bytes in Gen.Byte.Array[(int)TensorTypes.ByteLength(type, shape)]
         select new TensorData(type, shape, bytes);
 
-    private static readonly Gen<(Dictionary<string, TensorData> Tensors, Dictionary<string, string> Metadata)> Content =
-        Gen.Select(
-            Gen.Dictionary(Gen.String.Where(name => name != "__metadata__" && IsText(name)), Tensor)[0, 6],
-            Gen.Dictionary(Gen.String.Where(IsText), Gen.String.Where(IsText))[0, 3]);
+    private static readonly Gen<(Dictionary<string, TensorData> Tensors, Dictionary<string, string> Metadata)> Content = Gen.Select(
+        Gen.Dictionary(Gen.String.Where(name => name != "__metadata__" && IsText(name)), Tensor)[0, 6],
+        Gen.Dictionary(Gen.String.Where(IsText), Gen.String.Where(IsText))[0, 3]
+    );
 
     [Fact]
-    public void What_is_written_is_read_and_the_order_of_the_input_does_not_matter() => Content.Sample(content =>
-    {
-        var bytes = SafetensorsWriter.ToBytes(content.Tensors, content.Metadata);
-        var reversed = SafetensorsWriter.ToBytes(content.Tensors.Reverse().ToDictionary(), content.Metadata.Reverse().ToDictionary());
-        using var file = SafetensorsFile.Parse(bytes);
-
-        Assert.Equal(bytes, reversed);
-        Assert.Equal(content.Metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal), file.Metadata);
-        Assert.Equal(content.Tensors.Keys.Order(StringComparer.Ordinal), file.Tensors.Keys);
-        foreach (var (name, tensor) in content.Tensors)
+    public void What_is_written_is_read_and_the_order_of_the_input_does_not_matter() =>
+        Content.Sample(content =>
         {
-            var entry = file.Tensors[name];
-            Assert.Equal(tensor.Type, entry.Type);
-            Assert.Equal(tensor.Shape, entry.Shape);
-            Assert.Equal(tensor.Bytes.ToArray(), file.ReadBytes(name));
-            Assert.Equal(0, entry.Begin % TensorTypes.ElementSize(entry.Type));
-        }
+            var bytes = SafetensorsWriter.ToBytes(content.Tensors, content.Metadata);
+            var reversed = SafetensorsWriter.ToBytes(content.Tensors.Reverse().ToDictionary(), content.Metadata.Reverse().ToDictionary());
+            using var file = SafetensorsFile.Parse(bytes);
 
-        Assert.Equal(0UL, BinaryPrimitives.ReadUInt64LittleEndian(bytes) % 8);
-    });
-
-    [Fact]
-    public void Damaged_files_give_nothing_but_the_error_of_weights() => Gen.Select(Content, Gen.Int[0, 400], Gen.Byte, Gen.Int[0, 3]).Sample((content, at, value, kind) =>
-    {
-        var bytes = SafetensorsWriter.ToBytes(content.Tensors, content.Metadata);
-        at %= bytes.Length;
-        byte[] damaged = kind switch
-        {
-            0 => bytes[..at],
-            1 => [.. bytes, value],
-            2 => [.. bytes[..at], value, .. bytes[at..]],
-            _ => [.. bytes[..at], value, .. bytes[(at + 1)..]],
-        };
-        try
-        {
-            using var file = SafetensorsFile.Parse(damaged);
-            foreach (var name in file.Tensors.Keys)
+            Assert.Equal(bytes, reversed);
+            Assert.Equal(content.Metadata.OrderBy(pair => pair.Key, StringComparer.Ordinal), file.Metadata);
+            Assert.Equal(content.Tensors.Keys.Order(StringComparer.Ordinal), file.Tensors.Keys);
+            foreach (var (name, tensor) in content.Tensors)
             {
-                file.ReadData(name);
+                var entry = file.Tensors[name];
+                Assert.Equal(tensor.Type, entry.Type);
+                Assert.Equal(tensor.Shape, entry.Shape);
+                Assert.Equal(tensor.Bytes.ToArray(), file.ReadBytes(name));
+                Assert.Equal(0, entry.Begin % TensorTypes.ElementSize(entry.Type));
             }
-        }
-        catch (WeightsException failure)
-        {
-            Assert.StartsWith("The ", failure.Message, StringComparison.Ordinal);
-        }
-    }, iter: 2000);
+
+            Assert.Equal(0UL, BinaryPrimitives.ReadUInt64LittleEndian(bytes) % 8);
+        });
+
+    [Fact]
+    public void Damaged_files_give_nothing_but_the_error_of_weights() =>
+        Gen.Select(Content, Gen.Int[0, 400], Gen.Byte, Gen.Int[0, 3])
+            .Sample(
+                (content, at, value, kind) =>
+                {
+                    var bytes = SafetensorsWriter.ToBytes(content.Tensors, content.Metadata);
+                    at %= bytes.Length;
+                    byte[] damaged = kind switch
+                    {
+                        0 => bytes[..at],
+                        1 => [.. bytes, value],
+                        2 => [.. bytes[..at], value, .. bytes[at..]],
+                        _ => [.. bytes[..at], value, .. bytes[(at + 1)..]],
+                    };
+                    try
+                    {
+                        using var file = SafetensorsFile.Parse(damaged);
+                        foreach (var name in file.Tensors.Keys)
+                        {
+                            file.ReadData(name);
+                        }
+                    }
+                    catch (WeightsException failure)
+                    {
+                        Assert.StartsWith("The ", failure.Message, StringComparison.Ordinal);
+                    }
+                },
+                iter: 2000
+            );
 
     [Fact]
     public async Task The_stream_and_the_bytes_are_the_same()
     {
-        var tensors = new Dictionary<string, TensorData> { ["b"] = TensorData.FromValues([1f, 2f], 2), ["a"] = TensorData.FromValues([3L]) };
+        var tensors = new Dictionary<string, TensorData>
+        {
+            ["b"] = TensorData.FromValues([1f, 2f], 2),
+            ["a"] = TensorData.FromValues([3L]),
+        };
         using var stream = new MemoryStream();
         await SafetensorsWriter.WriteAsync(stream, tensors);
         Assert.Equal(SafetensorsWriter.ToBytes(tensors), stream.ToArray());
@@ -96,7 +114,10 @@ public sealed class SafetensorsTests
     [InlineData("", "no safetensors file")]
     [InlineData("[]", "not StartObject")]
     [InlineData("{} {}", "damaged")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", "'a' occurs twice")]
+    [InlineData(
+        """{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""",
+        "'a' occurs twice"
+    )]
     [InlineData("""{"__metadata__":{},"__metadata__":{}}""", "'__metadata__' occurs twice")]
     [InlineData("""{"__metadata__":{"a":1}}""", "__metadata__.a")]
     [InlineData("""{"a":{"dtype":"F31","shape":[1],"data_offsets":[0,8]}}""", "'F31'")]
@@ -109,7 +130,10 @@ public sealed class SafetensorsTests
     [InlineData("""{"a":{"dtype":"F32","shape":[2]}}""", "lacks one of")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"more":1}}""", "'more'")]
     [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", "begins at byte 4, where 0")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", "begins at byte 4, where 8")]
+    [InlineData(
+        """{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""",
+        "begins at byte 4, where 8"
+    )]
     [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", "end at byte 4, the data at 8")]
     [InlineData("""{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}}""", "end at byte 12, the data at 8")]
     [InlineData("""{"\ud800":{}}""", "damaged")]
@@ -144,16 +168,26 @@ public sealed class SafetensorsTests
     [Fact]
     public void Tensors_that_are_absent_or_of_another_length_are_named()
     {
-        using var file = SafetensorsFile.Parse(SafetensorsWriter.ToBytes(new Dictionary<string, TensorData> { ["a"] = TensorData.FromValues([1f], 1) }));
+        using var file = SafetensorsFile.Parse(
+            SafetensorsWriter.ToBytes(new Dictionary<string, TensorData> { ["a"] = TensorData.FromValues([1f], 1) })
+        );
         Assert.Contains("'b'", Assert.Throws<WeightsException>(() => file.ReadBytes("b")).Message, StringComparison.Ordinal);
-        Assert.Contains("4 bytes, where 8", Assert.Throws<WeightsException>(() => file.ReadBytes("a", new byte[8])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "4 bytes, where 8",
+            Assert.Throws<WeightsException>(() => file.ReadBytes("a", new byte[8])).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void The_writer_refuses_what_no_reader_would_take()
     {
-        Assert.Throws<ArgumentException>(() => SafetensorsWriter.ToBytes(new Dictionary<string, TensorData> { ["__metadata__"] = TensorData.FromValues([1f], 1) }));
-        Assert.Throws<ArgumentException>(() => SafetensorsWriter.ToBytes(new Dictionary<string, TensorData> { ["a"] = new(torch.ScalarType.Float32, [2], new byte[4]) }));
+        Assert.Throws<ArgumentException>(() =>
+            SafetensorsWriter.ToBytes(new Dictionary<string, TensorData> { ["__metadata__"] = TensorData.FromValues([1f], 1) })
+        );
+        Assert.Throws<ArgumentException>(() =>
+            SafetensorsWriter.ToBytes(new Dictionary<string, TensorData> { ["a"] = new(torch.ScalarType.Float32, [2], new byte[4]) })
+        );
     }
 
     [Fact]
@@ -183,15 +217,26 @@ public sealed class SafetensorsTests
         await WriteShard(folder["0"], new([1, 2, 3, 4], 2, 2));
         await WriteShard(folder["1"], new([5, 6], 1, 2));
         await WriteShard(folder["odd"], new([7], 1, 1));
-        await File.WriteAllBytesAsync(folder["none"], SafetensorsWriter.ToBytes(new Dictionary<string, TensorData> { ["features"] = TensorData.FromValues([1f], 1) }));
+        await File.WriteAllBytesAsync(
+            folder["none"],
+            SafetensorsWriter.ToBytes(new Dictionary<string, TensorData> { ["features"] = TensorData.FromValues([1f], 1) })
+        );
 
         var all = FeatureShardFile.Read([folder["0"], folder["1"]]);
 
         Assert.Equal((3, 2), (all.Count, all.Size));
         Assert.Equal([1, 2, 3, 4, 5, 6], all.Values);
         Assert.Equal([3f, 4f], all.Row(1).ToArray());
-        Assert.Contains("1 numbers an image", Assert.Throws<WeightsException>(() => FeatureShardFile.Read([folder["0"], folder["odd"]])).Message, StringComparison.Ordinal);
-        Assert.Contains("'features'", Assert.Throws<WeightsException>(() => FeatureShardFile.Read(folder["none"])).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "1 numbers an image",
+            Assert.Throws<WeightsException>(() => FeatureShardFile.Read([folder["0"], folder["odd"]])).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "'features'",
+            Assert.Throws<WeightsException>(() => FeatureShardFile.Read(folder["none"])).Message,
+            StringComparison.Ordinal
+        );
     }
 
     private static async Task WriteShard(string path, FeatureMatrix features)

@@ -37,14 +37,19 @@ public class ThreadTeamTests
     {
         using var team = new ThreadTeam(3);
         var ended = 0;
-        var error = Assert.Throws<InvalidOperationException>(() => team.Run(8, part =>
-        {
-            Interlocked.Increment(ref ended);
-            if (part == 3)
-            {
-                throw new InvalidOperationException("part 3");
-            }
-        }));
+        var error = Assert.Throws<InvalidOperationException>(() =>
+            team.Run(
+                8,
+                part =>
+                {
+                    Interlocked.Increment(ref ended);
+                    if (part == 3)
+                    {
+                        throw new InvalidOperationException("part 3");
+                    }
+                }
+            )
+        );
         Assert.Equal("part 3", error.Message);
         Assert.Equal(8, ended);
         team.Run(8, _ => Interlocked.Increment(ref ended));

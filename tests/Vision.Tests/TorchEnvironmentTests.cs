@@ -39,7 +39,11 @@ public sealed class TorchEnvironmentTests
     [InlineData("cuda:99")]
     public void Devices_that_are_not_there_are_refused_with_a_remedy(string choice)
     {
-        Assert.Contains("cpu", Assert.Throws<ArgumentException>(() => TorchEnvironment.ChooseDevice(choice)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "cpu",
+            Assert.Throws<ArgumentException>(() => TorchEnvironment.ChooseDevice(choice)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -51,9 +55,18 @@ public sealed class TorchEnvironmentTests
     [Fact]
     public void What_an_operator_is_told_tells_a_broken_gpu_from_missing_libraries()
     {
-        Assert.StartsWith("The GPU does not compute: CUDA error", TorchEnvironment.Explain(new DeviceFailure("CUDA error: unspecified launch failure")), StringComparison.Ordinal);
-        var missing = TorchEnvironment.Explain(new TypeInitializationException("TorchSharp.torch", new DllNotFoundException("There is no libtorch.")));
-        Assert.Equal("LibTorch does not compute: There is no libtorch. Its libraries belong to the host's files: install them again.", missing);
+        Assert.StartsWith(
+            "The GPU does not compute: CUDA error",
+            TorchEnvironment.Explain(new DeviceFailure("CUDA error: unspecified launch failure")),
+            StringComparison.Ordinal
+        );
+        var missing = TorchEnvironment.Explain(
+            new TypeInitializationException("TorchSharp.torch", new DllNotFoundException("There is no libtorch."))
+        );
+        Assert.Equal(
+            "LibTorch does not compute: There is no libtorch. Its libraries belong to the host's files: install them again.",
+            missing
+        );
     }
 
     /// <summary>As TorchSharp throws them, which only the runtime may.</summary>

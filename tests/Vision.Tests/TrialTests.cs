@@ -23,7 +23,9 @@ public sealed class TrialTests
         var head = TrainedHead.Load(AdamTrainer.Train(start, features, () => false).State.ExportBest());
 
         var report = ClassificationMetrics.Compute(head.Logits(test), testLabels, 10, 5);
-        TestContext.Current.SendDiagnosticMessage($"Accuracy {report.Accuracy}, top 5 {report.TopKAccuracy?.Value}, cross-entropy {report.CrossEntropy}");
+        TestContext.Current.SendDiagnosticMessage(
+            $"Accuracy {report.Accuracy}, top 5 {report.TopKAccuracy?.Value}, cross-entropy {report.CrossEntropy}"
+        );
         Assert.True(report.Accuracy.Value > 0.8, $"{report.Accuracy}");
     }
 
@@ -45,7 +47,8 @@ public sealed class TrialTests
         return (extractor.Extract(pixels, labels.Length, Size), Array.ConvertAll(labels, label => label - 1));
     }
 
-    private static string? FindBinaries(string data) => Directory.Exists(data)
-        ? Directory.EnumerateFiles(data, "train_X.bin", SearchOption.AllDirectories).Select(Path.GetDirectoryName).FirstOrDefault()
-        : null;
+    private static string? FindBinaries(string data) =>
+        Directory.Exists(data)
+            ? Directory.EnumerateFiles(data, "train_X.bin", SearchOption.AllDirectories).Select(Path.GetDirectoryName).FirstOrDefault()
+            : null;
 }

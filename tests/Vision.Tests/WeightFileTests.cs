@@ -9,22 +9,27 @@ public sealed class WeightFileTests : IDisposable
 
     private readonly TemporaryFolder _folder = new();
 
-    public static TheoryData<string, byte[], string> Foreign => new()
-    {
-        { "empty.pth", [], "an empty file" },
-        { "page.safetensors", "<!DOCTYPE html><html><body>Not found</body></html>"u8.ToArray(), "an HTML page" },
-        { "pointer.pth", Encoding.ASCII.GetBytes("version https://git-lfs.github.com/spec/v1\noid sha256:" + new string('0', 64) + "\nsize 32342\n"), "git lfs pull" },
-        { "model.onnx", [0x08, 0x08, 0x12, 0x07, .. "pytorch"u8, 0x1A, 0x03, .. "1.0"u8], "an ONNX file" },
-        { "model.h5", [0x89, .. "HDF\r\n\x1a\n"u8, 0, 0, 0, 0], "an HDF5 file" },
-        { "model.gguf", [.. "GGUF"u8, 3, 0, 0, 0, 0, 0, 0, 0], "a GGUF weight file" },
-        { "weights.npz", Zip(("conv0.npy", [1])), "NumPy arrays" },
-        { "weights.zip", Zip(("weights.pth", [1]), ("notes.txt", [2])), "it holds 'weights.pth', 'notes.txt'" },
-        { "weights.tar", Tar(), "a tar archive" },
-        { "weights.pkl", Build(Dict(("bias", Number(1)))), "not one of torch.save" },
-        { "config.json", """{"architecture": "densenet121"}"""u8.ToArray(), "a text file" },
-        { "photo.pth", [0xFF, 0xD8, 0xFF, 0xE0, 0, 0x10, .. "JFIF"u8], "a JPEG image" },
-        { "noise.pth", [1, 2, 3, 4], "01020304" },
-    };
+    public static TheoryData<string, byte[], string> Foreign =>
+        new()
+        {
+            { "empty.pth", [], "an empty file" },
+            { "page.safetensors", "<!DOCTYPE html><html><body>Not found</body></html>"u8.ToArray(), "an HTML page" },
+            {
+                "pointer.pth",
+                Encoding.ASCII.GetBytes("version https://git-lfs.github.com/spec/v1\noid sha256:" + new string('0', 64) + "\nsize 32342\n"),
+                "git lfs pull"
+            },
+            { "model.onnx", [0x08, 0x08, 0x12, 0x07, .. "pytorch"u8, 0x1A, 0x03, .. "1.0"u8], "an ONNX file" },
+            { "model.h5", [0x89, .. "HDF\r\n\x1a\n"u8, 0, 0, 0, 0], "an HDF5 file" },
+            { "model.gguf", [.. "GGUF"u8, 3, 0, 0, 0, 0, 0, 0, 0], "a GGUF weight file" },
+            { "weights.npz", Zip(("conv0.npy", [1])), "NumPy arrays" },
+            { "weights.zip", Zip(("weights.pth", [1]), ("notes.txt", [2])), "it holds 'weights.pth', 'notes.txt'" },
+            { "weights.tar", Tar(), "a tar archive" },
+            { "weights.pkl", Build(Dict(("bias", Number(1)))), "not one of torch.save" },
+            { "config.json", """{"architecture": "densenet121"}"""u8.ToArray(), "a text file" },
+            { "photo.pth", [0xFF, 0xD8, 0xFF, 0xE0, 0, 0x10, .. "JFIF"u8], "a JPEG image" },
+            { "noise.pth", [1, 2, 3, 4], "01020304" },
+        };
 
     public void Dispose() => _folder.Dispose();
 
@@ -45,7 +50,13 @@ public sealed class WeightFileTests : IDisposable
     {
         File.Copy(GoldenData.PathOf("state-zip.pth"), _folder["a.safetensors"]);
         File.Copy(GoldenData.PathOf("state-legacy.pth"), _folder["b.onnx"]);
-        File.WriteAllBytes(_folder["c.pth"], SafetensorsWriter.ToBytes(new Dictionary<string, TensorData> { ["bias"] = TensorData.FromValues([0f, 1, 2], 3) }, new Dictionary<string, string> { ["mean"] = "0,0,0" }));
+        File.WriteAllBytes(
+            _folder["c.pth"],
+            SafetensorsWriter.ToBytes(
+                new Dictionary<string, TensorData> { ["bias"] = TensorData.FromValues([0f, 1, 2], 3) },
+                new Dictionary<string, string> { ["mean"] = "0,0,0" }
+            )
+        );
 
         foreach (var name in new[] { "a.safetensors", "b.onnx", "c.pth" })
         {
@@ -80,8 +91,20 @@ public sealed class WeightFileTests : IDisposable
         Assert.Equal([3L, 2], linear.Tensors["weight"].Shape);
         Assert.Equal([0f, 1, 2], file.Read(linear.Tensors["bias"]).ToSingles());
 
-        var layer = New("torch.nn", "Conv2d", Dict(("training", False), ("_parameters", Dict(("weight", Tensor("FloatStorage", "0", 0, 3, 3)))), ("_modules", Dict())));
-        var network = New("net", "Net", Dict(("_parameters", Dict()), ("_buffers", Dict(("mean", Tensor("FloatStorage", "0", 1, 3, 2)))), ("_modules", Dict(("features", New("torch.nn", "Sequential", Dict(("_modules", Dict(("conv0", layer))))))))));
+        var layer = New(
+            "torch.nn",
+            "Conv2d",
+            Dict(("training", False), ("_parameters", Dict(("weight", Tensor("FloatStorage", "0", 0, 3, 3)))), ("_modules", Dict()))
+        );
+        var network = New(
+            "net",
+            "Net",
+            Dict(
+                ("_parameters", Dict()),
+                ("_buffers", Dict(("mean", Tensor("FloatStorage", "0", 1, 3, 2)))),
+                ("_modules", Dict(("features", New("torch.nn", "Sequential", Dict(("_modules", Dict(("conv0", layer))))))))
+            )
+        );
         using var whole = Parse(Dict(("epoch", Number(3)), ("model", network)));
         var found = Assert.Single(whole.StateDicts);
         Assert.Equal("['model']", found.Path?.ToString());
@@ -92,10 +115,21 @@ public sealed class WeightFileTests : IDisposable
     [Fact]
     public void The_tensors_of_a_TorchScript_archive_are_read_and_its_code_is_not()
     {
-        var conv = New("__torch__.torch.nn.modules.conv", "Conv2d", Dict(("training", False), ("weight", Tensor("FloatStorage", "0", 0, 3, 3))));
+        var conv = New(
+            "__torch__.torch.nn.modules.conv",
+            "Conv2d",
+            Dict(("training", False), ("weight", Tensor("FloatStorage", "0", 0, 3, 3)))
+        );
         var pickle = Build(New("__torch__.net", "Net", Dict(("training", False), ("conv0", conv))));
         using var file = WeightFile.Parse(
-            TorchFiles.Zip(pickle, new Dictionary<string, byte[]> { ["0"] = Values }, ("archive/code/__torch__/net.py", new byte[2000]), ("archive/constants.pkl", Build(Tuple()))), "X");
+            TorchFiles.Zip(
+                pickle,
+                new Dictionary<string, byte[]> { ["0"] = Values },
+                ("archive/code/__torch__/net.py", new byte[2000]),
+                ("archive/constants.pkl", Build(Tuple()))
+            ),
+            "X"
+        );
 
         Assert.Equal("conv0.weight", Assert.Single(Assert.Single(file.StateDicts).Tensors).Key);
     }
@@ -104,17 +138,21 @@ public sealed class WeightFileTests : IDisposable
     public void Every_mapping_with_tensors_is_found_wherever_it_is_nested()
     {
         var tensor = Tensor("FloatStorage", "0", 0, 3, 3);
-        using var file = Parse(Dict(
-            ("a", List(Number(1), Dict(("x", tensor)))),
-            ("b", New("my.code", "State", Dict(("inner", Dict(("y", tensor)))))),
-            ("c", New("my.code", "Config", items: [("z", tensor)])),
-            ("d", Tuple(Dict(("e", Dict(("f", Dict(("w", tensor)))))))),
-            ("none", None),
-            ("opaque", Bytes(new byte[300]))));
+        using var file = Parse(
+            Dict(
+                ("a", List(Number(1), Dict(("x", tensor)))),
+                ("b", New("my.code", "State", Dict(("inner", Dict(("y", tensor)))))),
+                ("c", New("my.code", "Config", items: [("z", tensor)])),
+                ("d", Tuple(Dict(("e", Dict(("f", Dict(("w", tensor)))))))),
+                ("none", None),
+                ("opaque", Bytes(new byte[300]))
+            )
+        );
 
         Assert.Equal(
             ["['a'][1] x", "['b'].inner y", "['c'] z", "['d'][0]['e']['f'] w"],
-            file.StateDicts.Select(dict => $"{dict.Path} {Assert.Single(dict.Tensors).Key}").Order(StringComparer.Ordinal));
+            file.StateDicts.Select(dict => $"{dict.Path} {Assert.Single(dict.Tensors).Key}").Order(StringComparer.Ordinal)
+        );
     }
 
     [Theory]
@@ -126,7 +164,12 @@ public sealed class WeightFileTests : IDisposable
     public void Names_that_run_code_are_refused_wherever_they_stand(string module, string name)
     {
         var tensor = Tensor("FloatStorage", "0", 0, 3, 3);
-        Action<PickleBuilder>[] hidden = [Call(module, name, [Text("echo harm")]), New("my.code", "State", Dict(("x", Global(module, name)))), List(Tuple(Global(module, name)))];
+        Action<PickleBuilder>[] hidden =
+        [
+            Call(module, name, [Text("echo harm")]),
+            New("my.code", "State", Dict(("x", Global(module, name)))),
+            List(Tuple(Global(module, name))),
+        ];
         foreach (var harm in hidden)
         {
             var message = Assert.Throws<WeightsException>(() => Parse(Dict(("state_dict", Dict(("x", tensor))), ("z", harm)))).Message;
@@ -144,9 +187,21 @@ public sealed class WeightFileTests : IDisposable
     [Fact]
     public void A_checkpoint_without_tensors_by_name_tells_what_it_has()
     {
-        Assert.Contains("'epoch', 'lr'", Assert.Throws<WeightsException>(() => Parse(Dict(("epoch", Number(1)), ("lr", Double(0.1))))).Message, StringComparison.Ordinal);
-        Assert.Contains("'my.code.Net'", Assert.Throws<WeightsException>(() => Parse(New("my.code", "Net"))).Message, StringComparison.Ordinal);
-        Assert.Contains("one tensor", Assert.Throws<WeightsException>(() => Parse(Tensor("FloatStorage", "0", 0, 3, 3))).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "'epoch', 'lr'",
+            Assert.Throws<WeightsException>(() => Parse(Dict(("epoch", Number(1)), ("lr", Double(0.1))))).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "'my.code.Net'",
+            Assert.Throws<WeightsException>(() => Parse(New("my.code", "Net"))).Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "one tensor",
+            Assert.Throws<WeightsException>(() => Parse(Tensor("FloatStorage", "0", 0, 3, 3))).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -163,7 +218,11 @@ public sealed class WeightFileTests : IDisposable
         }
 
         "e."u8.CopyTo(pickle.AsSpan(pickle.Length - 2));
-        Assert.Contains("holds no tensors", Assert.Throws<WeightsException>(() => WeightFile.Parse(TorchFiles.Zip(pickle, new Dictionary<string, byte[]>()), "X")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "holds no tensors",
+            Assert.Throws<WeightsException>(() => WeightFile.Parse(TorchFiles.Zip(pickle, new Dictionary<string, byte[]>()), "X")).Message,
+            StringComparison.Ordinal
+        );
     }
 
     private static WeightFile Parse(Action<PickleBuilder> value) =>

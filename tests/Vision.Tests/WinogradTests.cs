@@ -6,20 +6,21 @@ public sealed unsafe class WinogradTests
     private const int Unroll = 8;
 
     /// <summary>Height, width, inputs, outputs, vectors of a panel.</summary>
-    public static TheoryData<int, int, int, int, int> Cases => new()
-    {
-        { 24, 24, 128, 32, 2 },
-        { 12, 12, 128, 32, 2 },
-        { 6, 6, 128, 32, 2 },
-        { 7, 7, 128, 32, 2 },
-        { 4, 4, 128, 32, 2 },
-        { 5, 31, 128, 32, 2 },
-        { 33, 4, 128, 32, 2 },
-        { 24, 24, 192, 48, 3 },
-        { 15, 15, 192, 48, 3 },
-        { 6, 6, 192, 48, 3 },
-        { 9, 10, 64, 64, 2 },
-    };
+    public static TheoryData<int, int, int, int, int> Cases =>
+        new()
+        {
+            { 24, 24, 128, 32, 2 },
+            { 12, 12, 128, 32, 2 },
+            { 6, 6, 128, 32, 2 },
+            { 7, 7, 128, 32, 2 },
+            { 4, 4, 128, 32, 2 },
+            { 5, 31, 128, 32, 2 },
+            { 33, 4, 128, 32, 2 },
+            { 24, 24, 192, 48, 3 },
+            { 15, 15, 192, 48, 3 },
+            { 6, 6, 192, 48, 3 },
+            { 9, 10, 64, 64, 2 },
+        };
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -31,7 +32,14 @@ public sealed unsafe class WinogradTests
         var weights = Enumerable.Range(0, outputs * inputs * 9).Select(_ => 4f * random.Next(-1, 2)).ToArray();
         using var winograd = new WinogradConvolution(InstructionSet.Avx512, vectors, height, width, inputs, outputs, Unroll);
         using var packed = new PackedConvolution(
-            WinogradTransform.Weights(weights), WinogradTransform.Positions * outputs, inputs, 1, vectors * InstructionSet.Avx512.Lanes, bf16: true, bias: null);
+            WinogradTransform.Weights(weights),
+            WinogradTransform.Positions * outputs,
+            inputs,
+            1,
+            vectors * InstructionSet.Avx512.Lanes,
+            bf16: true,
+            bias: null
+        );
         using var padded = new NativeBuffer(winograd.Inputs.Bytes);
         for (var y = 1; y <= height; y++)
         {

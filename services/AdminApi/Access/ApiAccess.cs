@@ -28,12 +28,20 @@ internal static class ApiAccess
         // Not all of AddAuthentication: keys of an API protect no cookies, and so there are no keys to make and keep for that.
         services.AddAuthenticationCore(options => options.DefaultScheme = ApiKeyHandler.SchemeName);
         services.AddWebEncoders();
-        new AuthenticationBuilder(services).AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(ApiKeyHandler.SchemeName, configureOptions: null);
-        services.AddAuthorizationBuilder()
-            .SetFallbackPolicy(new AuthorizationPolicyBuilder()
-                .RequireAuthenticatedUser()
-                .RequireAssertion(context => IsOperator(context.User) || (context.Resource is HttpContext http && OnlyLooks(http.Request.Method)))
-                .Build())
+        new AuthenticationBuilder(services).AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(
+            ApiKeyHandler.SchemeName,
+            configureOptions: null
+        );
+        services
+            .AddAuthorizationBuilder()
+            .SetFallbackPolicy(
+                new AuthorizationPolicyBuilder()
+                    .RequireAuthenticatedUser()
+                    .RequireAssertion(context =>
+                        IsOperator(context.User) || (context.Resource is HttpContext http && OnlyLooks(http.Request.Method))
+                    )
+                    .Build()
+            )
             .AddPolicy(OperatorPolicy, policy => policy.RequireAuthenticatedUser().RequireAssertion(context => IsOperator(context.User)));
         services.AddRateLimiter(_ => { });
         services.AddOptions<RateLimiterOptions>().Configure<IOptions<ApiOptions>>((limiter, options) => LimitRates(limiter, options.Value));
@@ -47,57 +55,84 @@ internal static class ApiAccess
         app.UseAuthorization();
     }
 
-    public static ClaimsPrincipal Principal(AuditActor actor, ApiRole role) => new(new ClaimsIdentity(
-        [new Claim(ClaimTypes.Name, actor.Name), new Claim(KindClaim, actor.Kind.ToString()), new Claim(ClaimTypes.Role, role.ToString())],
-        ApiKeyHandler.SchemeName));
+    public static ClaimsPrincipal Principal(AuditActor actor, ApiRole role) =>
+        new(
+            new ClaimsIdentity(
+                [
+                    new Claim(ClaimTypes.Name, actor.Name),
+                    new Claim(KindClaim, actor.Kind.ToString()),
+                    new Claim(ClaimTypes.Role, role.ToString()),
+                ],
+                ApiKeyHandler.SchemeName
+            )
+        );
 
     /// <summary>Who makes a request, for the audit log.</summary>
-    public static AuditActor Actor(this ClaimsPrincipal user) => new(Enum.Parse<AuditActorKind>(user.FindFirstValue(KindClaim)!), user.Identity!.Name!);
+    public static AuditActor Actor(this ClaimsPrincipal user) =>
+        new(Enum.Parse<AuditActorKind>(user.FindFirstValue(KindClaim)!), user.Identity!.Name!);
 
     private static bool IsOperator(ClaimsPrincipal user) => user.IsInRole(nameof(ApiRole.Operator));
 
-    private static bool OnlyLooks(string method) => HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method);
+    private static bool OnlyLooks(string method) =>
+        HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsOptions(method);
 
     private static void LimitRates(RateLimiterOptions limiter, ApiOptions options)
     {
-        limiter.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, (string Kind, string Who)>(http => http.User.Identity is { IsAuthenticated: true }
-            ? RateLimitPartition.GetTokenBucketLimiter((http.User.FindFirstValue(KindClaim)!, http.User.Identity.Name!), _ => Bucket(options.RequestsPerSecond))
-            : RateLimitPartition.GetTokenBucketLimiter(("address", Network(http.Connection.RemoteIpAddress)), _ => Bucket(options.AnonymousRequestsPerSecond)));
+        limiter.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, (string Kind, string Who)>(http =>
+            http.User.Identity is { IsAuthenticated: true }
+                ? RateLimitPartition.GetTokenBucketLimiter(
+                    (http.User.FindFirstValue(KindClaim)!, http.User.Identity.Name!),
+                    _ => Bucket(options.RequestsPerSecond)
+                )
+                : RateLimitPartition.GetTokenBucketLimiter(
+                    ("address", Network(http.Connection.RemoteIpAddress)),
+                    _ => Bucket(options.AnonymousRequestsPerSecond)
+                )
+        );
         limiter.OnRejected = RefuseAsync;
     }
 
-    private static TokenBucketRateLimiterOptions Bucket(int perSecond) => new()
-    {
-        TokenLimit = BurstSeconds * perSecond,
-        TokensPerPeriod = perSecond,
-        ReplenishmentPeriod = TimeSpan.FromSeconds(1),
-        QueueLimit = 0,
-    };
+    private static TokenBucketRateLimiterOptions Bucket(int perSecond) =>
+        new()
+        {
+            TokenLimit = BurstSeconds * perSecond,
+            TokensPerPeriod = perSecond,
+            ReplenishmentPeriod = TimeSpan.FromSeconds(1),
+            QueueLimit = 0,
+        };
 
     // The holder of one IPv6 address has the whole /64 around it.
-    private static string Network(IPAddress? address) => address switch
-    {
-        null => "",
-        { IsIPv4MappedToIPv6: true } => address.MapToIPv4().ToString(),
-        { AddressFamily: AddressFamily.InterNetworkV6 } => Convert.ToHexString(address.GetAddressBytes().AsSpan(0, 8)),
-        _ => address.ToString(),
-    };
+    private static string Network(IPAddress? address) =>
+        address switch
+        {
+            null => "",
+            { IsIPv4MappedToIPv6: true } => address.MapToIPv4().ToString(),
+            { AddressFamily: AddressFamily.InterNetworkV6 } => Convert.ToHexString(address.GetAddressBytes().AsSpan(0, 8)),
+            _ => address.ToString(),
+        };
 
     private static async ValueTask RefuseAsync(OnRejectedContext context, CancellationToken cancellationToken)
     {
         var http = context.HttpContext;
-        var wait = context.Lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? Math.Max(1, (int)Math.Ceiling(after.TotalSeconds)) : 1;
+        var wait = context.Lease.TryGetMetadata(MetadataName.RetryAfter, out var after)
+            ? Math.Max(1, (int)Math.Ceiling(after.TotalSeconds))
+            : 1;
         http.Response.StatusCode = StatusCodes.Status429TooManyRequests;
         http.Response.Headers.RetryAfter = wait.ToString(CultureInfo.InvariantCulture);
-        await http.RequestServices.GetRequiredService<IProblemDetailsService>().WriteAsync(new ProblemDetailsContext
-        {
-            HttpContext = http,
-            ProblemDetails = new ProblemDetails
-            {
-                Status = StatusCodes.Status429TooManyRequests,
-                Title = "Too many requests.",
-                Detail = $"Try again in {wait} s. The limits are the settings Api__RequestsPerSecond (a key) and Api__AnonymousRequestsPerSecond (an address without one).",
-            },
-        });
+        await http
+            .RequestServices.GetRequiredService<IProblemDetailsService>()
+            .WriteAsync(
+                new ProblemDetailsContext
+                {
+                    HttpContext = http,
+                    ProblemDetails = new ProblemDetails
+                    {
+                        Status = StatusCodes.Status429TooManyRequests,
+                        Title = "Too many requests.",
+                        Detail =
+                            $"Try again in {wait} s. The limits are the settings Api__RequestsPerSecond (a key) and Api__AnonymousRequestsPerSecond (an address without one).",
+                    },
+                }
+            );
     }
 }

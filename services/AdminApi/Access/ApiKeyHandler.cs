@@ -14,7 +14,8 @@ internal sealed class ApiKeyHandler(
     UrlEncoder encoder,
     ApiKeyStore keys,
     IOptions<ApiOptions> api,
-    IProblemDetailsService problems) : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
+    IProblemDetailsService problems
+) : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
 {
     public const string SchemeName = "ApiKey";
     public const string HeaderName = "X-Api-Key";
@@ -38,29 +39,55 @@ internal sealed class ApiKeyHandler(
     protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         Response.Headers.WWWAuthenticate = "Bearer realm=\"distributed\"";
-        await WriteAsync(StatusCodes.Status401Unauthorized, (await HandleAuthenticateOnceSafeAsync()).Failure is { } failure
-            ? ("The key opens nothing.", $"{failure.Message} Ask whoever runs this service for another; AdminApi's command 'keys list' shows what there is.")
-            : ("A key is needed.", "Send it as 'Authorization: Bearer KEY'. Whoever runs this service creates one with AdminApi's command 'keys create NAME --role reader|operator'."));
+        await WriteAsync(
+            StatusCodes.Status401Unauthorized,
+            (await HandleAuthenticateOnceSafeAsync()).Failure is { } failure
+                ? (
+                    "The key opens nothing.",
+                    $"{failure.Message} Ask whoever runs this service for another; AdminApi's command 'keys list' shows what there is."
+                )
+                : (
+                    "A key is needed.",
+                    "Send it as 'Authorization: Bearer KEY'. Whoever runs this service creates one with AdminApi's command 'keys create NAME --role reader|operator'."
+                )
+        );
     }
 
-    protected override Task HandleForbiddenAsync(AuthenticationProperties properties) => WriteAsync(
-        StatusCodes.Status403Forbidden,
-        ("The key does not open this.", $"The key '{Context.User.Identity?.Name}' is a reader's, and this takes an operator's: AdminApi's command 'keys create NAME --role operator' makes one."));
+    protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
+        WriteAsync(
+            StatusCodes.Status403Forbidden,
+            (
+                "The key does not open this.",
+                $"The key '{Context.User.Identity?.Name}' is a reader's, and this takes an operator's: AdminApi's command 'keys create NAME --role operator' makes one."
+            )
+        );
 
     private static AuthenticateResult Succeed(AuditActor actor, ApiRole role) =>
         AuthenticateResult.Success(new AuthenticationTicket(ApiAccess.Principal(actor, role), SchemeName));
 
-    private string? Presented() => Request.Headers.Authorization is [{ } authorization]
-        ? authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? authorization[Bearer.Length..].Trim() : authorization
-        : Request.Headers.TryGetValue(HeaderName, out var header) ? header.ToString() : null;
+    private string? Presented() =>
+        Request.Headers.Authorization is [{ } authorization]
+            ? authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
+                ? authorization[Bearer.Length..].Trim()
+                : authorization
+            : Request.Headers.TryGetValue(HeaderName, out var header)
+                ? header.ToString()
+                : null;
 
     private async Task WriteAsync(int status, (string Title, string Detail) problem)
     {
         Response.StatusCode = status;
-        await problems.WriteAsync(new ProblemDetailsContext
-        {
-            HttpContext = Context,
-            ProblemDetails = new ProblemDetails { Status = status, Title = problem.Title, Detail = problem.Detail },
-        });
+        await problems.WriteAsync(
+            new ProblemDetailsContext
+            {
+                HttpContext = Context,
+                ProblemDetails = new ProblemDetails
+                {
+                    Status = status,
+                    Title = problem.Title,
+                    Detail = problem.Detail,
+                },
+            }
+        );
     }
 }

@@ -20,7 +20,16 @@ internal sealed class ApiKeyStore(IDbContextFactory<CatalogContext> contexts, Ti
             return null;
         }
 
-        context.ApiKeys.Add(new ApiKey { Id = key.Id, Name = name, Role = role, SecretSha256 = key.SecretSha256, CreatedAt = Now() });
+        context.ApiKeys.Add(
+            new ApiKey
+            {
+                Id = key.Id,
+                Name = name,
+                Role = role,
+                SecretSha256 = key.SecretSha256,
+                CreatedAt = Now(),
+            }
+        );
         context.Audit(actor, AuditAction.KeyCreated, name, Now(), role.ToString());
         await context.SaveChangesAsync(cancellationToken);
         return key;
@@ -40,8 +49,11 @@ internal sealed class ApiKeyStore(IDbContextFactory<CatalogContext> contexts, Ti
         var now = Now();
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
-        if (await context.ApiKeys.Where(row => row.Name == name && row.RevokedAt == null)
-            .ExecuteUpdateAsync(row => row.SetProperty(r => r.RevokedAt, now), cancellationToken) == 0)
+        if (
+            await context
+                .ApiKeys.Where(row => row.Name == name && row.RevokedAt == null)
+                .ExecuteUpdateAsync(row => row.SetProperty(r => r.RevokedAt, now), cancellationToken) == 0
+        )
         {
             return false;
         }
@@ -65,7 +77,9 @@ internal sealed class ApiKeyStore(IDbContextFactory<CatalogContext> contexts, Ti
         var now = Now();
         if (key.LastUsedAt is null || key.LastUsedAt < now - UsePrecision)
         {
-            await context.ApiKeys.Where(row => row.Id == key.Id).ExecuteUpdateAsync(row => row.SetProperty(r => r.LastUsedAt, now), cancellationToken);
+            await context
+                .ApiKeys.Where(row => row.Id == key.Id)
+                .ExecuteUpdateAsync(row => row.SetProperty(r => r.LastUsedAt, now), cancellationToken);
         }
 
         return key;

@@ -19,7 +19,8 @@ internal sealed partial record ApiKeyText(string Id, string Secret)
     /// <summary>SHA-256 of the secret, which is what the catalog keeps.</summary>
     public string SecretSha256 => Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(Secret)));
 
-    public static ApiKeyText Create() => new(RandomNumberGenerator.GetHexString(16, lowercase: true), RandomNumberGenerator.GetHexString(64, lowercase: true));
+    public static ApiKeyText Create() =>
+        new(RandomNumberGenerator.GetHexString(16, lowercase: true), RandomNumberGenerator.GetHexString(64, lowercase: true));
 
     public static bool TryParse(string text, [NotNullWhen(true)] out ApiKeyText? key)
     {

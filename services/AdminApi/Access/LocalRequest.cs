@@ -16,10 +16,14 @@ internal static class LocalRequest
             && !Array.Exists(ProxyHeaders, request.Headers.ContainsKey)
             // A page whose host name was made to lead to this machine (DNS rebinding) still sends that name.
             && IsLoopbackName(request.Host.Host)
-            && (request.Headers.Origin is not [{ } origin] || string.Equals(origin, $"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase))
+            && (
+                request.Headers.Origin is not [{ } origin]
+                || string.Equals(origin, $"{request.Scheme}://{request.Host}", StringComparison.OrdinalIgnoreCase)
+            )
             && request.Headers["Sec-Fetch-Site"] is not ["cross-site" or "same-site"];
     }
 
     private static bool IsLoopbackName(string host) =>
-        host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
+        host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address));
 }

@@ -15,48 +15,64 @@ internal sealed class BrokerUsersCommand : Command
     private const string ConnectionName = "RabbitMqManagement";
 
     public BrokerUsersCommand(IConfiguration configuration)
-        : base("broker-users", $"Create the services' users of the broker, or bring their passwords ({PasswordSection}:SERVICE) and permissions up to date")
+        : base(
+            "broker-users",
+            $"Create the services' users of the broker, or bring their passwords ({PasswordSection}:SERVICE) and permissions up to date"
+        )
     {
         var vhost = new Option<string>("--vhost") { Description = "The virtual host of the system", DefaultValueFactory = _ => "/" };
-        var prefix = new Option<string>("--prefix") { Description = "What the names of the users begin with", DefaultValueFactory = _ => "" };
+        var prefix = new Option<string>("--prefix")
+        {
+            Description = "What the names of the users begin with",
+            DefaultValueFactory = _ => "",
+        };
         Add(vhost);
         Add(prefix);
-        SetAction(async (result, cancellationToken) =>
-        {
-            try
+        SetAction(
+            async (result, cancellationToken) =>
             {
-                if (FindErrors(configuration) is { Count: > 0 } errors)
+                try
                 {
-                    foreach (var error in errors)
+                    if (FindErrors(configuration) is { Count: > 0 } errors)
                     {
-                        await Console.Error.WriteLineAsync($"error: {error}");
+                        foreach (var error in errors)
+                        {
+                            await Console.Error.WriteLineAsync($"error: {error}");
+                        }
+
+                        return ServiceHost.MisconfiguredStatus;
                     }
 
-                    return ServiceHost.MisconfiguredStatus;
-                }
+                    using var management = Connect(configuration.GetConnectionString(ConnectionName)!);
+                    foreach (var (service, permissions) in BrokerPermissions.All)
+                    {
+                        var password = configuration[$"{PasswordSection}:{service}"];
+                        var user = Uri.EscapeDataString(result.GetValue(prefix) + service);
+                        await PutAsync(management, $"api/users/{user}", new { password, tags = "" }, cancellationToken);
+                        await PutAsync(
+                            management,
+                            $"api/permissions/{Uri.EscapeDataString(result.GetValue(vhost)!)}/{user}",
+                            permissions,
+                            cancellationToken
+                        );
+                    }
 
-                using var management = Connect(configuration.GetConnectionString(ConnectionName)!);
-                foreach (var (service, permissions) in BrokerPermissions.All)
+                    await Console.Error.WriteLineAsync(
+                        $"The broker knows {string.Join(", ", BrokerPermissions.All.Keys.Select(service => result.GetValue(prefix) + service))}."
+                    );
+                    return 0;
+                }
+                catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
                 {
-                    var password = configuration[$"{PasswordSection}:{service}"];
-                    var user = Uri.EscapeDataString(result.GetValue(prefix) + service);
-                    await PutAsync(management, $"api/users/{user}", new { password, tags = "" }, cancellationToken);
-                    await PutAsync(management, $"api/permissions/{Uri.EscapeDataString(result.GetValue(vhost)!)}/{user}", permissions, cancellationToken);
+                    return StopSignals.Status ?? 130;
                 }
-
-                await Console.Error.WriteLineAsync($"The broker knows {string.Join(", ", BrokerPermissions.All.Keys.Select(service => result.GetValue(prefix) + service))}.");
-                return 0;
+                catch (HttpRequestException exception)
+                {
+                    await Console.Error.WriteLineAsync($"error: {exception.Message}");
+                    return 1;
+                }
             }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-            {
-                return StopSignals.Status ?? 130;
-            }
-            catch (HttpRequestException exception)
-            {
-                await Console.Error.WriteLineAsync($"error: {exception.Message}");
-                return 1;
-            }
-        });
+        );
     }
 
     private static IReadOnlyList<string> FindErrors(IConfiguration configuration)
@@ -64,7 +80,13 @@ internal sealed class BrokerUsersCommand : Command
         var settings = new HostSettings().AddRequired(
             $"ConnectionStrings:{ConnectionName}",
             "the broker's management as http://ADMINISTRATOR:PASSWORD@HOST:15672",
-            text => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.UserInfo.Contains(':', StringComparison.Ordinal) ? null : "is malformed");
+            text =>
+                Uri.TryCreate(text, UriKind.Absolute, out var uri)
+                && uri.Scheme is "http" or "https"
+                && uri.UserInfo.Contains(':', StringComparison.Ordinal)
+                    ? null
+                    : "is malformed"
+        );
         foreach (var service in BrokerPermissions.All.Keys)
         {
             settings.AddRequired($"{PasswordSection}:{service}", $"the password that the user {service} is to have", _ => null);

@@ -19,33 +19,46 @@ internal abstract class CatalogCommand : Command
 
     /// <summary>Makes a subcommand do something with the catalog's services.</summary>
     protected void SetAction(Command command, Func<IServiceProvider, ParseResult, CancellationToken, Task<int>> action) =>
-        command.SetAction(async (result, cancellationToken) =>
-        {
-            var connectionString = _connectionString(result);
-            if (FindError(connectionString) is { } wrong)
+        command.SetAction(
+            async (result, cancellationToken) =>
             {
-                await FailAsync(wrong);
-                return ServiceHost.MisconfiguredStatus;
-            }
+                var connectionString = _connectionString(result);
+                if (FindError(connectionString) is { } wrong)
+                {
+                    await FailAsync(wrong);
+                    return ServiceHost.MisconfiguredStatus;
+                }
 
-            try
-            {
-                await using var services = new ServiceCollection().AddLogging().AddCatalog(connectionString).BuildServiceProvider();
-                return await action(services, result, cancellationToken);
+                try
+                {
+                    await using var services = new ServiceCollection().AddLogging().AddCatalog(connectionString).BuildServiceProvider();
+                    return await action(services, result, cancellationToken);
+                }
+                catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+                {
+                    return StopSignals.Status ?? 130;
+                }
+                catch (Exception exception)
+                    when (exception
+                            is ArgumentException
+                                or DbException
+                                or IOException
+                                or UnauthorizedAccessException
+                                or CatalogVersionException
+                        || CatalogOutage.Is(exception)
+                    )
+                {
+                    return await FailAsync(exception.GetBaseException().Message);
+                }
             }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-            {
-                return StopSignals.Status ?? 130;
-            }
-            catch (Exception exception) when (exception is ArgumentException or DbException or IOException or UnauthorizedAccessException or CatalogVersionException || CatalogOutage.Is(exception))
-            {
-                return await FailAsync(exception.GetBaseException().Message);
-            }
-        });
+        );
 
-    private static string? FindError(string? connectionString) => string.IsNullOrWhiteSpace(connectionString)
-        ? $"ConnectionStrings__Catalog is not set; give {CatalogRegistration.ConnectionStringForm}."
-        : CatalogRegistration.FindError(connectionString) is { } wrong ? $"ConnectionStrings__Catalog {wrong}; it must be {CatalogRegistration.ConnectionStringForm}." : null;
+    private static string? FindError(string? connectionString) =>
+        string.IsNullOrWhiteSpace(connectionString)
+            ? $"ConnectionStrings__Catalog is not set; give {CatalogRegistration.ConnectionStringForm}."
+        : CatalogRegistration.FindError(connectionString) is { } wrong
+            ? $"ConnectionStrings__Catalog {wrong}; it must be {CatalogRegistration.ConnectionStringForm}."
+        : null;
 
     protected static async Task<int> FailAsync(string message)
     {

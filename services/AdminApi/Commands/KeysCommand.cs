@@ -44,45 +44,69 @@ internal sealed class KeysCommand : CatalogCommand
         await using var context = await OpenAsync(services, cancellationToken);
         return await CatalogMigration.IsCurrentAsync(context, cancellationToken)
             ? ActivatorUtilities.CreateInstance<ApiKeyStore>(services)
-            : throw new ArgumentException("The catalog does not have this program's schema yet. Start the service once, or run AdminApi's command migrate.");
+            : throw new ArgumentException(
+                "The catalog does not have this program's schema yet. Start the service once, or run AdminApi's command migrate."
+            );
     }
 
     private Command Create()
     {
         var name = Owner();
-        var role = new Option<string>("--role") { Description = "reader: look at everything; operator: also submit, cancel and change", DefaultValueFactory = _ => RoleName(ApiRole.Reader) };
+        var role = new Option<string>("--role")
+        {
+            Description = "reader: look at everything; operator: also submit, cancel and change",
+            DefaultValueFactory = _ => RoleName(ApiRole.Reader),
+        };
         role.AcceptOnlyFromAmong([.. Enum.GetValues<ApiRole>().Select(RoleName)]);
         var command = new Command("create", "Create a key and print it, once") { name, role };
-        SetAction(command, async (services, result, cancellationToken) =>
-        {
-            var owner = result.GetRequiredValue(name);
-            var granted = Enum.GetValues<ApiRole>().Single(known => RoleName(known) == result.GetValue(role));
-            if (await (await StoreAsync(services, cancellationToken)).CreateAsync(owner, granted, AuditActor.Account, cancellationToken) is not { } key)
+        SetAction(
+            command,
+            async (services, result, cancellationToken) =>
             {
-                return await FailAsync($"There is a valid key named '{owner}' already. Choose another name, or revoke that key first: keys revoke {owner}.");
-            }
+                var owner = result.GetRequiredValue(name);
+                var granted = Enum.GetValues<ApiRole>().Single(known => RoleName(known) == result.GetValue(role));
+                if (
+                    await (await StoreAsync(services, cancellationToken)).CreateAsync(owner, granted, AuditActor.Account, cancellationToken)
+                    is not { } key
+                )
+                {
+                    return await FailAsync(
+                        $"There is a valid key named '{owner}' already. Choose another name, or revoke that key first: keys revoke {owner}."
+                    );
+                }
 
-            // The key alone on standard output, so that a script can take it.
-            await Console.Error.WriteLineAsync($"The {RoleName(granted)} key '{owner}'. Keep it now: it is stored nowhere, and cannot be shown again.");
-            await Console.Out.WriteLineAsync(key.Reveal());
-            return 0;
-        });
+                // The key alone on standard output, so that a script can take it.
+                await Console.Error.WriteLineAsync(
+                    $"The {RoleName(granted)} key '{owner}'. Keep it now: it is stored nowhere, and cannot be shown again."
+                );
+                await Console.Out.WriteLineAsync(key.Reveal());
+                return 0;
+            }
+        );
         return command;
     }
 
     private Command List()
     {
         var command = new Command("list", "List all keys; none is shown");
-        SetAction(command, async (services, _, cancellationToken) =>
-        {
-            foreach (var key in await (await StoreAsync(services, cancellationToken)).ListAsync(cancellationToken))
+        SetAction(
+            command,
+            async (services, _, cancellationToken) =>
             {
-                var state = key.RevokedAt is { } revoked ? $"revoked {Time(revoked)}" : key.LastUsedAt is { } used ? $"last used {Time(used)}" : "never used";
-                await Console.Out.WriteLineAsync($"{key.Name}\t{RoleName(key.Role)}\tdstk_{key.Id}_…\tcreated {Time(key.CreatedAt)}\t{state}");
-            }
+                foreach (var key in await (await StoreAsync(services, cancellationToken)).ListAsync(cancellationToken))
+                {
+                    var state =
+                        key.RevokedAt is { } revoked ? $"revoked {Time(revoked)}"
+                        : key.LastUsedAt is { } used ? $"last used {Time(used)}"
+                        : "never used";
+                    await Console.Out.WriteLineAsync(
+                        $"{key.Name}\t{RoleName(key.Role)}\tdstk_{key.Id}_…\tcreated {Time(key.CreatedAt)}\t{state}"
+                    );
+                }
 
-            return 0;
-        });
+                return 0;
+            }
+        );
         return command;
     }
 
@@ -90,17 +114,20 @@ internal sealed class KeysCommand : CatalogCommand
     {
         var name = Owner();
         var command = new Command("revoke", "Revoke a key; it opens nothing from the next request on") { name };
-        SetAction(command, async (services, result, cancellationToken) =>
-        {
-            var owner = result.GetRequiredValue(name);
-            if (!await (await StoreAsync(services, cancellationToken)).RevokeAsync(owner, AuditActor.Account, cancellationToken))
+        SetAction(
+            command,
+            async (services, result, cancellationToken) =>
             {
-                return await FailAsync($"No valid key is named '{owner}'. 'keys list' shows what there is.");
-            }
+                var owner = result.GetRequiredValue(name);
+                if (!await (await StoreAsync(services, cancellationToken)).RevokeAsync(owner, AuditActor.Account, cancellationToken))
+                {
+                    return await FailAsync($"No valid key is named '{owner}'. 'keys list' shows what there is.");
+                }
 
-            await Console.Error.WriteLineAsync($"The key '{owner}' opens nothing any more.");
-            return 0;
-        });
+                await Console.Error.WriteLineAsync($"The key '{owner}' opens nothing any more.");
+                return 0;
+            }
+        );
         return command;
     }
 

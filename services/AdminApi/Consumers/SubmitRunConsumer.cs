@@ -12,7 +12,8 @@ internal sealed partial class SubmitRunConsumer(
     RunAnnouncer announcer,
     CatalogMigration catalog,
     OutageRetry outages,
-    ILogger<SubmitRunConsumer> logger) : IConsumer<SubmitRun>
+    ILogger<SubmitRunConsumer> logger
+) : IConsumer<SubmitRun>
 {
     public async Task Consume(ConsumeContext<SubmitRun> context)
     {
@@ -34,7 +35,8 @@ internal sealed partial class SubmitRunConsumer(
 
         var (outcome, _) = await outages.RunAsync(
             token => submission.SubmitAsync(message.RunId, specification, idempotencyKey: null, AuditActor.Message, token),
-            context.CancellationToken);
+            context.CancellationToken
+        );
         if (outcome == SubmitOutcome.Conflict)
         {
             using var scope = logger.BeginRun(message.RunId, traceParent: null);

@@ -25,7 +25,8 @@ internal static class AuditEndpoints
         [FromQuery] string? subject = null,
         [FromQuery] string? actor = null,
         [FromQuery] Guid? after = null,
-        [FromQuery, Range(1, MostPerPage)] int limit = 50)
+        [FromQuery, Range(1, MostPerPage)] int limit = 50
+    )
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var entries = context.AuditLog.AsNoTracking();

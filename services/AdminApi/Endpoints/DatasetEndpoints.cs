@@ -22,7 +22,8 @@ internal static class DatasetEndpoints
         IDbContextFactory<CatalogContext> contexts,
         CancellationToken cancellationToken,
         [FromQuery] string? after = null,
-        [FromQuery, Range(1, MostPerPage)] int limit = 50)
+        [FromQuery, Range(1, MostPerPage)] int limit = 50
+    )
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var datasets = context.Datasets.AsNoTracking();
@@ -30,22 +31,39 @@ internal static class DatasetEndpoints
         {
             if (await datasets.SingleOrDefaultAsync(dataset => dataset.Sha256 == after, cancellationToken) is not { } last)
             {
-                return TypedResults.ValidationProblem(new Dictionary<string, string[]> { ["after"] = ["names no data set; give a page's next"] });
+                return TypedResults.ValidationProblem(
+                    new Dictionary<string, string[]> { ["after"] = ["names no data set; give a page's next"] }
+                );
             }
 
-            datasets = datasets.Where(dataset => dataset.CreatedAt < last.CreatedAt || (dataset.CreatedAt == last.CreatedAt && string.Compare(dataset.Sha256, after) < 0));
+            datasets = datasets.Where(dataset =>
+                dataset.CreatedAt < last.CreatedAt || (dataset.CreatedAt == last.CreatedAt && string.Compare(dataset.Sha256, after) < 0)
+            );
         }
 
-        var page = await datasets.OrderByDescending(dataset => dataset.CreatedAt).ThenByDescending(dataset => dataset.Sha256).Take(limit + 1).ToListAsync(cancellationToken);
+        var page = await datasets
+            .OrderByDescending(dataset => dataset.CreatedAt)
+            .ThenByDescending(dataset => dataset.Sha256)
+            .Take(limit + 1)
+            .ToListAsync(cancellationToken);
         return TypedResults.Ok(new DatasetPage(page.Take(limit).ToList(), page.Count > limit ? page[limit - 1].Sha256 : null));
     }
 
-    private static async Task<Results<Ok<Dataset>, ProblemHttpResult>> FindAsync(string sha256, IDbContextFactory<CatalogContext> contexts, CancellationToken cancellationToken)
+    private static async Task<Results<Ok<Dataset>, ProblemHttpResult>> FindAsync(
+        string sha256,
+        IDbContextFactory<CatalogContext> contexts,
+        CancellationToken cancellationToken
+    )
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await context.Datasets.AsNoTracking().SingleOrDefaultAsync(dataset => dataset.Sha256 == sha256, cancellationToken) is { } found
+        return
+            await context.Datasets.AsNoTracking().SingleOrDefaultAsync(dataset => dataset.Sha256 == sha256, cancellationToken) is { } found
             ? TypedResults.Ok(found)
-            : TypedResults.Problem(title: "There is no such data set.", detail: $"No run has used a data set with the SHA-256 {sha256}.", statusCode: StatusCodes.Status404NotFound);
+            : TypedResults.Problem(
+                title: "There is no such data set.",
+                detail: $"No run has used a data set with the SHA-256 {sha256}.",
+                statusCode: StatusCodes.Status404NotFound
+            );
     }
 
     /// <summary>Some of the data sets.</summary>

@@ -8,13 +8,21 @@ namespace Distributed.AdminApi.Endpoints;
 internal static class MaintenanceEndpoints
 {
     public static void MapMaintenance(this IEndpointRouteBuilder api) =>
-        api.MapGroup("/maintenance").WithTags("Maintenance").MapPost("collect", CollectAsync)
+        api.MapGroup("/maintenance")
+            .WithTags("Maintenance")
+            .MapPost("collect", CollectAsync)
             .WithSummary("Remove from the volume what the retention policy lets go")
-            .WithDescription("With dryRun=true nothing is removed: the answer tells what would be, why, and how many bytes that frees. With force=true orphans are removed also where they are more than half of the files.")
+            .WithDescription(
+                "With dryRun=true nothing is removed: the answer tells what would be, why, and how many bytes that frees. With force=true orphans are removed also where they are more than half of the files."
+            )
             .ProducesValidationProblem();
 
     private static async Task<Results<Ok<CollectionReport>, ProblemHttpResult>> CollectAsync(
-        Collector collector, CancellationToken cancellationToken, [FromQuery] bool dryRun = false, [FromQuery] bool force = false)
+        Collector collector,
+        CancellationToken cancellationToken,
+        [FromQuery] bool dryRun = false,
+        [FromQuery] bool force = false
+    )
     {
         try
         {

@@ -26,18 +26,23 @@ internal static class RunEndpoints
         runs.MapPost("", SubmitAsync)
             .AddOpenApiOperationTransformer(DescribeBodyAsync)
             .WithSummary("Submit a run")
-            .WithDescription("The body is a run specification; {} is the sample run. With an Idempotency-Key a repeated request is answered with the first one's run.")
+            .WithDescription(
+                "The body is a run specification; {} is the sample run. With an Idempotency-Key a repeated request is answered with the first one's run."
+            )
             .ProducesProblem(StatusCodes.Status409Conflict)
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
         runs.MapRead("", ListAsync).WithSummary("List runs, the latest first");
         runs.MapRead("{runId:guid}", FindAsync).WithSummary("A run in full").ProducesProblem(StatusCodes.Status404NotFound);
-        runs.MapPost("{runId:guid}/cancel", CancelAsync).WithSummary("Cancel a run")
+        runs.MapPost("{runId:guid}/cancel", CancelAsync)
+            .WithSummary("Cancel a run")
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict);
         runs.MapPost("{runId:guid}/retry", RetryAsync)
             .WithSummary("Retry a run")
-            .WithDescription("A run that failed or was cancelled goes on from the stage in which it ended; what is done stays done, and its time limit begins anew.")
+            .WithDescription(
+                "A run that failed or was cancelled goes on from the stage in which it ended; what is done stays done, and its time limit begins anew."
+            )
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict);
         runs.MapDelete("{runId:guid}", DeleteAsync)
@@ -46,19 +51,32 @@ internal static class RunEndpoints
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict)
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
-        runs.MapRead("{runId:guid}/metrics", FindMetricsAsync).WithSummary("Learning curve and test result").ProducesProblem(StatusCodes.Status404NotFound);
-        runs.MapRead("{runId:guid}/report", ReadReportAsync).WithSummary("The report, one HTML page").Produces<string>(contentType: "text/html")
+        runs.MapRead("{runId:guid}/metrics", FindMetricsAsync)
+            .WithSummary("Learning curve and test result")
+            .ProducesProblem(StatusCodes.Status404NotFound);
+        runs.MapRead("{runId:guid}/report", ReadReportAsync)
+            .WithSummary("The report, one HTML page")
+            .Produces<string>(contentType: "text/html")
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status410Gone);
     }
 
     /// <summary>The body is bound as plain JSON, so that every wrong field is answered at once; its shape is told here.</summary>
-    private static async Task DescribeBodyAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    private static async Task DescribeBodyAsync(
+        OpenApiOperation operation,
+        OpenApiOperationTransformerContext context,
+        CancellationToken cancellationToken
+    )
     {
         var schema = await context.GetOrCreateSchemaAsync(typeof(RunSpecification), parameterDescription: null, cancellationToken);
         foreach (var setting in RunSettings.All)
         {
-            var found = setting.Field.Split('.').Aggregate((IOpenApiSchema?)schema, (parent, name) => parent?.Properties?.TryGetValue(name, out var child) == true ? child : null);
+            var found = setting
+                .Field.Split('.')
+                .Aggregate(
+                    (IOpenApiSchema?)schema,
+                    (parent, name) => parent?.Properties?.TryGetValue(name, out var child) == true ? child : null
+                );
             if (found is not null)
             {
                 found.Description = $"{setting.Help}. Must be {setting.Allowed}.";
@@ -75,23 +93,40 @@ internal static class RunEndpoints
         RunSubmission submission,
         RunQueries queries,
         ClaimsPrincipal user,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken
+    )
     {
         if (RunSpecificationReader.Read(body, out var errors) is not { } specification)
         {
-            return TypedResults.ValidationProblem(errors.GroupBy(error => error.Field).ToDictionary(group => group.Key, group => group.Select(error => error.Message).ToArray()));
+            return TypedResults.ValidationProblem(
+                errors
+                    .GroupBy(error => error.Field)
+                    .ToDictionary(group => group.Key, group => group.Select(error => error.Message).ToArray())
+            );
         }
 
         if (idempotencyKey is { Length: 0 or > LongestKey })
         {
-            return TypedResults.ValidationProblem(new Dictionary<string, string[]> { ["Idempotency-Key"] = [$"has {idempotencyKey.Length} characters; 1 to {LongestKey} are allowed"] });
+            return TypedResults.ValidationProblem(
+                new Dictionary<string, string[]>
+                {
+                    ["Idempotency-Key"] = [$"has {idempotencyKey.Length} characters; 1 to {LongestKey} are allowed"],
+                }
+            );
         }
 
-        var (outcome, run) = await submission.SubmitAsync(Guid.CreateVersion7(), specification, idempotencyKey, user.Actor(), cancellationToken);
+        var (outcome, run) = await submission.SubmitAsync(
+            Guid.CreateVersion7(),
+            specification,
+            idempotencyKey,
+            user.Actor(),
+            cancellationToken
+        );
         return outcome == SubmitOutcome.Conflict
             ? Conflict(
                 "The Idempotency-Key stands for another specification.",
-                $"Run {run.Id:D} was submitted with this key and another specification. Use a new key for a new run.")
+                $"Run {run.Id:D} was submitted with this key and another specification. Use a new key for a new run."
+            )
             : TypedResults.Accepted($"/api/v1/runs/{run.Id:D}", await queries.FindAsync(run.Id, cancellationToken));
     }
 
@@ -103,11 +138,14 @@ internal static class RunEndpoints
         [FromQuery] string? name = null,
         [FromQuery] string? dataset = null,
         [FromQuery] Guid? after = null,
-        [FromQuery, Range(1, MostPerPage)] int limit = 50)
+        [FromQuery, Range(1, MostPerPage)] int limit = 50
+    )
     {
         if (after is { } last && !await queries.HasAsync(last, cancellationToken))
         {
-            return TypedResults.ValidationProblem(new Dictionary<string, string[]> { ["after"] = [$"is {last:D}, and there is no such run; give a page's next"] });
+            return TypedResults.ValidationProblem(
+                new Dictionary<string, string[]> { ["after"] = [$"is {last:D}, and there is no such run; give a page's next"] }
+            );
         }
 
         // Its name was checked before it was bound; the binding of enumerations would know it in one case only.
@@ -115,11 +153,19 @@ internal static class RunEndpoints
         return TypedResults.Ok(await queries.ListAsync(new RunFilter(wanted, tag, name, dataset, after, limit), cancellationToken));
     }
 
-    private static async Task<Results<Ok<RunDetail>, ProblemHttpResult>> FindAsync(Guid runId, RunQueries queries, CancellationToken cancellationToken) =>
-        await queries.FindAsync(runId, cancellationToken) is { } run ? TypedResults.Ok(run) : Unknown(runId);
+    private static async Task<Results<Ok<RunDetail>, ProblemHttpResult>> FindAsync(
+        Guid runId,
+        RunQueries queries,
+        CancellationToken cancellationToken
+    ) => await queries.FindAsync(runId, cancellationToken) is { } run ? TypedResults.Ok(run) : Unknown(runId);
 
     private static async Task<Results<Accepted<RunDetail>, ProblemHttpResult>> CancelAsync(
-        Guid runId, RunOperations operations, RunQueries queries, ClaimsPrincipal user, CancellationToken cancellationToken)
+        Guid runId,
+        RunOperations operations,
+        RunQueries queries,
+        ClaimsPrincipal user,
+        CancellationToken cancellationToken
+    )
     {
         var cancelled = await operations.CancelAsync(runId, user.Actor(), cancellationToken);
         if (await queries.FindAsync(runId, cancellationToken) is not { } run)
@@ -129,11 +175,19 @@ internal static class RunEndpoints
 
         return cancelled || run.Summary.State == RunState.Cancelled
             ? TypedResults.Accepted($"/api/v1/runs/{runId:D}", run)
-            : Conflict("The run has ended already.", $"Run {runId:D} is {run.Summary.State.ToString().ToLowerInvariant()}; only a run that has not ended can be cancelled.");
+            : Conflict(
+                "The run has ended already.",
+                $"Run {runId:D} is {run.Summary.State.ToString().ToLowerInvariant()}; only a run that has not ended can be cancelled."
+            );
     }
 
     private static async Task<Results<Accepted<RunDetail>, ProblemHttpResult>> RetryAsync(
-        Guid runId, RunOperations operations, RunQueries queries, ClaimsPrincipal user, CancellationToken cancellationToken)
+        Guid runId,
+        RunOperations operations,
+        RunQueries queries,
+        ClaimsPrincipal user,
+        CancellationToken cancellationToken
+    )
     {
         var outcome = await operations.RetryAsync(runId, user.Actor(), cancellationToken);
         if (outcome == RetryOutcome.Unknown || await queries.FindAsync(runId, cancellationToken) is not { } run)
@@ -143,13 +197,24 @@ internal static class RunEndpoints
 
         return outcome switch
         {
-            RetryOutcome.Completed => Conflict("The run is complete.", $"Run {runId:D} is complete; submit its specification again to have it done anew."),
-            RetryOutcome.Refused => Conflict("The run was refused.", $"Run {runId:D} was never begun, since its specification is not valid. Mend the specification and submit it again."),
+            RetryOutcome.Completed => Conflict(
+                "The run is complete.",
+                $"Run {runId:D} is complete; submit its specification again to have it done anew."
+            ),
+            RetryOutcome.Refused => Conflict(
+                "The run was refused.",
+                $"Run {runId:D} was never begun, since its specification is not valid. Mend the specification and submit it again."
+            ),
             _ => TypedResults.Accepted($"/api/v1/runs/{runId:D}", run),
         };
     }
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(Guid runId, RunOperations operations, ClaimsPrincipal user, CancellationToken cancellationToken) =>
+    private static async Task<Results<NoContent, ProblemHttpResult>> DeleteAsync(
+        Guid runId,
+        RunOperations operations,
+        ClaimsPrincipal user,
+        CancellationToken cancellationToken
+    ) =>
         await operations.DeleteAsync(runId, user.Actor(), cancellationToken) switch
         {
             DeleteOutcome.Deleted => TypedResults.NoContent(),
@@ -157,22 +222,38 @@ internal static class RunEndpoints
             DeleteOutcome.Unannounced => TypedResults.Problem(
                 title: "The run's end is not published yet.",
                 detail: $"Run {runId:D} has ended, and the broker cannot be reached to tell those who wait for it. Try again later.",
-                statusCode: StatusCodes.Status503ServiceUnavailable),
-            _ => Conflict("The run has not ended.", $"Run {runId:D} is under way. Cancel it first, with POST /api/v1/runs/{runId:D}/cancel."),
+                statusCode: StatusCodes.Status503ServiceUnavailable
+            ),
+            _ => Conflict(
+                "The run has not ended.",
+                $"Run {runId:D} is under way. Cancel it first, with POST /api/v1/runs/{runId:D}/cancel."
+            ),
         };
 
-    private static async Task<Results<Ok<RunMetrics>, ProblemHttpResult>> FindMetricsAsync(Guid runId, RunQueries queries, CancellationToken cancellationToken) =>
-        await queries.FindMetricsAsync(runId, cancellationToken) is { } metrics ? TypedResults.Ok(metrics) : Unknown(runId);
+    private static async Task<Results<Ok<RunMetrics>, ProblemHttpResult>> FindMetricsAsync(
+        Guid runId,
+        RunQueries queries,
+        CancellationToken cancellationToken
+    ) => await queries.FindMetricsAsync(runId, cancellationToken) is { } metrics ? TypedResults.Ok(metrics) : Unknown(runId);
 
     private static async Task<Results<FileContentHttpResult, ProblemHttpResult>> ReadReportAsync(
-        Guid runId, IDbContextFactory<CatalogContext> contexts, Volume volume, HttpContext http, CancellationToken cancellationToken)
+        Guid runId,
+        IDbContextFactory<CatalogContext> contexts,
+        Volume volume,
+        HttpContext http,
+        CancellationToken cancellationToken
+    )
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var evaluation = await context.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.RunId == runId, cancellationToken);
         if (evaluation is null)
         {
             return await context.Runs.AnyAsync(run => run.Id == runId, cancellationToken)
-                ? TypedResults.Problem(title: "There is no report yet.", detail: $"Run {runId:D} has not been evaluated.", statusCode: StatusCodes.Status404NotFound)
+                ? TypedResults.Problem(
+                    title: "There is no report yet.",
+                    detail: $"Run {runId:D} has not been evaluated.",
+                    statusCode: StatusCodes.Status404NotFound
+                )
                 : Unknown(runId);
         }
 
@@ -181,10 +262,12 @@ internal static class RunEndpoints
             return TypedResults.Problem(
                 title: "There is no report.",
                 detail: $"Run {runId:D} was submitted with \"report\": false. Its figures are at /api/v1/runs/{runId:D}/metrics; submit its specification again without that field for a report.",
-                statusCode: StatusCodes.Status404NotFound);
+                statusCode: StatusCodes.Status404NotFound
+            );
         }
 
-        http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox";
+        http.Response.Headers.ContentSecurityPolicy =
+            "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox";
         try
         {
             return TypedResults.File(await volume.ReadAllBytesAsync(report, cancellationToken), "text/html; charset=utf-8");
@@ -194,7 +277,8 @@ internal static class RunEndpoints
             return TypedResults.Problem(
                 title: "The report is damaged or missing.",
                 detail: $"{exception.Message} Submit the run's specification again: its features are there, so it takes seconds, and writes the report again.",
-                statusCode: StatusCodes.Status410Gone);
+                statusCode: StatusCodes.Status410Gone
+            );
         }
     }
 
@@ -202,5 +286,9 @@ internal static class RunEndpoints
         TypedResults.Problem(title: title, detail: detail, statusCode: StatusCodes.Status409Conflict);
 
     private static ProblemHttpResult Unknown(Guid runId) =>
-        TypedResults.Problem(title: "There is no such run.", detail: $"No run has the id {runId:D}.", statusCode: StatusCodes.Status404NotFound);
+        TypedResults.Problem(
+            title: "There is no such run.",
+            detail: $"No run has the id {runId:D}.",
+            statusCode: StatusCodes.Status404NotFound
+        );
 }

@@ -20,7 +20,11 @@ public sealed record RunFilter(RunState? State, string? Tag, string? Name, strin
 /// <param name="contexts">The catalog.</param>
 /// <param name="telemetry">Where traces and logs can be looked at.</param>
 /// <param name="workers">Which workers are connected; null where all are in this process.</param>
-public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, IOptions<TelemetryOptions> telemetry, WorkerPresence? workers = null)
+public sealed class RunQueries(
+    IDbContextFactory<CatalogContext> contexts,
+    IOptions<TelemetryOptions> telemetry,
+    WorkerPresence? workers = null
+)
 {
     /// <summary>A page of runs, the latest first.</summary>
     public async Task<RunPage> ListAsync(RunFilter filter, CancellationToken cancellationToken)
@@ -50,12 +54,19 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, IOpti
 
         if (filter.After is { } after)
         {
-            var last = await context.Runs.Where(run => run.Id == after).Select(run => run.SubmittedAt).SingleOrDefaultAsync(cancellationToken);
+            var last = await context
+                .Runs.Where(run => run.Id == after)
+                .Select(run => run.SubmittedAt)
+                .SingleOrDefaultAsync(cancellationToken);
             // The first half alone is a range of the index; without it all later runs would be read.
             runs = runs.Where(run => run.SubmittedAt <= last && (run.SubmittedAt < last || run.Id.CompareTo(after) < 0));
         }
 
-        var page = await Summarize(context, runs.OrderByDescending(run => run.SubmittedAt).ThenByDescending(run => run.Id).Take(filter.Limit + 1)).ToListAsync(cancellationToken);
+        var page = await Summarize(
+                context,
+                runs.OrderByDescending(run => run.SubmittedAt).ThenByDescending(run => run.Id).Take(filter.Limit + 1)
+            )
+            .ToListAsync(cancellationToken);
         var items = page.Take(filter.Limit).ToList();
         return new RunPage(items, page.Count > filter.Limit ? items[^1].RunId : null);
     }
@@ -83,11 +94,15 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, IOpti
 
         var (run, summary) = (found.run, found.summary);
         var traceId = Run.TraceIdOf(run.TraceParent);
-        var head = await context.Checkpoints.AsNoTracking()
+        var head = await context
+            .Checkpoints.AsNoTracking()
             .Where(checkpoint => checkpoint.RunId == runId && checkpoint.Kind == CheckpointKind.Best)
             .OrderByDescending(checkpoint => checkpoint.Slice)
             .FirstOrDefaultAsync(cancellationToken);
-        var input = await context.Ingestions.Where(ingestion => ingestion.Key == run.IngestionKey).Select(ingestion => ingestion.Summary).SingleOrDefaultAsync(cancellationToken);
+        var input = await context
+            .Ingestions.Where(ingestion => ingestion.Key == run.IngestionKey)
+            .Select(ingestion => ingestion.Summary)
+            .SingleOrDefaultAsync(cancellationToken);
         return new RunDetail
         {
             Summary = summary,
@@ -96,7 +111,14 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, IOpti
             Waiting = run.State.IsFinal() ? null : await FindCauseAsync(context, runId, cancellationToken),
             DatasetSha256 = run.DatasetSha256,
             Input = input,
-            Warnings = input is null ? [] : RunWarnings.Of(run, ReadSpecification(run), input, run.State == RunState.Completed ? await ReadClassesAsync(context, runId, cancellationToken) : []),
+            Warnings = input is null
+                ? []
+                : RunWarnings.Of(
+                    run,
+                    ReadSpecification(run),
+                    input,
+                    run.State == RunState.Completed ? await ReadClassesAsync(context, runId, cancellationToken) : []
+                ),
             FeatureSetKey = run.FeatureSetKey,
             FeatureCacheHit = run.FeatureCacheHit,
             TrainImages = run.TrainImages,
@@ -109,11 +131,16 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, IOpti
                 Run.SecondsBetween(run.ExtractingAt, run.TrainingAt),
                 Run.SecondsBetween(run.TrainingAt, run.EvaluatingAt),
                 Run.SecondsBetween(run.EvaluatingAt, run.FinishedAt),
-                Run.SecondsBetween(run.SubmittedAt, run.FinishedAt)),
+                Run.SecondsBetween(run.SubmittedAt, run.FinishedAt)
+            ),
             Environment = run.Environment is { } environment ? Parse(environment) : null,
             TraceId = traceId,
             Links = TelemetryLinks.Of(telemetry.Value, traceId, runId),
-            ReportUrl = run.State == RunState.Completed && await context.Evaluations.AnyAsync(row => row.RunId == runId && row.Report != null, cancellationToken) ? $"/api/v1/runs/{runId:D}/report" : null,
+            ReportUrl =
+                run.State == RunState.Completed
+                && await context.Evaluations.AnyAsync(row => row.RunId == runId && row.Report != null, cancellationToken)
+                    ? $"/api/v1/runs/{runId:D}/report"
+                    : null,
         };
     }
 
@@ -126,26 +153,54 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, IOpti
             return null;
         }
 
-        var epochs = await context.EpochMetrics.AsNoTracking().Where(epoch => epoch.RunId == runId).OrderBy(epoch => epoch.Epoch).ToListAsync(cancellationToken);
+        var epochs = await context
+            .EpochMetrics.AsNoTracking()
+            .Where(epoch => epoch.RunId == runId)
+            .OrderBy(epoch => epoch.Epoch)
+            .ToListAsync(cancellationToken);
         var classes = await ReadClassesAsync(context, runId, cancellationToken);
         var evaluation = await context.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.RunId == runId, cancellationToken);
         return new RunMetrics(
-            [.. epochs.Where(row => row.Penalty is null).Select(row => new EpochResult(row.Epoch, row.TrainLoss, row.TrainAccuracy, row.ValidationLoss, row.ValidationAccuracy, row.LearningRate))],
-            [.. epochs.Where(row => row.Penalty is not null).Select(row => new PenaltyResult(row.Penalty!.Value, row.TrainLoss, row.TrainAccuracy, row.ValidationLoss, row.ValidationAccuracy))],
-            evaluation is null ? null : new EvaluationResult
-        {
-            TestImages = evaluation.TestImages,
-            TestAccuracy = evaluation.TestAccuracy,
-            TestAccuracyLow = evaluation.TestAccuracyLow,
-            TestAccuracyHigh = evaluation.TestAccuracyHigh,
-            TestLoss = evaluation.TestLoss,
-            TopK = evaluation.TopK,
-            TopKAccuracy = evaluation.TopKAccuracy,
-            MacroF1 = evaluation.MacroF1,
-            MacroF1Classes = classes.Count(metric => metric.F1 is not null),
-            Classes = classes,
-            ConfusionMatrix = Parse(evaluation.ConfusionMatrix),
-        });
+            [
+                .. epochs
+                    .Where(row => row.Penalty is null)
+                    .Select(row => new EpochResult(
+                        row.Epoch,
+                        row.TrainLoss,
+                        row.TrainAccuracy,
+                        row.ValidationLoss,
+                        row.ValidationAccuracy,
+                        row.LearningRate
+                    )),
+            ],
+            [
+                .. epochs
+                    .Where(row => row.Penalty is not null)
+                    .Select(row => new PenaltyResult(
+                        row.Penalty!.Value,
+                        row.TrainLoss,
+                        row.TrainAccuracy,
+                        row.ValidationLoss,
+                        row.ValidationAccuracy
+                    )),
+            ],
+            evaluation is null
+                ? null
+                : new EvaluationResult
+                {
+                    TestImages = evaluation.TestImages,
+                    TestAccuracy = evaluation.TestAccuracy,
+                    TestAccuracyLow = evaluation.TestAccuracyLow,
+                    TestAccuracyHigh = evaluation.TestAccuracyHigh,
+                    TestLoss = evaluation.TestLoss,
+                    TopK = evaluation.TopK,
+                    TopKAccuracy = evaluation.TopKAccuracy,
+                    MacroF1 = evaluation.MacroF1,
+                    MacroF1Classes = classes.Count(metric => metric.F1 is not null),
+                    Classes = classes,
+                    ConfusionMatrix = Parse(evaluation.ConfusionMatrix),
+                }
+        );
     }
 
     private static IQueryable<RunSummary> Summarize(CatalogContext context, IQueryable<Run> runs) =>
@@ -181,32 +236,65 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, IOpti
         switch (run.State)
         {
             case RunState.Ingesting when run.IngestionKey is null:
-                var download = await context.Downloads.AsNoTracking()
+                var download = await context
+                    .Downloads.AsNoTracking()
                     .Where(row => row.CompletedAt == null && context.RunDependencies.Any(d => d.RunId == run.Id && d.Subject == row.Key))
                     .FirstOrDefaultAsync(cancellationToken);
                 return download is null ? null : new StageProgress("bytes downloaded", download.BytesDone, download.BytesTotal);
             case RunState.Ingesting:
                 return await CountAsync(context, "parts of images packed", UnitKind.PackImages, run.IngestionKey, cancellationToken);
             case RunState.Extracting when run.FeatureSetKey is not null:
-                return await CountAsync(context, "feature shards extracted", UnitKind.ExtractFeatures, run.FeatureSetKey, cancellationToken);
+                return await CountAsync(
+                    context,
+                    "feature shards extracted",
+                    UnitKind.ExtractFeatures,
+                    run.FeatureSetKey,
+                    cancellationToken
+                );
             case RunState.Training:
                 var epochs = context.EpochMetrics.Where(epoch => epoch.RunId == run.Id);
                 var specification = ReadSpecification(run);
                 return specification.ResolveOptimizer() == HeadOptimizer.Adam
                     ? new StageProgress("epochs trained", await epochs.CountAsync(cancellationToken), specification.Training.Epochs)
-                    : await MeasurePathAsync(context, run, specification.Training.Penalties.Count, await epochs.OrderBy(epoch => epoch.Epoch).ToListAsync(cancellationToken), cancellationToken);
+                    : await MeasurePathAsync(
+                        context,
+                        run,
+                        specification.Training.Penalties.Count,
+                        await epochs.OrderBy(epoch => epoch.Epoch).ToListAsync(cancellationToken),
+                        cancellationToken
+                    );
             default:
                 return null;
         }
     }
 
     /// <summary>How far Newton's method is: it tries penalties until the validation loss only grows, and then refits the head with the best.</summary>
-    private static async Task<StageProgress> MeasurePathAsync(CatalogContext context, Run run, int given, List<EpochMetric> tried, CancellationToken cancellationToken)
+    private static async Task<StageProgress> MeasurePathAsync(
+        CatalogContext context,
+        Run run,
+        int given,
+        List<EpochMetric> tried,
+        CancellationToken cancellationToken
+    )
     {
-        var penalties = given > 0
-            ? given
-            : TrainingSpecification.DefaultPenalties((await context.Ingestions.Where(row => row.Key == run.IngestionKey).Select(row => row.Summary).FirstOrDefaultAsync(cancellationToken))?.Classes ?? 2);
-        return tried.Count == penalties || (tried.Count > 0 && tried[^1].Penalty * TrainingSpecification.DecreaseWithoutImprovement <= tried.MinBy(step => step.ValidationLoss)!.Penalty)
+        var penalties =
+            given > 0
+                ? given
+                : TrainingSpecification.DefaultPenalties(
+                    (
+                        await context
+                            .Ingestions.Where(row => row.Key == run.IngestionKey)
+                            .Select(row => row.Summary)
+                            .FirstOrDefaultAsync(cancellationToken)
+                    )?.Classes
+                        ?? 2
+                );
+        return
+            tried.Count == penalties
+            || (
+                tried.Count > 0
+                && tried[^1].Penalty * TrainingSpecification.DecreaseWithoutImprovement <= tried.MinBy(step => step.ValidationLoss)!.Penalty
+            )
             ? new StageProgress("refitting on training and validation images", 0, null)
             : new StageProgress("penalties tried", tried.Count, penalties);
     }
@@ -217,9 +305,17 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, IOpti
         var units = context.WorkUnits.Where(unit => context.RunDependencies.Any(d => d.RunId == runId && d.Subject == unit.Subject));
         return await units
                 .Where(unit => unit.State == UnitState.Running)
-                .Join(context.Attempts.Where(attempt => attempt.EndedAt == null && attempt.Outcome != null), unit => unit.Attempt, attempt => attempt.Token, (_, attempt) => attempt.Outcome)
+                .Join(
+                    context.Attempts.Where(attempt => attempt.EndedAt == null && attempt.Outcome != null),
+                    unit => unit.Attempt,
+                    attempt => attempt.Token,
+                    (_, attempt) => attempt.Outcome
+                )
                 .FirstOrDefaultAsync(cancellationToken)
-            ?? await units.Where(unit => unit.State == UnitState.Waiting).Select(unit => unit.LastError).FirstOrDefaultAsync(cancellationToken)
+            ?? await units
+                .Where(unit => unit.State == UnitState.Waiting)
+                .Select(unit => unit.LastError)
+                .FirstOrDefaultAsync(cancellationToken)
             ?? await FindMissingWorkerAsync(units, cancellationToken);
     }
 
@@ -232,7 +328,8 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, IOpti
 
         // Whoever works on one of them is there, whatever the broker said some seconds ago.
         var claimed = units.Where(unit => unit.State == UnitState.Running && unit.LeaseUntil >= DateTime.UtcNow).Select(unit => unit.Kind);
-        var waiting = await units.Unclaimed()
+        var waiting = await units
+            .Unclaimed()
             .Where(unit => missing.Contains(unit.Kind) && !claimed.Contains(unit.Kind))
             .Select(unit => unit.Kind)
             .Distinct()
@@ -240,19 +337,31 @@ public sealed class RunQueries(IDbContextFactory<CatalogContext> contexts, IOpti
         return waiting.Count == 0 ? null : WorkerPresence.Describe(waiting.Min());
     }
 
-    private static async Task<StageProgress> CountAsync(CatalogContext context, string stage, UnitKind kind, string subject, CancellationToken cancellationToken)
+    private static async Task<StageProgress> CountAsync(
+        CatalogContext context,
+        string stage,
+        UnitKind kind,
+        string subject,
+        CancellationToken cancellationToken
+    )
     {
         var units = context.WorkUnits.Where(unit => unit.Kind == kind && unit.Subject == subject);
         return new StageProgress(
             stage,
             await units.CountAsync(unit => unit.State == UnitState.Done, cancellationToken),
-            await units.CountAsync(cancellationToken));
+            await units.CountAsync(cancellationToken)
+        );
     }
 
     private static Task<List<ClassMetric>> ReadClassesAsync(CatalogContext context, Guid runId, CancellationToken cancellationToken) =>
-        context.ClassMetrics.AsNoTracking().Where(metric => metric.RunId == runId).OrderBy(metric => metric.Label).ToListAsync(cancellationToken);
+        context
+            .ClassMetrics.AsNoTracking()
+            .Where(metric => metric.RunId == runId)
+            .OrderBy(metric => metric.Label)
+            .ToListAsync(cancellationToken);
 
-    private static RunSpecification ReadSpecification(Run run) => JsonSerializer.Deserialize<RunSpecification>(run.Specification, ContractJson.Strict)!;
+    private static RunSpecification ReadSpecification(Run run) =>
+        JsonSerializer.Deserialize<RunSpecification>(run.Specification, ContractJson.Strict)!;
 
     private static JsonElement Parse(string json)
     {

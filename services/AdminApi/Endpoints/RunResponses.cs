@@ -141,7 +141,14 @@ public sealed record RunMetrics(IReadOnlyList<EpochResult> Epochs, IReadOnlyList
 /// <param name="ValidationLoss">Mean cross-entropy on the validation split; null without one.</param>
 /// <param name="ValidationAccuracy">Accuracy on it; null without one.</param>
 /// <param name="LearningRate">Adam's step size.</param>
-public sealed record EpochResult(int Epoch, double TrainLoss, double TrainAccuracy, double? ValidationLoss, double? ValidationAccuracy, double LearningRate);
+public sealed record EpochResult(
+    int Epoch,
+    double TrainLoss,
+    double TrainAccuracy,
+    double? ValidationLoss,
+    double? ValidationAccuracy,
+    double LearningRate
+);
 
 /// <summary>What a penalty came to.</summary>
 /// <param name="Penalty">The L2 penalty.</param>
@@ -149,7 +156,13 @@ public sealed record EpochResult(int Epoch, double TrainLoss, double TrainAccura
 /// <param name="TrainAccuracy">Accuracy on it; 0 to 1.</param>
 /// <param name="ValidationLoss">Mean cross-entropy on the validation split, which the penalty is chosen by; null without one.</param>
 /// <param name="ValidationAccuracy">Accuracy on it; null without one.</param>
-public sealed record PenaltyResult(double Penalty, double TrainLoss, double TrainAccuracy, double? ValidationLoss, double? ValidationAccuracy);
+public sealed record PenaltyResult(
+    double Penalty,
+    double TrainLoss,
+    double TrainAccuracy,
+    double? ValidationLoss,
+    double? ValidationAccuracy
+);
 
 /// <summary>A test result.</summary>
 public sealed record EvaluationResult

@@ -17,23 +17,31 @@ internal static class StrictQuery
         where TBuilder : IEndpointConventionBuilder => endpoints.WithMetadata(new Marker());
 
     /// <summary>To be called where endpoints are chosen, and who asks is known.</summary>
-    public static void UseStrictQuery(this WebApplication app) => app.Use(async (context, next) =>
-    {
-        var metadata = context.GetEndpoint()?.Metadata;
-        if (metadata?.GetMetadata<Marker>() is not null
-            && metadata.GetMetadata<MethodInfo>() is { } handler
-            && FindErrors(handler, context.Request.Query) is { Count: > 0 } errors)
-        {
-            await TypedResults.ValidationProblem(errors).ExecuteAsync(context);
-            return;
-        }
+    public static void UseStrictQuery(this WebApplication app) =>
+        app.Use(
+            async (context, next) =>
+            {
+                var metadata = context.GetEndpoint()?.Metadata;
+                if (
+                    metadata?.GetMetadata<Marker>() is not null
+                    && metadata.GetMetadata<MethodInfo>() is { } handler
+                    && FindErrors(handler, context.Request.Query) is { Count: > 0 } errors
+                )
+                {
+                    await TypedResults.ValidationProblem(errors).ExecuteAsync(context);
+                    return;
+                }
 
-        await next(context);
-    });
+                await next(context);
+            }
+        );
 
     private static Dictionary<string, string[]> FindErrors(MethodInfo handler, IQueryCollection query)
     {
-        var declared = handler.GetParameters().Where(parameter => parameter.GetCustomAttribute<FromQueryAttribute>() is not null).ToDictionary(parameter => parameter.Name!, StringComparer.OrdinalIgnoreCase);
+        var declared = handler
+            .GetParameters()
+            .Where(parameter => parameter.GetCustomAttribute<FromQueryAttribute>() is not null)
+            .ToDictionary(parameter => parameter.Name!, StringComparer.OrdinalIgnoreCase);
         var errors = new Dictionary<string, string[]>(StringComparer.Ordinal);
         foreach (var (name, values) in query)
         {
@@ -46,9 +54,10 @@ internal static class StrictQuery
         return errors;
     }
 
-    private static string Unknown(string name, List<string> known) => StrictText.Nearest(name, known) is { } nearest
-        ? $"is an unknown parameter; did you mean {nearest}?"
-        : known.Count == 0 ? "is an unknown parameter; there is none here" : $"is an unknown parameter; known are {string.Join(", ", known)}";
+    private static string Unknown(string name, List<string> known) =>
+        StrictText.Nearest(name, known) is { } nearest ? $"is an unknown parameter; did you mean {nearest}?"
+        : known.Count == 0 ? "is an unknown parameter; there is none here"
+        : $"is an unknown parameter; known are {string.Join(", ", known)}";
 
     private static string? Find(ParameterInfo parameter, StringValues values)
     {
@@ -62,16 +71,25 @@ internal static class StrictQuery
             return "is empty; give a value, or leave it out";
         }
 
-        var type = parameter.GetCustomAttribute<EnumDataTypeAttribute>()?.EnumType ?? Nullable.GetUnderlyingType(parameter.ParameterType) ?? parameter.ParameterType;
+        var type =
+            parameter.GetCustomAttribute<EnumDataTypeAttribute>()?.EnumType
+            ?? Nullable.GetUnderlyingType(parameter.ParameterType)
+            ?? parameter.ParameterType;
         var range = parameter.GetCustomAttribute<RangeAttribute>();
         return type switch
         {
-            _ when type == typeof(int) => StrictText.TryParseInteger(text, out var number) && number is >= int.MinValue and <= int.MaxValue && range?.IsValid((int)number) != false
+            _ when type == typeof(int) => StrictText.TryParseInteger(text, out var number)
+            && number is >= int.MinValue and <= int.MaxValue
+            && range?.IsValid((int)number) != false
                 ? null
                 : Must(text, range is null ? "a whole number" : $"a whole number from {range.Minimum} to {range.Maximum}"),
             _ when type == typeof(bool) => StrictText.TryParseBoolean(text, out _) ? null : Must(text, "true or false"),
-            _ when type == typeof(Guid) => Guid.TryParseExact(text, "D", out _) ? null : Must(text, "an id such as 6f1c1f6e-3a55-4f8e-9d2b-2f6d0c9f1a01"),
-            { IsEnum: true } => Enum.GetNames(type).Contains(text, StringComparer.OrdinalIgnoreCase) ? null : Must(text, string.Join(", ", Enum.GetNames(type)).ToLowerInvariant()),
+            _ when type == typeof(Guid) => Guid.TryParseExact(text, "D", out _)
+                ? null
+                : Must(text, "an id such as 6f1c1f6e-3a55-4f8e-9d2b-2f6d0c9f1a01"),
+            { IsEnum: true } => Enum.GetNames(type).Contains(text, StringComparer.OrdinalIgnoreCase)
+                ? null
+                : Must(text, string.Join(", ", Enum.GetNames(type)).ToLowerInvariant()),
             _ => null,
         };
     }

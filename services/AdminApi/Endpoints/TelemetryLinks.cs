@@ -19,7 +19,13 @@ public sealed class TelemetryOptions : IValidatableObject
     {
         foreach (var (name, template) in new[] { (nameof(TraceUrl), TraceUrl), (nameof(LogsUrl), LogsUrl) })
         {
-            if (!string.IsNullOrEmpty(template) && (!Uri.TryCreate(TelemetryLinks.Fill(template, "0", Guid.Empty), UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https")))
+            if (
+                !string.IsNullOrEmpty(template)
+                && (
+                    !Uri.TryCreate(TelemetryLinks.Fill(template, "0", Guid.Empty), UriKind.Absolute, out var uri)
+                    || uri.Scheme is not ("http" or "https")
+                )
+            )
             {
                 yield return new ValidationResult($"is '{template}'; give an address that begins with http:// or https://", [name]);
             }
@@ -32,9 +38,11 @@ public sealed class TelemetryOptions : IValidatableObject
 /// <param name="Logs">What the hosts wrote about it.</param>
 public sealed record TelemetryLinks(string? Trace, string? Logs)
 {
-    internal static TelemetryLinks Of(TelemetryOptions options, string? traceId, Guid runId) => new(
-        traceId is null || string.IsNullOrEmpty(options.TraceUrl) ? null : Fill(options.TraceUrl, traceId, runId),
-        string.IsNullOrEmpty(options.LogsUrl) ? null : Fill(options.LogsUrl, traceId ?? "", runId));
+    internal static TelemetryLinks Of(TelemetryOptions options, string? traceId, Guid runId) =>
+        new(
+            traceId is null || string.IsNullOrEmpty(options.TraceUrl) ? null : Fill(options.TraceUrl, traceId, runId),
+            string.IsNullOrEmpty(options.LogsUrl) ? null : Fill(options.LogsUrl, traceId ?? "", runId)
+        );
 
     internal static string Fill(string template, string traceId, Guid runId) =>
         template.Replace("{traceId}", traceId, StringComparison.Ordinal).Replace("{runId}", runId.ToString("D"), StringComparison.Ordinal);

@@ -6,7 +6,13 @@ namespace Distributed.AdminApi.Retention;
 
 /// <summary>Collects from time to time, the first time when an interval has passed.</summary>
 internal sealed partial class CollectionTimer(
-    Collector collector, CatalogMigration catalog, OutageRetry outages, IOptions<RetentionOptions> options, TimeProvider time, ILogger<CollectionTimer> logger) : BackgroundService
+    Collector collector,
+    CatalogMigration catalog,
+    OutageRetry outages,
+    IOptions<RetentionOptions> options,
+    TimeProvider time,
+    ILogger<CollectionTimer> logger
+) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

@@ -15,7 +15,8 @@ internal sealed partial class Collector(
     Volume volume,
     IOptions<RetentionOptions> options,
     TimeProvider time,
-    ILogger<Collector> logger) : IDisposable
+    ILogger<Collector> logger
+) : IDisposable
 {
     private readonly SemaphoreSlim _one = new(1);
 
@@ -37,9 +38,10 @@ internal sealed partial class Collector(
                 .. await CollectImagesAsync(dryRun, cancellationToken),
             ];
             var (found, areSuspicious) = await orphans.FindAsync(options.Value.Orphans, cancellationToken);
-            var refused = areSuspicious && !force
-                ? $"{found.Count} files, more than half of the volume's, are named by no row. Is this the catalog of the volume {volume.Root}? If it is, collect with force=true."
-                : null;
+            var refused =
+                areSuspicious && !force
+                    ? $"{found.Count} files, more than half of the volume's, are named by no row. Is this the catalog of the volume {volume.Root}? If it is, collect with force=true."
+                    : null;
             if (refused is not null)
             {
                 LogRefused(refused);
@@ -75,7 +77,9 @@ internal sealed partial class Collector(
     {
         var before = Now() - options.Value.Checkpoints;
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var superseded = await context.SupersededCheckpoints().AsNoTracking()
+        var superseded = await context
+            .SupersededCheckpoints()
+            .AsNoTracking()
             .Where(checkpoint => context.Runs.Any(run => run.Id == checkpoint.RunId && run.FinishedAt < before))
             .ToListAsync(cancellationToken);
         var items = new List<CollectedItem>();
@@ -83,7 +87,8 @@ internal sealed partial class Collector(
         {
             if (!dryRun)
             {
-                var gone = await context.SupersededCheckpoints()
+                var gone = await context
+                    .SupersededCheckpoints()
                     .Where(row => row.RunId == checkpoint.RunId && row.Slice == checkpoint.Slice && row.Kind == checkpoint.Kind)
                     .ExecuteDeleteAsync(cancellationToken);
                 if (gone == 0)
@@ -94,7 +99,9 @@ internal sealed partial class Collector(
                 Delete([checkpoint.File.Path]);
             }
 
-            items.Add(new CollectedItem("checkpoint", checkpoint.File.Path, "its run has ended and has a later one", checkpoint.File.Length));
+            items.Add(
+                new CollectedItem("checkpoint", checkpoint.File.Path, "its run has ended and has a later one", checkpoint.File.Length)
+            );
         }
 
         return items;
@@ -103,13 +110,15 @@ internal sealed partial class Collector(
     private async Task<IReadOnlyList<CollectedItem>> CollectFeaturesAsync(bool dryRun, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var sets = await context.FeatureSets
-            .Select(set => new
+        var sets = await context
+            .FeatureSets.Select(set => new
             {
                 set.Key,
                 set.CreatedAt,
                 Bytes = context.FeatureShards.Where(shard => shard.FeatureSetKey == set.Key).Sum(shard => shard.File.Length),
-                LastRun = context.Runs.Where(run => run.FeatureSetKey == set.Key).Max(run => (DateTime?)(run.FinishedAt ?? run.SubmittedAt)),
+                LastRun = context
+                    .Runs.Where(run => run.FeatureSetKey == set.Key)
+                    .Max(run => (DateTime?)(run.FinishedAt ?? run.SubmittedAt)),
                 IsNeeded = context.NeededFeatureSets().Any(needed => needed.Key == set.Key),
             })
             .ToListAsync(cancellationToken);
@@ -118,8 +127,10 @@ internal sealed partial class Collector(
         foreach (var set in sets.Where(set => !set.IsNeeded && set.Bytes > 0).OrderBy(set => set.LastRun ?? set.CreatedAt))
         {
             var used = set.LastRun ?? set.CreatedAt;
-            var reason = options.Value.Features is { } age && used < Now() - age ? $"not used since {used:u}"
-                : options.Value.FeatureBytes is { } most && total > most ? $"not used since {used:u}, and all features have {total} bytes of {most}"
+            var reason =
+                options.Value.Features is { } age && used < Now() - age ? $"not used since {used:u}"
+                : options.Value.FeatureBytes is { } most && total > most
+                    ? $"not used since {used:u}, and all features have {total} bytes of {most}"
                 : null;
             if (reason is not null && (dryRun || await RemoveFeaturesAsync(set.Key, cancellationToken)))
             {
@@ -139,14 +150,18 @@ internal sealed partial class Collector(
         }
 
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var ingestions = await context.Ingestions
-            .Where(ingestion => !context.NeededIngestions().Any(needed => needed.Key == ingestion.Key))
+        var ingestions = await context
+            .Ingestions.Where(ingestion => !context.NeededIngestions().Any(needed => needed.Key == ingestion.Key))
             .Select(ingestion => new
             {
                 ingestion.Key,
                 ingestion.CreatedAt,
-                Bytes = context.PackedParts.Where(part => part.IngestionKey == ingestion.Key).Sum(part => part.Pixels.Length + part.Records.Length),
-                LastRun = context.Runs.Where(run => run.IngestionKey == ingestion.Key).Max(run => (DateTime?)(run.FinishedAt ?? run.SubmittedAt)),
+                Bytes = context
+                    .PackedParts.Where(part => part.IngestionKey == ingestion.Key)
+                    .Sum(part => part.Pixels.Length + part.Records.Length),
+                LastRun = context
+                    .Runs.Where(run => run.IngestionKey == ingestion.Key)
+                    .Max(run => (DateTime?)(run.FinishedAt ?? run.SubmittedAt)),
             })
             .ToListAsync(cancellationToken);
         var items = new List<CollectedItem>();
@@ -168,8 +183,10 @@ internal sealed partial class Collector(
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
-        if (!await context.LockFeatureSetAsync(key, cancellationToken)
-            || await context.NeededFeatureSets().AnyAsync(set => set.Key == key, cancellationToken))
+        if (
+            !await context.LockFeatureSetAsync(key, cancellationToken)
+            || await context.NeededFeatureSets().AnyAsync(set => set.Key == key, cancellationToken)
+        )
         {
             return false;
         }
@@ -177,8 +194,14 @@ internal sealed partial class Collector(
         var shards = context.FeatureShards.Where(shard => shard.FeatureSetKey == key);
         var paths = await shards.Select(shard => shard.File.Path).ToListAsync(cancellationToken);
         await shards.ExecuteDeleteAsync(cancellationToken);
-        await context.FeatureSets.Where(set => set.Key == key).ExecuteUpdateAsync(set => set.SetProperty(s => s.CompletedAt, (DateTime?)null), cancellationToken);
-        await ResetAsync(context, context.WorkUnits.Where(unit => unit.Subject == key && unit.Kind == UnitKind.ExtractFeatures), cancellationToken);
+        await context
+            .FeatureSets.Where(set => set.Key == key)
+            .ExecuteUpdateAsync(set => set.SetProperty(s => s.CompletedAt, (DateTime?)null), cancellationToken);
+        await ResetAsync(
+            context,
+            context.WorkUnits.Where(unit => unit.Subject == key && unit.Kind == UnitKind.ExtractFeatures),
+            cancellationToken
+        );
         await transaction.CommitAsync(cancellationToken);
         Delete(paths);
         return true;
@@ -190,8 +213,10 @@ internal sealed partial class Collector(
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
-        if (!await context.LockIngestionAsync(key, cancellationToken)
-            || await context.NeededIngestions().AnyAsync(ingestion => ingestion.Key == key, cancellationToken))
+        if (
+            !await context.LockIngestionAsync(key, cancellationToken)
+            || await context.NeededIngestions().AnyAsync(ingestion => ingestion.Key == key, cancellationToken)
+        )
         {
             return false;
         }
@@ -199,10 +224,18 @@ internal sealed partial class Collector(
         var parts = context.PackedParts.Where(part => part.IngestionKey == key);
         var files = await parts.AsNoTracking().ToListAsync(cancellationToken);
         await parts.ExecuteDeleteAsync(cancellationToken);
-        await context.Ingestions.Where(ingestion => ingestion.Key == key).ExecuteUpdateAsync(ingestion => ingestion.SetProperty(i => i.CompletedAt, (DateTime?)null), cancellationToken);
+        await context
+            .Ingestions.Where(ingestion => ingestion.Key == key)
+            .ExecuteUpdateAsync(ingestion => ingestion.SetProperty(i => i.CompletedAt, (DateTime?)null), cancellationToken);
         // Planned again by whoever packs the last part.
-        await context.WorkUnits.Where(unit => unit.Subject == key && unit.Kind == UnitKind.CompleteDataset).ExecuteDeleteAsync(cancellationToken);
-        await ResetAsync(context, context.WorkUnits.Where(unit => unit.Subject == key && unit.Kind == UnitKind.PackImages), cancellationToken);
+        await context
+            .WorkUnits.Where(unit => unit.Subject == key && unit.Kind == UnitKind.CompleteDataset)
+            .ExecuteDeleteAsync(cancellationToken);
+        await ResetAsync(
+            context,
+            context.WorkUnits.Where(unit => unit.Subject == key && unit.Kind == UnitKind.PackImages),
+            cancellationToken
+        );
         await transaction.CommitAsync(cancellationToken);
         Delete(files.SelectMany(part => new[] { part.Pixels.Path, part.Records.Path }));
         return true;
@@ -213,13 +246,14 @@ internal sealed partial class Collector(
     {
         await context.Attempts.Where(attempt => units.Any(unit => unit.Id == attempt.UnitId)).ExecuteDeleteAsync(cancellationToken);
         await units.ExecuteUpdateAsync(
-            unit => unit
-                .SetProperty(u => u.State, UnitState.Pending)
-                .SetProperty(u => u.Attempt, (Guid?)null)
-                .SetProperty(u => u.LeaseUntil, (DateTime?)null)
-                .SetProperty(u => u.SentAt, (DateTime?)null)
-                .SetProperty(u => u.Starts, 0),
-            cancellationToken);
+            unit =>
+                unit.SetProperty(u => u.State, UnitState.Pending)
+                    .SetProperty(u => u.Attempt, (Guid?)null)
+                    .SetProperty(u => u.LeaseUntil, (DateTime?)null)
+                    .SetProperty(u => u.SentAt, (DateTime?)null)
+                    .SetProperty(u => u.Starts, 0),
+            cancellationToken
+        );
     }
 
     private void Delete(IEnumerable<string> paths)

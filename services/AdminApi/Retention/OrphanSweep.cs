@@ -17,15 +17,22 @@ internal sealed partial class OrphanSweep(IDbContextFactory<CatalogContext> cont
     /// <param name="age">How old they are at least.</param>
     /// <param name="cancellationToken">Stops the search.</param>
     /// <returns>The orphans, and whether they are so many that this may be another volume's catalog.</returns>
-    public async Task<(IReadOnlyList<CollectedItem> Orphans, bool AreSuspicious)> FindAsync(TimeSpan age, CancellationToken cancellationToken)
+    public async Task<(IReadOnlyList<CollectedItem> Orphans, bool AreSuspicious)> FindAsync(
+        TimeSpan age,
+        CancellationToken cancellationToken
+    )
     {
         // Files first, catalog second: what is committed in between is named by then.
         var before = (time.GetUtcNow() - age).UtcDateTime;
-        var owned = Directory.EnumerateFiles(volume.Root, "*", SearchOption.AllDirectories)
-            .Select(path => (Path: Path.GetRelativePath(volume.Root, path).Replace('\\', '/'), Token: Token().Match(Path.GetFileName(path))))
+        var owned = Directory
+            .EnumerateFiles(volume.Root, "*", SearchOption.AllDirectories)
+            .Select(path =>
+                (Path: Path.GetRelativePath(volume.Root, path).Replace('\\', '/'), Token: Token().Match(Path.GetFileName(path)))
+            )
             .Where(file => file.Token.Success || IsTemporary(file.Path))
             .ToList();
-        var old = owned.Select(file => (file.Path, file.Token, Info: new FileInfo(volume.FullPath(file.Path))))
+        var old = owned
+            .Select(file => (file.Path, file.Token, Info: new FileInfo(volume.FullPath(file.Path))))
             .Where(file => file.Info.Exists && file.Info.LastWriteTimeUtc < before)
             .ToList();
         if (old.Count == 0)
@@ -35,27 +42,30 @@ internal sealed partial class OrphanSweep(IDbContextFactory<CatalogContext> cont
 
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var named = await NamedAsync(context, cancellationToken);
-        var running = await context.WorkUnits
-            .Where(unit => unit.State == UnitState.Running && unit.Attempt != null)
+        var running = await context
+            .WorkUnits.Where(unit => unit.State == UnitState.Running && unit.Attempt != null)
             .Select(unit => new { unit.Kind, Attempt = unit.Attempt!.Value })
             .ToListAsync(cancellationToken);
         var attempts = running.Select(unit => unit.Attempt.ToString("N")).ToHashSet(StringComparer.Ordinal);
         // Sources are made without attempts in their names.
         var sourcesAreMade = running.Any(unit => unit.Kind is UnitKind.IngestDataset or UnitKind.DownloadFile);
-        var orphans = old
-            .Where(file => !named.Contains(file.Path)
+        var orphans = old.Where(file =>
+                !named.Contains(file.Path)
                 && !(file.Token.Success && attempts.Contains(file.Token.Groups["token"].Value))
-                && !(sourcesAreMade && file.Path.StartsWith("sources/", StringComparison.Ordinal)))
+                && !(sourcesAreMade && file.Path.StartsWith("sources/", StringComparison.Ordinal))
+            )
             .Select(file => new CollectedItem(
                 "orphan",
                 file.Path,
                 IsTemporary(file.Path) ? "it was never finished" : "no row names it, and its attempt is over",
-                file.Info.Length))
+                file.Info.Length
+            ))
             .ToList();
         return (orphans, orphans.Count > SuspiciousCount && orphans.Count > owned.Count / 2);
     }
 
-    private static bool IsTemporary(string path) => path.Split('/').Any(part => part.EndsWith(Volume.TemporarySuffix, StringComparison.Ordinal));
+    private static bool IsTemporary(string path) =>
+        path.Split('/').Any(part => part.EndsWith(Volume.TemporarySuffix, StringComparison.Ordinal));
 
     private static async Task<HashSet<string>> NamedAsync(CatalogContext context, CancellationToken cancellationToken)
     {

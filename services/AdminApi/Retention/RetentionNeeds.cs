@@ -7,14 +7,19 @@ internal static class RetentionNeeds
 {
     /// <summary>Feature sets that an open run needs.</summary>
     public static IQueryable<FeatureSet> NeededFeatureSets(this CatalogContext context) =>
-        context.FeatureSets.Where(set => context.RunDependencies.Any(d => d.Subject == set.Key
-            && context.Runs.Any(run => run.Id == d.RunId && RunStates.Open.Contains(run.State))));
+        context.FeatureSets.Where(set =>
+            context.RunDependencies.Any(d =>
+                d.Subject == set.Key && context.Runs.Any(run => run.Id == d.RunId && RunStates.Open.Contains(run.State))
+            )
+        );
 
     /// <summary>Ingestions that an open run needs, itself or through the features that are computed from them.</summary>
     public static IQueryable<Ingestion> NeededIngestions(this CatalogContext context) =>
         context.Ingestions.Where(ingestion =>
-            context.RunDependencies.Any(d => d.Subject == ingestion.Key && context.Runs.Any(run => run.Id == d.RunId && RunStates.Open.Contains(run.State)))
-            || context.NeededFeatureSets().Any(set => set.IngestionKey == ingestion.Key));
+            context.RunDependencies.Any(d =>
+                d.Subject == ingestion.Key && context.Runs.Any(run => run.Id == d.RunId && RunStates.Open.Contains(run.State))
+            ) || context.NeededFeatureSets().Any(set => set.IngestionKey == ingestion.Key)
+        );
 
     /// <summary>
     /// Checkpoints that nobody needs: of a run that has ended, and followed by a later one of their kind. The last state and the
@@ -23,5 +28,8 @@ internal static class RetentionNeeds
     public static IQueryable<Checkpoint> SupersededCheckpoints(this CatalogContext context) =>
         context.Checkpoints.Where(checkpoint =>
             context.Runs.Any(run => run.Id == checkpoint.RunId && !RunStates.Open.Contains(run.State))
-            && context.Checkpoints.Any(later => later.RunId == checkpoint.RunId && later.Kind == checkpoint.Kind && later.Slice > checkpoint.Slice));
+            && context.Checkpoints.Any(later =>
+                later.RunId == checkpoint.RunId && later.Kind == checkpoint.Kind && later.Slice > checkpoint.Slice
+            )
+        );
 }

@@ -19,13 +19,34 @@ internal sealed partial class CatalogMetrics : BackgroundService
     private readonly ILogger<CatalogMetrics> _logger;
     private volatile Answer? _answer;
 
-    public CatalogMetrics(IDbContextFactory<CatalogContext> contexts, CatalogMigration catalog, IMeterFactory meters, TimeProvider time, ILogger<CatalogMetrics> logger)
+    public CatalogMetrics(
+        IDbContextFactory<CatalogContext> contexts,
+        CatalogMigration catalog,
+        IMeterFactory meters,
+        TimeProvider time,
+        ILogger<CatalogMetrics> logger
+    )
     {
         (_contexts, _catalog, _time, _logger) = (contexts, catalog, time, logger);
         var meter = meters.Create("Distributed.AdminApi");
-        meter.CreateObservableGauge("distributed.run.open", OpenRuns, "{run}", $"Runs that have not ended, by state; counted up to {CatalogFigures.MostCounted}");
-        meter.CreateObservableGauge("distributed.job.pending", PendingJobs, "{job}", $"Jobs that wait for a worker, by kind; counted up to {CatalogFigures.MostCounted}");
-        meter.CreateObservableGauge("distributed.run.accuracy", Accuracies, "1", "Test accuracy of the latest run, by data set and backbone; of the 20 latest pairs");
+        meter.CreateObservableGauge(
+            "distributed.run.open",
+            OpenRuns,
+            "{run}",
+            $"Runs that have not ended, by state; counted up to {CatalogFigures.MostCounted}"
+        );
+        meter.CreateObservableGauge(
+            "distributed.job.pending",
+            PendingJobs,
+            "{job}",
+            $"Jobs that wait for a worker, by kind; counted up to {CatalogFigures.MostCounted}"
+        );
+        meter.CreateObservableGauge(
+            "distributed.run.accuracy",
+            Accuracies,
+            "1",
+            "Test accuracy of the latest run, by data set and backbone; of the 20 latest pairs"
+        );
     }
 
     private CatalogFigures? Current => _answer is { } answer && _time.GetElapsedTime(answer.At) < KnownFor ? answer.Figures : null;
@@ -45,23 +66,34 @@ internal sealed partial class CatalogMetrics : BackgroundService
             {
                 LogNotRead(exception);
             }
-        }
-        while (await timer.WaitForNextTickAsync(stoppingToken));
+        } while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    private IEnumerable<Measurement<int>> OpenRuns() => Current is not { } figures
-        ? []
-        : RunStates.Open.Select(state => new Measurement<int>(
-            figures.OpenRuns.GetValueOrDefault(state), new KeyValuePair<string, object?>("state", MessagingTelemetry.Snake(state.ToString()))));
+    private IEnumerable<Measurement<int>> OpenRuns() =>
+        Current is not { } figures
+            ? []
+            : RunStates.Open.Select(state => new Measurement<int>(
+                figures.OpenRuns.GetValueOrDefault(state),
+                new KeyValuePair<string, object?>("state", MessagingTelemetry.Snake(state.ToString()))
+            ));
 
-    private IEnumerable<Measurement<int>> PendingJobs() => Current is not { } figures
-        ? []
-        : Enum.GetValues<UnitKind>().Select(kind => new Measurement<int>(
-            figures.PendingJobs.GetValueOrDefault(kind), new KeyValuePair<string, object?>("kind", MessagingTelemetry.NameOf(kind))));
+    private IEnumerable<Measurement<int>> PendingJobs() =>
+        Current is not { } figures
+            ? []
+            : Enum.GetValues<UnitKind>()
+                .Select(kind => new Measurement<int>(
+                    figures.PendingJobs.GetValueOrDefault(kind),
+                    new KeyValuePair<string, object?>("kind", MessagingTelemetry.NameOf(kind))
+                ));
 
-    private IEnumerable<Measurement<double>> Accuracies() => Current is not { } figures
-        ? []
-        : figures.Accuracies.Select(latest => new Measurement<double>(latest.Accuracy, new("dataset", latest.Dataset), new("backbone", latest.Backbone)));
+    private IEnumerable<Measurement<double>> Accuracies() =>
+        Current is not { } figures
+            ? []
+            : figures.Accuracies.Select(latest => new Measurement<double>(
+                latest.Accuracy,
+                new("dataset", latest.Dataset),
+                new("backbone", latest.Backbone)
+            ));
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "The catalog cannot be reached, so metrics of runs and jobs are absent")]
     private partial void LogNotRead(Exception exception);

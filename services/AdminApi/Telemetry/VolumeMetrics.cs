@@ -13,8 +13,16 @@ internal sealed partial class VolumeMetrics : BackgroundService
     private const int IdleShare = 100;
 
     /// <summary>The folders of a volume; a person's own ones are no kind of ours, and their names would be labels without end.</summary>
-    private static readonly FrozenSet<string> Layout =
-        FrozenSet.Create(StringComparer.Ordinal, "sources", "ingestions", "datasets", "features", "backbones", "runs", "calibration");
+    private static readonly FrozenSet<string> Layout = FrozenSet.Create(
+        StringComparer.Ordinal,
+        "sources",
+        "ingestions",
+        "datasets",
+        "features",
+        "backbones",
+        "runs",
+        "calibration"
+    );
 
     private readonly Volume _volume;
     private readonly TimeProvider _time;
@@ -30,9 +38,20 @@ internal sealed partial class VolumeMetrics : BackgroundService
             "distributed.volume.usage",
             () => _usage.Select(kind => new Measurement<long>(kind.Value, new KeyValuePair<string, object?>("kind", kind.Key))),
             "By",
-            "Bytes of files on the volume, by the folder they are in; looked through for a hundredth of the time at most");
-        meter.CreateObservableGauge("distributed.volume.available", () => Measure(space => space.Available), "By", "Bytes that may still be written to the volume");
-        meter.CreateObservableGauge("distributed.volume.limit", () => Measure(space => space.Limit), "By", "Bytes that the volume's file system holds");
+            "Bytes of files on the volume, by the folder they are in; looked through for a hundredth of the time at most"
+        );
+        meter.CreateObservableGauge(
+            "distributed.volume.available",
+            () => Measure(space => space.Available),
+            "By",
+            "Bytes that may still be written to the volume"
+        );
+        meter.CreateObservableGauge(
+            "distributed.volume.limit",
+            () => Measure(space => space.Limit),
+            "By",
+            "Bytes that the volume's file system holds"
+        );
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -57,8 +76,7 @@ internal sealed partial class VolumeMetrics : BackgroundService
                 _space = null;
                 LogNotMeasured(exception);
             }
-        }
-        while (await timer.WaitForNextTickAsync(stoppingToken));
+        } while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
     private Dictionary<string, long> LookThrough(CancellationToken cancellationToken)
@@ -67,7 +85,12 @@ internal sealed partial class VolumeMetrics : BackgroundService
         foreach (var folder in new DirectoryInfo(_volume.Root).EnumerateDirectories().Where(folder => Layout.Contains(folder.Name)))
         {
             var bytes = 0L;
-            foreach (var file in folder.EnumerateFiles("*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint }))
+            foreach (
+                var file in folder.EnumerateFiles(
+                    "*",
+                    new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint }
+                )
+            )
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 bytes += LengthOf(file);

@@ -20,7 +20,8 @@ internal sealed class HeadTrainedConsumer(
     ReportComposer composer,
     Volume volume,
     TensorThread tensors,
-    TimeProvider time) : UnitConsumer<HeadTrained>(worker)
+    TimeProvider time
+) : UnitConsumer<HeadTrained>(worker)
 {
     public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
     {
@@ -33,8 +34,16 @@ internal sealed class HeadTrainedConsumer(
         var checkpoint = await FindBestAsync(run.Id, cancellationToken);
         var bytes = await volume.ReadAllBytesAsync(checkpoint.File, cancellationToken);
         var evaluated = await tensors.RunAsync(
-            _ => EvaluatedHead.Evaluate(TrainedHead.Load(bytes, checkpoint.File.Path), FeatureShardFile.Read(shards), manifest, split, specification.TopK),
-            cancellationToken);
+            _ =>
+                EvaluatedHead.Evaluate(
+                    TrainedHead.Load(bytes, checkpoint.File.Path),
+                    FeatureShardFile.Read(shards),
+                    manifest,
+                    split,
+                    specification.TopK
+                ),
+            cancellationToken
+        );
 
         var classes = evaluated.Report.PerClass.Select(metric => ToMetric(run.Id, manifest.ClassNames[metric.Class], metric)).ToList();
         StoredFile? report = null;
@@ -46,7 +55,8 @@ internal sealed class HeadTrainedConsumer(
             report = await volume.WriteAsync(
                 $"runs/{run.Id:D}/report.{lease.TokenText}.html",
                 (stream, token) => ReportWriter.WriteAsync(stream, model, token),
-                cancellationToken);
+                cancellationToken
+            );
         }
 
         return async (context, token) =>
@@ -57,33 +67,35 @@ internal sealed class HeadTrainedConsumer(
         };
     }
 
-    private static ClassMetric ToMetric(Guid runId, string className, ClassMetrics metric) => new()
-    {
-        RunId = runId,
-        Label = metric.Class,
-        ClassName = className,
-        Precision = metric.Precision,
-        Recall = metric.Recall,
-        F1 = metric.F1,
-        Support = (int)metric.Support,
-    };
+    private static ClassMetric ToMetric(Guid runId, string className, ClassMetrics metric) =>
+        new()
+        {
+            RunId = runId,
+            Label = metric.Class,
+            ClassName = className,
+            Precision = metric.Precision,
+            Recall = metric.Recall,
+            F1 = metric.F1,
+            Support = (int)metric.Support,
+        };
 
-    private Catalog.Evaluation ToEvaluation(Guid runId, ClassificationReport report, Checkpoint checkpoint, StoredFile? file) => new()
-    {
-        RunId = runId,
-        TestImages = report.Count,
-        TestAccuracy = report.Accuracy.Value,
-        TestAccuracyLow = report.Accuracy.Low,
-        TestAccuracyHigh = report.Accuracy.High,
-        TestLoss = report.CrossEntropy,
-        TopK = report.TopK,
-        TopKAccuracy = report.TopKAccuracy?.Value,
-        MacroF1 = report.MacroF1,
-        ConfusionMatrix = JsonSerializer.Serialize(report.Confusion),
-        HeadSha256 = checkpoint.File.Sha256,
-        Report = file,
-        CreatedAt = time.GetUtcNow().UtcDateTime,
-    };
+    private Catalog.Evaluation ToEvaluation(Guid runId, ClassificationReport report, Checkpoint checkpoint, StoredFile? file) =>
+        new()
+        {
+            RunId = runId,
+            TestImages = report.Count,
+            TestAccuracy = report.Accuracy.Value,
+            TestAccuracyLow = report.Accuracy.Low,
+            TestAccuracyHigh = report.Accuracy.High,
+            TestLoss = report.CrossEntropy,
+            TopK = report.TopK,
+            TopKAccuracy = report.TopKAccuracy?.Value,
+            MacroF1 = report.MacroF1,
+            ConfusionMatrix = JsonSerializer.Serialize(report.Confusion),
+            HeadSha256 = checkpoint.File.Sha256,
+            Report = file,
+            CreatedAt = time.GetUtcNow().UtcDateTime,
+        };
 
     private async Task<Catalog.Ingestion> FindIngestionAsync(Run run, CancellationToken cancellationToken)
     {
@@ -94,7 +106,8 @@ internal sealed class HeadTrainedConsumer(
     private async Task<Checkpoint> FindBestAsync(Guid runId, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await context.Checkpoints.AsNoTracking()
+        return await context
+            .Checkpoints.AsNoTracking()
             .Where(checkpoint => checkpoint.RunId == runId && checkpoint.Kind == CheckpointKind.Best)
             .OrderByDescending(checkpoint => checkpoint.Slice)
             .FirstAsync(cancellationToken);

@@ -9,11 +9,13 @@ internal static class ClassSection
     public static void Write(HtmlBuilder html, ReportModel model)
     {
         var labels = Enumerable.Range(0, model.Evaluation.Classes.Count).ToList();
-        html.Add($"""
+        html.Add(
+            $"""
             <section aria-labelledby="classes">
             <h2 id="classes">Classes</h2>
             <p class="fine">Precision: of the images predicted as the class, the share that belong to it. Recall: of the images of the class, the share predicted as it. F1: their harmonic mean.</p>
-            """);
+            """
+        );
         WriteAbsent(html, model);
         if (labels.Count <= MostOpen)
         {
@@ -42,18 +44,22 @@ internal static class ClassSection
         var counted = model.Evaluation.Classes.Count(metric => metric.F1 is not null);
         if (counted < model.Evaluation.Classes.Count)
         {
-            html.Add($"""<p class="fine" id="absent">n/a: the class has no test image, or is never predicted, so there is nothing to take a share of. The macro F1 is the mean over the classes that occur among test images or predictions: {Figures.Count(counted)} of {Figures.Count(model.Evaluation.Classes.Count)}.</p>""");
+            html.Add(
+                $"""<p class="fine" id="absent">n/a: the class has no test image, or is never predicted, so there is nothing to take a share of. The macro F1 is the mean over the classes that occur among test images or predictions: {Figures.Count(counted)} of {Figures.Count(model.Evaluation.Classes.Count)}.</p>"""
+            );
         }
     }
 
     private static void WriteTable(HtmlBuilder html, ReportModel model, string id, string label, List<int> labels)
     {
-        html.Add($"""
+        html.Add(
+            $"""
             <div class="scroll" role="region" tabindex="0" aria-label="{label}">
             <table class="numbers" id="{id}">
             <thead><tr><th scope="col">Class</th><th scope="col">Precision</th><th scope="col">Recall</th><th scope="col">F1</th><th scope="col">Test images</th></tr></thead>
             <tbody>
-            """);
+            """
+        );
         foreach (var index in labels)
         {
             var metric = model.Evaluation.Classes[index];
@@ -67,6 +73,8 @@ internal static class ClassSection
         html.Add($"</tbody></table></div>");
     }
 
-    private static void WriteShare(HtmlBuilder html, double? share) => html.Add(
-        $"""<td class="bar" style="--v:{(share is { } value && double.IsFinite(value) ? Math.Clamp(value, 0, 1) : 0):0.###}">{(share is null ? "n/a" : Figures.Fixed(share, 3))}</td>""");
+    private static void WriteShare(HtmlBuilder html, double? share) =>
+        html.Add(
+            $"""<td class="bar" style="--v:{(share is { } value && double.IsFinite(value) ? Math.Clamp(value, 0, 1) : 0):0.###}">{(share is null ? "n/a" : Figures.Fixed(share, 3))}</td>"""
+        );
 }

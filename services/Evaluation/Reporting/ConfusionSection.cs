@@ -12,11 +12,13 @@ internal static class ConfusionSection
     {
         var matrix = model.Evaluation.ConfusionMatrix;
         var isSmall = matrix.Length <= MostClasses;
-        html.Add($"""
+        html.Add(
+            $"""
             <section aria-labelledby="confusion">
             <h2 id="confusion">Confusions</h2>
             <div class="{(isSmall ? "beside" : "alone")}">
-            """);
+            """
+        );
         if (isSmall)
         {
             WriteMatrix(html, model);
@@ -30,13 +32,15 @@ internal static class ConfusionSection
     private static void WriteMatrix(HtmlBuilder html, ReportModel model)
     {
         var matrix = model.Evaluation.ConfusionMatrix;
-        html.Add($"""
+        html.Add(
+            $"""
             <figure class="matrix">
             <figcaption id="matrix-caption">Confusion matrix: test images by true class (rows) and predicted class (columns). The stronger the colour, the larger the share of the row; the diagonal is right.</figcaption>
             <div class="scroll" role="region" tabindex="0" aria-labelledby="matrix-caption">
             <table id="matrix"{new Markup(matrix.Length > 20 ? " class=\"dense\"" : "")}>
             <thead><tr><th scope="col" class="corner">true \ predicted</th>
-            """);
+            """
+        );
         for (var column = 0; column < matrix.Length; column++)
         {
             html.Add($"""<th scope="col" class="upright"><bdi title="{model.Class(column)}">{model.Class(column)}</bdi></th>""");
@@ -69,7 +73,9 @@ internal static class ConfusionSection
 
         var share = count / (double)total;
         // A root, so that a handful of mistakes does not look like none.
-        html.Add($"""<td{new Markup(row == column ? " class=\"right\"" : "")} style="--v:{Math.Sqrt(share):0.###}" title="{model.Class(row)} → {model.Class(column)}: {Figures.Count(count)} of {Figures.Count(total)} ({Figures.Percent(share)})">{count}</td>""");
+        html.Add(
+            $"""<td{new Markup(row == column ? " class=\"right\"" : "")} style="--v:{Math.Sqrt(share):0.###}" title="{model.Class(row)} → {model.Class(column)}: {Figures.Count(count)} of {Figures.Count(total)} ({Figures.Percent(share)})">{count}</td>"""
+        );
     }
 
     private static void WriteMost(HtmlBuilder html, ReportModel model, List<Confusion> most, int all, bool isSmall)
@@ -77,7 +83,9 @@ internal static class ConfusionSection
         html.Add($"<div>");
         if (!isSmall)
         {
-            html.Add($"""<p>With {Figures.Count(model.Dataset.ClassNames.Count)} classes a full matrix would be too large to read; these are its largest entries off the diagonal.</p>""");
+            html.Add(
+                $"""<p>With {Figures.Count(model.Dataset.ClassNames.Count)} classes a full matrix would be too large to read; these are its largest entries off the diagonal.</p>"""
+            );
         }
 
         html.Add($"""<h3>Most frequent confusions</h3>""");
@@ -87,21 +95,27 @@ internal static class ConfusionSection
             return;
         }
 
-        html.Add($"""
+        html.Add(
+            $"""
             <div class="scroll" role="region" tabindex="0" aria-label="Most frequent confusions">
             <table class="numbers" id="confusions">
             <thead><tr><th scope="col">True</th><th scope="col">taken for</th><th scope="col">Images</th><th scope="col">of the class</th></tr></thead>
             <tbody>
-            """);
+            """
+        );
         foreach (var confusion in most)
         {
-            html.Add($"""<tr><th scope="row"><bdi>{model.Class(confusion.True)}</bdi></th><td class="text"><bdi>{model.Class(confusion.Predicted)}</bdi></td><td>{Figures.Count(confusion.Count)}</td><td>{Figures.Percent(confusion.Share)}</td></tr>""");
+            html.Add(
+                $"""<tr><th scope="row"><bdi>{model.Class(confusion.True)}</bdi></th><td class="text"><bdi>{model.Class(confusion.Predicted)}</bdi></td><td>{Figures.Count(confusion.Count)}</td><td>{Figures.Percent(confusion.Share)}</td></tr>"""
+            );
         }
 
         html.Add($"</tbody></table></div>");
         if (all > most.Count)
         {
-            html.Add($"""<p class="fine">{Figures.Count(most.Count)} of {Figures.Count(all)} pairs of classes that were confused at all.</p>""");
+            html.Add(
+                $"""<p class="fine">{Figures.Count(most.Count)} of {Figures.Count(all)} pairs of classes that were confused at all.</p>"""
+            );
         }
 
         html.Add($"</div>");
@@ -122,6 +136,13 @@ internal static class ConfusionSection
             }
         }
 
-        return [.. found.OrderByDescending(confusion => confusion.Count).ThenByDescending(confusion => confusion.Share).ThenBy(confusion => confusion.True).ThenBy(confusion => confusion.Predicted)];
+        return
+        [
+            .. found
+                .OrderByDescending(confusion => confusion.Count)
+                .ThenByDescending(confusion => confusion.Share)
+                .ThenBy(confusion => confusion.True)
+                .ThenBy(confusion => confusion.Predicted),
+        ];
     }
 }

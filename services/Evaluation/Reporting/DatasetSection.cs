@@ -12,17 +12,21 @@ internal static class DatasetSection
     {
         var dataset = model.Dataset;
         var input = dataset.Input;
-        html.Add($"""
+        html.Add(
+            $"""
             <section aria-labelledby="dataset">
             <h2 id="dataset">Data set</h2>
             <dl class="facts">
             <dt>Name</dt><dd><bdi>{input.Name}</bdi></dd>
             <dt>Source</dt><dd><bdi>{input.Source}</bdi></dd>
             <dt>SHA-256</dt><dd><code>{dataset.Sha256}</code></dd>
-            <dt>Images</dt><dd>{Figures.Count(dataset.TrainImages)} training, {Figures.Count(dataset.ValidationImages)} validation, {Figures.Count(dataset.TestImages)} test</dd>
+            <dt>Images</dt><dd>{Figures.Count(dataset.TrainImages)} training, {Figures.Count(
+                dataset.ValidationImages
+            )} validation, {Figures.Count(dataset.TestImages)} test</dd>
             <dt>Splits</dt><dd>{input.DescribeSplits()}</dd>
             <dt>Classes</dt><dd>{Figures.Count(dataset.ClassNames.Count)}
-            """);
+            """
+        );
         WriteNames(html, model);
         html.Add($"</dd>");
         foreach (var note in input.Notes)
@@ -30,12 +34,18 @@ internal static class DatasetSection
             html.Add($"<dt>Read as</dt><dd>{note}</dd>");
         }
 
-        html.Add($"""
+        html.Add(
+            $"""
             <dt>Skipped</dt><dd id="skipped">{input.DescribeSkipped()}</dd>
             <dt>Duplicates</dt><dd>{input.DescribeDuplicates() ?? "none"}</dd>
-            <dt>Taken out</dt><dd>{(dataset.DuplicatesRemoved == 0 ? "nothing" : $"{Figures.Count(dataset.DuplicatesRemoved, "image", "images")} out of training, because the same image is in a later split too")}</dd>
+            <dt>Taken out</dt><dd>{(
+                dataset.DuplicatesRemoved == 0
+                    ? "nothing"
+                    : $"{Figures.Count(dataset.DuplicatesRemoved, "image", "images")} out of training, because the same image is in a later split too"
+            )}</dd>
             </dl>
-            """);
+            """
+        );
         WriteContradictions(html, input);
         WriteSkipped(html, input);
         html.Add($"</section>");
@@ -61,14 +71,16 @@ internal static class DatasetSection
             return;
         }
 
-        html.Add($"""
+        html.Add(
+            $"""
             <details>
             <summary>Images in more than one class</summary>
             <div class="scroll" role="region" tabindex="0" aria-label="Images in more than one class">
             <table class="names" id="contradictions">
             <thead><tr><th scope="col">Image</th><th scope="col">Class</th></tr></thead>
             <tbody>
-            """);
+            """
+        );
         foreach (var occurrence in input.Contradictions.SelectMany(image => image.Occurrences))
         {
             html.Add($"""<tr><th scope="row"><bdi>{occurrence.Name}</bdi></th><td><bdi>{occurrence.ClassName}</bdi></td></tr>""");
@@ -87,14 +99,16 @@ internal static class DatasetSection
         }
 
         var shown = input.Skipped.Take(MostSkipped).ToList();
-        html.Add($"""
+        html.Add(
+            $"""
             <details>
             <summary>What was skipped, and why</summary>
             <div class="scroll" role="region" tabindex="0" aria-label="Skipped files">
             <table class="names" id="skipped-files">
             <thead><tr><th scope="col">File</th><th scope="col">Reason</th></tr></thead>
             <tbody>
-            """);
+            """
+        );
         foreach (var file in shown)
         {
             html.Add($"""<tr><th scope="row"><bdi>{file.Name}</bdi></th><td>{file.Detail}</td></tr>""");

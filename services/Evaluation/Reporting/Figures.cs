@@ -34,17 +34,20 @@ internal static class Figures
         value is { } number && double.IsFinite(number) ? number.ToString("F" + decimals, CultureInfo.InvariantCulture) : Missing;
 
     /// <summary>A loss: three decimals, and an exponent where those say nothing.</summary>
-    public static string Loss(double? value) => value switch
-    {
-        not { } => Missing,
-        var loss when !double.IsFinite(loss.Value) => Missing,
-        >= 10_000 => value.Value.ToString("0.##e0", CultureInfo.InvariantCulture),
-        > 0 and < 0.001 => value.Value.ToString("0.##e0", CultureInfo.InvariantCulture),
-        _ => Fixed(value, 3),
-    };
+    public static string Loss(double? value) =>
+        value switch
+        {
+            not { } => Missing,
+            var loss when !double.IsFinite(loss.Value) => Missing,
+            >= 10_000 => value.Value.ToString("0.##e0", CultureInfo.InvariantCulture),
+            > 0 and < 0.001 => value.Value.ToString("0.##e0", CultureInfo.InvariantCulture),
+            _ => Fixed(value, 3),
+        };
 
-    public static string Rate(double value) => !double.IsFinite(value) ? Missing
-        : value is > 0 and < 0.001 ? value.ToString("0.###e0", CultureInfo.InvariantCulture) : value.ToString("0.######", CultureInfo.InvariantCulture);
+    public static string Rate(double value) =>
+        !double.IsFinite(value) ? Missing
+        : value is > 0 and < 0.001 ? value.ToString("0.###e0", CultureInfo.InvariantCulture)
+        : value.ToString("0.######", CultureInfo.InvariantCulture);
 
     public static string Count(long count) => count.ToString("N0", CultureInfo.InvariantCulture);
 

@@ -5,10 +5,12 @@ internal static class GallerySection
 {
     public static void WriteGallery(HtmlBuilder html, ReportModel model)
     {
-        html.Add($"""
+        html.Add(
+            $"""
             <section aria-labelledby="gallery">
             <h2 id="gallery">Predictions</h2>
-            """);
+            """
+        );
         if (model.Gallery.Count == 0)
         {
             html.Add($"""<p class="empty">No test images were kept for this report.</p></section>""");
@@ -16,10 +18,16 @@ internal static class GallerySection
         }
 
         var right = model.Gallery.Count(sample => sample.TrueLabel == sample.PredictedLabel);
-        html.Add($"""
-            <p class="fine">{Figures.Count(model.Gallery.Count, "test image", "test images")}: {Figures.Count(right)} right (✓), {Figures.Count(model.Gallery.Count - right)} wrong (✗, dashed frame), with the true class → the predicted one and the probability it was given.</p>
+        html.Add(
+            $"""
+            <p class="fine">{Figures.Count(model.Gallery.Count, "test image", "test images")}: {Figures.Count(
+                right
+            )} right (✓), {Figures.Count(
+                model.Gallery.Count - right
+            )} wrong (✗, dashed frame), with the true class → the predicted one and the probability it was given.</p>
             <ul class="samples">
-            """);
+            """
+        );
         foreach (var sample in model.Gallery)
         {
             WriteSample(html, model, sample);
@@ -30,20 +38,26 @@ internal static class GallerySection
 
     public static void WriteMistakes(HtmlBuilder html, ReportModel model)
     {
-        html.Add($"""
+        html.Add(
+            $"""
             <section aria-labelledby="mistakes">
             <h2 id="mistakes">Most confident mistakes</h2>
-            """);
+            """
+        );
         if (model.Mistakes.Count == 0)
         {
-            html.Add($"""<p class="empty">{(model.Evaluation.Accuracy >= 1 ? "None: every test image was classified rightly." : "No mistakes were kept for this report.")}</p></section>""");
+            html.Add(
+                $"""<p class="empty">{(model.Evaluation.Accuracy >= 1 ? "None: every test image was classified rightly." : "No mistakes were kept for this report.")}</p></section>"""
+            );
             return;
         }
 
-        html.Add($"""
+        html.Add(
+            $"""
             <p class="fine">The wrong predictions that the head was surest of: look here for wrong labels, unclear images and classes that look alike.</p>
             <ul class="samples">
-            """);
+            """
+        );
         foreach (var sample in model.Mistakes)
         {
             WriteSample(html, model, sample);
@@ -63,14 +77,22 @@ internal static class GallerySection
         }
         else
         {
-            html.Add($"""<img class="picture" alt="Test image of class {truth}, predicted {prediction}" src="data:image/png;base64,{new Base64(sample.Png)}">""");
+            html.Add(
+                $"""<img class="picture" alt="Test image of class {truth}, predicted {prediction}" src="data:image/png;base64,{new Base64(sample.Png)}">"""
+            );
         }
 
-        html.Add($"""
+        html.Add(
+            $"""
             <figcaption>
-            <p class="verdict"><span class="badge">{(isRight ? "✓" : "✗")}<span class="unseen"> {(isRight ? "right" : "wrong")}:</span></span> <span class="names"><bdi>{truth}</bdi> → <bdi>{prediction}</bdi></span></p>
-            <p class="meter" style="--v:{(double.IsFinite(sample.PredictedProbability) ? Math.Clamp(sample.PredictedProbability, 0, 1) : 0):0.###}"><span>{Figures.Percent(sample.PredictedProbability)}</span></p>
-            """);
+            <p class="verdict"><span class="badge">{(isRight ? "✓" : "✗")}<span class="unseen"> {(
+                isRight ? "right" : "wrong"
+            )}:</span></span> <span class="names"><bdi>{truth}</bdi> → <bdi>{prediction}</bdi></span></p>
+            <p class="meter" style="--v:{(
+                double.IsFinite(sample.PredictedProbability) ? Math.Clamp(sample.PredictedProbability, 0, 1) : 0
+            ):0.###}"><span>{Figures.Percent(sample.PredictedProbability)}</span></p>
+            """
+        );
         if (!isRight)
         {
             html.Add($"""<p class="fine">true class {Figures.Percent(sample.TrueProbability)}</p>""");

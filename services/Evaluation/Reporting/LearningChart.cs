@@ -27,11 +27,20 @@ internal static class LearningChart
         var name = isAccuracy ? "Accuracy" : "Loss";
         var step = model.Epochs[0].Penalty is null ? "epoch" : "penalty";
 
-        html.Add($"""
+        html.Add(
+            $"""
             <figure class="chart">
             <figcaption>{name} <span class="fine">{(isAccuracy ? "share classified rightly" : "mean cross-entropy")}</span></figcaption>
-            <svg viewBox="0 0 {Width} {Height}" role="img" aria-label="{Describe(name, step, isAccuracy, train, validation, model.BestEpoch)}">
-            """);
+            <svg viewBox="0 0 {Width} {Height}" role="img" aria-label="{Describe(
+                name,
+                step,
+                isAccuracy,
+                train,
+                validation,
+                model.BestEpoch
+            )}">
+            """
+        );
         WriteAxes(html, scale, epochs, isAccuracy, step == "epoch" ? step : "penalty, from the strongest on");
         WriteBest(html, model, epochs);
         WriteSeries(html, "train", "Training", train, scale, epochs, step, isAccuracy);
@@ -62,13 +71,17 @@ internal static class LearningChart
         foreach (var tick in scale.Ticks)
         {
             var y = Y(scale, tick);
-            html.Add($"""<path class="grid" d="M{Left} {y:0.##}H{Right}"/><text class="tick" x="{Left - 8}" y="{y + 4:0.##}" text-anchor="end">{Label(scale, tick, isAccuracy)}</text>""");
+            html.Add(
+                $"""<path class="grid" d="M{Left} {y:0.##}H{Right}"/><text class="tick" x="{Left - 8}" y="{y + 4:0.##}" text-anchor="end">{Label(scale, tick, isAccuracy)}</text>"""
+            );
         }
 
         html.Add($"""<path class="axis" d="M{Left} {Bottom}H{Right}"/>""");
         foreach (var tick in ChartScale.EpochTicks(epochs.First, epochs.Last, 6))
         {
-            html.Add($"""<path class="axis" d="M{epochs.X(tick):0.##} {Bottom}v5"/><text class="tick" x="{epochs.X(tick):0.##}" y="{Bottom + 19}" text-anchor="middle">{tick}</text>""");
+            html.Add(
+                $"""<path class="axis" d="M{epochs.X(tick):0.##} {Bottom}v5"/><text class="tick" x="{epochs.X(tick):0.##}" y="{Bottom + 19}" text-anchor="middle">{tick}</text>"""
+            );
         }
 
         html.Add($"""<text class="tick" x="{(Left + Right) / 2}" y="{Height - 6}" text-anchor="middle">{step}</text>""");
@@ -82,11 +95,25 @@ internal static class LearningChart
         }
 
         var x = epochs.X(best);
-        var anchor = x < Left + 50 ? "start" : x > Right - 50 ? "end" : "middle";
-        html.Add($"""<path class="best" d="M{x:0.##} {Top}V{Bottom}"/><text class="mark" x="{x:0.##}" y="{Top - 9}" text-anchor="{anchor}">best: {best}</text>""");
+        var anchor =
+            x < Left + 50 ? "start"
+            : x > Right - 50 ? "end"
+            : "middle";
+        html.Add(
+            $"""<path class="best" d="M{x:0.##} {Top}V{Bottom}"/><text class="mark" x="{x:0.##}" y="{Top - 9}" text-anchor="{anchor}">best: {best}</text>"""
+        );
     }
 
-    private static void WriteSeries(HtmlBuilder html, string kind, string title, List<Point> points, ChartScale scale, EpochAxis epochs, string step, bool isAccuracy)
+    private static void WriteSeries(
+        HtmlBuilder html,
+        string kind,
+        string title,
+        List<Point> points,
+        ChartScale scale,
+        EpochAxis epochs,
+        string step,
+        bool isAccuracy
+    )
     {
         var path = new StringBuilder();
         var drawn = false;
@@ -117,7 +144,9 @@ internal static class LearningChart
         var size = points.Count <= 15 ? "dot" : "dot faint";
         foreach (var point in points.Where(point => double.IsFinite(point.Value)))
         {
-            html.Add($"""<circle class="{size} {kind}" cx="{epochs.X(point.Epoch):0.##}" cy="{Y(scale, point.Value):0.##}" r="3.5"><title>{title}, {step} {point.Epoch}: {Value(point.Value, isAccuracy)}</title></circle>""");
+            html.Add(
+                $"""<circle class="{size} {kind}" cx="{epochs.X(point.Epoch):0.##}" cy="{Y(scale, point.Value):0.##}" r="3.5"><title>{title}, {step} {point.Epoch}: {Value(point.Value, isAccuracy)}</title></circle>"""
+            );
         }
     }
 
@@ -132,11 +161,18 @@ internal static class LearningChart
         return points
             .Select((point, index) => (point, bucket: (long)index * MostPoints / points.Count))
             .GroupBy(pair => pair.bucket, pair => pair.point)
-            .SelectMany(bucket => new[] { bucket.MinBy(point => point.Value)!, bucket.MaxBy(point => point.Value)! }.Distinct().OrderBy(point => point.Epoch));
+            .SelectMany(bucket =>
+                new[] { bucket.MinBy(point => point.Value)!, bucket.MaxBy(point => point.Value)! }.Distinct().OrderBy(point => point.Epoch)
+            );
     }
 
     private static List<Point> Series(IReadOnlyList<ReportEpoch> epochs, Func<ReportEpoch, double?> value) =>
-        [.. epochs.Select(epoch => (epoch.Epoch, value: value(epoch))).Where(pair => pair.value is not null).Select(pair => new Point(pair.Epoch, pair.value!.Value))];
+        [
+            .. epochs
+                .Select(epoch => (epoch.Epoch, value: value(epoch)))
+                .Where(pair => pair.value is not null)
+                .Select(pair => new Point(pair.Epoch, pair.value!.Value)),
+        ];
 
     private static string Describe(string name, string step, bool isAccuracy, List<Point> train, List<Point> validation, int? best)
     {
@@ -145,7 +181,10 @@ internal static class LearningChart
         {
             if (points.Count > 0)
             {
-                text.Append(CultureInfo.InvariantCulture, $" {title}: from {Value(points[0].Value, isAccuracy)} to {Value(points[^1].Value, isAccuracy)}.");
+                text.Append(
+                    CultureInfo.InvariantCulture,
+                    $" {title}: from {Value(points[0].Value, isAccuracy)} to {Value(points[^1].Value, isAccuracy)}."
+                );
             }
         }
 
@@ -170,6 +209,7 @@ internal static class LearningChart
 
     private sealed record EpochAxis(int First, int Last)
     {
-        public double X(int epoch) => First == Last ? (Left + Right) / 2 : Left + 6 + ((epoch - First) / (double)(Last - First) * (Right - Left - 12));
+        public double X(int epoch) =>
+            First == Last ? (Left + Right) / 2 : Left + 6 + ((epoch - First) / (double)(Last - First) * (Right - Left - 12));
     }
 }

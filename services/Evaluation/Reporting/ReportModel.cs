@@ -136,7 +136,14 @@ public sealed record ReportHead
 /// <param name="LearningRate">Step size; null where the epochs are the penalties of a path.</param>
 /// <param name="Penalty">L2 penalty of a path; null by epochs.</param>
 public sealed record ReportEpoch(
-    int Epoch, double TrainLoss, double TrainAccuracy, double? ValidationLoss, double? ValidationAccuracy, double? LearningRate, double? Penalty = null);
+    int Epoch,
+    double TrainLoss,
+    double TrainAccuracy,
+    double? ValidationLoss,
+    double? ValidationAccuracy,
+    double? LearningRate,
+    double? Penalty = null
+);
 
 /// <summary>How the head did on the test split.</summary>
 public sealed record ReportEvaluation
@@ -187,7 +194,13 @@ public sealed record ReportClassMetric(double? Precision, double? Recall, double
 /// <param name="PredictedProbability">The head's probability for the class that was named; 0 to 1.</param>
 /// <param name="TrueProbability">The head's probability for its class; 0 to 1.</param>
 public sealed record ReportSample(
-    byte[] Png, string Name, int TrueLabel, int PredictedLabel, double PredictedProbability, double TrueProbability);
+    byte[] Png,
+    string Name,
+    int TrueLabel,
+    int PredictedLabel,
+    double PredictedProbability,
+    double TrueProbability
+);
 
 /// <summary>Seconds that the stages took; null where a stage was not timed.</summary>
 /// <param name="IngestSeconds">Fetching, decoding and packing the data set.</param>
@@ -197,7 +210,13 @@ public sealed record ReportSample(
 /// <param name="TotalSeconds">From submission to this report.</param>
 /// <param name="FeatureCacheHit">Whether all features were there already.</param>
 public sealed record ReportStages(
-    double? IngestSeconds, double? FeaturesSeconds, double? TrainSeconds, double? EvaluateSeconds, double? TotalSeconds, bool FeatureCacheHit);
+    double? IngestSeconds,
+    double? FeaturesSeconds,
+    double? TrainSeconds,
+    double? EvaluateSeconds,
+    double? TotalSeconds,
+    bool FeatureCacheHit
+);
 
 /// <summary>What it takes to make the run again.</summary>
 public sealed record ReportRepeat

@@ -19,7 +19,12 @@ public static class ReportWriter
         ArgumentNullException.ThrowIfNull(model);
         ThrowIfUneven(model);
 
-        var writer = new StreamWriter(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), bufferSize: 1 << 15, leaveOpen: true);
+        var writer = new StreamWriter(
+            stream,
+            new UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
+            bufferSize: 1 << 15,
+            leaveOpen: true
+        );
         await using (writer.ConfigureAwait(false))
         {
             var html = new HtmlBuilder();
@@ -52,7 +57,8 @@ public static class ReportWriter
         var evaluation = model.Evaluation;
         var accuracy = Figures.Percent(evaluation.Accuracy, Figures.DecimalsFor(evaluation.TestImages));
         // The icon keeps a browser that gets this file from a server from asking that server for one.
-        html.Add($"""
+        html.Add(
+            $"""
             <!DOCTYPE html>
             <html lang="en">
             <head>
@@ -68,15 +74,19 @@ public static class ReportWriter
             </head>
             <body>
             <a class="skip" href="#main">Skip to the report</a>
-            """);
+            """
+        );
     }
 
-    private static void End(HtmlBuilder html, ReportModel model) => html.Add($"""
-        </main>
-        <footer><p>Report of run <code>{model.Run.Id}</code>. This file is complete in itself: it loads nothing and runs no script.</p></footer>
-        </body>
-        </html>
-        """);
+    private static void End(HtmlBuilder html, ReportModel model) =>
+        html.Add(
+            $"""
+            </main>
+            <footer><p>Report of run <code>{model.Run.Id}</code>. This file is complete in itself: it loads nothing and runs no script.</p></footer>
+            </body>
+            </html>
+            """
+        );
 
     private static void ThrowIfUneven(ReportModel model)
     {
@@ -84,12 +94,18 @@ public static class ReportWriter
         var matrix = model.Evaluation.ConfusionMatrix;
         if (matrix.Length != classes || Array.Exists(matrix, row => row.Length != classes))
         {
-            throw new ArgumentException($"The confusion matrix has {matrix.Length} rows; {classes} classes need {classes} rows of {classes}.", nameof(model));
+            throw new ArgumentException(
+                $"The confusion matrix has {matrix.Length} rows; {classes} classes need {classes} rows of {classes}.",
+                nameof(model)
+            );
         }
 
         if (model.Evaluation.Classes.Count != classes)
         {
-            throw new ArgumentException($"There are metrics of {model.Evaluation.Classes.Count} classes, and {classes} class names.", nameof(model));
+            throw new ArgumentException(
+                $"There are metrics of {model.Evaluation.Classes.Count} classes, and {classes} class names.",
+                nameof(model)
+            );
         }
     }
 }

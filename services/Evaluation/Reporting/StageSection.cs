@@ -23,24 +23,30 @@ internal static class StageSection
         }
 
         var longest = Math.Max(timed.Max(stage => Usable(stage.Seconds)), 1e-9);
-        html.Add($"""
+        html.Add(
+            $"""
             <section aria-labelledby="stages">
             <h2 id="stages">Where the time went</h2>
             <table class="times">
             <thead class="unseen"><tr><th scope="col">Stage</th><th scope="col">Duration</th><td></td></tr></thead>
             <tbody>
-            """);
+            """
+        );
         foreach (var stage in timed)
         {
-            html.Add($"""<tr><th scope="row">{stage.Name} <span class="fine">{stage.Note}</span></th><td class="seconds">{Figures.Seconds(stage.Seconds)}</td><td class="track" style="--v:{Usable(stage.Seconds) / longest:0.####}"></td></tr>""");
+            html.Add(
+                $"""<tr><th scope="row">{stage.Name} <span class="fine">{stage.Note}</span></th><td class="seconds">{Figures.Seconds(stage.Seconds)}</td><td class="track" style="--v:{Usable(stage.Seconds) / longest:0.####}"></td></tr>"""
+            );
         }
 
-        html.Add($"""
+        html.Add(
+            $"""
             </tbody>
             <tfoot><tr><th scope="row">Total</th><td class="seconds">{Figures.Seconds(stages.TotalSeconds)}</td><td></td></tr></tfoot>
             </table>
             </section>
-            """);
+            """
+        );
     }
 
     private static double Usable(double? seconds) => seconds is { } value && double.IsFinite(value) && value > 0 ? value : 0;

@@ -13,7 +13,8 @@ internal sealed class CompleteDatasetConsumer(
     IDbContextFactory<CatalogContext> contexts,
     RunFlow runs,
     DatasetArtifacts artifacts,
-    TimeProvider time) : UnitConsumer<CompleteDataset>(worker)
+    TimeProvider time
+) : UnitConsumer<CompleteDataset>(worker)
 {
     public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
     {
@@ -24,43 +25,56 @@ internal sealed class CompleteDatasetConsumer(
         var (manifest, summary) = await artifacts.ReadIngestedAsync(ingestion, cancellationToken);
         if (ingestion.DatasetSha256 is { } before && before != manifest.Sha256)
         {
-            throw new DatasetException($"The manifest of the data set {before} is damaged, and cannot be made again: its images in {ingestion.Source} have changed since. Submit the run again.");
+            throw new DatasetException(
+                $"The manifest of the data set {before} is damaged, and cannot be made again: its images in {ingestion.Source} have changed since. Submit the run again."
+            );
         }
 
-        var known = await catalog.Datasets.AsNoTracking().SingleOrDefaultAsync(dataset => dataset.Sha256 == manifest.Sha256, cancellationToken);
+        var known = await catalog
+            .Datasets.AsNoTracking()
+            .SingleOrDefaultAsync(dataset => dataset.Sha256 == manifest.Sha256, cancellationToken);
         var damaged = known is not null && !await artifacts.IsWholeAsync(known.Manifest, cancellationToken) ? known.Manifest : null;
-        var file = await artifacts.WriteJsonAsync($"datasets/{manifest.Sha256}/manifest.{lease.TokenText}.json", manifest, cancellationToken);
+        var file = await artifacts.WriteJsonAsync(
+            $"datasets/{manifest.Sha256}/manifest.{lease.TokenText}.json",
+            manifest,
+            cancellationToken
+        );
         IngestionTelemetry.RecordSkipped(summary.SkippedByReason);
         return async (context, token) =>
         {
             var now = time.GetUtcNow().UtcDateTime;
             if (!await context.Datasets.AnyAsync(dataset => dataset.Sha256 == manifest.Sha256, token))
             {
-                context.Datasets.Add(new Dataset
-                {
-                    Sha256 = manifest.Sha256,
-                    Name = manifest.DisplayName,
-                    Source = manifest.Source,
-                    ImageCount = manifest.Images.Count,
-                    ClassNames = manifest.ClassNames,
-                    Manifest = file,
-                    CreatedAt = now,
-                });
+                context.Datasets.Add(
+                    new Dataset
+                    {
+                        Sha256 = manifest.Sha256,
+                        Name = manifest.DisplayName,
+                        Source = manifest.Source,
+                        ImageCount = manifest.Images.Count,
+                        ClassNames = manifest.ClassNames,
+                        Manifest = file,
+                        CreatedAt = now,
+                    }
+                );
             }
             else if (damaged is not null)
             {
-                await context.Datasets.Where(dataset => dataset.Sha256 == manifest.Sha256 && dataset.Manifest.Path == damaged.Path).ExecuteUpdateAsync(
-                    dataset => dataset.SetProperty(d => d.Manifest, file),
-                    token);
+                await context
+                    .Datasets.Where(dataset => dataset.Sha256 == manifest.Sha256 && dataset.Manifest.Path == damaged.Path)
+                    .ExecuteUpdateAsync(dataset => dataset.SetProperty(d => d.Manifest, file), token);
             }
 
-            await context.Ingestions.Where(row => row.Key == key).ExecuteUpdateAsync(
-                row => row
-                    .SetProperty(i => i.DatasetSha256, manifest.Sha256)
-                    .SetProperty(i => i.SkippedCount, summary.SkippedCount)
-                    .SetProperty(i => i.Summary, summary)
-                    .SetProperty(i => i.CompletedAt, now),
-                token);
+            await context
+                .Ingestions.Where(row => row.Key == key)
+                .ExecuteUpdateAsync(
+                    row =>
+                        row.SetProperty(i => i.DatasetSha256, manifest.Sha256)
+                            .SetProperty(i => i.SkippedCount, summary.SkippedCount)
+                            .SetProperty(i => i.Summary, summary)
+                            .SetProperty(i => i.CompletedAt, now),
+                    token
+                );
         };
     }
 

@@ -17,7 +17,8 @@ internal sealed partial class DownloadFileConsumer(
     IHttpClientFactory clients,
     IOptions<IngestionOptions> options,
     TimeProvider time,
-    ILogger<DownloadFileConsumer> logger) : UnitConsumer<DownloadFile>(worker)
+    ILogger<DownloadFileConsumer> logger
+) : UnitConsumer<DownloadFile>(worker)
 {
     /// <summary>Name of the HTTP client of downloads.</summary>
     public const string ClientName = "downloads";
@@ -30,19 +31,31 @@ internal sealed partial class DownloadFileConsumer(
         var fetchable = fetchables.Find(lease.Unit.Subject);
         var outcome = await FetchAsync(fetchable, cancellationToken);
         IngestionTelemetry.RecordDownload(outcome.Received);
-        LogProgress(outcome.Finished ? LogLevel.Information : LogLevel.Debug, fetchable.Title, outcome.BytesSoFar >> 20, (outcome.Total ?? outcome.BytesSoFar) >> 20);
+        LogProgress(
+            outcome.Finished ? LogLevel.Information : LogLevel.Debug,
+            fetchable.Title,
+            outcome.BytesSoFar >> 20,
+            (outcome.Total ?? outcome.BytesSoFar) >> 20
+        );
         return async (context, token) =>
         {
             var now = time.GetUtcNow().UtcDateTime;
-            await context.Downloads.Where(download => download.Key == fetchable.Key).ExecuteUpdateAsync(
-                download => download
-                    .SetProperty(d => d.BytesDone, outcome.BytesSoFar)
-                    .SetProperty(d => d.BytesTotal, outcome.Total)
-                    .SetProperty(d => d.CompletedAt, outcome.Finished ? now : null),
-                token);
+            await context
+                .Downloads.Where(download => download.Key == fetchable.Key)
+                .ExecuteUpdateAsync(
+                    download =>
+                        download
+                            .SetProperty(d => d.BytesDone, outcome.BytesSoFar)
+                            .SetProperty(d => d.BytesTotal, outcome.Total)
+                            .SetProperty(d => d.CompletedAt, outcome.Finished ? now : null),
+                    token
+                );
             if (!outcome.Finished)
             {
-                var traceParent = await context.WorkUnits.Where(unit => unit.Id == lease.Id).Select(unit => unit.TraceParent).SingleAsync(token);
+                var traceParent = await context
+                    .WorkUnits.Where(unit => unit.Id == lease.Id)
+                    .Select(unit => unit.TraceParent)
+                    .SingleAsync(token);
                 context.PlanUnits(UnitKind.DownloadFile, fetchable.Key, [lease.Unit.Step + 1], traceParent, now);
             }
         };
@@ -67,7 +80,16 @@ internal sealed partial class DownloadFileConsumer(
             try
             {
                 return await ResumableDownload.FetchAsync(
-                    clients.CreateClient(ClientName), fetchable.Url, target, fetchable.Expectation, limits, options.Value.DownloadSlice, time, progress: null, cancellationToken);
+                    clients.CreateClient(ClientName),
+                    fetchable.Url,
+                    target,
+                    fetchable.Expectation,
+                    limits,
+                    options.Value.DownloadSlice,
+                    time,
+                    progress: null,
+                    cancellationToken
+                );
             }
             catch (HttpRequestException exception) when (attempt < MostTries)
             {
@@ -78,7 +100,8 @@ internal sealed partial class DownloadFileConsumer(
             {
                 throw new DatasetException(
                     $"Could not download {fetchable.Title} from {fetchable.Url}: {exception.Message}. Check the network, or put the file at {target} yourself, then submit the run again.",
-                    exception);
+                    exception
+                );
             }
         }
     }

@@ -17,7 +17,8 @@ internal sealed class IngestDatasetConsumer(
     DataRoots roots,
     DatasetArtifacts artifacts,
     IOptions<IngestionOptions> options,
-    TimeProvider time) : UnitConsumer<IngestDataset>(worker)
+    TimeProvider time
+) : UnitConsumer<IngestDataset>(worker)
 {
     public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
     {
@@ -60,7 +61,12 @@ internal sealed class IngestDatasetConsumer(
         await runs.MoveAsync(context, runId, RunState.Submitted, RunState.Ingesting, cancellationToken);
     }
 
-    private async Task JoinDownloadsAsync(CatalogContext context, Run run, IReadOnlyList<Fetchable> missing, CancellationToken cancellationToken)
+    private async Task JoinDownloadsAsync(
+        CatalogContext context,
+        Run run,
+        IReadOnlyList<Fetchable> missing,
+        CancellationToken cancellationToken
+    )
     {
         foreach (var fetchable in missing)
         {
@@ -75,7 +81,8 @@ internal sealed class IngestDatasetConsumer(
                 // It was fetched once and has been removed from the volume since.
                 known.CompletedAt = null;
                 known.BytesDone = 0;
-                var next = await context.WorkUnits.Where(unit => unit.Subject == known.Key).MaxAsync(unit => unit.Step, cancellationToken) + 1;
+                var next =
+                    await context.WorkUnits.Where(unit => unit.Subject == known.Key).MaxAsync(unit => unit.Step, cancellationToken) + 1;
                 context.PlanUnits(UnitKind.DownloadFile, fetchable.Key, [next], run.TraceParent, Now());
             }
 
@@ -83,7 +90,12 @@ internal sealed class IngestDatasetConsumer(
         }
     }
 
-    private async Task<UnitWrite> PlanPackingAsync(UnitLease lease, Run run, RunSpecification specification, CancellationToken cancellationToken)
+    private async Task<UnitWrite> PlanPackingAsync(
+        UnitLease lease,
+        Run run,
+        RunSpecification specification,
+        CancellationToken cancellationToken
+    )
     {
         var source = await sources.LocateAsync(specification, cancellationToken);
         var listing = await source.ListAsync(roots, cancellationToken);
@@ -101,7 +113,11 @@ internal sealed class IngestDatasetConsumer(
             return (inner, token) => JoinAsync(inner, run, key, token);
         }
 
-        var partSize = Math.Clamp(options.Value.MostBytesAPart / (specification.InputSize * specification.InputSize * 3), 1, options.Value.MostImagesAPart);
+        var partSize = Math.Clamp(
+            options.Value.MostBytesAPart / (specification.InputSize * specification.InputSize * 3),
+            1,
+            options.Value.MostImagesAPart
+        );
         var ingestion = new Catalog.Ingestion
         {
             Key = key,
@@ -123,9 +139,9 @@ internal sealed class IngestDatasetConsumer(
             }
             else if (known is not null)
             {
-                await inner.Ingestions.Where(row => row.Key == key && row.Listing.Path == known.Listing.Path).ExecuteUpdateAsync(
-                    row => row.SetProperty(i => i.Listing, ingestion.Listing),
-                    token);
+                await inner
+                    .Ingestions.Where(row => row.Key == key && row.Listing.Path == known.Listing.Path)
+                    .ExecuteUpdateAsync(row => row.SetProperty(i => i.Listing, ingestion.Listing), token);
             }
 
             await EnterAsync(inner, run, key, token);
@@ -136,7 +152,9 @@ internal sealed class IngestDatasetConsumer(
     {
         if (!await context.LockIngestionAsync(key, cancellationToken))
         {
-            throw new InvalidOperationException($"The ingestion {key} was collected while the run joined it; the next attempt packs it again.");
+            throw new InvalidOperationException(
+                $"The ingestion {key} was collected while the run joined it; the next attempt packs it again."
+            );
         }
 
         await EnterAsync(context, run, key, cancellationToken);
@@ -144,7 +162,9 @@ internal sealed class IngestDatasetConsumer(
 
     private static async Task EnterAsync(CatalogContext context, Run run, string key, CancellationToken cancellationToken)
     {
-        await context.Runs.Where(row => row.Id == run.Id).ExecuteUpdateAsync(row => row.SetProperty(r => r.IngestionKey, key), cancellationToken);
+        await context
+            .Runs.Where(row => row.Id == run.Id)
+            .ExecuteUpdateAsync(row => row.SetProperty(r => r.IngestionKey, key), cancellationToken);
         await context.DependAsync(run.Id, key, cancellationToken);
     }
 

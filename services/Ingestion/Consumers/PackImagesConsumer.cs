@@ -17,7 +17,8 @@ internal sealed partial class PackImagesConsumer(
     Volume volume,
     ImageDecodings decodings,
     DataRoots roots,
-    ILogger<PackImagesConsumer> logger) : UnitConsumer<PackImages>(worker)
+    ILogger<PackImagesConsumer> logger
+) : UnitConsumer<PackImages>(worker)
 {
     public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
     {
@@ -39,8 +40,10 @@ internal sealed partial class PackImagesConsumer(
         IReadOnlyList<PackedImage> images = [];
         var pixels = await volume.WriteAsync(
             $"ingestions/{key}/part-{part:D5}.{lease.TokenText}.u8",
-            async (stream, token) => images = await ImagePacker.PackAsync(listing, first, count, ingestion.InputSize, fit, stream, decoding, roots, token),
-            cancellationToken);
+            async (stream, token) =>
+                images = await ImagePacker.PackAsync(listing, first, count, ingestion.InputSize, fit, stream, decoding, roots, token),
+            cancellationToken
+        );
         var records = await artifacts.WriteJsonAsync($"ingestions/{key}/part-{part:D5}.{lease.TokenText}.json", images, cancellationToken);
         var packed = images.Count(image => image.Skipped is null);
         IngestionTelemetry.RecordPart(packed, images.Count - packed);
@@ -58,14 +61,16 @@ internal sealed partial class PackImagesConsumer(
                 await known.ExecuteDeleteAsync(token);
             }
 
-            context.PackedParts.Add(new PackedPartRecord
-            {
-                IngestionKey = key,
-                Part = part,
-                ImageCount = packed,
-                Pixels = pixels,
-                Records = records,
-            });
+            context.PackedParts.Add(
+                new PackedPartRecord
+                {
+                    IngestionKey = key,
+                    Part = part,
+                    ImageCount = packed,
+                    Pixels = pixels,
+                    Records = records,
+                }
+            );
         };
     }
 
@@ -80,7 +85,9 @@ internal sealed partial class PackImagesConsumer(
     {
         if (damaged.Pixels.Sha256 != pixels.Sha256)
         {
-            throw new DatasetException($"The packed images '{damaged.Pixels.Path}' are damaged, and cannot be packed again: the images in {ingestion.Source} have changed since. Submit the run again.");
+            throw new DatasetException(
+                $"The packed images '{damaged.Pixels.Path}' are damaged, and cannot be packed again: the images in {ingestion.Source} have changed since. Submit the run again."
+            );
         }
     }
 
@@ -88,7 +95,10 @@ internal sealed partial class PackImagesConsumer(
     private async Task<bool> HasEndedAWorkerAsync(UnitLease lease, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await context.Attempts.AnyAsync(attempt => attempt.UnitId == lease.Id && attempt.Token != lease.Token && attempt.Outcome == null, cancellationToken);
+        return await context.Attempts.AnyAsync(
+            attempt => attempt.UnitId == lease.Id && attempt.Token != lease.Token && attempt.Outcome == null,
+            cancellationToken
+        );
     }
 
     private async Task<Catalog.Ingestion> ReadAsync(string key, CancellationToken cancellationToken)
@@ -97,7 +107,10 @@ internal sealed partial class PackImagesConsumer(
         return await context.Ingestions.AsNoTracking().SingleAsync(row => row.Key == key, cancellationToken);
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "A worker was lost over {Unit}; its images are decoded apart from the host, and one that ends a process is skipped")]
+    [LoggerMessage(
+        Level = LogLevel.Warning,
+        Message = "A worker was lost over {Unit}; its images are decoded apart from the host, and one that ends a process is skipped"
+    )]
     private partial void LogIsolated(UnitKey unit);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Name} is skipped: {Reason}")]

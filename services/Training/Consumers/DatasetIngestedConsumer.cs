@@ -17,7 +17,8 @@ internal sealed class DatasetIngestedConsumer(
     DatasetArtifacts artifacts,
     BackboneStore backbones,
     FeaturePlanner planner,
-    TimeProvider time) : UnitConsumer<DatasetIngested>(worker)
+    TimeProvider time
+) : UnitConsumer<DatasetIngested>(worker)
 {
     public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
     {
@@ -32,20 +33,29 @@ internal sealed class DatasetIngestedConsumer(
         // The data set may have been found first in another source, and messages name this run's.
         var manifest = await artifacts.ReadManifestAsync(run.DatasetSha256!, cancellationToken);
         manifest = manifest with { DisplayName = input?.Name ?? manifest.DisplayName };
-        var split = DatasetSplit.Draw(manifest, specification.SplitSeed, specification.ValidationFraction, specification.TestFraction, specification.Fold);
+        var split = DatasetSplit.Draw(
+            manifest,
+            specification.SplitSeed,
+            specification.ValidationFraction,
+            specification.TestFraction,
+            specification.Fold
+        );
         var weights = backbones.Load(specification);
         var (backbone, damaged) = await backbones.DescribeAsync(specification, weights, lease, cancellationToken);
         // What was planned before stays: the run is here again since its splits or its backbone's copy were damaged.
-        var planned = await FindPlannedAsync(run, cancellationToken) ?? await planner.PlanAsync(run, specification, manifest, weights, cancellationToken);
+        var planned =
+            await FindPlannedAsync(run, cancellationToken)
+            ?? await planner.PlanAsync(run, specification, manifest, weights, cancellationToken);
         ThrowIfChanged(specification, backbone, planned);
         var splitFile = await artifacts.WriteJsonAsync($"runs/{run.Id:D}/split.{lease.TokenText}.json", split, cancellationToken);
         return async (context, token) =>
         {
             await AddMissingAsync(context, backbone, damaged, planned, run, token);
-            var isCached = !await context.WorkUnits.AnyAsync(
+            var isCached =
+                !await context.WorkUnits.AnyAsync(
                     unit => unit.Kind == UnitKind.ExtractFeatures && unit.Subject == planned.Key && unit.State != UnitState.Done,
-                    token)
-                && await context.FeatureSets.AnyAsync(set => set.Key == planned.Key, token);
+                    token
+                ) && await context.FeatureSets.AnyAsync(set => set.Key == planned.Key, token);
             var row = await context.Runs.SingleAsync(r => r.Id == run.Id, token);
             row.FeatureSetKey = planned.Key;
             row.FeatureCacheHit ??= isCached;
@@ -70,14 +80,19 @@ internal sealed class DatasetIngestedConsumer(
     {
         if (planned.BackboneSha256 != backbone.Sha256)
         {
-            throw new WeightsException($"The weights '{specification.Backbone}' have changed since the run's features were planned: their SHA-256 is {backbone.Sha256}, and it was {planned.BackboneSha256}. Submit the run again.");
+            throw new WeightsException(
+                $"The weights '{specification.Backbone}' have changed since the run's features were planned: their SHA-256 is {backbone.Sha256}, and it was {planned.BackboneSha256}. Submit the run again."
+            );
         }
     }
 
     private async Task<IngestionSummary?> FindInputAsync(Run run, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await context.Ingestions.Where(ingestion => ingestion.Key == run.IngestionKey).Select(ingestion => ingestion.Summary).SingleAsync(cancellationToken);
+        return await context
+            .Ingestions.Where(ingestion => ingestion.Key == run.IngestionKey)
+            .Select(ingestion => ingestion.Summary)
+            .SingleAsync(cancellationToken);
     }
 
     private async Task<FeatureSet?> FindPlannedAsync(Run run, CancellationToken cancellationToken)
@@ -86,7 +101,14 @@ internal sealed class DatasetIngestedConsumer(
         return await context.FeatureSets.AsNoTracking().SingleOrDefaultAsync(set => set.Key == run.FeatureSetKey, cancellationToken);
     }
 
-    private async Task AddMissingAsync(CatalogContext context, Backbone backbone, StoredFile? damaged, FeatureSet planned, Run run, CancellationToken cancellationToken)
+    private async Task AddMissingAsync(
+        CatalogContext context,
+        Backbone backbone,
+        StoredFile? damaged,
+        FeatureSet planned,
+        Run run,
+        CancellationToken cancellationToken
+    )
     {
         if (!await context.Backbones.AnyAsync(row => row.Sha256 == backbone.Sha256, cancellationToken))
         {
@@ -94,23 +116,29 @@ internal sealed class DatasetIngestedConsumer(
         }
         else if (damaged is not null)
         {
-            await context.Backbones.Where(row => row.Sha256 == backbone.Sha256 && row.File!.Path == damaged.Path).ExecuteUpdateAsync(
-                row => row.SetProperty(b => b.File, backbone.File),
-                cancellationToken);
+            await context
+                .Backbones.Where(row => row.Sha256 == backbone.Sha256 && row.File!.Path == damaged.Path)
+                .ExecuteUpdateAsync(row => row.SetProperty(b => b.File, backbone.File), cancellationToken);
         }
 
         if (await context.LockFeatureSetAsync(planned.Key, cancellationToken))
         {
             // Its images may have been packed from another source, and collected since; ours are the same.
             await context.LockIngestionAsync(planned.IngestionKey, cancellationToken);
-            await context.FeatureSets
-                .Where(set => set.Key == planned.Key && !context.PackedParts.Any(part => part.IngestionKey == set.IngestionKey))
+            await context
+                .FeatureSets.Where(set => set.Key == planned.Key && !context.PackedParts.Any(part => part.IngestionKey == set.IngestionKey))
                 .ExecuteUpdateAsync(set => set.SetProperty(s => s.IngestionKey, run.IngestionKey!), cancellationToken);
         }
         else
         {
             context.FeatureSets.Add(planned);
-            context.PlanUnits(UnitKind.ExtractFeatures, planned.Key, Enumerable.Range(0, planned.ShardCount), run.TraceParent, time.GetUtcNow().UtcDateTime);
+            context.PlanUnits(
+                UnitKind.ExtractFeatures,
+                planned.Key,
+                Enumerable.Range(0, planned.ShardCount),
+                run.TraceParent,
+                time.GetUtcNow().UtcDateTime
+            );
         }
     }
 }

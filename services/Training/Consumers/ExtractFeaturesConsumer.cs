@@ -14,7 +14,8 @@ internal sealed class ExtractFeaturesConsumer(
     RunFlow runs,
     ShardExtractor extractor,
     TensorDevice device,
-    Volume volume) : UnitConsumer<ExtractFeatures>(worker)
+    Volume volume
+) : UnitConsumer<ExtractFeatures>(worker)
 {
     public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
     {
@@ -27,20 +28,23 @@ internal sealed class ExtractFeaturesConsumer(
         var file = await volume.WriteAsync(
             $"features/{key}/shard-{shard:D5}.{lease.TokenText}.safetensors",
             (stream, token) => FeatureShardFile.WriteAsync(stream, extracted.Features, token),
-            cancellationToken);
+            cancellationToken
+        );
         return async (context, token) =>
         {
             // There is a row already where its file was damaged.
             await context.FeatureShards.Where(row => row.FeatureSetKey == key && row.Shard == shard).ExecuteDeleteAsync(token);
-            context.FeatureShards.Add(new FeatureShard
-            {
-                FeatureSetKey = key,
-                Shard = shard,
-                ImageCount = extracted.Features.Count,
-                File = file,
-                Seconds = extracted.Seconds,
-                Worker = UnitWorker.Name,
-            });
+            context.FeatureShards.Add(
+                new FeatureShard
+                {
+                    FeatureSetKey = key,
+                    Shard = shard,
+                    ImageCount = extracted.Features.Count,
+                    File = file,
+                    Seconds = extracted.Seconds,
+                    Worker = UnitWorker.Name,
+                }
+            );
         };
     }
 

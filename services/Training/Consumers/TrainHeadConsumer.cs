@@ -23,7 +23,8 @@ internal sealed partial class TrainHeadConsumer(
     IOptions<TrainingOptions> options,
     IHostApplicationLifetime lifetime,
     TimeProvider time,
-    ILogger<TrainHeadConsumer> logger) : UnitConsumer<TrainHead>(worker)
+    ILogger<TrainHeadConsumer> logger
+) : UnitConsumer<TrainHead>(worker)
 {
     // The run whose head this message has finished, to be told of when that is committed.
     private Run? _trained;
@@ -42,17 +43,38 @@ internal sealed partial class TrainHeadConsumer(
         var outcome = await tensors.RunAsync(
             token =>
             {
-                var state = saved ?? HeadTraining.Start(Define(specification.Head), Choose(specification, data, classNames.Count), data, classNames.Count);
+                var state =
+                    saved
+                    ?? HeadTraining.Start(
+                        Define(specification.Head),
+                        Choose(specification, data, classNames.Count),
+                        data,
+                        classNames.Count
+                    );
                 var begun = Stopwatch.GetTimestamp();
-                return state.Train(data, () => lifetime.ApplicationStopping.IsCancellationRequested || Stopwatch.GetElapsedTime(begun) >= options.Value.Slice, token);
+                return state.Train(
+                    data,
+                    () => lifetime.ApplicationStopping.IsCancellationRequested || Stopwatch.GetElapsedTime(begun) >= options.Value.Slice,
+                    token
+                );
             },
-            cancellationToken);
+            cancellationToken
+        );
         var penalties = outcome.Epochs.Count(step => step.Penalty is not null);
         TrainingTelemetry.RecordSlice(outcome.Epochs.Count - penalties, penalties, Stopwatch.GetElapsedTime(started).TotalSeconds);
 
         var state = outcome.State;
         var last = await SaveAsync(run.Id, CheckpointKind.Last, lease, state.ToBytes(), cancellationToken);
-        var best = state.BestEpoch < 0 ? null : await SaveAsync(run.Id, CheckpointKind.Best, lease, state.ExportBest(await OriginAsync(run, classNames, cancellationToken)), cancellationToken);
+        var best =
+            state.BestEpoch < 0
+                ? null
+                : await SaveAsync(
+                    run.Id,
+                    CheckpointKind.Best,
+                    lease,
+                    state.ExportBest(await OriginAsync(run, classNames, cancellationToken)),
+                    cancellationToken
+                );
         var environment = JsonSerializer.Serialize(TorchEnvironment.Describe(device.Device), ContractJson.Strict);
         return async (context, token) =>
         {
@@ -63,7 +85,9 @@ internal sealed partial class TrainHeadConsumer(
             }
 
             context.EpochMetrics.AddRange(outcome.Epochs.Select(epoch => ToMetric(run.Id, epoch)));
-            await context.Runs.Where(row => row.Id == run.Id).ExecuteUpdateAsync(row => row.SetProperty(r => r.Environment, environment), token);
+            await context
+                .Runs.Where(row => row.Id == run.Id)
+                .ExecuteUpdateAsync(row => row.SetProperty(r => r.Environment, environment), token);
             if (!state.Finished)
             {
                 context.PlanUnits(UnitKind.TrainHead, lease.Unit.Subject, [slice + 1], run.TraceParent, Now());
@@ -88,58 +112,89 @@ internal sealed partial class TrainHeadConsumer(
         return base.FollowUpAsync(unit, cancellationToken);
     }
 
-    private static HeadDefinition Define(HeadSpecification head) => head.Kind == HeadType.Linear
-        ? HeadDefinition.Linear
-        : new HeadDefinition(HeadKind.Mlp, [.. head.HiddenSizes], head.Dropout);
+    private static HeadDefinition Define(HeadSpecification head) =>
+        head.Kind == HeadType.Linear ? HeadDefinition.Linear : new HeadDefinition(HeadKind.Mlp, [.. head.HiddenSizes], head.Dropout);
 
     private static HeadTrainingOptions Choose(RunSpecification specification, FeatureData data, int classes)
     {
         var training = specification.Training;
         if (specification.ResolveOptimizer() == HeadOptimizer.Adam)
         {
-            return new AdamOptions(training.Epochs, training.BatchSize, training.LearningRate, training.WeightDecay, training.Patience, specification.Seed);
+            return new AdamOptions(
+                training.Epochs,
+                training.BatchSize,
+                training.LearningRate,
+                training.WeightDecay,
+                training.Patience,
+                specification.Seed
+            );
         }
 
         if (training.Penalties.Count == 0)
         {
-            return new PenaltyPathOptions(data.Validation.Length > 0 ? PenaltyPathOptions.DefaultPenalties(classes) : [PenaltyPathOptions.PenaltyWithoutValidation]);
+            return new PenaltyPathOptions(
+                data.Validation.Length > 0 ? PenaltyPathOptions.DefaultPenalties(classes) : [PenaltyPathOptions.PenaltyWithoutValidation]
+            );
         }
 
         return data.Validation.Length > 0 || training.Penalties.Count == 1
             ? new PenaltyPathOptions(training.Penalties)
-            : throw new HeadTrainingException($"training.penalties has {training.Penalties.Count} values, and there are no validation images to choose by. Give one value, or a validationFraction above 0.");
+            : throw new HeadTrainingException(
+                $"training.penalties has {training.Penalties.Count} values, and there are no validation images to choose by. Give one value, or a validationFraction above 0."
+            );
     }
 
-    private static EpochMetric ToMetric(Guid runId, EpochMetrics epoch) => new()
-    {
-        RunId = runId,
-        Epoch = epoch.Epoch + 1,
-        TrainLoss = epoch.TrainLoss,
-        TrainAccuracy = epoch.TrainAccuracy,
-        ValidationLoss = epoch.ValidationLoss,
-        ValidationAccuracy = epoch.ValidationAccuracy,
-        LearningRate = epoch.LearningRate ?? 0,
-        Penalty = epoch.Penalty,
-    };
+    private static EpochMetric ToMetric(Guid runId, EpochMetrics epoch) =>
+        new()
+        {
+            RunId = runId,
+            Epoch = epoch.Epoch + 1,
+            TrainLoss = epoch.TrainLoss,
+            TrainAccuracy = epoch.TrainAccuracy,
+            ValidationLoss = epoch.ValidationLoss,
+            ValidationAccuracy = epoch.ValidationAccuracy,
+            LearningRate = epoch.LearningRate ?? 0,
+            Penalty = epoch.Penalty,
+        };
 
     private void AddCheckpoint(CatalogContext context, Guid runId, int slice, CheckpointKind kind, int epoch, StoredFile file) =>
-        context.Checkpoints.Add(new Checkpoint { RunId = runId, Slice = slice, Kind = kind, Epoch = epoch, File = file, CreatedAt = Now() });
+        context.Checkpoints.Add(
+            new Checkpoint
+            {
+                RunId = runId,
+                Slice = slice,
+                Kind = kind,
+                Epoch = epoch,
+                File = file,
+                CreatedAt = Now(),
+            }
+        );
 
-    private Task<StoredFile> SaveAsync(Guid runId, CheckpointKind kind, UnitLease lease, byte[] bytes, CancellationToken cancellationToken) =>
+    private Task<StoredFile> SaveAsync(
+        Guid runId,
+        CheckpointKind kind,
+        UnitLease lease,
+        byte[] bytes,
+        CancellationToken cancellationToken
+    ) =>
         volume.WriteAsync(
             $"runs/{runId:D}/{kind.ToString().ToLowerInvariant()}-{lease.Unit.Step:D5}.{lease.TokenText}.safetensors",
             (stream, token) => stream.WriteAsync(bytes, token).AsTask(),
-            cancellationToken);
+            cancellationToken
+        );
 
     /// <summary>The state to go on from: the slice before left it, or an earlier one where that one's file was damaged. Null to begin.</summary>
     private async Task<IHeadTrainingState?> ReadStateAsync(Guid runId, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var checkpoint = await context.Checkpoints.AsNoTracking()
+        var checkpoint = await context
+            .Checkpoints.AsNoTracking()
             .Where(row => row.RunId == runId && row.Kind == CheckpointKind.Last)
             .OrderByDescending(row => row.Slice)
             .FirstOrDefaultAsync(cancellationToken);
-        return checkpoint is null ? null : HeadTraining.Resume(await volume.ReadAllBytesAsync(checkpoint.File, cancellationToken), checkpoint.File.Path);
+        return checkpoint is null
+            ? null
+            : HeadTraining.Resume(await volume.ReadAllBytesAsync(checkpoint.File, cancellationToken), checkpoint.File.Path);
     }
 
     private async Task<HeadOrigin> OriginAsync(Run run, IReadOnlyList<string> classNames, CancellationToken cancellationToken)

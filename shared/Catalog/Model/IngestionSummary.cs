@@ -49,25 +49,34 @@ public sealed record IngestionSummary
     public double SkippedShare() => Files == 0 ? 0 : SkippedCount / (double)Files;
 
     /// <summary>What was skipped in one line: "12 of 400 files: 8 unsupported format (…), 4 damaged (…)"; "none of 400 files".</summary>
-    public string DescribeSkipped() => SkippedCount == 0
-        ? FormattableString.Invariant($"none of {Files:N0} files")
-        : FormattableString.Invariant($"{SkippedCount:N0} of {Files:N0} files: {string.Join(", ", SkippedByReason.Select(group => group.Describe()))}");
+    public string DescribeSkipped() =>
+        SkippedCount == 0
+            ? FormattableString.Invariant($"none of {Files:N0} files")
+            : FormattableString.Invariant(
+                $"{SkippedCount:N0} of {Files:N0} files: {string.Join(", ", SkippedByReason.Select(group => group.Describe()))}"
+            );
 
     /// <summary>Which splits the source gives, and so which are drawn, in one line.</summary>
     public string DescribeSplits()
     {
-        var given = new (int Count, string Name)[] { (Splits.Train, "train"), (Splits.Validation, "validation"), (Splits.Test, "test") }.Where(split => split.Count > 0).ToList();
+        var given = new (int Count, string Name)[] { (Splits.Train, "train"), (Splits.Validation, "validation"), (Splits.Test, "test") }
+            .Where(split => split.Count > 0)
+            .ToList();
         var text = string.Join(", ", given.Select(split => FormattableString.Invariant($"{split.Count:N0} {split.Name}")));
         return given.Count == 0 ? "none given; train, validation and test are drawn"
-            : Splits.Unassigned > 0 ? FormattableString.Invariant($"given: {text}; the other {Splits.Unassigned:N0} images are divided by drawing")
+            : Splits.Unassigned > 0
+                ? FormattableString.Invariant($"given: {text}; the other {Splits.Unassigned:N0} images are divided by drawing")
             : Splits.Validation == 0 ? $"given: {text}; validation is drawn from train"
             : $"given: {text}";
     }
 
     /// <summary>What occurs more than once in one line; null where nothing does.</summary>
-    public string? DescribeDuplicates() => Duplicates.Groups == 0
-        ? null
-        : FormattableString.Invariant($"{Duplicates.Groups:N0} different {(Duplicates.Groups == 1 ? "image occurs" : "images occur")} more than once: {Duplicates.WithinSplits:N0} {(Duplicates.WithinSplits == 1 ? "copy" : "copies")} within a split, {Duplicates.AcrossSplits:N0} in several splits, {Duplicates.DifferentLabels:N0} in several classes");
+    public string? DescribeDuplicates() =>
+        Duplicates.Groups == 0
+            ? null
+            : FormattableString.Invariant(
+                $"{Duplicates.Groups:N0} different {(Duplicates.Groups == 1 ? "image occurs" : "images occur")} more than once: {Duplicates.WithinSplits:N0} {(Duplicates.WithinSplits == 1 ? "copy" : "copies")} within a split, {Duplicates.AcrossSplits:N0} in several splits, {Duplicates.DifferentLabels:N0} in several classes"
+            );
 }
 
 /// <summary>Images by the split that the source gives them.</summary>

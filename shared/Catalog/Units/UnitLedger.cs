@@ -119,20 +119,36 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         var mostStarts = options.MostStarts;
         // Most wait to be begun, and need no second question.
         var isReclaimed = false;
-        var isStarted = await ClaimAsync(Row(context, unit).Where(row => row.State == UnitState.Pending))
-            || (isReclaimed = await ClaimAsync(Row(context, unit).Where(row => row.State == UnitState.Running && (redelivered || row.LeaseUntil < DateTime.UtcNow))));
+        var isStarted =
+            await ClaimAsync(Row(context, unit).Where(row => row.State == UnitState.Pending))
+            || (
+                isReclaimed = await ClaimAsync(
+                    Row(context, unit).Where(row => row.State == UnitState.Running && (redelivered || row.LeaseUntil < DateTime.UtcNow))
+                )
+            );
         if (isStarted)
         {
             var (id, runId) = await IdentifyAsync(context, unit, cancellationToken);
-            context.Attempts.Add(new Attempt { Token = token, UnitId = id, Worker = worker, StartedAt = Now(), Span = Activity.Current?.Id });
+            context.Attempts.Add(
+                new Attempt
+                {
+                    Token = token,
+                    UnitId = id,
+                    Worker = worker,
+                    StartedAt = Now(),
+                    Span = Activity.Current?.Id,
+                }
+            );
             await context.SaveChangesAsync(cancellationToken);
             await transaction.CommitAsync(cancellationToken);
             return new UnitStart(StartOutcome.Started, new UnitLease(unit, id, token) { RunId = runId }) { IsReclaimed = isReclaimed };
         }
 
         var poisoned = await NeededByAnOpenRun(context, Row(context, unit))
-            .Where(row => row.Starts >= mostStarts
-                && (row.State == UnitState.Pending || (row.State == UnitState.Running && (redelivered || row.LeaseUntil < DateTime.UtcNow))))
+            .Where(row =>
+                row.Starts >= mostStarts
+                && (row.State == UnitState.Pending || (row.State == UnitState.Running && (redelivered || row.LeaseUntil < DateTime.UtcNow)))
+            )
             .ExecuteUpdateAsync(row => row.SetProperty(r => r.State, UnitState.Failed), cancellationToken);
         var found = await Row(context, unit).AsNoTracking().SingleOrDefaultAsync(cancellationToken);
         if (poisoned == 1)
@@ -142,28 +158,35 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
                 unit.Subject,
                 new RunFailure(FailureCause.Attempts, GivenUp(unit, found?.LastError)),
                 Now(),
-                cancellationToken);
+                cancellationToken
+            );
             await transaction.CommitAsync(cancellationToken);
             return new UnitStart(StartOutcome.Poisoned);
         }
 
-        return new UnitStart(found switch
-        {
-            null => StartOutcome.Unknown,
-            { State: UnitState.Done } => StartOutcome.Done,
-            { State: UnitState.Failed } => StartOutcome.Closed,
-            _ => await NeededByAnOpenRun(context, Row(context, unit)).AnyAsync(cancellationToken) ? StartOutcome.Held : StartOutcome.Closed,
-        });
+        return new UnitStart(
+            found switch
+            {
+                null => StartOutcome.Unknown,
+                { State: UnitState.Done } => StartOutcome.Done,
+                { State: UnitState.Failed } => StartOutcome.Closed,
+                _ => await NeededByAnOpenRun(context, Row(context, unit)).AnyAsync(cancellationToken)
+                    ? StartOutcome.Held
+                    : StartOutcome.Closed,
+            }
+        );
 
-        async Task<bool> ClaimAsync(IQueryable<WorkUnit> free) => await NeededByAnOpenRun(context, free)
-            .Where(row => row.Starts < mostStarts)
-            .ExecuteUpdateAsync(
-                row => row
-                    .SetProperty(r => r.State, UnitState.Running)
-                    .SetProperty(r => r.Attempt, token)
-                    .SetProperty(r => r.LeaseUntil, r => DateTime.UtcNow.AddSeconds(lease))
-                    .SetProperty(r => r.Starts, r => r.Starts + 1),
-                cancellationToken) == 1;
+        async Task<bool> ClaimAsync(IQueryable<WorkUnit> free) =>
+            await NeededByAnOpenRun(context, free)
+                .Where(row => row.Starts < mostStarts)
+                .ExecuteUpdateAsync(
+                    row =>
+                        row.SetProperty(r => r.State, UnitState.Running)
+                            .SetProperty(r => r.Attempt, token)
+                            .SetProperty(r => r.LeaseUntil, r => DateTime.UtcNow.AddSeconds(lease))
+                            .SetProperty(r => r.Starts, r => r.Starts + 1),
+                    cancellationToken
+                ) == 1;
     }
 
     /// <summary>Shows a sign of life.</summary>
@@ -173,9 +196,9 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         ArgumentNullException.ThrowIfNull(lease);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var seconds = options.Lease.TotalSeconds;
-        return await NeededByAnOpenRun(context, Held(context, lease)).ExecuteUpdateAsync(
-            row => row.SetProperty(r => r.LeaseUntil, r => DateTime.UtcNow.AddSeconds(seconds)),
-            cancellationToken) == 1;
+        return await NeededByAnOpenRun(context, Held(context, lease))
+                .ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, r => DateTime.UtcNow.AddSeconds(seconds)), cancellationToken)
+            == 1;
     }
 
     /// <summary>
@@ -188,11 +211,13 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         var lease = options.Lease.TotalSeconds;
         // Hosts may have longer leases than this one.
         var ahead = 10 * lease;
-        await context.WorkUnits
-            .Where(row => row.State == UnitState.Running && row.LeaseUntil > DateTime.UtcNow.AddSeconds(ahead))
+        await context
+            .WorkUnits.Where(row => row.State == UnitState.Running && row.LeaseUntil > DateTime.UtcNow.AddSeconds(ahead))
             .ExecuteUpdateAsync(row => row.SetProperty(r => r.LeaseUntil, r => DateTime.UtcNow.AddSeconds(lease)), cancellationToken);
-        await context.WorkUnits
-            .Where(row => (row.State == UnitState.Pending || row.State == UnitState.Running) && row.SentAt > DateTime.UtcNow.AddSeconds(lease))
+        await context
+            .WorkUnits.Where(row =>
+                (row.State == UnitState.Pending || row.State == UnitState.Running) && row.SentAt > DateTime.UtcNow.AddSeconds(lease)
+            )
             .ExecuteUpdateAsync(row => row.SetProperty(r => r.SentAt, r => DateTime.UtcNow), cancellationToken);
     }
 
@@ -201,7 +226,11 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
     /// <param name="write">Adds rows and runs updates in the context it is given; may be called more than once, with a fresh context each time.</param>
     /// <param name="cancellationToken">Stops waiting for the database; the outcome is unknown then, and calling again tells.</param>
     /// <returns>False when the unit was lost; nothing is written then.</returns>
-    public async Task<bool> CommitAsync(UnitLease lease, Func<CatalogContext, CancellationToken, Task> write, CancellationToken cancellationToken)
+    public async Task<bool> CommitAsync(
+        UnitLease lease,
+        Func<CatalogContext, CancellationToken, Task> write,
+        CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(lease);
         ArgumentNullException.ThrowIfNull(write);
@@ -247,9 +276,9 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
     {
         ArgumentNullException.ThrowIfNull(lease);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        await context.Attempts.Where(attempt => attempt.Token == lease.Token && attempt.EndedAt == null).ExecuteUpdateAsync(
-            attempt => attempt.SetProperty(a => a.Outcome, cause),
-            cancellationToken);
+        await context
+            .Attempts.Where(attempt => attempt.Token == lease.Token && attempt.EndedAt == null)
+            .ExecuteUpdateAsync(attempt => attempt.SetProperty(a => a.Outcome, cause), cancellationToken);
     }
 
     /// <summary>Gives a unit back together with what must be done before it can go on, both or neither.</summary>
@@ -258,13 +287,20 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
     /// <param name="arrange">Changes the catalog in the transaction, and says how the unit is left; null to change nothing and keep the unit.</param>
     /// <param name="cancellationToken">Stops waiting for the database.</param>
     /// <returns>How it was left; null when it was lost or kept.</returns>
-    internal async Task<UnitState?> SuspendAsync(UnitLease lease, string outcome, Func<CatalogContext, Task<UnitState?>> arrange, CancellationToken cancellationToken)
+    internal async Task<UnitState?> SuspendAsync(
+        UnitLease lease,
+        string outcome,
+        Func<CatalogContext, Task<UnitState?>> arrange,
+        CancellationToken cancellationToken
+    )
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
         // The guard comes first and takes the row's lock; what the unit is left as is known only after.
-        if (await Held(context, lease).ExecuteUpdateAsync(row => row.SetProperty(r => r.LastError, outcome), cancellationToken) == 0
-            || await arrange(context) is not { } state)
+        if (
+            await Held(context, lease).ExecuteUpdateAsync(row => row.SetProperty(r => r.LastError, outcome), cancellationToken) == 0
+            || await arrange(context) is not { } state
+        )
         {
             return null;
         }
@@ -272,13 +308,15 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         // Who waits is none the worse for it; who tries again at once must not do so for ever.
         var startsBack = state == UnitState.Waiting ? 1 : 0;
         await context.SaveChangesAsync(cancellationToken);
-        await Held(context, lease).ExecuteUpdateAsync(
-            row => row
-                .SetProperty(r => r.State, state)
-                .SetProperty(r => r.LeaseUntil, (DateTime?)null)
-                .SetProperty(r => r.SentAt, (DateTime?)null)
-                .SetProperty(r => r.Starts, r => r.Starts - startsBack),
-            cancellationToken);
+        await Held(context, lease)
+            .ExecuteUpdateAsync(
+                row =>
+                    row.SetProperty(r => r.State, state)
+                        .SetProperty(r => r.LeaseUntil, (DateTime?)null)
+                        .SetProperty(r => r.SentAt, (DateTime?)null)
+                        .SetProperty(r => r.Starts, r => r.Starts - startsBack),
+                cancellationToken
+            );
         await CloseAttemptAsync(context, lease, outcome, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return state;
@@ -337,9 +375,10 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         await transaction.CommitAsync(cancellationToken);
         return taken;
 
-        async Task<bool> TakeAsync(WorkUnit candidate) => await context.WorkUnits
-            .Where(row => row.Id == candidate.Id && row.State == UnitState.Pending && (again || row.SentAt == null))
-            .ExecuteUpdateAsync(row => row.SetProperty(r => r.SentAt, r => DateTime.UtcNow), cancellationToken) == 1;
+        async Task<bool> TakeAsync(WorkUnit candidate) =>
+            await context
+                .WorkUnits.Where(row => row.Id == candidate.Id && row.State == UnitState.Pending && (again || row.SentAt == null))
+                .ExecuteUpdateAsync(row => row.SetProperty(r => r.SentAt, r => DateTime.UtcNow), cancellationToken) == 1;
     }
 
     /// <summary>Charges a unit whose message never came to a start with one all the same: it is sent anew, or is given up when that has happened too often.</summary>
@@ -352,13 +391,15 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
         var mostStarts = options.MostStarts;
-        var charged = await NeededByAnOpenRun(context, Row(context, unit).Where(row => row.State == UnitState.Pending)).ExecuteUpdateAsync(
-            row => row
-                .SetProperty(r => r.Starts, r => r.Starts + 1)
-                .SetProperty(r => r.LastError, reason)
-                .SetProperty(r => r.SentAt, (DateTime?)null)
-                .SetProperty(r => r.State, r => r.Starts + 1 >= mostStarts ? UnitState.Failed : UnitState.Pending),
-            cancellationToken);
+        var charged = await NeededByAnOpenRun(context, Row(context, unit).Where(row => row.State == UnitState.Pending))
+            .ExecuteUpdateAsync(
+                row =>
+                    row.SetProperty(r => r.Starts, r => r.Starts + 1)
+                        .SetProperty(r => r.LastError, reason)
+                        .SetProperty(r => r.SentAt, (DateTime?)null)
+                        .SetProperty(r => r.State, r => r.Starts + 1 >= mostStarts ? UnitState.Failed : UnitState.Pending),
+                cancellationToken
+            );
         if (charged == 0)
         {
             return ChargeOutcome.NotWaiting;
@@ -367,7 +408,13 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         var state = await Row(context, unit).Select(row => row.State).SingleAsync(cancellationToken);
         if (state == UnitState.Failed)
         {
-            await RunFlow.FailDependentsAsync(context, unit.Subject, new RunFailure(FailureCause.Attempts, GivenUp(unit, reason)), Now(), cancellationToken);
+            await RunFlow.FailDependentsAsync(
+                context,
+                unit.Subject,
+                new RunFailure(FailureCause.Attempts, GivenUp(unit, reason)),
+                Now(),
+                cancellationToken
+            );
         }
 
         await transaction.CommitAsync(cancellationToken);
@@ -379,8 +426,8 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
     {
         ArgumentNullException.ThrowIfNull(unit);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        await context.WorkUnits
-            .Where(row => row.Id == unit.Id && row.State == UnitState.Pending)
+        await context
+            .WorkUnits.Where(row => row.Id == unit.Id && row.State == UnitState.Pending)
             .ExecuteUpdateAsync(row => row.SetProperty(r => r.SentAt, r => DateTime.UtcNow), cancellationToken);
     }
 
@@ -401,8 +448,8 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
     {
         var ids = units.Select(unit => unit.Id).ToList();
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        await context.WorkUnits
-            .Where(row => ids.Contains(row.Id) && row.State == UnitState.Pending)
+        await context
+            .WorkUnits.Where(row => ids.Contains(row.Id) && row.State == UnitState.Pending)
             .ExecuteUpdateAsync(row => row.SetProperty(r => r.SentAt, (DateTime?)null), cancellationToken);
     }
 
@@ -410,15 +457,22 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
     public async Task TakeOverAsync(CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        await context.WorkUnits.Where(row => row.State == UnitState.Running).ExecuteUpdateAsync(
-            row => row.SetProperty(r => r.State, UnitState.Pending).SetProperty(r => r.LeaseUntil, (DateTime?)null),
-            cancellationToken);
-        await context.WorkUnits.Where(row => row.State == UnitState.Pending).ExecuteUpdateAsync(
-            row => row.SetProperty(r => r.SentAt, (DateTime?)null),
-            cancellationToken);
+        await context
+            .WorkUnits.Where(row => row.State == UnitState.Running)
+            .ExecuteUpdateAsync(
+                row => row.SetProperty(r => r.State, UnitState.Pending).SetProperty(r => r.LeaseUntil, (DateTime?)null),
+                cancellationToken
+            );
+        await context
+            .WorkUnits.Where(row => row.State == UnitState.Pending)
+            .ExecuteUpdateAsync(row => row.SetProperty(r => r.SentAt, (DateTime?)null), cancellationToken);
     }
 
-    private static async Task<(long Id, Guid RunId)> IdentifyAsync(CatalogContext context, UnitKey unit, CancellationToken cancellationToken)
+    private static async Task<(long Id, Guid RunId)> IdentifyAsync(
+        CatalogContext context,
+        UnitKey unit,
+        CancellationToken cancellationToken
+    )
     {
         if (unit.IsOfRun)
         {
@@ -429,8 +483,11 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
             .Select(row => new
             {
                 row.Id,
-                RunId = context.Runs
-                    .Where(run => RunStates.Open.Contains(run.State) && context.RunDependencies.Any(dependency => dependency.RunId == run.Id && dependency.Subject == row.Subject))
+                RunId = context
+                    .Runs.Where(run =>
+                        RunStates.Open.Contains(run.State)
+                        && context.RunDependencies.Any(dependency => dependency.RunId == run.Id && dependency.Subject == row.Subject)
+                    )
                     .OrderBy(run => run.SubmittedAt)
                     .Select(run => run.Id)
                     .FirstOrDefault(),
@@ -446,49 +503,77 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         context.WorkUnits.Where(row => row.Id == lease.Id && row.Attempt == lease.Token && row.State == UnitState.Running);
 
     private static IQueryable<WorkUnit> NeededByAnOpenRun(CatalogContext context, IQueryable<WorkUnit> units) =>
-        units.Where(row => context.RunDependencies.Any(dependency =>
-            dependency.Subject == row.Subject
-            && context.Runs.Any(run => run.Id == dependency.RunId && RunStates.Open.Contains(run.State))));
+        units.Where(row =>
+            context.RunDependencies.Any(dependency =>
+                dependency.Subject == row.Subject
+                && context.Runs.Any(run => run.Id == dependency.RunId && RunStates.Open.Contains(run.State))
+            )
+        );
 
-    private async Task<bool> TryCommitAsync(UnitLease lease, Func<CatalogContext, CancellationToken, Task> write, CancellationToken cancellationToken)
+    private async Task<bool> TryCommitAsync(
+        UnitLease lease,
+        Func<CatalogContext, CancellationToken, Task> write,
+        CancellationToken cancellationToken
+    )
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
-        var held = await NeededByAnOpenRun(context, Held(context, lease)).ExecuteUpdateAsync(
-            row => row
-                .SetProperty(r => r.State, UnitState.Done)
-                .SetProperty(r => r.LeaseUntil, (DateTime?)null),
-            cancellationToken);
+        var held = await NeededByAnOpenRun(context, Held(context, lease))
+            .ExecuteUpdateAsync(
+                row => row.SetProperty(r => r.State, UnitState.Done).SetProperty(r => r.LeaseUntil, (DateTime?)null),
+                cancellationToken
+            );
         if (held == 0)
         {
             // A commit whose answer was lost has left our own token on a unit that is done.
             return await context.WorkUnits.AnyAsync(
                 row => row.Id == lease.Id && row.Attempt == lease.Token && row.State == UnitState.Done,
-                cancellationToken);
+                cancellationToken
+            );
         }
 
         await write(context, cancellationToken);
         // Goes to the server with what was written, in one round trip.
-        var attempt = context.Attach(new Attempt { Token = lease.Token, UnitId = lease.Id, Worker = "", StartedAt = default }).Entity;
+        var attempt = context
+            .Attach(
+                new Attempt
+                {
+                    Token = lease.Token,
+                    UnitId = lease.Id,
+                    Worker = "",
+                    StartedAt = default,
+                }
+            )
+            .Entity;
         (attempt.EndedAt, attempt.Outcome) = (Now(), Attempt.Done);
         await context.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         return true;
     }
 
-    private async Task<bool> EndAsync(UnitLease lease, string outcome, UnitState state, int startsBack, string? error, RunFailure? failure, CancellationToken cancellationToken)
+    private async Task<bool> EndAsync(
+        UnitLease lease,
+        string outcome,
+        UnitState state,
+        int startsBack,
+        string? error,
+        RunFailure? failure,
+        CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(lease);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
-        var held = await Held(context, lease).ExecuteUpdateAsync(
-            row => row
-                .SetProperty(r => r.State, state)
-                .SetProperty(r => r.LeaseUntil, (DateTime?)null)
-                .SetProperty(r => r.SentAt, (DateTime?)null)
-                .SetProperty(r => r.Starts, r => r.Starts - startsBack)
-                .SetProperty(r => r.LastError, r => error ?? r.LastError),
-            cancellationToken);
+        var held = await Held(context, lease)
+            .ExecuteUpdateAsync(
+                row =>
+                    row.SetProperty(r => r.State, state)
+                        .SetProperty(r => r.LeaseUntil, (DateTime?)null)
+                        .SetProperty(r => r.SentAt, (DateTime?)null)
+                        .SetProperty(r => r.Starts, r => r.Starts - startsBack)
+                        .SetProperty(r => r.LastError, r => error ?? r.LastError),
+                cancellationToken
+            );
         if (held == 1 && failure is not null)
         {
             await RunFlow.FailDependentsAsync(context, lease.Unit.Subject, failure, Now(), cancellationToken);
@@ -502,9 +587,12 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
     private Task<int> CloseAttemptAsync(CatalogContext context, UnitLease lease, string outcome, CancellationToken cancellationToken)
     {
         var now = Now();
-        return context.Attempts.Where(attempt => attempt.Token == lease.Token).ExecuteUpdateAsync(
-            attempt => attempt.SetProperty(a => a.EndedAt, now).SetProperty(a => a.Outcome, outcome),
-            cancellationToken);
+        return context
+            .Attempts.Where(attempt => attempt.Token == lease.Token)
+            .ExecuteUpdateAsync(
+                attempt => attempt.SetProperty(a => a.EndedAt, now).SetProperty(a => a.Outcome, outcome),
+                cancellationToken
+            );
     }
 
     private string GivenUp(UnitKey unit, string? error) =>

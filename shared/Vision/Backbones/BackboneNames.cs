@@ -29,7 +29,8 @@ internal sealed partial class BackboneNames
     }
 
     /// <summary>The networks that there are backbones of.</summary>
-    public static BackboneNames Known { get; } = new([.. DenseNetArchitecture.All.Select(architecture => (architecture.Name, architecture.TensorShapes))]);
+    public static BackboneNames Known { get; } =
+        new([.. DenseNetArchitecture.All.Select(architecture => (architecture.Name, architecture.TensorShapes))]);
 
     /// <summary>Finds the one group of tensors that are a network's.</summary>
     /// <returns>The tensors by canonical name: those of a whole network, or where there is none, the group that comes nearest to one.</returns>
@@ -46,13 +47,15 @@ internal sealed partial class BackboneNames
             var names = file.StateDicts.SelectMany(dict => dict.Tensors.Keys).ToList();
             var more = names.Count > MostNamesInAnError ? $" and {names.Count - MostNamesInAnError} more" : "";
             throw new WeightsException(
-                $"{file.Source} holds none of the networks that are known ({string.Join(", ", _networks.Select(known => known.Name))}): hardly any tensor is named as theirs are, such as '{_networks[0].Shapes.Keys.Last()}'. There are {string.Join(", ", names.Take(MostNamesInAnError).Select(name => $"'{Short(name)}'"))}{more}.");
+                $"{file.Source} holds none of the networks that are known ({string.Join(", ", _networks.Select(known => known.Name))}): hardly any tensor is named as theirs are, such as '{_networks[0].Shapes.Keys.Last()}'. There are {string.Join(", ", names.Take(MostNamesInAnError).Select(name => $"'{Short(name)}'"))}{more}."
+            );
         }
 
         if (whole.Skip(1).FirstOrDefault(other => !AreEqual(file, chosen, other)) is { } different)
         {
             throw new WeightsException(
-                $"{file.Source} holds weights of a network twice, and they differ: {chosen} and {different}. Save those that are meant in a file of their own: {Remedy(different, chosen.Dict == different.Dict)}.");
+                $"{file.Source} holds weights of a network twice, and they differ: {chosen} and {different}. Save those that are meant in a file of their own: {Remedy(different, chosen.Dict == different.Dict)}."
+            );
         }
 
         return chosen.Tensors(file.Source);
@@ -93,27 +96,37 @@ internal sealed partial class BackboneNames
             return null;
         }
 
-        var found = dict.Tensors
-            .Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal))
+        var found = dict
+            .Tensors.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal))
             .Select(pair => (Name: CanonicalName(pair.Key[prefix.Length..]), pair.Value.Shape))
             .Where(pair => pair.Name is not null)
             .DistinctBy(pair => pair.Name)
             .ToDictionary(pair => pair.Name!, pair => pair.Shape, StringComparer.Ordinal);
-        return _networks.FirstOrDefault(network =>
-            network.Shapes.All(wanted => found.TryGetValue(wanted.Key, out var shape) && shape.AsSpan().SequenceEqual(wanted.Value))).Name;
+        return _networks
+            .FirstOrDefault(network =>
+                network.Shapes.All(wanted => found.TryGetValue(wanted.Key, out var shape) && shape.AsSpan().SequenceEqual(wanted.Value))
+            )
+            .Name;
     }
 
     private static bool AreEqual(WeightFile file, Group one, Group other)
     {
         var (left, right) = (one.Tensors(file.Source), other.Tensors(file.Source));
-        return one.Network == other.Network && left.Count == right.Count && left.All(pair =>
-            right.TryGetValue(pair.Key, out var twin) && (twin == pair.Value
-                || (twin.Type == pair.Value.Type && file.Read(pair.Value).Bytes.Span.SequenceEqual(file.Read(twin).Bytes.Span))));
+        return one.Network == other.Network
+            && left.Count == right.Count
+            && left.All(pair =>
+                right.TryGetValue(pair.Key, out var twin)
+                && (
+                    twin == pair.Value
+                    || (twin.Type == pair.Value.Type && file.Read(pair.Value).Bytes.Span.SequenceEqual(file.Read(twin).Bytes.Span))
+                )
+            );
     }
 
-    private static string Remedy(Group group, bool sharesMapping) => sharesMapping
-        ? $"torch.save({{name: tensor for name, tensor in torch.load('FILE'){group.Dict.Path}.items() if name.startswith('{Short(group.Prefix)}')}}, 'NEW')"
-        : $"torch.save(torch.load('FILE'){group.Dict.Path}, 'NEW')";
+    private static string Remedy(Group group, bool sharesMapping) =>
+        sharesMapping
+            ? $"torch.save({{name: tensor for name, tensor in torch.load('FILE'){group.Dict.Path}.items() if name.startswith('{Short(group.Prefix)}')}}, 'NEW')"
+            : $"torch.save(torch.load('FILE'){group.Dict.Path}, 'NEW')";
 
     private static string Short(string name) => name.Length > 100 ? name[..100] + "…" : name;
 

@@ -33,7 +33,9 @@ public static class BackboneSource
         var path = source == Demo ? DemoPath : source;
         if (!File.Exists(path))
         {
-            throw new WeightsException($"There is no weight file '{path}'. Give '{Demo}', '{Random}', or the path of a .safetensors or .pth file.");
+            throw new WeightsException(
+                $"There is no weight file '{path}'. Give '{Demo}', '{Random}', or the path of a .safetensors or .pth file."
+            );
         }
 
         var weights = BackboneWeights.Load(path, title ?? (source == Demo ? "demo weights" : $"weights of {Path.GetFileName(path)}"));

@@ -15,7 +15,13 @@ internal sealed class BackboneWeights
 
     private readonly Dictionary<string, TensorData> _tensors;
 
-    private BackboneWeights(Dictionary<string, TensorData> tensors, string source, string sha256, string origin, Preprocessing preprocessing)
+    private BackboneWeights(
+        Dictionary<string, TensorData> tensors,
+        string source,
+        string sha256,
+        string origin,
+        Preprocessing preprocessing
+    )
     {
         _tensors = tensors;
         Source = source;
@@ -42,7 +48,13 @@ internal sealed class BackboneWeights
     {
         using var file = WeightFile.Open(path);
         var tensors = BackboneNames.Known.Find(file).ToDictionary(pair => pair.Key, pair => file.Read(pair.Value));
-        return new BackboneWeights(tensors, file.Source, HashOf(path), OriginOf(title, file.Metadata), PreprocessingOf(path, file.Metadata));
+        return new BackboneWeights(
+            tensors,
+            file.Source,
+            HashOf(path),
+            OriginOf(title, file.Metadata),
+            PreprocessingOf(path, file.Metadata)
+        );
     }
 
     /// <summary>Draws weights: convolutions as torchvision does (He et al., 2015: normal, by fan-in), normalisations that change nothing.</summary>
@@ -71,7 +83,9 @@ internal sealed class BackboneWeights
         }
 
         var recipe = $"random weights of seed {seed}: they have learned nothing";
-        var sha256 = Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes($"kaiming-normal splitmix64 {architecture.Name} {seed}")));
+        var sha256 = Convert.ToHexStringLower(
+            SHA256.HashData(System.Text.Encoding.UTF8.GetBytes($"kaiming-normal splitmix64 {architecture.Name} {seed}"))
+        );
         return new BackboneWeights(tensors, $"Random weights of {architecture.Name}", sha256, recipe, Preprocessing.Imagenet);
     }
 
@@ -81,7 +95,9 @@ internal sealed class BackboneWeights
     {
         var width = _tensors.GetValueOrDefault("norm5.weight")?.ElementCount;
         return DenseNetArchitecture.All.FirstOrDefault(known => known.FeatureSize == width)
-            ?? throw new WeightsException($"{Source} holds no DenseNet: its 'features.norm5.weight' {(width is null ? "is missing" : $"has {width} elements")}, where {string.Join(", ", DenseNetArchitecture.All.Select(known => $"{known.FeatureSize} make a {known.Name}"))}.");
+            ?? throw new WeightsException(
+                $"{Source} holds no DenseNet: its 'features.norm5.weight' {(width is null ? "is missing" : $"has {width} elements")}, where {string.Join(", ", DenseNetArchitecture.All.Select(known => $"{known.FeatureSize} make a {known.Name}"))}."
+            );
     }
 
     /// <summary>Checks that these are the weights of an architecture, all of them and no others.</summary>
@@ -92,10 +108,22 @@ internal sealed class BackboneWeights
         var problems = new List<string>();
         Report(problems, "missing", wanted.Keys.Where(name => !_tensors.ContainsKey(name)));
         Report(problems, "not part of it", _tensors.Keys.Where(name => !wanted.ContainsKey(name)));
-        var shared = wanted.Where(pair => _tensors.ContainsKey(pair.Key)).Select(pair => (Name: pair.Key, Wanted: pair.Value, Found: _tensors[pair.Key])).ToList();
-        Report(problems, "of another shape", shared.Where(pair => !pair.Wanted.AsSpan().SequenceEqual(pair.Found.Shape))
-            .Select(pair => $"{pair.Name} [{string.Join(", ", pair.Found.Shape)}] instead of [{string.Join(", ", pair.Wanted)}]"));
-        Report(problems, "no floating-point numbers", shared.Where(pair => !torch.is_floating_point(pair.Found.Type)).Select(pair => $"{pair.Name} ({pair.Found.Type})"));
+        var shared = wanted
+            .Where(pair => _tensors.ContainsKey(pair.Key))
+            .Select(pair => (Name: pair.Key, Wanted: pair.Value, Found: _tensors[pair.Key]))
+            .ToList();
+        Report(
+            problems,
+            "of another shape",
+            shared
+                .Where(pair => !pair.Wanted.AsSpan().SequenceEqual(pair.Found.Shape))
+                .Select(pair => $"{pair.Name} [{string.Join(", ", pair.Found.Shape)}] instead of [{string.Join(", ", pair.Wanted)}]")
+        );
+        Report(
+            problems,
+            "no floating-point numbers",
+            shared.Where(pair => !torch.is_floating_point(pair.Found.Type)).Select(pair => $"{pair.Name} ({pair.Found.Type})")
+        );
         if (problems.Count > 0)
         {
             throw new WeightsException($"{Source} does not hold the weights of {architecture.Name}: {string.Join("; ", problems)}.");
@@ -104,7 +132,9 @@ internal sealed class BackboneWeights
         Report(problems, "with values that no arithmetic can use", shared.Select(pair => Unusable(pair.Name, pair.Found)).OfType<string>());
         if (problems.Count > 0)
         {
-            throw new WeightsException($"{Source} is not fit for use: {problems[0]}. Its training diverged, or the file is damaged; take weights of an earlier epoch, or download it again.");
+            throw new WeightsException(
+                $"{Source} is not fit for use: {problems[0]}. Its training diverged, or the file is damaged; take weights of an earlier epoch, or download it again."
+            );
         }
     }
 
@@ -126,7 +156,12 @@ internal sealed class BackboneWeights
             }
         }
 
-        var counts = new[] { (nan, "NaN"), (infinite, tensor.Type == torch.ScalarType.Float64 ? "infinite or beyond float32" : "infinite"), (negative, "negative") }
+        var counts = new[]
+        {
+            (nan, "NaN"),
+            (infinite, tensor.Type == torch.ScalarType.Float64 ? "infinite or beyond float32" : "infinite"),
+            (negative, "negative"),
+        }
             .Where(count => count.Item1 > 0)
             .Select(count => $"{count.Item1} {count.Item2}")
             .ToList();
@@ -152,7 +187,11 @@ internal sealed class BackboneWeights
     public (double[] Scale, double[] Shift) Normalization(string name)
     {
         var (gamma, beta, mean, variance) = (
-            Values(name + ".weight"), Values(name + ".bias"), Values(name + ".running_mean"), Values(name + ".running_var"));
+            Values(name + ".weight"),
+            Values(name + ".bias"),
+            Values(name + ".running_mean"),
+            Values(name + ".running_var")
+        );
         var scale = gamma.Zip(variance, (factor, spread) => factor / Math.Sqrt(spread + Epsilon)).ToArray();
         double[] shift = [.. scale.Select((factor, i) => beta[i] - (mean[i] * factor))];
         ThrowIfBeyond(name, scale.Concat(shift).Count(value => !float.IsFinite((float)value)), "its scale or shift");
@@ -182,7 +221,9 @@ internal sealed class BackboneWeights
     {
         if (count > 0)
         {
-            throw new WeightsException($"The normalisation '{norm}' of {Source} is not fit for use: {what} is beyond float32 in {count} channels or weights. Take weights of an earlier epoch, or download the file again.");
+            throw new WeightsException(
+                $"The normalisation '{norm}' of {Source} is not fit for use: {what} is beyond float32 in {count} channels or weights. Take weights of an earlier epoch, or download the file again."
+            );
         }
     }
 
@@ -222,9 +263,13 @@ internal sealed class BackboneWeights
         }
         catch (Exception failure) when (failure is FormatException or ArgumentException)
         {
-            throw new WeightsException($"The metadata of '{path}' says mean '{mean}' and std '{std}'; three numbers each, separated by commas, are expected.", failure);
+            throw new WeightsException(
+                $"The metadata of '{path}' says mean '{mean}' and std '{std}'; three numbers each, separated by commas, are expected.",
+                failure
+            );
         }
 
-        static float[] Numbers(string text) => [.. text.Split(',').Select(number => float.Parse(number, NumberStyles.Float, CultureInfo.InvariantCulture))];
+        static float[] Numbers(string text) =>
+            [.. text.Split(',').Select(number => float.Parse(number, NumberStyles.Float, CultureInfo.InvariantCulture))];
     }
 }

@@ -75,7 +75,8 @@ public sealed record DenseNetArchitecture(string Name, string Title, int GrowthR
             AddNormalization("norm5", channels);
             return shapes;
 
-            void AddConvolution(string name, int outputs, int inputs, int size) => shapes.Add($"{name}.weight", [outputs, inputs, size, size]);
+            void AddConvolution(string name, int outputs, int inputs, int size) =>
+                shapes.Add($"{name}.weight", [outputs, inputs, size, size]);
 
             void AddNormalization(string name, int width)
             {
@@ -91,5 +92,8 @@ public sealed record DenseNetArchitecture(string Name, string Title, int GrowthR
     /// <exception cref="ArgumentException">The name is unknown; the message lists those known.</exception>
     public static DenseNetArchitecture ByName(string name) =>
         All.FirstOrDefault(known => string.Equals(known.Name, name, StringComparison.OrdinalIgnoreCase))
-        ?? throw new ArgumentException($"There is no architecture '{name}'; known are {string.Join(", ", All.Select(known => known.Name))}.", nameof(name));
+        ?? throw new ArgumentException(
+            $"There is no architecture '{name}'; known are {string.Join(", ", All.Select(known => known.Name))}.",
+            nameof(name)
+        );
 }

@@ -37,7 +37,10 @@ internal sealed class DenseNetBackbone : IDenseNetBackbone
         var shape = images.shape;
         if (images.dtype != ScalarType.Byte || shape is not [_, _, _, 3] || Math.Min(shape[1], shape[2]) < backbone.SmallestInput)
         {
-            throw new ArgumentException($"{backbone.Name} takes uint8 images [n, height, width, 3] of at least {backbone.SmallestInput} px, not {images.dtype} [{string.Join(", ", shape)}].", nameof(images));
+            throw new ArgumentException(
+                $"{backbone.Name} takes uint8 images [n, height, width, 3] of at least {backbone.SmallestInput} px, not {images.dtype} [{string.Join(", ", shape)}].",
+                nameof(images)
+            );
         }
     }
 

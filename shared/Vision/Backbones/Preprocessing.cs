@@ -11,7 +11,12 @@ public sealed record Preprocessing
     /// <exception cref="ArgumentException">There are not three numbers each, or a deviation is not positive.</exception>
     public Preprocessing(float[] mean, float[] std)
     {
-        if (mean is not { Length: 3 } || std is not { Length: 3 } || !mean.All(float.IsFinite) || !std.All(value => value > 0 && float.IsFinite(value)))
+        if (
+            mean is not { Length: 3 }
+            || std is not { Length: 3 }
+            || !mean.All(float.IsFinite)
+            || !std.All(value => value > 0 && float.IsFinite(value))
+        )
         {
             throw new ArgumentException("A normalisation is three means and three positive standard deviations.");
         }
@@ -41,5 +46,6 @@ public sealed record Preprocessing
     /// <inheritdoc/>
     public override string ToString() => Description;
 
-    private static string Join(float[] values) => string.Join(',', values.Select(value => value.ToString("R", CultureInfo.InvariantCulture)));
+    private static string Join(float[] values) =>
+        string.Join(',', values.Select(value => value.ToString("R", CultureInfo.InvariantCulture)));
 }

@@ -34,13 +34,18 @@ public static class OnnxExport
             .Text(2, "Distributed")
             .Message(7, graph.ToMessage(backbone))
             .Message(8, new ProtobufWriter().Text(1, "").Integer(2, 13));
-        foreach (var (key, value) in new[]
-        {
-            ("origin", backbone.Origin),
-            ("sha256", backbone.Sha256),
-            ("mean", string.Join(',', backbone.Preprocessing.Mean.Select(number => number.ToString("R", CultureInfo.InvariantCulture)))),
-            ("std", string.Join(',', backbone.Preprocessing.Std.Select(number => number.ToString("R", CultureInfo.InvariantCulture)))),
-        })
+        foreach (
+            var (key, value) in new[]
+            {
+                ("origin", backbone.Origin),
+                ("sha256", backbone.Sha256),
+                (
+                    "mean",
+                    string.Join(',', backbone.Preprocessing.Mean.Select(number => number.ToString("R", CultureInfo.InvariantCulture)))
+                ),
+                ("std", string.Join(',', backbone.Preprocessing.Std.Select(number => number.ToString("R", CultureInfo.InvariantCulture)))),
+            }
+        )
         {
             model.Message(14, new ProtobufWriter().Text(1, key).Text(2, value));
         }
@@ -65,7 +70,14 @@ public static class OnnxExport
             var bottleneck = DenseNetArchitecture.BottleneckFactor * architecture.GrowthRate;
             var current = Convolve("conv0", InputName, channels, 3, 7, stride: 2, padding: 3);
             current = NormalizeRelu("norm0", current, channels);
-            current = Node("MaxPool", "pool0", [current], Integers("kernel_shape", 3, 3), Integers("strides", 2, 2), Integers("pads", 1, 1, 1, 1));
+            current = Node(
+                "MaxPool",
+                "pool0",
+                [current],
+                Integers("kernel_shape", 3, 3),
+                Integers("strides", 2, 2),
+                Integers("pads", 1, 1, 1, 1)
+            );
             for (var block = 0; block < architecture.Blocks.Length; block++)
             {
                 if (block > 0)
@@ -121,7 +133,8 @@ public static class OnnxExport
             return new ProtobufWriter().Text(1, name).Message(2, new ProtobufWriter().Message(1, type));
         }
 
-        private static ProtobufWriter Integer(string name, long value) => new ProtobufWriter().Text(1, name).Integer(3, value).Integer(20, 2);
+        private static ProtobufWriter Integer(string name, long value) =>
+            new ProtobufWriter().Text(1, name).Integer(3, value).Integer(20, 2);
 
         private static ProtobufWriter Integers(string name, params long[] values)
         {
@@ -134,13 +147,15 @@ public static class OnnxExport
             return attribute.Integer(20, 7);
         }
 
-        private string Convolve(string name, string input, int outputs, int inputs, int window, int stride = 1, int padding = 0) => Node(
-            "Conv",
-            name,
-            [input, Tensor(name + ".weight", outputs, inputs, window, window)],
-            Integers("kernel_shape", window, window),
-            Integers("strides", stride, stride),
-            Integers("pads", padding, padding, padding, padding));
+        private string Convolve(string name, string input, int outputs, int inputs, int window, int stride = 1, int padding = 0) =>
+            Node(
+                "Conv",
+                name,
+                [input, Tensor(name + ".weight", outputs, inputs, window, window)],
+                Integers("kernel_shape", window, window),
+                Integers("strides", stride, stride),
+                Integers("pads", padding, padding, padding, padding)
+            );
 
         private string NormalizeRelu(string name, string input, int channels)
         {

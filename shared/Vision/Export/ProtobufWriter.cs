@@ -7,7 +7,9 @@ namespace Distributed.Vision;
 /// <summary>Writes one message in the wire format of Protocol Buffers, fields in the order of the calls.</summary>
 internal sealed class ProtobufWriter
 {
-    private const int Varint = 0, LengthDelimited = 2, Fixed32 = 5;
+    private const int Varint = 0,
+        LengthDelimited = 2,
+        Fixed32 = 5;
 
     private readonly ArrayBufferWriter<byte> _bytes = new();
 

@@ -10,7 +10,9 @@ namespace Distributed.Vision;
 /// <remarks>Not for several threads at once; see <see cref="IBackbone"/>.</remarks>
 public sealed class FeatureExtractor : IDisposable
 {
-    private const int SmallestDefault = 16, LargestDefault = 128, NativeSize = 96;
+    private const int SmallestDefault = 16,
+        LargestDefault = 128,
+        NativeSize = 96;
 
     /// <summary>A GPU is kept busy by so many times the images that a processor's caches hold (measured on an H200).</summary>
     private const int GpuFactor = 8;
@@ -74,7 +76,9 @@ public sealed class FeatureExtractor : IDisposable
         var imageLength = checked(size * size * 3);
         if (images.Length != (long)count * imageLength || features.Length != (long)count * FeatureSize)
         {
-            throw new ArgumentException($"{count} images of {size} px are {(long)count * imageLength} bytes and {(long)count * FeatureSize} features, not {images.Length} and {features.Length}.");
+            throw new ArgumentException(
+                $"{count} images of {size} px are {(long)count * imageLength} bytes and {(long)count * FeatureSize} features, not {images.Length} and {features.Length}."
+            );
         }
 
         using var scope = torch.NewDisposeScope();
@@ -91,7 +95,13 @@ public sealed class FeatureExtractor : IDisposable
             }
             catch (Exception error) when (DeviceErrors.IsOutOfMemory(error))
             {
-                BatchSize = taken > 1 ? taken / 2 : throw new InvalidOperationException($"{_backbone.Device} has not the memory to compute a single image of {size} px: {error.Message}", error);
+                BatchSize =
+                    taken > 1
+                        ? taken / 2
+                        : throw new InvalidOperationException(
+                            $"{_backbone.Device} has not the memory to compute a single image of {size} px: {error.Message}",
+                            error
+                        );
                 continue;
             }
 
@@ -157,16 +167,18 @@ public sealed class FeatureExtractor : IDisposable
         {
             var remedy = _backbone.Precision == Precision.Fp32 ? "Take other weights." : "Give the precision fp32, or take other weights.";
             throw new WeightsException(
-                $"{_backbone.Origin}: of {images} {(images == 1 ? "image" : "images")}, {count} {(count == 1 ? "feature is not a finite number" : "features are not finite numbers")}, computed in {_backbone.Precision.ToString().ToLowerInvariant()}, though all weights are. {remedy}");
+                $"{_backbone.Origin}: of {images} {(images == 1 ? "image" : "images")}, {count} {(count == 1 ? "feature is not a finite number" : "features are not finite numbers")}, computed in {_backbone.Precision.ToString().ToLowerInvariant()}, though all weights are. {remedy}"
+            );
         }
     }
 
     private torch.Tensor Begin(ReadOnlySpan<byte> images, int count, int size)
     {
         using var scope = torch.NewDisposeScope();
-        var batch = _backbone.Device.type == DeviceType.CUDA
-            ? Staging(size).narrow(0, 0, count)
-            : torch.empty([count, size, size, 3], dtype: torch.ScalarType.Byte);
+        var batch =
+            _backbone.Device.type == DeviceType.CUDA
+                ? Staging(size).narrow(0, 0, count)
+                : torch.empty([count, size, size, 3], dtype: torch.ScalarType.Byte);
         images.CopyTo(batch.bytes);
         return _backbone.Features(batch).MoveToOuterDisposeScope();
     }

@@ -20,7 +20,11 @@ public static class FeatureShardFile
     {
         ArgumentNullException.ThrowIfNull(features);
         var tensor = TensorData.FromValues(features.Values, features.Count, features.Size);
-        return SafetensorsWriter.WriteAsync(stream, new Dictionary<string, TensorData> { [TensorName] = tensor }, cancellationToken: cancellationToken);
+        return SafetensorsWriter.WriteAsync(
+            stream,
+            new Dictionary<string, TensorData> { [TensorName] = tensor },
+            cancellationToken: cancellationToken
+        );
     }
 
     /// <summary>Reads one file.</summary>
@@ -54,7 +58,9 @@ public static class FeatureShardFile
 
             if (count * size > Array.MaxLength)
             {
-                throw new WeightsException($"{count} images of {size} features do not fit in one array; at most {Array.MaxLength} numbers do.");
+                throw new WeightsException(
+                    $"{count} images of {size} features do not fit in one array; at most {Array.MaxLength} numbers do."
+                );
             }
 
             var values = new float[count * size];

@@ -8,7 +8,12 @@ namespace Distributed.Vision;
 /// <param name="BatchSize">The fastest number of images to compute together in that precision.</param>
 /// <param name="Threads">The fastest number of threads.</param>
 /// <param name="ImagesPerSecond">Speed of every precision at the usual batch size.</param>
-public sealed record PrecisionChoice(Precision Precision, int BatchSize, int Threads, IReadOnlyDictionary<Precision, double> ImagesPerSecond);
+public sealed record PrecisionChoice(
+    Precision Precision,
+    int BatchSize,
+    int Threads,
+    IReadOnlyDictionary<Precision, double> ImagesPerSecond
+);
 
 /// <summary>Chooses arithmetic, batch size and threads by a short measurement: whether bfloat16 is faster cannot be told from a processor's name.</summary>
 public static class PrecisionTrial
@@ -43,7 +48,12 @@ public static class PrecisionTrial
     /// <param name="batchSizes">Those to try, the usual one first; where null, <see cref="FeatureExtractor.DefaultBatchSizeFor"/>, its half and its double.</param>
     /// <param name="cancellationToken">Looked at between batches.</param>
     public static PrecisionChoice Choose(
-        IBackbone backbone, int size, torch.Device device, IReadOnlyList<int>? batchSizes = null, CancellationToken cancellationToken = default)
+        IBackbone backbone,
+        int size,
+        torch.Device device,
+        IReadOnlyList<int>? batchSizes = null,
+        CancellationToken cancellationToken = default
+    )
     {
         ArgumentNullException.ThrowIfNull(backbone);
         ArgumentNullException.ThrowIfNull(device);
@@ -66,19 +76,45 @@ public static class PrecisionTrial
             }
 
             // A GPU computes few images in any precision alike: it waits for the program to say what comes next.
-            var glance = isGpu ? batchSizes[0] : Math.Max(1, batchSizes[0] * GlanceImages / FeatureExtractor.DefaultBatchSizeFor(96, device.type));
+            var glance = isGpu
+                ? batchSizes[0]
+                : Math.Max(1, batchSizes[0] * GlanceImages / FeatureExtractor.DefaultBatchSizeFor(96, device.type));
             var allThreads = torch.get_num_threads();
-            var speeds = Compete(size, [.. sides.Select(side => (side.Backbone, new BatchSamples(glance, allThreads)))], IsClear, cancellationToken);
+            var speeds = Compete(
+                size,
+                [.. sides.Select(side => (side.Backbone, new BatchSamples(glance, allThreads)))],
+                IsClear,
+                cancellationToken
+            );
             var chosen = sides[ChoosePrecision(speeds)];
-            var batch = Choose([.. batchSizes.Take(chosen.Backbone.TakesAnyBatch ? 1 : batchSizes.Count).Select(batchSize => new BatchSamples(batchSize, allThreads))]);
-            var threads = !isGpu && allThreads >= LeastThreads
-                ? Choose([new BatchSamples(batch.BatchSize, allThreads), new BatchSamples(batch.BatchSize, allThreads / 2)]).Threads
-                : allThreads;
-            return new PrecisionChoice(chosen.Precision, batch.BatchSize, threads, sides.Zip(speeds).ToDictionary(pair => pair.First.Precision, pair => pair.Second.Fastest));
+            var batch = Choose([
+                .. batchSizes
+                    .Take(chosen.Backbone.TakesAnyBatch ? 1 : batchSizes.Count)
+                    .Select(batchSize => new BatchSamples(batchSize, allThreads)),
+            ]);
+            var threads =
+                !isGpu && allThreads >= LeastThreads
+                    ? Choose([new BatchSamples(batch.BatchSize, allThreads), new BatchSamples(batch.BatchSize, allThreads / 2)]).Threads
+                    : allThreads;
+            return new PrecisionChoice(
+                chosen.Precision,
+                batch.BatchSize,
+                threads,
+                sides.Zip(speeds).ToDictionary(pair => pair.First.Precision, pair => pair.Second.Fastest)
+            );
 
             // Most often nothing is ahead of the usual one, and a look at each is enough to see it.
-            BatchSamples Choose(BatchSamples[] candidates) => candidates is [var only] ? only : ChooseUsual(
-                Compete(size, [.. candidates.Select(candidate => (chosen.Backbone, candidate))], measured => ChooseUsual(measured) == measured[0], cancellationToken));
+            BatchSamples Choose(BatchSamples[] candidates) =>
+                candidates is [var only]
+                    ? only
+                    : ChooseUsual(
+                        Compete(
+                            size,
+                            [.. candidates.Select(candidate => (chosen.Backbone, candidate))],
+                            measured => ChooseUsual(measured) == measured[0],
+                            cancellationToken
+                        )
+                    );
         }
         finally
         {
@@ -110,7 +146,11 @@ public static class PrecisionTrial
 
     /// <summary>All take turns, so that what disturbs the machine for a while disturbs all of them. The first batch, which also does what is done once, does not count.</summary>
     private static BatchSamples[] Compete(
-        int size, (IBackbone Backbone, BatchSamples Samples)[] sides, Func<BatchSamples[], bool> isDecided, CancellationToken cancellationToken)
+        int size,
+        (IBackbone Backbone, BatchSamples Samples)[] sides,
+        Func<BatchSamples[], bool> isDecided,
+        CancellationToken cancellationToken
+    )
     {
         BatchSamples[] samples = [.. sides.Select(side => side.Samples)];
         foreach (var (backbone, _) in sides.DistinctBy(side => side.Backbone))

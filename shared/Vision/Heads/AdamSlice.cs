@@ -39,7 +39,12 @@ internal sealed class AdamSlice : IDisposable
         _correct = tensor(state.Correct, ScalarType.Int64, device).DetachFromDisposeScope();
         _best = state.Best;
         (_epoch, _batch, _step) = (state.Epoch, state.Batch, state.Step);
-        (_bestEpoch, _bestAccuracy, _bestLoss, _epochsSinceBest) = (state.BestEpoch, state.BestAccuracy, state.BestLoss, state.EpochsSinceBest);
+        (_bestEpoch, _bestAccuracy, _bestLoss, _epochsSinceBest) = (
+            state.BestEpoch,
+            state.BestAccuracy,
+            state.BestLoss,
+            state.EpochsSinceBest
+        );
         Finished = state.Finished;
     }
 
@@ -56,7 +61,10 @@ internal sealed class AdamSlice : IDisposable
         {
             var rows = _order.narrow(0, begin, count);
             var (loss, correct) = _network.Differentiate(
-                _data.Features.index_select(0, rows), _data.Labels.index_select(0, rows), layer => DrawMask(layer, count));
+                _data.Features.index_select(0, rows),
+                _data.Labels.index_select(0, rows),
+                layer => DrawMask(layer, count)
+            );
             _lossSum.add_(loss);
             _correct.add_(correct);
             _adam.Step(_network.Parameters, _network.Gradient, ++_step);
@@ -66,23 +74,24 @@ internal sealed class AdamSlice : IDisposable
         return begin + count == _data.Train.Length ? EndEpoch() : null;
     }
 
-    public AdamState ToState() => _start with
-    {
-        Epoch = _epoch,
-        Batch = _batch,
-        Step = _step,
-        BestEpoch = _bestEpoch,
-        BestAccuracy = _bestAccuracy,
-        BestLoss = _bestLoss,
-        EpochsSinceBest = _epochsSinceBest,
-        Finished = Finished,
-        LossSum = _lossSum.item<double>(),
-        Correct = _correct.item<long>(),
-        Parameters = HeadNetwork.Download(_network.Parameters),
-        FirstMoment = HeadNetwork.Download(_first),
-        SecondMoment = HeadNetwork.Download(_second),
-        Best = _best,
-    };
+    public AdamState ToState() =>
+        _start with
+        {
+            Epoch = _epoch,
+            Batch = _batch,
+            Step = _step,
+            BestEpoch = _bestEpoch,
+            BestAccuracy = _bestAccuracy,
+            BestLoss = _bestLoss,
+            EpochsSinceBest = _epochsSinceBest,
+            Finished = Finished,
+            LossSum = _lossSum.item<double>(),
+            Correct = _correct.item<long>(),
+            Parameters = HeadNetwork.Download(_network.Parameters),
+            FirstMoment = HeadNetwork.Download(_first),
+            SecondMoment = HeadNetwork.Download(_second),
+            Best = _best,
+        };
 
     public void Dispose()
     {
@@ -101,7 +110,9 @@ internal sealed class AdamSlice : IDisposable
         var trainLoss = _lossSum.item<double>() / trained;
         if (!double.IsFinite(trainLoss))
         {
-            throw new HeadTrainingException($"The training loss of epoch {_epoch + 1} is {trainLoss}: the learning rate {options.LearningRate} is too high. Try a tenth of it.");
+            throw new HeadTrainingException(
+                $"The training loss of epoch {_epoch + 1} is {trainLoss}: the learning rate {options.LearningRate} is too high. Try a tenth of it."
+            );
         }
 
         var metrics = new EpochMetrics(_epoch, trainLoss, (double)_correct.item<long>() / trained, null, null, options.LearningRate);

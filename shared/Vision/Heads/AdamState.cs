@@ -5,9 +5,7 @@ public sealed record AdamState : IHeadTrainingState
 {
     private const string Format = "distributed-head-training/1";
 
-    internal AdamState()
-    {
-    }
+    internal AdamState() { }
 
     /// <summary>What is trained.</summary>
     public required HeadDefinition Definition { get; init; }
@@ -81,7 +79,13 @@ public sealed record AdamState : IHeadTrainingState
         {
             Definition = file.Definition,
             Options = new AdamOptions(
-                file.Integer("epochs"), file.Integer("batch_size"), file.Double("learning_rate"), file.Double("weight_decay"), file.Integer("patience"), file.Integer("seed")),
+                file.Integer("epochs"),
+                file.Integer("batch_size"),
+                file.Double("learning_rate"),
+                file.Double("weight_decay"),
+                file.Integer("patience"),
+                file.Integer("seed")
+            ),
             FeatureSize = features,
             Classes = file.Integer("classes"),
             Epoch = file.Integer("epoch"),
@@ -167,9 +171,6 @@ public sealed record AdamState : IHeadTrainingState
         }
     }
 
-    private Dictionary<string, TensorData> Scaling() => new()
-    {
-        ["mean"] = TensorData.FromValues(Mean, Mean.Length),
-        ["std"] = TensorData.FromValues(Std, Std.Length),
-    };
+    private Dictionary<string, TensorData> Scaling() =>
+        new() { ["mean"] = TensorData.FromValues(Mean, Mean.Length), ["std"] = TensorData.FromValues(Std, Std.Length) };
 }

@@ -58,14 +58,22 @@ public static class AdamTrainer
     /// <exception cref="HeadTrainingException">The loss is no longer a finite number.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing of the slice is kept.</exception>
     public static (AdamState State, IReadOnlyList<EpochMetrics> Epochs) Train(
-        AdamState state, FeatureData data, Func<bool> shouldStop, Action<EpochMetrics>? onEpoch = null, CancellationToken cancellationToken = default)
+        AdamState state,
+        FeatureData data,
+        Func<bool> shouldStop,
+        Action<EpochMetrics>? onEpoch = null,
+        CancellationToken cancellationToken = default
+    )
     {
         ArgumentNullException.ThrowIfNull(state);
         ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(shouldStop);
         if (data.FeatureSize != state.FeatureSize || (long)state.Batch * state.Options.BatchSize >= data.Train.Length)
         {
-            throw new ArgumentException($"The data are not those that training began with: {data.Train.Length} training images of {data.FeatureSize} features, where batch {state.Batch} of {state.Options.BatchSize} images of {state.FeatureSize} features comes next.", nameof(data));
+            throw new ArgumentException(
+                $"The data are not those that training began with: {data.Train.Length} training images of {data.FeatureSize} features, where batch {state.Batch} of {state.Options.BatchSize} images of {state.FeatureSize} features comes next.",
+                nameof(data)
+            );
         }
 
         using var threads = data.Features.device_type == DeviceType.CPU ? TorchEnvironment.WithThreads(1) : null;
@@ -99,7 +107,10 @@ public static class AdamTrainer
         {
             using var scope = NewDisposeScope();
             var chosen = Rows(rows.Slice(first, Math.Min(RowsAtOnce, rows.Length - first)), network.Device);
-            var (lossSum, right) = HeadNetwork.Score(network.Logits(data.Features.index_select(0, chosen)), data.Labels.index_select(0, chosen));
+            var (lossSum, right) = HeadNetwork.Score(
+                network.Logits(data.Features.index_select(0, chosen)),
+                data.Labels.index_select(0, chosen)
+            );
             loss += lossSum.item<double>();
             correct += right.item<long>();
         }

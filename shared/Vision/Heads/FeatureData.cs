@@ -21,9 +21,17 @@ public sealed class FeatureData : IDisposable
         ArgumentNullException.ThrowIfNull(labels);
         ArgumentNullException.ThrowIfNull(train);
         ArgumentNullException.ThrowIfNull(validation);
-        if (features.dtype != torch.ScalarType.Float32 || features.dim() != 2 || labels.dtype != torch.ScalarType.Int64 || labels.dim() != 1 || labels.shape[0] != features.shape[0])
+        if (
+            features.dtype != torch.ScalarType.Float32
+            || features.dim() != 2
+            || labels.dtype != torch.ScalarType.Int64
+            || labels.dim() != 1
+            || labels.shape[0] != features.shape[0]
+        )
         {
-            throw new ArgumentException($"Features have to be Float32 [n, d] and labels Int64 [n], not {features.dtype} [{string.Join(", ", features.shape)}] and {labels.dtype} [{string.Join(", ", labels.shape)}].");
+            throw new ArgumentException(
+                $"Features have to be Float32 [n, d] and labels Int64 [n], not {features.dtype} [{string.Join(", ", features.shape)}] and {labels.dtype} [{string.Join(", ", labels.shape)}]."
+            );
         }
 
         var count = features.shape[0];
@@ -70,7 +78,12 @@ public sealed class FeatureData : IDisposable
         }
 
         using var scope = torch.NewDisposeScope();
-        return new FeatureData(Copy(features).to(device), TensorData.FromValues(wide, wide.Length).ToTensor().to(device), train, validation);
+        return new FeatureData(
+            Copy(features).to(device),
+            TensorData.FromValues(wide, wide.Length).ToTensor().to(device),
+            train,
+            validation
+        );
     }
 
     /// <summary>The features in the coordinates that the solver computes in; kept, since runs and slices on the same data share them.</summary>

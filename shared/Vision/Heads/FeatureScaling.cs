@@ -15,30 +15,38 @@ internal static class FeatureScaling
     {
         var count = data.Train.Length;
         var mean = new double[data.FeatureSize];
-        ForEachRow(data, row =>
-        {
-            for (var i = 0; i < row.Length; i++)
+        ForEachRow(
+            data,
+            row =>
             {
-                mean[i] += row[i];
+                for (var i = 0; i < row.Length; i++)
+                {
+                    mean[i] += row[i];
+                }
             }
-        });
+        );
         for (var i = 0; i < mean.Length; i++)
         {
             mean[i] /= count;
             if (!double.IsFinite(mean[i]))
             {
-                throw new HeadTrainingException($"Feature {i} of a training image is not a finite number: the backbone's weights do not fit its input, or a feature file is damaged.");
+                throw new HeadTrainingException(
+                    $"Feature {i} of a training image is not a finite number: the backbone's weights do not fit its input, or a feature file is damaged."
+                );
             }
         }
 
         var variance = new double[mean.Length];
-        ForEachRow(data, row =>
-        {
-            for (var i = 0; i < row.Length; i++)
+        ForEachRow(
+            data,
+            row =>
             {
-                variance[i] += (row[i] - mean[i]) * (row[i] - mean[i]);
+                for (var i = 0; i < row.Length; i++)
+                {
+                    variance[i] += (row[i] - mean[i]) * (row[i] - mean[i]);
+                }
             }
-        });
+        );
         var std = new float[mean.Length];
         var constant = 0;
         for (var i = 0; i < std.Length; i++)
@@ -51,7 +59,9 @@ internal static class FeatureScaling
 
         if (constant == std.Length && count > 1)
         {
-            throw new HeadTrainingException($"All {count} training images have the same {constant} features, so there is nothing to tell them apart by: the images are all alike, or the backbone's weights let nothing of them through.");
+            throw new HeadTrainingException(
+                $"All {count} training images have the same {constant} features, so there is nothing to tell them apart by: the images are all alike, or the backbone's weights let nothing of them through."
+            );
         }
 
         return (Array.ConvertAll(mean, value => (float)value), std);

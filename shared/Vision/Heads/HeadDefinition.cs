@@ -28,7 +28,9 @@ public sealed record HeadDefinition(HeadKind Kind, int[] HiddenSizes, double Dro
     {
         if (!Enum.IsDefined(Kind) || (Kind == HeadKind.Linear) != (HiddenSizes.Length == 0))
         {
-            throw new ArgumentException($"A {Kind} head cannot have {HiddenSizes.Length} hidden layers: linear heads have none, MLPs at least one.");
+            throw new ArgumentException(
+                $"A {Kind} head cannot have {HiddenSizes.Length} hidden layers: linear heads have none, MLPs at least one."
+            );
         }
 
         if (HiddenSizes.Any(size => size is < 1 or > WidestLayer))
@@ -56,7 +58,8 @@ public abstract record HeadTrainingOptions
 /// <param name="WeightDecay">L2 penalty added to the gradient of weights and biases, as in <c>torch.optim.Adam</c>; not decoupled as in AdamW. At least 0.</param>
 /// <param name="Patience">Epochs without a better validation accuracy (or an equal one at a smaller loss) after which training ends; 0 never ends it early.</param>
 /// <param name="Seed">Seed of first weights, batch order and dropout.</param>
-public sealed record AdamOptions(int Epochs, int BatchSize, double LearningRate, double WeightDecay, int Patience, int Seed) : HeadTrainingOptions
+public sealed record AdamOptions(int Epochs, int BatchSize, double LearningRate, double WeightDecay, int Patience, int Seed)
+    : HeadTrainingOptions
 {
     /// <summary>30 epochs of batches of 64 at 0.001, without penalty and early end.</summary>
     public static AdamOptions Default { get; } = new(30, 64, 1e-3, 0, 0, 0);
@@ -117,9 +120,15 @@ public sealed record PenaltyPathOptions(IReadOnlyList<double> Penalties) : HeadT
 
     internal override void ThrowIfInvalid()
     {
-        if (Penalties.Count is < 1 or > MostPenalties || Penalties.Any(penalty => !(penalty > 0 && double.IsFinite(penalty))) || Penalties.Zip(Penalties.Skip(1)).Any(pair => pair.First <= pair.Second))
+        if (
+            Penalties.Count is < 1 or > MostPenalties
+            || Penalties.Any(penalty => !(penalty > 0 && double.IsFinite(penalty)))
+            || Penalties.Zip(Penalties.Skip(1)).Any(pair => pair.First <= pair.Second)
+        )
         {
-            throw new ArgumentException($"The penalties [{string.Join(", ", Penalties)}] are not 1 to {MostPenalties} positive numbers in falling order.");
+            throw new ArgumentException(
+                $"The penalties [{string.Join(", ", Penalties)}] are not 1 to {MostPenalties} positive numbers in falling order."
+            );
         }
     }
 }
@@ -133,25 +142,26 @@ public sealed record PenaltyPathOptions(IReadOnlyList<double> Penalties) : HeadT
 /// <param name="LearningRate">Adam's learning rate; null on a path.</param>
 /// <param name="Penalty">Penalty of the path; null by Adam.</param>
 public sealed record EpochMetrics(
-    int Epoch, double TrainLoss, double TrainAccuracy, double? ValidationLoss, double? ValidationAccuracy, double? LearningRate = null, double? Penalty = null);
+    int Epoch,
+    double TrainLoss,
+    double TrainAccuracy,
+    double? ValidationLoss,
+    double? ValidationAccuracy,
+    double? LearningRate = null,
+    double? Penalty = null
+);
 
 /// <summary>Training cannot go on, and would not with another try. The message says what to change.</summary>
 public sealed class HeadTrainingException : Exception
 {
     /// <summary>Creates the error with a message that names value and remedy.</summary>
     public HeadTrainingException(string message)
-        : base(message)
-    {
-    }
+        : base(message) { }
 
     /// <summary>Creates the error with a message that names value and remedy, and what caused it.</summary>
     public HeadTrainingException(string message, Exception innerException)
-        : base(message, innerException)
-    {
-    }
+        : base(message, innerException) { }
 
     /// <summary>Creates the error without details.</summary>
-    public HeadTrainingException()
-    {
-    }
+    public HeadTrainingException() { }
 }

@@ -29,15 +29,16 @@ internal sealed class HeadFile
 
     public HeadDefinition Definition => new(Parse("kind", Enum.Parse<HeadKind>), Integers("hidden_sizes"), Double("dropout"));
 
-    public static Dictionary<string, string> Describe(string format, HeadDefinition definition, int featureSize, int classes) => new()
-    {
-        [FormatKey] = format,
-        ["kind"] = definition.Kind.ToString(),
-        ["hidden_sizes"] = string.Join(',', definition.HiddenSizes),
-        ["dropout"] = ToText(definition.Dropout),
-        ["features"] = ToText(featureSize),
-        ["classes"] = ToText(classes),
-    };
+    public static Dictionary<string, string> Describe(string format, HeadDefinition definition, int featureSize, int classes) =>
+        new()
+        {
+            [FormatKey] = format,
+            ["kind"] = definition.Kind.ToString(),
+            ["hidden_sizes"] = string.Join(',', definition.HiddenSizes),
+            ["dropout"] = ToText(definition.Dropout),
+            ["features"] = ToText(featureSize),
+            ["classes"] = ToText(classes),
+        };
 
     public static string ToText(IFormattable value) => value.ToString(null, CultureInfo.InvariantCulture);
 
@@ -49,7 +50,9 @@ internal sealed class HeadFile
         // Before anything is allocated for numbers that are not there.
         return (long)layout!.Length * sizeof(float) <= _length
             ? layout
-            : throw new WeightsException($"{_file.Source} has {_length} bytes, too few for the {layout.Length} parameters that it describes.");
+            : throw new WeightsException(
+                $"{_file.Source} has {_length} bytes, too few for the {layout.Length} parameters that it describes."
+            );
     }
 
     /// <summary>Runs a check of values that came from the file.</summary>
@@ -105,21 +108,28 @@ internal sealed class HeadFile
         if (!_file.Tensors.TryGetValue(name, out var entry) || entry.Type != type || !shape.SequenceEqual(entry.Shape))
         {
             var found = entry is null ? "it is missing" : $"it is {entry.Type} [{string.Join(", ", entry.Shape)}]";
-            throw new WeightsException($"{_file.Source} needs a tensor '{name}' of {type} [{string.Join(", ", shape.ToArray())}]: {found}.");
+            throw new WeightsException(
+                $"{_file.Source} needs a tensor '{name}' of {type} [{string.Join(", ", shape.ToArray())}]: {found}."
+            );
         }
 
         _file.ReadBytes(name, bytes);
     }
 
-    private int[] Integers(string key) => Text(key).Length == 0
-        ? []
-        : Parse(key, text => text.Split(',').Select(part => int.Parse(part, NumberStyles.None, CultureInfo.InvariantCulture)).ToArray());
+    private int[] Integers(string key) =>
+        Text(key).Length == 0
+            ? []
+            : Parse(
+                key,
+                text => text.Split(',').Select(part => int.Parse(part, NumberStyles.None, CultureInfo.InvariantCulture)).ToArray()
+            );
 
     public bool Has(string key) => _file.Metadata.ContainsKey(key);
 
-    public string Text(string key) => _file.Metadata.TryGetValue(key, out var text)
-        ? text
-        : throw new WeightsException($"{_file.Source} is no checkpoint of a head: its metadata has no '{key}'.");
+    public string Text(string key) =>
+        _file.Metadata.TryGetValue(key, out var text)
+            ? text
+            : throw new WeightsException($"{_file.Source} is no checkpoint of a head: its metadata has no '{key}'.");
 
     public T Parse<T>(string key, Func<string, T> parse)
     {

@@ -25,7 +25,13 @@ internal sealed class HeadLayout
                 throw new ArgumentException($"A head of {string.Join(" × ", sizes)} is too large: its parameters take more than 2 GiB.");
             }
 
-            layers[i] = new HeadLayer(sizes[i], sizes[i + 1], (int)length, (int)bias, definition.Dropout > 0 && (i > 0 || layers.Length == 1));
+            layers[i] = new HeadLayer(
+                sizes[i],
+                sizes[i + 1],
+                (int)length,
+                (int)bias,
+                definition.Dropout > 0 && (i > 0 || layers.Length == 1)
+            );
             length = bias + sizes[i + 1];
         }
 
@@ -62,7 +68,10 @@ internal sealed class HeadLayout
         for (var i = 0; i < Layers.Count; i++)
         {
             var layer = Layers[i];
-            tensors.Add(WeightName(prefix, i), TensorData.FromValues(values[layer.WeightStart..layer.BiasStart], layer.Outputs, layer.Inputs));
+            tensors.Add(
+                WeightName(prefix, i),
+                TensorData.FromValues(values[layer.WeightStart..layer.BiasStart], layer.Outputs, layer.Inputs)
+            );
             tensors.Add(BiasName(prefix, i), TensorData.FromValues(values.Slice(layer.BiasStart, layer.Outputs), layer.Outputs));
         }
     }

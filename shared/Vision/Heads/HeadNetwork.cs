@@ -139,9 +139,14 @@ internal sealed class HeadNetwork : IDisposable
         using var scope = NewDisposeScope();
         return
         [
-            .. _layout.Layers.Select(layer => (
-                flat.narrow(0, layer.WeightStart, layer.Inputs * layer.Outputs).view(layer.Outputs, layer.Inputs).DetachFromDisposeScope(),
-                flat.narrow(0, layer.BiasStart, layer.Outputs).DetachFromDisposeScope())),
+            .. _layout.Layers.Select(layer =>
+                (
+                    flat.narrow(0, layer.WeightStart, layer.Inputs * layer.Outputs)
+                        .view(layer.Outputs, layer.Inputs)
+                        .DetachFromDisposeScope(),
+                    flat.narrow(0, layer.BiasStart, layer.Outputs).DetachFromDisposeScope()
+                )
+            ),
         ];
     }
 }

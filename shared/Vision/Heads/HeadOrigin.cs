@@ -13,11 +13,20 @@ namespace Distributed.Vision;
 /// <param name="Precision">The arithmetic that the features were computed in: <c>fp32</c>, <c>bf16</c> or <c>fp16</c>.</param>
 /// <param name="DatasetSha256">SHA-256 of the data set.</param>
 public sealed record HeadOrigin(
-    IReadOnlyList<string> ClassNames, string Backbone, string BackboneSha256, string Preprocessing, string Precision, string DatasetSha256)
+    IReadOnlyList<string> ClassNames,
+    string Backbone,
+    string BackboneSha256,
+    string Preprocessing,
+    string Precision,
+    string DatasetSha256
+)
 {
     private const string ClassNamesKey = "class_names";
 
-    private static readonly JsonSerializerOptions Readable = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Readable = new()
+    {
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     internal void AddTo(Dictionary<string, string> metadata, int classes)
     {
@@ -42,9 +51,20 @@ public sealed record HeadOrigin(
             return null;
         }
 
-        var names = file.Parse(ClassNamesKey, text => JsonSerializer.Deserialize<string[]>(text) is { } read && read.Length == classes && read.All(name => name is not null)
-            ? read
-            : throw new FormatException());
-        return new HeadOrigin(names, file.Text("backbone"), file.Text("backbone_sha256"), file.Text("preprocessing"), file.Text("precision"), file.Text("dataset_sha256"));
+        var names = file.Parse(
+            ClassNamesKey,
+            text =>
+                JsonSerializer.Deserialize<string[]>(text) is { } read && read.Length == classes && read.All(name => name is not null)
+                    ? read
+                    : throw new FormatException()
+        );
+        return new HeadOrigin(
+            names,
+            file.Text("backbone"),
+            file.Text("backbone_sha256"),
+            file.Text("preprocessing"),
+            file.Text("precision"),
+            file.Text("dataset_sha256")
+        );
     }
 }

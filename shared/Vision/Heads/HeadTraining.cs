@@ -51,19 +51,22 @@ public static class HeadTraining
     /// <param name="classes">Classes, at least 2; labels are below it.</param>
     /// <exception cref="ArgumentException">Definition, options or labels are out of range.</exception>
     /// <exception cref="HeadTrainingException">The features are not finite numbers.</exception>
-    public static IHeadTrainingState Start(HeadDefinition definition, HeadTrainingOptions options, FeatureData data, int classes) => options switch
-    {
-        AdamOptions adam => AdamTrainer.Start(definition, adam, data, classes),
-        PenaltyPathOptions path => PenaltyPath.Start(definition, path, data, classes),
-        _ => throw new ArgumentException($"Nothing trains a head by {options?.GetType().Name ?? "null"}.", nameof(options)),
-    };
+    public static IHeadTrainingState Start(HeadDefinition definition, HeadTrainingOptions options, FeatureData data, int classes) =>
+        options switch
+        {
+            AdamOptions adam => AdamTrainer.Start(definition, adam, data, classes),
+            PenaltyPathOptions path => PenaltyPath.Start(definition, path, data, classes),
+            _ => throw new ArgumentException($"Nothing trains a head by {options?.GetType().Name ?? "null"}.", nameof(options)),
+        };
 
     /// <summary>Reads a state.</summary>
     /// <param name="bytes">What <see cref="IHeadTrainingState.ToBytes"/> made.</param>
     /// <param name="source">What errors call the bytes, such as the path they come from.</param>
     /// <exception cref="WeightsException">The bytes are no such state.</exception>
     public static IHeadTrainingState Resume(ReadOnlyMemory<byte> bytes, string source = "The checkpoint") =>
-        HeadFile.FormatOf(bytes, source) == PenaltyPathState.Format ? PenaltyPathState.FromBytes(bytes, source) : AdamState.FromBytes(bytes, source);
+        HeadFile.FormatOf(bytes, source) == PenaltyPathState.Format
+            ? PenaltyPathState.FromBytes(bytes, source)
+            : AdamState.FromBytes(bytes, source);
 
     /// <summary>
     /// Trains a tiny linear head, so that the code for it is compiled and LibTorch's libraries are loaded before somebody waits for them:
@@ -72,7 +75,9 @@ public static class HeadTraining
     /// <param name="device">Where heads will be trained.</param>
     public static void WarmUp(TorchSharp.torch.Device device)
     {
-        const int images = 64, size = 64, classes = 2;
+        const int images = 64,
+            size = 64,
+            classes = 2;
         var values = new float[images * size];
         for (var i = 0; i < values.Length; i++)
         {
@@ -80,8 +85,15 @@ public static class HeadTraining
         }
 
         int[] rows = [.. Enumerable.Range(0, images)];
-        using var data = FeatureData.Create(new FeatureMatrix(values, images, size), Array.ConvertAll(rows, row => row % classes), rows[(images / 2)..], rows[..(images / 2)], device);
-        var trained = Start(HeadDefinition.Linear, new PenaltyPathOptions(PenaltyPathOptions.DefaultPenalties(classes)), data, classes).Train(data, () => false, CancellationToken.None);
+        using var data = FeatureData.Create(
+            new FeatureMatrix(values, images, size),
+            Array.ConvertAll(rows, row => row % classes),
+            rows[(images / 2)..],
+            rows[..(images / 2)],
+            device
+        );
+        var trained = Start(HeadDefinition.Linear, new PenaltyPathOptions(PenaltyPathOptions.DefaultPenalties(classes)), data, classes)
+            .Train(data, () => false, CancellationToken.None);
         trained.State.ToBytes();
         trained.State.ExportBest();
     }
@@ -93,7 +105,10 @@ public static class HeadTraining
         var (lowest, highest) = (data.Labels.min().item<long>(), data.Labels.max().item<long>());
         if (lowest < 0 || highest >= classes)
         {
-            throw new ArgumentException($"The labels run from {lowest} to {highest}; {classes} classes are 0 to {classes - 1}.", nameof(classes));
+            throw new ArgumentException(
+                $"The labels run from {lowest} to {highest}; {classes} classes are 0 to {classes - 1}.",
+                nameof(classes)
+            );
         }
     }
 }

@@ -28,10 +28,24 @@ internal sealed class ImagePreconditioner : IPreconditioner
     /// <param name="meanSquares">[<see cref="RowShape.Stride"/>], of the features.</param>
     /// <param name="penalty">Positive.</param>
     /// <param name="team">Threads to use; they do not change a bit.</param>
-    public ImagePreconditioner(double[] probabilities, RotatedFeatures features, int first, int count, RowShape shape, double[] meanSquares, double penalty, ThreadTeam team)
+    public ImagePreconditioner(
+        double[] probabilities,
+        RotatedFeatures features,
+        int first,
+        int count,
+        RowShape shape,
+        double[] meanSquares,
+        double penalty,
+        ThreadTeam team
+    )
     {
         (_shape, _team, _mean) = (shape, team, new double[shape.Stride]);
-        _parts = [.. Enumerable.Range(0, RowShape.Parts).Select(part => new Part(shape, shape.Classes * part / RowShape.Parts, shape.Classes * (part + 1) / RowShape.Parts))];
+        _parts =
+        [
+            .. Enumerable
+                .Range(0, RowShape.Parts)
+                .Select(part => new Part(shape, shape.Classes * part / RowShape.Parts, shape.Classes * (part + 1) / RowShape.Parts)),
+        ];
         team.Run(RowShape.Parts, part => _parts[part].Prepare(probabilities, features, first, count, meanSquares, penalty));
     }
 
@@ -170,7 +184,8 @@ internal sealed class ImagePreconditioner : IPreconditioner
                     var product = (double)TensorPrimitives.Dot(_scaled, rows.AsSpan(column * shape.Stride, shape.Stride));
                     var left = product - TensorPrimitives.Dot(factor.AsSpan(row * images, column), factor.AsSpan(column * images, column));
                     // The sum of 1 and a square; rounding must not make it less.
-                    factor[(row * images) + column] = row == column ? Math.Sqrt(Math.Max(1, 1 + left)) : left / factor[(column * images) + column];
+                    factor[(row * images) + column] =
+                        row == column ? Math.Sqrt(Math.Max(1, 1 + left)) : left / factor[(column * images) + column];
                 }
             }
 
@@ -184,7 +199,9 @@ internal sealed class ImagePreconditioner : IPreconditioner
             for (var row = 0; row < solution.Length; row++)
             {
                 var product = (double)TensorPrimitives.Dot(rows.AsSpan(row * shape.Stride, shape.Stride), _scaled);
-                solution[row] = (product - TensorPrimitives.Dot(factor.AsSpan(row * solution.Length, row), solution.AsSpan(0, row))) / factor[(row * solution.Length) + row];
+                solution[row] =
+                    (product - TensorPrimitives.Dot(factor.AsSpan(row * solution.Length, row), solution.AsSpan(0, row)))
+                    / factor[(row * solution.Length) + row];
             }
 
             for (var row = solution.Length - 1; row >= 0; row--)

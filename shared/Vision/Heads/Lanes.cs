@@ -42,10 +42,12 @@ internal readonly unsafe struct Lanes256<T>(Vector256<T> values) : ILanes<Lanes2
     public static Lanes256<T> Create(T value) => new(Vector256.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256<T> MultiplyAdd(Lanes256<T> left, Lanes256<T> right, Lanes256<T> addend) => new(
-        typeof(T) == typeof(float)
-            ? Vector256.FusedMultiplyAdd(left._values.AsSingle(), right._values.AsSingle(), addend._values.AsSingle()).As<float, T>()
-            : Vector256.FusedMultiplyAdd(left._values.AsDouble(), right._values.AsDouble(), addend._values.AsDouble()).As<double, T>());
+    public static Lanes256<T> MultiplyAdd(Lanes256<T> left, Lanes256<T> right, Lanes256<T> addend) =>
+        new(
+            typeof(T) == typeof(float)
+                ? Vector256.FusedMultiplyAdd(left._values.AsSingle(), right._values.AsSingle(), addend._values.AsSingle()).As<float, T>()
+                : Vector256.FusedMultiplyAdd(left._values.AsDouble(), right._values.AsDouble(), addend._values.AsDouble()).As<double, T>()
+        );
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store(T* target) => _values.Store(target);
@@ -69,10 +71,12 @@ internal readonly unsafe struct Lanes512<T>(Vector512<T> values) : ILanes<Lanes5
     public static Lanes512<T> Create(T value) => new(Vector512.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512<T> MultiplyAdd(Lanes512<T> left, Lanes512<T> right, Lanes512<T> addend) => new(
-        typeof(T) == typeof(float)
-            ? Vector512.FusedMultiplyAdd(left._values.AsSingle(), right._values.AsSingle(), addend._values.AsSingle()).As<float, T>()
-            : Vector512.FusedMultiplyAdd(left._values.AsDouble(), right._values.AsDouble(), addend._values.AsDouble()).As<double, T>());
+    public static Lanes512<T> MultiplyAdd(Lanes512<T> left, Lanes512<T> right, Lanes512<T> addend) =>
+        new(
+            typeof(T) == typeof(float)
+                ? Vector512.FusedMultiplyAdd(left._values.AsSingle(), right._values.AsSingle(), addend._values.AsSingle()).As<float, T>()
+                : Vector512.FusedMultiplyAdd(left._values.AsDouble(), right._values.AsDouble(), addend._values.AsDouble()).As<double, T>()
+        );
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Store(T* target) => _values.Store(target);

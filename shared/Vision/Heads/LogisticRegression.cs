@@ -49,7 +49,14 @@ internal sealed class LogisticRegression
     /// <param name="classes">Classes.</param>
     /// <param name="team">Threads to use; they do not change a bit.</param>
     /// <param name="tolerance">How far the objective may be from its smallest value, relative to it.</param>
-    public LogisticRegression(RotatedFeatures features, int first, int count, int classes, ThreadTeam team, double tolerance = DefaultTolerance)
+    public LogisticRegression(
+        RotatedFeatures features,
+        int first,
+        int count,
+        int classes,
+        ThreadTeam team,
+        double tolerance = DefaultTolerance
+    )
     {
         _features = features;
         _shape = features.ShapeFor(classes);
@@ -180,7 +187,9 @@ internal sealed class LogisticRegression
             var objective = Objective(current, penalty);
             if (!double.IsFinite(objective))
             {
-                throw new HeadTrainingException($"The loss at the penalty {penalty} is {objective}: the features are too large for their squares to be added up.");
+                throw new HeadTrainingException(
+                    $"The loss at the penalty {penalty} is {objective}: the features are too large for their squares to be added up."
+                );
             }
 
             var (direction, decrease, enough) = FindStep(current, penalty, objective, cancellationToken);
@@ -193,7 +202,9 @@ internal sealed class LogisticRegression
             current = next;
         }
 
-        throw new HeadTrainingException($"The weights for the penalty {penalty} were not found in {MostSteps} steps: give stronger penalties.");
+        throw new HeadTrainingException(
+            $"The weights for the penalty {penalty} were not found in {MostSteps} steps: give stronger penalties."
+        );
     }
 
     /// <summary>Goes as far along a step as it helps; null where rounding leaves nothing to gain.</summary>
@@ -220,11 +231,16 @@ internal sealed class LogisticRegression
     /// <summary>The step to the lowest point of the quadratic model, nearly.</summary>
     /// <returns>The step, how much lower the model is there, and whether that is not worth a step.</returns>
     private (double[] Direction, double Decrease, bool Enough) FindStep(
-        Point point, double penalty, double objective, CancellationToken cancellationToken)
+        Point point,
+        double penalty,
+        double objective,
+        CancellationToken cancellationToken
+    )
     {
-        IPreconditioner preconditioner = _classes <= FewClasses
-            ? new ClassPreconditioner(point.Probabilities, _count, _shape, _meanSquares, penalty)
-            : new ImagePreconditioner(point.Probabilities, _features, _first, _count, _shape, _meanSquares, penalty, _team);
+        IPreconditioner preconditioner =
+            _classes <= FewClasses
+                ? new ClassPreconditioner(point.Probabilities, _count, _shape, _meanSquares, penalty)
+                : new ImagePreconditioner(point.Probabilities, _features, _first, _count, _shape, _meanSquares, penalty, _team);
         var (direction, residual, curved, scaled) = (new double[Length], new double[Length], new double[Length], new double[Length]);
         Vectors.Axpy(-1, point.Gradient, residual);
         AddPenalty(-penalty, point.Weights, residual);

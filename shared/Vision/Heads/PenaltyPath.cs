@@ -34,12 +34,18 @@ public static class PenaltyPath
         options.ThrowIfInvalid();
         if (definition.Kind != HeadKind.Linear || definition.Dropout != 0)
         {
-            throw new ArgumentException($"Only linear heads without dropout are trained along a path of penalties, not {definition.Kind} with dropout {definition.Dropout}.", nameof(definition));
+            throw new ArgumentException(
+                $"Only linear heads without dropout are trained along a path of penalties, not {definition.Kind} with dropout {definition.Dropout}.",
+                nameof(definition)
+            );
         }
 
         if (data.Validation.Length == 0 && options.Penalties.Count > 1)
         {
-            throw new ArgumentException($"Without validation images nothing chooses among {options.Penalties.Count} penalties: give one.", nameof(options));
+            throw new ArgumentException(
+                $"Without validation images nothing chooses among {options.Penalties.Count} penalties: give one.",
+                nameof(options)
+            );
         }
 
         var length = new HeadLayout(definition, data.FeatureSize, classes).Length;
@@ -67,19 +73,30 @@ public static class PenaltyPath
     /// <exception cref="HeadTrainingException">The features are too large to compute with.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing of the slice is kept.</exception>
     public static (PenaltyPathState State, IReadOnlyList<EpochMetrics> Epochs) Train(
-        PenaltyPathState state, FeatureData data, Func<bool> shouldStop, CancellationToken cancellationToken = default) =>
-        Train(state, data, shouldStop, LogisticRegression.DefaultTolerance, cancellationToken);
+        PenaltyPathState state,
+        FeatureData data,
+        Func<bool> shouldStop,
+        CancellationToken cancellationToken = default
+    ) => Train(state, data, shouldStop, LogisticRegression.DefaultTolerance, cancellationToken);
 
     /// <summary>The same to another tolerance than the usual one, for measuring how near that comes.</summary>
     internal static (PenaltyPathState State, IReadOnlyList<EpochMetrics> Epochs) Train(
-        PenaltyPathState state, FeatureData data, Func<bool> shouldStop, double tolerance, CancellationToken cancellationToken = default)
+        PenaltyPathState state,
+        FeatureData data,
+        Func<bool> shouldStop,
+        double tolerance,
+        CancellationToken cancellationToken = default
+    )
     {
         ArgumentNullException.ThrowIfNull(state);
         ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(shouldStop);
         if (data.FeatureSize != state.FeatureSize)
         {
-            throw new ArgumentException($"The data are not those that training began with: they have {data.FeatureSize} features an image, not {state.FeatureSize}.", nameof(data));
+            throw new ArgumentException(
+                $"The data are not those that training began with: they have {data.FeatureSize} features an image, not {state.FeatureSize}.",
+                nameof(data)
+            );
         }
 
         var epochs = new List<EpochMetrics>();
@@ -94,9 +111,18 @@ public static class PenaltyPath
         // LibTorch's threads go on spinning after every operator, and would take the cores from the solver's own.
         using var alone = TorchEnvironment.WithThreads(1);
         var chooses = data.Validation.Length > 0;
-        var images = new LogisticRegression(features, 0, data.Train.Length, state.Classes, team, chooses ? OnTheWay(state, tolerance) : tolerance);
+        var images = new LogisticRegression(
+            features,
+            0,
+            data.Train.Length,
+            state.Classes,
+            team,
+            chooses ? OnTheWay(state, tolerance) : tolerance
+        );
         var rotated = new RotatedPath(features, images.PaddedClasses);
-        var validation = chooses ? new LogisticRegression(features, data.Train.Length, data.Validation.Length, state.Classes, team, tolerance) : null;
+        var validation = chooses
+            ? new LogisticRegression(features, data.Train.Length, data.Validation.Length, state.Classes, team, tolerance)
+            : null;
         do
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -109,13 +135,17 @@ public static class PenaltyPath
             {
                 state = Refit(state, features, team, tolerance, cancellationToken);
             }
-        }
-        while (!state.Finished && !shouldStop());
+        } while (!state.Finished && !shouldStop());
         return (state, epochs);
     }
 
     private static (PenaltyPathState State, EpochMetrics Metrics) Advance(
-        PenaltyPathState state, RotatedPath rotated, LogisticRegression images, LogisticRegression? validation, CancellationToken cancellationToken)
+        PenaltyPathState state,
+        RotatedPath rotated,
+        LogisticRegression images,
+        LogisticRegression? validation,
+        CancellationToken cancellationToken
+    )
     {
         var penalty = state.Options.Penalties[state.Epoch];
         var (next, solution) = Step(state, rotated, images, cancellationToken);
@@ -139,22 +169,45 @@ public static class PenaltyPath
 
     /// <summary>Solves for the next penalty.</summary>
     private static (PenaltyPathState State, LogisticRegression.Point Solution) Step(
-        PenaltyPathState state, RotatedPath rotated, LogisticRegression images, CancellationToken cancellationToken)
+        PenaltyPathState state,
+        RotatedPath rotated,
+        LogisticRegression images,
+        CancellationToken cancellationToken
+    )
     {
         var penalty = state.Options.Penalties[state.Epoch];
         var solution = images.Solve(Begin(state, rotated, images, penalty), penalty, cancellationToken);
-        return (state with { Epoch = state.Epoch + 1, Previous = state.Latest, Latest = rotated.Features.RotateBack(solution.Weights, state.Classes) }, solution);
+        return (
+            state with
+            {
+                Epoch = state.Epoch + 1,
+                Previous = state.Latest,
+                Latest = rotated.Features.RotateBack(solution.Weights, state.Classes),
+            },
+            solution
+        );
     }
 
-    private static double OnTheWay(PenaltyPathState state, double tolerance) => HasManyClasses(state) ? Math.Max(tolerance, ToleranceOnTheWay) : tolerance;
+    private static double OnTheWay(PenaltyPathState state, double tolerance) =>
+        HasManyClasses(state) ? Math.Max(tolerance, ToleranceOnTheWay) : tolerance;
 
     private static bool HasManyClasses(PenaltyPathState state) => state.Classes > LogisticRegression.FewClasses;
 
-    private static PenaltyPathState Refit(PenaltyPathState state, RotatedFeatures features, ThreadTeam team, double tolerance, CancellationToken cancellationToken)
+    private static PenaltyPathState Refit(
+        PenaltyPathState state,
+        RotatedFeatures features,
+        ThreadTeam team,
+        double tolerance,
+        CancellationToken cancellationToken
+    )
     {
         var begin = HasManyClasses(state) ? WalkAgain(state, features, team, tolerance, cancellationToken) : state.Best;
         var all = new LogisticRegression(features, 0, features.Labels.Length, state.Classes, team, tolerance);
-        var solution = all.Solve(all.Evaluate(features.Rotate(begin, all.PaddedClasses)), state.Options.Penalties[state.BestEpoch], cancellationToken);
+        var solution = all.Solve(
+            all.Evaluate(features.Rotate(begin, all.PaddedClasses)),
+            state.Options.Penalties[state.BestEpoch],
+            cancellationToken
+        );
         return state with { Best = features.RotateBack(solution.Weights, state.Classes), Finished = true };
     }
 
@@ -163,7 +216,13 @@ public static class PenaltyPath
     /// penalty, the best weights are sure of the wrong class for them, in a flat region that takes hundreds of products to leave. The
     /// path with all images takes a few at each penalty.
     /// </summary>
-    private static double[] WalkAgain(PenaltyPathState state, RotatedFeatures features, ThreadTeam team, double tolerance, CancellationToken cancellationToken)
+    private static double[] WalkAgain(
+        PenaltyPathState state,
+        RotatedFeatures features,
+        ThreadTeam team,
+        double tolerance,
+        CancellationToken cancellationToken
+    )
     {
         var all = new LogisticRegression(features, 0, features.Labels.Length, state.Classes, team, OnTheWay(state, tolerance));
         var rotated = new RotatedPath(features, all.PaddedClasses);
@@ -210,7 +269,8 @@ public static class PenaltyPath
 
         public double[] Of(double[] weights)
         {
-            var found = _known.FirstOrDefault(pair => ReferenceEquals(pair.Weights, weights)).Rotated ?? features.Rotate(weights, paddedClasses);
+            var found =
+                _known.FirstOrDefault(pair => ReferenceEquals(pair.Weights, weights)).Rotated ?? features.Rotate(weights, paddedClasses);
             _known = [(weights, found), .. _known.Where(pair => !ReferenceEquals(pair.Weights, weights)).Take(1)];
             return found;
         }

@@ -5,9 +5,7 @@ public sealed record PenaltyPathState : IHeadTrainingState
 {
     internal const string Format = "distributed-penalty-path/1";
 
-    internal PenaltyPathState()
-    {
-    }
+    internal PenaltyPathState() { }
 
     /// <summary>The penalties.</summary>
     public required PenaltyPathOptions Options { get; init; }
@@ -34,8 +32,9 @@ public sealed record PenaltyPathState : IHeadTrainingState
     public bool Finished { get; init; }
 
     /// <summary>Whether the penalty is chosen: all were tried, or the latest is so much weaker than the best that the rest only overfits more.</summary>
-    internal bool Chosen => Epoch == Options.Penalties.Count ||
-        (BestEpoch >= 0 && Options.Penalties[Epoch - 1] * PenaltyPathOptions.DecreaseWithoutImprovement <= Options.Penalties[BestEpoch]);
+    internal bool Chosen =>
+        Epoch == Options.Penalties.Count
+        || (BestEpoch >= 0 && Options.Penalties[Epoch - 1] * PenaltyPathOptions.DecreaseWithoutImprovement <= Options.Penalties[BestEpoch]);
 
     /// <summary>Means of the training features, [features].</summary>
     internal float[] Mean { get; init; } = [];
@@ -110,7 +109,15 @@ public sealed record PenaltyPathState : IHeadTrainingState
             throw new InvalidOperationException("There is no best head before the first penalty is finished.");
         }
 
-        return TrainedHead.Export(HeadDefinition.Linear, FeatureSize, Classes, Mean, Std, Array.ConvertAll(Best, value => (float)value), origin);
+        return TrainedHead.Export(
+            HeadDefinition.Linear,
+            FeatureSize,
+            Classes,
+            Mean,
+            Std,
+            Array.ConvertAll(Best, value => (float)value),
+            origin
+        );
     }
 
     /// <inheritdoc/>

@@ -46,31 +46,48 @@ internal sealed class RotatedFeatures : IDisposable
         using var scope = NewDisposeScope();
         int[] order = [.. data.Train, .. data.Validation];
         var device = data.Features.device;
-        var (shift, scale) = (HeadNetwork.Upload(mean, device).to(ScalarType.Float64), HeadNetwork.Upload(std, device).to(ScalarType.Float64));
+        var (shift, scale) = (
+            HeadNetwork.Upload(mean, device).to(ScalarType.Float64),
+            HeadNetwork.Upload(std, device).to(ScalarType.Float64)
+        );
         var covariance = zeros([data.FeatureSize, data.FeatureSize], ScalarType.Float64, device);
-        ForEachPart((first, count) =>
-        {
-            var part = Standardised(first, count);
-            covariance.addmm_(part.t(), part, 1, 1);
-        });
+        ForEachPart(
+            (first, count) =>
+            {
+                var part = Standardised(first, count);
+                covariance.addmm_(part.t(), part, 1, 1);
+            }
+        );
         // Further directions than there are images hold nothing.
         var coordinates = Math.Min(order.Length, data.FeatureSize);
         var basis = PrincipalAxes(covariance.div_(order.Length)).narrow(1, data.FeatureSize - coordinates, coordinates).contiguous();
         var shape = new RowShape(coordinates + 1, Classes: 0);
         var stride = shape.Stride;
         var values = new AlignedNumbers<float>(shape.LengthOf(order.Length));
-        ForEachPart((first, count) =>
-        {
-            var part = zeros([count, stride], ScalarType.Float32);
-            part.narrow(1, 0, coordinates).copy_(Standardised(first, count).mm(basis));
-            part.narrow(1, coordinates, 1).fill_(1);
-            MemoryMarshal.Cast<byte, float>(part.bytes).CopyTo(values.Span[(first * stride)..]);
-        });
+        ForEachPart(
+            (first, count) =>
+            {
+                var part = zeros([count, stride], ScalarType.Float32);
+                part.narrow(1, 0, coordinates).copy_(Standardised(first, count).mm(basis));
+                part.narrow(1, coordinates, 1).fill_(1);
+                MemoryMarshal.Cast<byte, float>(part.bytes).CopyTo(values.Span[(first * stride)..]);
+            }
+        );
         var labels = data.Labels.index_select(0, AdamTrainer.Rows(order, device)).cpu().data<long>().ToArray();
-        return new RotatedFeatures(basis.cpu().DetachFromDisposeScope(), data.FeatureSize, coordinates, values, Array.ConvertAll(labels, label => (int)label));
+        return new RotatedFeatures(
+            basis.cpu().DetachFromDisposeScope(),
+            data.FeatureSize,
+            coordinates,
+            values,
+            Array.ConvertAll(labels, label => (int)label)
+        );
 
         Tensor Standardised(int first, int count) =>
-            data.Features.index_select(0, AdamTrainer.Rows(order.AsSpan(first, count), device)).to(ScalarType.Float64).sub_(shift).div_(scale);
+            data
+                .Features.index_select(0, AdamTrainer.Rows(order.AsSpan(first, count), device))
+                .to(ScalarType.Float64)
+                .sub_(shift)
+                .div_(scale);
 
         void ForEachPart(Action<int, int> visit)
         {
@@ -129,5 +146,6 @@ internal sealed class RotatedFeatures : IDisposable
         return linalg.eigh(covariance).Item2;
     }
 
-    private static Tensor Matrix(ReadOnlySpan<double> values, int rows) => TensorData.FromValues(values, rows, values.Length / rows).ToTensor();
+    private static Tensor Matrix(ReadOnlySpan<double> values, int rows) =>
+        TensorData.FromValues(values, rows, values.Length / rows).ToTensor();
 }

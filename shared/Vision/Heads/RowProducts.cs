@@ -88,7 +88,8 @@ internal sealed unsafe class RowProducts<T>
         _products = ForEachPart(_blockRows * shape.PaddedClasses);
     }
 
-    private static AlignedNumbers<T>[] ForEachPart(int length) => [.. Enumerable.Range(0, RowShape.Parts).Select(_ => new AlignedNumbers<T>(length))];
+    private static AlignedNumbers<T>[] ForEachPart(int length) =>
+        [.. Enumerable.Range(0, RowShape.Parts).Select(_ => new AlignedNumbers<T>(length))];
 
     /// <summary>Computes both products, or the first alone.</summary>
     /// <param name="weights">W, [<see cref="RowShape.PaddedClasses"/>, <see cref="RowShape.Stride"/>].</param>
@@ -102,40 +103,46 @@ internal sealed unsafe class RowProducts<T>
             _sums = ForEachPart(_shape.Length);
         }
 
-        _team.Run(RowShape.Parts, part =>
-        {
-            if (sums is not null)
+        _team.Run(
+            RowShape.Parts,
+            part =>
             {
-                _sums[part].Span.Clear();
-            }
+                if (sums is not null)
+                {
+                    _sums[part].Span.Clear();
+                }
 
-            var (begin, end) = ((int)((long)_count * part / RowShape.Parts), (int)((long)_count * (part + 1) / RowShape.Parts));
-            for (var row = begin; row < end; row += _blockRows)
-            {
-                var rows = Math.Min(_blockRows, end - row);
-                if (Vector512.IsHardwareAccelerated)
+                var (begin, end) = ((int)((long)_count * part / RowShape.Parts), (int)((long)_count * (part + 1) / RowShape.Parts));
+                for (var row = begin; row < end; row += _blockRows)
                 {
-                    Run<Lanes512<T>>(part, row, rows, function, sums is not null);
-                }
-                else
-                {
-                    Run<Lanes256<T>>(part, row, rows, function, sums is not null);
+                    var rows = Math.Min(_blockRows, end - row);
+                    if (Vector512.IsHardwareAccelerated)
+                    {
+                        Run<Lanes512<T>>(part, row, rows, function, sums is not null);
+                    }
+                    else
+                    {
+                        Run<Lanes256<T>>(part, row, rows, function, sums is not null);
+                    }
                 }
             }
-        });
+        );
         if (sums is not null)
         {
             // Each number is the sum of the parts in their order, whoever adds them.
-            _team.Run(RowShape.Parts, share =>
-            {
-                var lines = sums.Length / RowShape.Lanes;
-                var range = (lines * share / RowShape.Parts * RowShape.Lanes)..(lines * (share + 1) / RowShape.Parts * RowShape.Lanes);
-                sums.AsSpan(range).Clear();
-                foreach (var part in _sums)
+            _team.Run(
+                RowShape.Parts,
+                share =>
                 {
-                    Vectors.Add<T>(part.Span[range], sums.AsSpan(range));
+                    var lines = sums.Length / RowShape.Lanes;
+                    var range = (lines * share / RowShape.Parts * RowShape.Lanes)..(lines * (share + 1) / RowShape.Parts * RowShape.Lanes);
+                    sums.AsSpan(range).Clear();
+                    foreach (var part in _sums)
+                    {
+                        Vectors.Add<T>(part.Span[range], sums.AsSpan(range));
+                    }
                 }
-            });
+            );
         }
     }
 
@@ -171,7 +178,14 @@ internal sealed unsafe class RowProducts<T>
                 {
                     for (var label = together; label < end; label += 2)
                     {
-                        Multiply<TLanes>(x + (row * stride) + feature, w + (label * stride) + feature, z + (row * classes) + label, length, stride, classes);
+                        Multiply<TLanes>(
+                            x + (row * stride) + feature,
+                            w + (label * stride) + feature,
+                            z + (row * classes) + label,
+                            length,
+                            stride,
+                            classes
+                        );
                     }
                 }
             }
@@ -196,7 +210,14 @@ internal sealed unsafe class RowProducts<T>
                 {
                     for (var label = together; label < end; label += 2)
                     {
-                        Accumulate<TLanes>(x + (row * stride) + feature, z + (row * classes) + label, s + (label * stride) + feature, length, stride, classes);
+                        Accumulate<TLanes>(
+                            x + (row * stride) + feature,
+                            z + (row * classes) + label,
+                            s + (label * stride) + feature,
+                            length,
+                            stride,
+                            classes
+                        );
                     }
                 }
             }
@@ -208,8 +229,18 @@ internal sealed unsafe class RowProducts<T>
     private static void Multiply<TLanes>(T* x, T* w, T* z, int length, int stride, int classes)
         where TLanes : struct, ILanes<TLanes, T>
     {
-        T* x1 = x + stride, x2 = x1 + stride, x3 = x2 + stride, w1 = w + stride;
-        TLanes z00 = default, z01 = default, z10 = default, z11 = default, z20 = default, z21 = default, z30 = default, z31 = default;
+        T* x1 = x + stride,
+            x2 = x1 + stride,
+            x3 = x2 + stride,
+            w1 = w + stride;
+        TLanes z00 = default,
+            z01 = default,
+            z10 = default,
+            z11 = default,
+            z20 = default,
+            z21 = default,
+            z30 = default,
+            z31 = default;
         for (nint i = 0; i < length; i += TLanes.Count)
         {
             var (left, right) = (TLanes.Load(w + i), TLanes.Load(w1 + i));
@@ -245,7 +276,10 @@ internal sealed unsafe class RowProducts<T>
     private static void Accumulate<TLanes>(T* x, T* z, T* s, int length, int stride, int classes)
         where TLanes : struct, ILanes<TLanes, T>
     {
-        T* x1 = x + stride, x2 = x1 + stride, x3 = x2 + stride, s1 = s + stride;
+        T* x1 = x + stride,
+            x2 = x1 + stride,
+            x3 = x2 + stride,
+            s1 = s + stride;
         var (z00, z01) = (TLanes.Create(z[0]), TLanes.Create(z[1]));
         var (z10, z11) = (TLanes.Create(z[classes]), TLanes.Create(z[classes + 1]));
         var (z20, z21) = (TLanes.Create(z[2 * classes]), TLanes.Create(z[(2 * classes) + 1]));

@@ -129,9 +129,7 @@ internal sealed class ThreadTeam : IDisposable
 
         public void WaitForEnd()
         {
-            for (var spin = default(SpinWait); Volatile.Read(ref _ended) < parts; spin.SpinOnce(sleep1Threshold: -1))
-            {
-            }
+            for (var spin = default(SpinWait); Volatile.Read(ref _ended) < parts; spin.SpinOnce(sleep1Threshold: -1)) { }
 
             _error?.Throw();
         }

@@ -29,7 +29,9 @@ public sealed class TrainedHead
         var notFinite = _mean.Concat(_std).Concat(_parameters).Count(value => !float.IsFinite(value)) + _std.Count(value => value <= 0);
         if (notFinite > 0)
         {
-            throw new WeightsException($"{source} holds values that no training makes, {notFinite} in all: numbers that are not finite, or deviations that are not above 0.");
+            throw new WeightsException(
+                $"{source} holds values that no training makes, {notFinite} in all: numbers that are not finite, or deviations that are not above 0."
+            );
         }
     }
 
@@ -49,10 +51,19 @@ public sealed class TrainedHead
     /// <param name="bytes">What <see cref="IHeadTrainingState.ExportBest"/> made.</param>
     /// <param name="source">What errors call the bytes, such as the path they come from.</param>
     /// <exception cref="WeightsException">The bytes are no head.</exception>
-    public static TrainedHead Load(ReadOnlyMemory<byte> bytes, string source = "The head") => new(new HeadFile(bytes, source, Format), source);
+    public static TrainedHead Load(ReadOnlyMemory<byte> bytes, string source = "The head") =>
+        new(new HeadFile(bytes, source, Format), source);
 
     /// <summary>A head as a safetensors file.</summary>
-    internal static byte[] Export(HeadDefinition definition, int featureSize, int classes, float[] mean, float[] std, float[] parameters, HeadOrigin? origin)
+    internal static byte[] Export(
+        HeadDefinition definition,
+        int featureSize,
+        int classes,
+        float[] mean,
+        float[] std,
+        float[] parameters,
+        HeadOrigin? origin
+    )
     {
         var tensors = new Dictionary<string, TensorData>
         {
@@ -80,7 +91,10 @@ public sealed class TrainedHead
         ArgumentNullException.ThrowIfNull(features);
         if (features.Size != FeatureSize)
         {
-            throw new ArgumentException($"The head takes {FeatureSize} features an image, not {features.Size}: they come from another backbone.", nameof(features));
+            throw new ArgumentException(
+                $"The head takes {FeatureSize} features an image, not {features.Size}: they come from another backbone.",
+                nameof(features)
+            );
         }
 
         using var withoutGradients = torch.no_grad();
@@ -90,7 +104,9 @@ public sealed class TrainedHead
         {
             using var scope = torch.NewDisposeScope();
             var count = Math.Min(RowsAtOnce, features.Count - first);
-            var rows = TensorData.FromValues(features.Values.AsSpan(first * FeatureSize, count * FeatureSize), count, FeatureSize).ToTensor();
+            var rows = TensorData
+                .FromValues(features.Values.AsSpan(first * FeatureSize, count * FeatureSize), count, FeatureSize)
+                .ToTensor();
             finish(network.Logits(rows)).bytes.CopyTo(MemoryMarshal.AsBytes(results.AsSpan(first * Classes, count * Classes)));
         }
 

@@ -24,7 +24,8 @@ internal sealed unsafe partial class CompiledDenseNet
         ConvolutionKernel[] Narrow,
         ConvolutionKernel[] Direct,
         WinogradConvolution? Winograd,
-        ConvolutionKernel[] Enter)
+        ConvolutionKernel[] Enter
+    )
     {
         /// <summary>Tiles of the 3×3 convolutions.</summary>
         public TileGrid Tiles => Winograd?.Tiles ?? Grid;
@@ -61,7 +62,17 @@ internal sealed unsafe partial class CompiledDenseNet
             InputRowBytes = (width + 6) * 3 * bytes;
             Stem = new TileGrid((height + 1) / 2, (width + 1) / 2, most);
             StemRowBytes = (Stem.Width + 2) * initial * bytes;
-            StemKernels = Kernels(Stem, network._stem.StepsOfSegment, 7, InputRowBytes, true, 2 * InputRowBytes, 2 * 3 * bytes, StemRowBytes, initial * bytes);
+            StemKernels = Kernels(
+                Stem,
+                network._stem.StepsOfSegment,
+                7,
+                InputRowBytes,
+                true,
+                2 * InputRowBytes,
+                2 * 3 * bytes,
+                StemRowBytes,
+                initial * bytes
+            );
             Blocks = new BlockPlan[network._blocks.Length];
             var (mapHeight, mapWidth) = ((Stem.Height + 1) / 2, (Stem.Width + 1) / 2);
             for (var block = 0; block < Blocks.Length; block++)
@@ -77,9 +88,18 @@ internal sealed unsafe partial class CompiledDenseNet
                 var pixelBytes = channels * bytes;
                 // An odd number of cache lines, so that the pixels of a tile do not compete for the same places in the cache.
                 var scratchStride = (Math.Max(channels, block > 0 ? entered * 2 : 0) * bytes) + 64;
-                var winograd = network.Bf16 && WinogradConvolution.Gains(mapHeight, mapWidth)
-                    ? new WinogradConvolution(instructions, vectors, mapHeight, mapWidth, network.Bottleneck, network.Architecture.GrowthRate, Unroll)
-                    : null;
+                var winograd =
+                    network.Bf16 && WinogradConvolution.Gains(mapHeight, mapWidth)
+                        ? new WinogradConvolution(
+                            instructions,
+                            vectors,
+                            mapHeight,
+                            mapWidth,
+                            network.Bottleneck,
+                            network.Architecture.GrowthRate,
+                            Unroll
+                        )
+                        : null;
                 var bottleneck = winograd?.Inputs ?? new PaddedMap(mapHeight + 2, mapWidth + 2, network.Bottleneck, bytes);
                 var chunk = Math.Clamp(CompiledDenseNet.BlockBytes / checked(mapHeight * mapWidth * pixelBytes), 1, GroupImages);
                 Blocks[block] = new BlockPlan(
@@ -88,22 +108,62 @@ internal sealed unsafe partial class CompiledDenseNet
                     scratchStride,
                     Math.Max(chunk, block > 0 ? Blocks[block - 1].Chunk : 1),
                     bottleneck,
-                    [.. grid.Kinds.Select(kind => new ConvolutionKernel(new KernelShape(
-                        instructions, network.Bf16, vectors, Dense(kind, scratchStride), TileGrid.Offsets(kind, bottleneck.RowBytes, bottleneck.PixelBytes), Unroll, 1, 0, true)
-                    {
-                        Float32Outputs = winograd is not null,
-                        PrefetchDistance = network.Bf16 ? NarrowPrefetch : 0,
-                    }))],
+                    [
+                        .. grid.Kinds.Select(kind => new ConvolutionKernel(
+                            new KernelShape(
+                                instructions,
+                                network.Bf16,
+                                vectors,
+                                Dense(kind, scratchStride),
+                                TileGrid.Offsets(kind, bottleneck.RowBytes, bottleneck.PixelBytes),
+                                Unroll,
+                                1,
+                                0,
+                                true
+                            )
+                            {
+                                Float32Outputs = winograd is not null,
+                                PrefetchDistance = network.Bf16 ? NarrowPrefetch : 0,
+                            }
+                        )),
+                    ],
                     winograd is null
-                        ? Kernels(grid, Unroll, 3, bottleneck.RowBytes, false, bottleneck.RowBytes, bottleneck.PixelBytes, mapWidth * pixelBytes, pixelBytes)
+                        ? Kernels(
+                            grid,
+                            Unroll,
+                            3,
+                            bottleneck.RowBytes,
+                            false,
+                            bottleneck.RowBytes,
+                            bottleneck.PixelBytes,
+                            mapWidth * pixelBytes,
+                            pixelBytes
+                        )
                         : [],
                     winograd,
-                    [.. grid.Kinds.Select(kind => new ConvolutionKernel(new KernelShape(
-                        instructions, network.Bf16, vectors, Dense(kind, scratchStride), TileGrid.Offsets(kind, mapWidth * pixelBytes, pixelBytes), Unroll, 1, 0, false)))]);
+                    [
+                        .. grid.Kinds.Select(kind => new ConvolutionKernel(
+                            new KernelShape(
+                                instructions,
+                                network.Bf16,
+                                vectors,
+                                Dense(kind, scratchStride),
+                                TileGrid.Offsets(kind, mapWidth * pixelBytes, pixelBytes),
+                                Unroll,
+                                1,
+                                0,
+                                false
+                            )
+                        )),
+                    ]
+                );
             }
 
             // All images of a group meet in the last block.
-            Blocks[^1] = Blocks[^1] with { Chunk = GroupImages };
+            Blocks[^1] = Blocks[^1] with
+            {
+                Chunk = GroupImages,
+            };
             NarrowIterations = inputs => inputs * bytes / sizeof(float) / Unroll;
             DirectIterations = 3 * network.Bottleneck * bytes / sizeof(float) / Unroll;
             InputBytes = ((height + 6) * InputRowBytes) + 64;
@@ -111,9 +171,32 @@ internal sealed unsafe partial class CompiledDenseNet
             BlockBytes = [.. Blocks.Select(block => checked(block.Grid.Height * block.Grid.Width * block.Channels * bytes))];
             ScratchBytes = Blocks.Max(block => Math.Max(block.ScratchStride * most, block.Winograd?.ScratchBytes ?? 0));
 
-            ConvolutionKernel[] Kernels(TileGrid grid, int unroll, int segments, int segmentStride, bool bias, int inputRow, int inputColumn, int outputRow, int outputColumn) =>
-                [.. grid.Kinds.Select(kind => new ConvolutionKernel(new KernelShape(
-                    instructions, network.Bf16, vectors, TileGrid.Offsets(kind, inputRow, inputColumn), TileGrid.Offsets(kind, outputRow, outputColumn), unroll, segments, segmentStride, bias)))];
+            ConvolutionKernel[] Kernels(
+                TileGrid grid,
+                int unroll,
+                int segments,
+                int segmentStride,
+                bool bias,
+                int inputRow,
+                int inputColumn,
+                int outputRow,
+                int outputColumn
+            ) =>
+                [
+                    .. grid.Kinds.Select(kind => new ConvolutionKernel(
+                        new KernelShape(
+                            instructions,
+                            network.Bf16,
+                            vectors,
+                            TileGrid.Offsets(kind, inputRow, inputColumn),
+                            TileGrid.Offsets(kind, outputRow, outputColumn),
+                            unroll,
+                            segments,
+                            segmentStride,
+                            bias
+                        )
+                    )),
+                ];
 
             int[] Dense((int Rows, int Columns) kind, int stride) => TileGrid.Offsets(kind, kind.Columns * stride, stride);
         }
@@ -175,7 +258,8 @@ internal sealed unsafe partial class CompiledDenseNet
 
         public NativeBuffer Stem { get; } = new(plan.StemBytes);
 
-        public NativeBuffer[] Blocks { get; } = [.. plan.Blocks.Select((block, i) => new NativeBuffer((long)plan.BlockBytes[i] * block.Chunk))];
+        public NativeBuffer[] Blocks { get; } =
+        [.. plan.Blocks.Select((block, i) => new NativeBuffer((long)plan.BlockBytes[i] * block.Chunk))];
 
         /// <summary>Bottlenecks with a border of zeros, one for each block, so that the border stays where it is.</summary>
         public NativeBuffer[] Padded { get; } = [.. plan.Blocks.Select(block => new NativeBuffer(block.Bottleneck.Bytes))];

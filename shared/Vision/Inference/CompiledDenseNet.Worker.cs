@@ -21,7 +21,14 @@ internal sealed unsafe partial class CompiledDenseNet
             for (var i = 0; i < count; i++)
             {
                 Elementwise.NormalizeReluMean(
-                    _bf16, Image(last, i), grid.Height * grid.Width, features + ((long)i * size), network._last.Scale, network._last.Shift, size);
+                    _bf16,
+                    Image(last, i),
+                    grid.Height * grid.Width,
+                    features + ((long)i * size),
+                    network._last.Scale,
+                    network._last.Shift,
+                    size
+                );
             }
         }
 
@@ -68,7 +75,12 @@ internal sealed unsafe partial class CompiledDenseNet
             for (var y = 0; y < plan.Height; y++)
             {
                 Elementwise.Lookup(
-                    _bf16, image + ((long)y * plan.Width * 3), input + ((y + 3) * plan.InputRowBytes) + (3 * 3 * _bytes), network._pixelTable.Pointer, plan.Width);
+                    _bf16,
+                    image + ((long)y * plan.Width * 3),
+                    input + ((y + 3) * plan.InputRowBytes) + (3 * 3 * _bytes),
+                    network._pixelTable.Pointer,
+                    plan.Width
+                );
             }
 
             var stem = workspace.Stem.Pointer;
@@ -82,7 +94,8 @@ internal sealed unsafe partial class CompiledDenseNet
                     var to = stem + ((tile.Y + 1) * plan.StemRowBytes) + ((tile.X + 1) * pixelBytes);
                     for (var panel = 0; panel < network._stem.Panels; panel++)
                     {
-                        plan.StemKernels[tile.Kind].Run(from, network._stem.Panel(panel), to + (panel * _panelBytes), network._stem.Bias(panel), 1);
+                        plan.StemKernels[tile.Kind]
+                            .Run(from, network._stem.Panel(panel), to + (panel * _panelBytes), network._stem.Bias(panel), 1);
                     }
                 }
             }
@@ -97,7 +110,8 @@ internal sealed unsafe partial class CompiledDenseNet
                         stem + (2 * y * plan.StemRowBytes) + (2 * x * pixelBytes),
                         plan.StemRowBytes,
                         target + (((y * block.Grid.Width) + x) * block.Channels * _bytes),
-                        channels);
+                        channels
+                    );
                 }
             }
         }
@@ -124,7 +138,15 @@ internal sealed unsafe partial class CompiledDenseNet
                         for (var x = 0; x < columns; x++)
                         {
                             var corner = source + (2 * (tile.Y + y) * sourceRow) + (2 * (tile.X + x) * sourcePixel);
-                            Elementwise.NormalizeReluPool(_bf16, corner, sourceRow, pooled, transition.Norm.Scale, transition.Norm.Shift, before.Channels);
+                            Elementwise.NormalizeReluPool(
+                                _bf16,
+                                corner,
+                                sourceRow,
+                                pooled,
+                                transition.Norm.Scale,
+                                transition.Norm.Shift,
+                                before.Channels
+                            );
                             pooled += after.ScratchStride;
                         }
                     }
@@ -132,7 +154,9 @@ internal sealed unsafe partial class CompiledDenseNet
                     var to = target + (((tile.Y * after.Grid.Width) + tile.X) * targetPixel);
                     for (var panel = 0; panel < transition.Convolution.Panels; panel++)
                     {
-                        after.Enter[tile.Kind].Run(scratch, transition.Convolution.Panel(panel), to + (panel * _panelBytes), null, iterations);
+                        after
+                            .Enter[tile.Kind]
+                            .Run(scratch, transition.Convolution.Panel(panel), to + (panel * _panelBytes), null, iterations);
                     }
                 }
             }
@@ -181,7 +205,9 @@ internal sealed unsafe partial class CompiledDenseNet
                 var to = padded + block.Bottleneck.Offset(tile.Y + 1, tile.X + 1);
                 for (var panel = 0; panel < layer.Narrow.Panels; panel++)
                 {
-                    block.Narrow[tile.Kind].Run(scratch, layer.Narrow.Panel(panel), to + (panel * panelBytes), layer.Narrow.Bias(panel), iterations);
+                    block
+                        .Narrow[tile.Kind]
+                        .Run(scratch, layer.Narrow.Panel(panel), to + (panel * panelBytes), layer.Narrow.Bias(panel), iterations);
                 }
             }
         }

@@ -39,7 +39,8 @@ internal sealed unsafe partial class CompiledDenseNet : IDisposable
                 var name = $"transition{block}";
                 _transitions[block - 1] = new Transition(
                     new Normalization(weights, name + ".norm", channels),
-                    Pack(weights.Values(name + ".conv.weight"), channels / 2, channels, 1, null));
+                    Pack(weights.Values(name + ".conv.weight"), channels / 2, channels, 1, null)
+                );
                 channels /= 2;
             }
 
@@ -53,8 +54,16 @@ internal sealed unsafe partial class CompiledDenseNet : IDisposable
                     new Normalization(weights, name + ".norm1", channels),
                     PackFolded(weights, name + ".conv1", name + ".norm2", Bottleneck, channels, 1),
                     new Lazy<PackedConvolution>(() => Pack(weights.Values(window), architecture.GrowthRate, Bottleneck, 3, null)),
-                    new Lazy<PackedConvolution>(() => Pack(
-                        WinogradTransform.Weights(weights.Values(window)), WinogradTransform.Positions * architecture.GrowthRate, Bottleneck, 1, null)));
+                    new Lazy<PackedConvolution>(() =>
+                        Pack(
+                            WinogradTransform.Weights(weights.Values(window)),
+                            WinogradTransform.Positions * architecture.GrowthRate,
+                            Bottleneck,
+                            1,
+                            null
+                        )
+                    )
+                );
                 channels += architecture.GrowthRate;
             }
         }
@@ -96,13 +105,21 @@ internal sealed unsafe partial class CompiledDenseNet : IDisposable
         var imageBytes = (long)height * width * 3;
         // Small batches are shared out too.
         var group = Math.Clamp((count + threads - 1) / threads, 1, GroupImages);
-        Parallel.For(0, (count + group - 1) / group, new ParallelOptions { MaxDegreeOfParallelism = threads }, index =>
-        {
-            var workspace = plan.Rent();
-            var first = index * group;
-            new Worker(this, plan, workspace, images + (first * imageBytes)).Run(Math.Min(group, count - first), features + ((long)first * Architecture.FeatureSize));
-            plan.Return(workspace);
-        });
+        Parallel.For(
+            0,
+            (count + group - 1) / group,
+            new ParallelOptions { MaxDegreeOfParallelism = threads },
+            index =>
+            {
+                var workspace = plan.Rent();
+                var first = index * group;
+                new Worker(this, plan, workspace, images + (first * imageBytes)).Run(
+                    Math.Min(group, count - first),
+                    features + ((long)first * Architecture.FeatureSize)
+                );
+                plan.Return(workspace);
+            }
+        );
     }
 
     public void Dispose()
@@ -159,7 +176,12 @@ internal sealed unsafe partial class CompiledDenseNet : IDisposable
 
     /// <summary>The 3×3 convolution's weights are packed as the size of the maps wants them.</summary>
     private sealed record Layer(
-        int Inputs, Normalization Norm, PackedConvolution Narrow, Lazy<PackedConvolution> Direct, Lazy<PackedConvolution> Winograd);
+        int Inputs,
+        Normalization Norm,
+        PackedConvolution Narrow,
+        Lazy<PackedConvolution> Direct,
+        Lazy<PackedConvolution> Winograd
+    );
 
     private sealed record Transition(Normalization Norm, PackedConvolution Convolution);
 

@@ -13,7 +13,16 @@ namespace Distributed.Vision;
 /// <param name="SegmentStride">From one stretch to the next.</param>
 /// <param name="BiasAndRelu">Sums start with a bias and end in a rectifier; otherwise neither.</param>
 internal sealed record KernelShape(
-    InstructionSet Instructions, bool Bf16, int Vectors, int[] Inputs, int[] Outputs, int Unroll, int Segments, int SegmentStride, bool BiasAndRelu)
+    InstructionSet Instructions,
+    bool Bf16,
+    int Vectors,
+    int[] Inputs,
+    int[] Outputs,
+    int Unroll,
+    int Segments,
+    int SegmentStride,
+    bool BiasAndRelu
+)
 {
     /// <summary>Outputs are float32 whatever the inputs are.</summary>
     public bool Float32Outputs { get; init; }
@@ -48,7 +57,8 @@ internal sealed unsafe class ConvolutionKernel : IDisposable
     /// <param name="bias">Of the panel's channels; not read without <see cref="KernelShape.BiasAndRelu"/>.</param>
     /// <param name="iterations">Of a segment, at least 1.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Run(byte* input, byte* weights, byte* output, float* bias, int iterations) => _function(input, weights, output, bias, iterations);
+    public void Run(byte* input, byte* weights, byte* output, float* bias, int iterations) =>
+        _function(input, weights, output, bias, iterations);
 
     public void Dispose() => _code.Dispose();
 

@@ -64,7 +64,9 @@ internal static unsafe class Elementwise
             var lower = (ushort*)(source + rowBytes);
             for (var i = 0; i < channels; i += Lanes)
             {
-                var sum = Active(Widen(upper + i), scale + i, shift + i) + Active(Widen(upper + channels + i), scale + i, shift + i)
+                var sum =
+                    Active(Widen(upper + i), scale + i, shift + i)
+                    + Active(Widen(upper + channels + i), scale + i, shift + i)
                     + (Active(Widen(lower + i), scale + i, shift + i) + Active(Widen(lower + channels + i), scale + i, shift + i));
                 Store(sum * quarter, (ushort*)target + i);
             }
@@ -75,8 +77,13 @@ internal static unsafe class Elementwise
             var lower = (float*)(source + rowBytes);
             for (var i = 0; i < channels; i += Lanes)
             {
-                var sum = Active(Vector512.Load(upper + i), scale + i, shift + i) + Active(Vector512.Load(upper + channels + i), scale + i, shift + i)
-                    + (Active(Vector512.Load(lower + i), scale + i, shift + i) + Active(Vector512.Load(lower + channels + i), scale + i, shift + i));
+                var sum =
+                    Active(Vector512.Load(upper + i), scale + i, shift + i)
+                    + Active(Vector512.Load(upper + channels + i), scale + i, shift + i)
+                    + (
+                        Active(Vector512.Load(lower + i), scale + i, shift + i)
+                        + Active(Vector512.Load(lower + channels + i), scale + i, shift + i)
+                    );
                 (sum * quarter).Store((float*)target + i);
             }
         }
@@ -155,6 +162,5 @@ internal static unsafe class Elementwise
         Vector512.MaxNative(Vector512.FusedMultiplyAdd(value, Vector512.Load(scale), Vector512.Load(shift)), Vector512<float>.Zero);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Widen(ushort* source) =>
-        (Avx512F.ConvertToVector512UInt32(Vector256.Load(source)) << 16).AsSingle();
+    private static Vector512<float> Widen(ushort* source) => (Avx512F.ConvertToVector512UInt32(Vector256.Load(source)) << 16).AsSingle();
 }

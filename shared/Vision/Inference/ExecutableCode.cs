@@ -6,8 +6,11 @@ namespace Distributed.Vision;
 /// <summary>Machine code that can be called. Its pages are never writable and executable at once.</summary>
 internal sealed partial class ExecutableCode : SafeHandle
 {
-    private const int Read = 1, Write = 2, Execute = 4;
-    private const int Private = 2, Anonymous = 0x20;
+    private const int Read = 1,
+        Write = 2,
+        Execute = 4;
+    private const int Private = 2,
+        Anonymous = 0x20;
 
     private static readonly Lazy<bool> Allowed = new(() =>
     {

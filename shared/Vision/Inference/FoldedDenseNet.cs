@@ -33,7 +33,8 @@ internal sealed class FoldedDenseNet : IDenseNetBackbone
         var (mean, deviation) = (weights.Preprocessing.Mean, weights.Preprocessing.Std);
         _pixels = new Normalization(
             Keep(Array.ConvertAll(deviation, value => 1 / (255.0 * value)), ScalarType.Float32, 3),
-            Keep(mean.Zip(deviation, (value, spread) => -(double)value / spread), ScalarType.Float32, 3));
+            Keep(mean.Zip(deviation, (value, spread) => -(double)value / spread), ScalarType.Float32, 3)
+        );
         _stem = Folded("conv0", "norm0", architecture.InitialFeatures, 7, stride: 2);
         var channels = architecture.InitialFeatures;
         _blocks = new Layer[architecture.Blocks.Length][];
@@ -55,7 +56,8 @@ internal sealed class FoldedDenseNet : IDenseNetBackbone
                     channels,
                     Norm(name + ".norm1"),
                     Folded(name + ".conv1", name + ".norm2", DenseNetArchitecture.BottleneckFactor * architecture.GrowthRate, 1),
-                    Plain(name + ".conv2", architecture.GrowthRate, 3));
+                    Plain(name + ".conv2", architecture.GrowthRate, 3)
+                );
                 channels += architecture.GrowthRate;
             }
         }
@@ -113,7 +115,8 @@ internal sealed class FoldedDenseNet : IDenseNetBackbone
     {
         using var scope = NewDisposeScope();
         var (count, channels, height, width) = (entered.shape[0], entered.shape[1], entered.shape[2], entered.shape[3]);
-        var block = empty([count, height, width, channels + (layers.Length * Architecture.GrowthRate)], dtype: _type, device: Device).permute(0, 3, 1, 2);
+        var block = empty([count, height, width, channels + (layers.Length * Architecture.GrowthRate)], dtype: _type, device: Device)
+            .permute(0, 3, 1, 2);
         block.narrow(1, 0, channels).copy_(entered);
         foreach (var layer in layers)
         {
@@ -147,7 +150,8 @@ internal sealed class FoldedDenseNet : IDenseNetBackbone
             Keep(ChannelsLast(Fitting(shaped.to(Device).to(_type)))),
             bias is null ? null : Keep(bias.Select(value => (double)value), _type, outputs),
             stride,
-            window / 2);
+            window / 2
+        );
     }
 
     private Tensor Keep(IEnumerable<double> values, ScalarType type, params long[] shape)
@@ -163,7 +167,9 @@ internal sealed class FoldedDenseNet : IDenseNetBackbone
         var beyond = _type == ScalarType.Float32 ? 0 : converted.numel() - converted.isfinite().sum().item<long>();
         return beyond == 0
             ? converted
-            : throw new WeightsException($"{beyond} weights of {Weights.Source} are beyond the numbers of {Precision.ToString().ToLowerInvariant()}. Give the precision fp32.");
+            : throw new WeightsException(
+                $"{beyond} weights of {Weights.Source} are beyond the numbers of {Precision.ToString().ToLowerInvariant()}. Give the precision fp32."
+            );
     }
 
     private Tensor Keep(Tensor tensor)

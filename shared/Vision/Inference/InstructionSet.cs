@@ -9,7 +9,14 @@ internal sealed class InstructionSet
     private readonly Func<Precision, bool> _hasProcessor;
     private readonly int _mostVectors;
 
-    private InstructionSet(int lanes, int mostVectors, int broadcast, int zero, Func<KernelAssembler> createAssembler, Func<Precision, bool> hasProcessor)
+    private InstructionSet(
+        int lanes,
+        int mostVectors,
+        int broadcast,
+        int zero,
+        Func<KernelAssembler> createAssembler,
+        Func<Precision, bool> hasProcessor
+    )
     {
         Lanes = lanes;
         Broadcast = broadcast;
@@ -20,7 +27,8 @@ internal sealed class InstructionSet
     }
 
     /// <summary>14 pixels × 32 channels at once, or 9 × 48.</summary>
-    public static InstructionSet Avx512 { get; } = new(lanes: 16, mostVectors: 3, broadcast: 30, zero: 31, () => new EvexAssembler(), HasAvx512);
+    public static InstructionSet Avx512 { get; } =
+        new(lanes: 16, mostVectors: 3, broadcast: 30, zero: 31, () => new EvexAssembler(), HasAvx512);
 
     /// <summary>6 pixels × 16 channels at once; float32 only.</summary>
     public static InstructionSet Avx2 { get; } = new(lanes: 8, mostVectors: 2, broadcast: 15, zero: 15, () => new VexAssembler(), HasAvx2);
@@ -37,7 +45,8 @@ internal sealed class InstructionSet
     public int Zero { get; }
 
     /// <summary>The best that this processor and operating system can run; null where there is none.</summary>
-    public static InstructionSet? For(Precision precision) => new[] { Avx512, Avx2 }.FirstOrDefault(instructions => instructions.Supports(precision));
+    public static InstructionSet? For(Precision precision) =>
+        new[] { Avx512, Avx2 }.FirstOrDefault(instructions => instructions.Supports(precision));
 
     /// <summary>Output channels that a kernel computes, in vectors: they divide the growth rate, and with it all other numbers of channels.</summary>
     public int PanelVectors(int growthRate) => Math.Min(growthRate / Lanes, _mostVectors);
@@ -56,7 +65,8 @@ internal sealed class InstructionSet
     private static bool HasAvx512(Precision precision) =>
         Avx512F.X64.IsSupported && Avx512BW.IsSupported && (precision == Precision.Fp32 || (precision == Precision.Bf16 && HasBfloat16));
 
-    private static bool HasAvx2(Precision precision) => precision == Precision.Fp32 && System.Runtime.Intrinsics.X86.Avx2.X64.IsSupported && Fma.X64.IsSupported;
+    private static bool HasAvx2(Precision precision) =>
+        precision == Precision.Fp32 && System.Runtime.Intrinsics.X86.Avx2.X64.IsSupported && Fma.X64.IsSupported;
 
     /// <summary>CPUID leaf 7, sub-leaf 1, EAX bit 5.</summary>
     private static bool HasBfloat16 => X86Base.CpuId(7, 0).Eax >= 1 && (X86Base.CpuId(7, 1).Eax & (1 << 5)) != 0;

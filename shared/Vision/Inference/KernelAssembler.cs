@@ -21,8 +21,12 @@ internal enum Register
 /// </summary>
 internal abstract class KernelAssembler
 {
-    private const byte Map0F = 1, Map0F38 = 2;
-    private const byte NoPrefix = 0, Prefix66 = 1, PrefixF3 = 2, PrefixF2 = 3;
+    private const byte Map0F = 1,
+        Map0F38 = 2;
+    private const byte NoPrefix = 0,
+        Prefix66 = 1,
+        PrefixF3 = 2,
+        PrefixF2 = 3;
 
     private readonly List<byte> _code = [];
 
@@ -38,7 +42,8 @@ internal abstract class KernelAssembler
     public void StoreHalf(int source, Register address, int offset) => Memory(NoPrefix, Map0F, 0x11, half: true, source, address, offset);
 
     /// <summary>32 bits to all lanes.</summary>
-    public void Broadcast(int target, Register address, int offset) => Memory(Prefix66, Map0F38, 0x18, half: false, target, address, offset);
+    public void Broadcast(int target, Register address, int offset) =>
+        Memory(Prefix66, Map0F38, 0x18, half: false, target, address, offset);
 
     /// <summary>Fetches a cache line into the first-level cache; addresses without memory are passed over. The registers are the first eight.</summary>
     public void Prefetch(Register address, int offset)
@@ -140,13 +145,7 @@ internal sealed class VexAssembler : KernelAssembler
     {
         var r = ((~register >> 3) & 1) << 7;
         var length = half ? 0 : 1;
-        Write(
-        [
-            0xC4,
-            (byte)(r | ((x ^ 1) << 6) | ((b ^ 1) << 5) | map),
-            (byte)(((~left & 15) << 3) | (length << 2) | prefix),
-            opcode,
-        ]);
+        Write([0xC4, (byte)(r | ((x ^ 1) << 6) | ((b ^ 1) << 5) | map), (byte)(((~left & 15) << 3) | (length << 2) | prefix), opcode]);
     }
 }
 
@@ -158,8 +157,7 @@ internal sealed class EvexAssembler : KernelAssembler
         var r = ((~register >> 3) & 1) << 7;
         var r2 = ((~register >> 4) & 1) << 4;
         var length = half ? 1 : 2;
-        Write(
-        [
+        Write([
             0x62,
             (byte)(r | ((x ^ 1) << 6) | ((b ^ 1) << 5) | r2 | map),
             (byte)(((~left & 15) << 3) | 4 | prefix),

@@ -20,7 +20,10 @@ internal sealed class TileGrid
         var kinds = new List<(int Rows, int Columns)>();
         var rows = Cut(height, Math.Max(1, mostPixels / width));
         var columns = Cut(width, mostPixels);
-        Bands = [.. rows.Select(row => columns.Select(column => new Tile(row.First, column.First, KindOf(row.Count, column.Count))).ToArray())];
+        Bands =
+        [
+            .. rows.Select(row => columns.Select(column => new Tile(row.First, column.First, KindOf(row.Count, column.Count))).ToArray()),
+        ];
         Kinds = [.. kinds];
 
         int KindOf(int tileRows, int tileColumns)
@@ -48,7 +51,11 @@ internal sealed class TileGrid
 
     /// <summary>Offset of every pixel of a tile from its first, in the kernel's order.</summary>
     public static int[] Offsets((int Rows, int Columns) kind, int rowStride, int columnStride) =>
-        [.. from row in Enumerable.Range(0, kind.Rows) from column in Enumerable.Range(0, kind.Columns) select (row * rowStride) + (column * columnStride)];
+        [
+            .. from row in Enumerable.Range(0, kind.Rows)
+            from column in Enumerable.Range(0, kind.Columns)
+            select (row * rowStride) + (column * columnStride),
+        ];
 
     /// <summary>The row behind a band.</summary>
     public int EndOf(Tile[] band) => band[0].Y + Kinds[band[0].Kind].Rows;
@@ -56,6 +63,9 @@ internal sealed class TileGrid
     private static List<(int First, int Count)> Cut(int length, int most)
     {
         var parts = (length + most - 1) / most;
-        return [.. Enumerable.Range(0, parts).Select(part => (part * length / parts, ((part + 1) * length / parts) - (part * length / parts)))];
+        return
+        [
+            .. Enumerable.Range(0, parts).Select(part => (part * length / parts, ((part + 1) * length / parts) - (part * length / parts))),
+        ];
     }
 }

@@ -38,23 +38,48 @@ internal sealed unsafe class WinogradConvolution : IDisposable
         _iterations = inputs * sizeof(ushort) / sizeof(float) / unroll;
         Tiles = new TileGrid((height + 1) / WinogradTransform.OutputSize, (width + 1) / WinogradTransform.OutputSize, most);
         Inputs = new PaddedMap(
-            (Tiles.Height * WinogradTransform.OutputSize) + 2, (Tiles.Width * WinogradTransform.OutputSize) + 2, inputs, sizeof(float));
+            (Tiles.Height * WinogradTransform.OutputSize) + 2,
+            (Tiles.Width * WinogradTransform.OutputSize) + 2,
+            inputs,
+            sizeof(float)
+        );
         _transformedBytes = WinogradTransform.Size * most * TransformedPixel;
         ScratchBytes = _transformedBytes + (WinogradTransform.Positions * most * SumPixel);
-        _products = [.. Tiles.Kinds.Select(kind => new ConvolutionKernel(new KernelShape(
-            instructions, Bf16: true, vectors, Dense(kind, TransformedPixel), Dense(kind, SumPixel), unroll, 1, 0, BiasAndRelu: false)
-        {
-            Float32Outputs = true,
-            // The next position's weights come while this one's are used.
-            PrefetchDistance = inputs * sizeof(ushort) * vectors * instructions.Lanes,
-        }))];
+        _products =
+        [
+            .. Tiles.Kinds.Select(kind => new ConvolutionKernel(
+                new KernelShape(
+                    instructions,
+                    Bf16: true,
+                    vectors,
+                    Dense(kind, TransformedPixel),
+                    Dense(kind, SumPixel),
+                    unroll,
+                    1,
+                    0,
+                    BiasAndRelu: false
+                )
+                {
+                    Float32Outputs = true,
+                    // The next position's weights come while this one's are used.
+                    PrefetchDistance = inputs * sizeof(ushort) * vectors * instructions.Lanes,
+                }
+            )),
+        ];
         _addRows = InputKernels(sum: true);
         _subtractRows = InputKernels(sum: false);
 
         static int[] Dense((int Rows, int Columns) kind, int stride) => TileGrid.Offsets(kind, kind.Columns * stride, stride);
 
         WinogradInputKernel[] InputKernels(bool sum) =>
-            [.. Tiles.Kinds.Select(kind => new WinogradInputKernel(kind.Columns, inputs, kind.Rows * kind.Columns * TransformedPixel, sum))];
+            [
+                .. Tiles.Kinds.Select(kind => new WinogradInputKernel(
+                    kind.Columns,
+                    inputs,
+                    kind.Rows * kind.Columns * TransformedPixel,
+                    sum
+                )),
+            ];
     }
 
     /// <summary>The map cut into tiles of 2×2 outputs.</summary>
@@ -109,7 +134,8 @@ internal sealed unsafe class WinogradConvolution : IDisposable
                         pixelBytes,
                         _height - top,
                         _width - left,
-                        _outputs);
+                        _outputs
+                    );
                     sum += SumPixel;
                 }
             }
@@ -148,12 +174,14 @@ internal sealed unsafe class WinogradConvolution : IDisposable
             var position = (row * WinogradTransform.Size) + column;
             for (var panel = 0; panel < panels; panel++)
             {
-                _products[kind].Run(
-                    transformed + (column * rows * columns * TransformedPixel),
-                    weights.Panel((position * panels) + panel),
-                    sums + (position * rows * columns * SumPixel) + (panel * _panelBytes),
-                    null,
-                    _iterations);
+                _products[kind]
+                    .Run(
+                        transformed + (column * rows * columns * TransformedPixel),
+                        weights.Panel((position * panels) + panel),
+                        sums + (position * rows * columns * SumPixel) + (panel * _panelBytes),
+                        null,
+                        _iterations
+                    );
             }
         }
     }

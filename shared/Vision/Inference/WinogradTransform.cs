@@ -20,10 +20,17 @@ internal static unsafe class WinogradTransform
 
     private const int Window = 3;
 
-    private static readonly double[][] G = [[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]];
+    private static readonly double[][] G =
+    [
+        [1, 0, 0],
+        [0.5, 0.5, 0.5],
+        [0.5, -0.5, 0.5],
+        [0, 0, 1],
+    ];
 
     /// <summary>The rows of Bᵀ: every one adds or subtracts two inputs.</summary>
-    public static IReadOnlyList<(int Left, int Right, bool Sum)> Rows { get; } = [(0, 2, false), (1, 2, true), (2, 1, false), (1, 3, false)];
+    public static IReadOnlyList<(int Left, int Right, bool Sum)> Rows { get; } =
+    [(0, 2, false), (1, 2, true), (2, 1, false), (1, 3, false)];
 
     /// <summary>G g Gᵀ.</summary>
     /// <param name="weights">[outputs, inputs, 3, 3], row-major.</param>
@@ -61,7 +68,16 @@ internal static unsafe class WinogradTransform
     /// <param name="columns">Outputs that are on the map, 1 or 2.</param>
     /// <param name="channels">A multiple of 16.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Outputs(byte* sums, int positionBytes, byte* target, int rowBytes, int pixelBytes, int rows, int columns, int channels)
+    public static void Outputs(
+        byte* sums,
+        int positionBytes,
+        byte* target,
+        int rowBytes,
+        int pixelBytes,
+        int rows,
+        int columns,
+        int channels
+    )
     {
         for (var i = 0; i < channels; i += Vector512<float>.Count)
         {

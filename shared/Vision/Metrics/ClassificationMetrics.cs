@@ -52,7 +52,8 @@ public sealed record ClassificationReport(
     double MacroF1,
     double CrossEntropy,
     IReadOnlyList<ClassMetrics> PerClass,
-    IReadOnlyList<long[]> Confusion);
+    IReadOnlyList<long[]> Confusion
+);
 
 /// <summary>Measures classifiers, with the definitions of scikit-learn's <c>classification_report</c>, but for shares of nothing, which are 0 there.</summary>
 public static class ClassificationMetrics
@@ -70,7 +71,9 @@ public static class ClassificationMetrics
         ArgumentOutOfRangeException.ThrowIfGreaterThan(topK, classes);
         if (labels.IsEmpty || logits.Length != (long)labels.Length * classes)
         {
-            throw new ArgumentException($"{labels.Length} images and {classes} classes make {(long)labels.Length * classes} scores, not {logits.Length}; at least one image is needed.");
+            throw new ArgumentException(
+                $"{labels.Length} images and {classes} classes make {(long)labels.Length * classes} scores, not {logits.Length}; at least one image is needed."
+            );
         }
 
         var confusion = new long[classes][];
@@ -106,7 +109,8 @@ public static class ClassificationMetrics
             perClass.Average(metrics => metrics.F1)!.Value,
             loss / labels.Length,
             perClass,
-            confusion);
+            confusion
+        );
     }
 
     private static (int First, int Rank, double CrossEntropy) Rank(ReadOnlySpan<float> scores, int label, int image)

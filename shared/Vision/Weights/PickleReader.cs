@@ -235,7 +235,9 @@ internal sealed class PickleReader(Stream stream, long limit, string source, IPi
         var global = new PickleGlobal($"{module}.{name}");
         return host.Allows(global)
             ? global
-            : throw Error($"asks for '{Shorten(global.Name)}', which runs programs or code when Python opens it, and has no place among weights; it is refused");
+            : throw Error(
+                $"asks for '{Shorten(global.Name)}', which runs programs or code when Python opens it, and has no place among weights; it is refused"
+            );
     }
 
     private void Append(byte opcode, ReadOnlySpan<object?> items)
@@ -253,12 +255,13 @@ internal sealed class PickleReader(Stream stream, long limit, string source, IPi
         }
     }
 
-    private PickleDictionary Dictionary(byte opcode) => Top<object>(opcode) switch
-    {
-        PickleDictionary dictionary => dictionary,
-        PickleObject derived => derived.MakeItems(),
-        _ => throw Misapplied(opcode),
-    };
+    private PickleDictionary Dictionary(byte opcode) =>
+        Top<object>(opcode) switch
+        {
+            PickleDictionary dictionary => dictionary,
+            PickleObject derived => derived.MakeItems(),
+            _ => throw Misapplied(opcode),
+        };
 
     private static void Set(PickleDictionary dictionary, object? key, object? value)
     {
@@ -316,7 +319,8 @@ internal sealed class PickleReader(Stream stream, long limit, string source, IPi
         return items;
     }
 
-    private object? Recall(long index) => _memo.TryGetValue(index, out var value) ? value : throw Error($"recalls the object {index}, which it never stored");
+    private object? Recall(long index) =>
+        _memo.TryGetValue(index, out var value) ? value : throw Error($"recalls the object {index}, which it never stored");
 
     private BigInteger ReadInteger(long length)
     {

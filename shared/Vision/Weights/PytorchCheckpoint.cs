@@ -14,7 +14,11 @@ internal sealed class PytorchCheckpoint : IDisposable
     private const int LegacyProtocol = 1001;
     private const int MostNamesInAnError = 5;
 
-    private static readonly BigInteger LegacyMagic = BigInteger.Parse("01950a86a20f9469cfc6c", System.Globalization.NumberStyles.HexNumber, null);
+    private static readonly BigInteger LegacyMagic = BigInteger.Parse(
+        "01950a86a20f9469cfc6c",
+        System.Globalization.NumberStyles.HexNumber,
+        null
+    );
 
     private readonly IDisposable[] _owned;
     private readonly string _source;
@@ -48,7 +52,8 @@ internal sealed class PytorchCheckpoint : IDisposable
         ArgumentNullException.ThrowIfNull(stream);
         Span<byte> start = stackalloc byte[4];
         stream.Position = 0;
-        var isZip = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length && start.SequenceEqual("PK\x03\x04"u8);
+        var isZip =
+            stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length && start.SequenceEqual("PK\x03\x04"u8);
         stream.Position = 0;
         return Guard(source, () => isZip ? OpenZip(stream, source) : OpenLegacy(stream, source));
     }
@@ -104,7 +109,8 @@ internal sealed class PytorchCheckpoint : IDisposable
         if (pickles is not [var pickle])
         {
             throw new WeightsException(
-                $"{source} is a zip archive, but not one of torch.save: of '*{pickleName}' it has {pickles.Count}{Kind(entries)}. Give a .safetensors file, or what torch.save makes of model.state_dict().");
+                $"{source} is a zip archive, but not one of torch.save: of '*{pickleName}' it has {pickles.Count}{Kind(entries)}. Give a .safetensors file, or what torch.save makes of model.state_dict()."
+            );
         }
 
         var folder = pickle[..^pickleName.Length];
@@ -126,16 +132,21 @@ internal sealed class PytorchCheckpoint : IDisposable
                 : throw new WeightsException($"{source} has no entry '{name}' of {storage.Length} bytes, which its pickle refers to.");
         }
 
-        ZipArchiveEntry Bounded(ZipArchiveEntry entry) => entry.Length <= LongestPickle
-            ? entry
-            : throw new WeightsException($"{source} holds more than tensors: its '{entry.FullName}' has {entry.Length} bytes, and up to {LongestPickle} are read. Save model.state_dict() alone.");
+        ZipArchiveEntry Bounded(ZipArchiveEntry entry) =>
+            entry.Length <= LongestPickle
+                ? entry
+                : throw new WeightsException(
+                    $"{source} holds more than tensors: its '{entry.FullName}' has {entry.Length} bytes, and up to {LongestPickle} are read. Save model.state_dict() alone."
+                );
 
         byte[] Content(ZipArchiveEntry entry)
         {
             // PyTorch stores all of these without compression, so a longer content is a bomb.
             if (entry.Length != entry.CompressedLength || entry.Length > stream.Length)
             {
-                throw new WeightsException($"{source} is no PyTorch checkpoint, or is damaged: its entry '{entry.FullName}' is compressed, or longer than the file.");
+                throw new WeightsException(
+                    $"{source} is no PyTorch checkpoint, or is damaged: its entry '{entry.FullName}' is compressed, or longer than the file."
+                );
             }
 
             var bytes = new byte[entry.Length];
@@ -167,7 +178,9 @@ internal sealed class PytorchCheckpoint : IDisposable
 
         if (magic is not BigInteger number || number != LegacyMagic || Next() is not (long)LegacyProtocol)
         {
-            throw new WeightsException($"{source} is a Python pickle, but not one of torch.save. Give a .safetensors file, or what torch.save makes of model.state_dict().");
+            throw new WeightsException(
+                $"{source} is a Python pickle, but not one of torch.save. Give a .safetensors file, or what torch.save makes of model.state_dict()."
+            );
         }
 
         if (Next() is PickleDictionary system && system.TryGetValue("little_endian", out var little) && little is false)
@@ -188,7 +201,9 @@ internal sealed class PytorchCheckpoint : IDisposable
             var storage = key is string name ? host.Named.GetValueOrDefault(name) : null;
             if (storage is null)
             {
-                throw new WeightsException($"The storage '{key}' of {source} is not described by its pickle, or is of a kind that is not read, such as quantised numbers.");
+                throw new WeightsException(
+                    $"The storage '{key}' of {source} is not described by its pickle, or is of a kind that is not read, such as quantised numbers."
+                );
             }
 
             stream.ReadExactly(length);
@@ -231,13 +246,15 @@ internal sealed class PytorchCheckpoint : IDisposable
     }
 
     /// <summary>What is there instead of tensors by name.</summary>
-    private static string Found(object? root) => root switch
-    {
-        PickleDictionary { Count: > 0 } dictionary => $", but {string.Join(", ", dictionary.Keys.Take(MostNamesInAnError).Select(name => $"'{name}'"))}",
-        PickleObject item => $", but an object of '{item.Name}'",
-        IStoredTensor => ", but one tensor",
-        _ => "",
-    };
+    private static string Found(object? root) =>
+        root switch
+        {
+            PickleDictionary { Count: > 0 } dictionary =>
+                $", but {string.Join(", ", dictionary.Keys.Take(MostNamesInAnError).Select(name => $"'{name}'"))}",
+            PickleObject item => $", but an object of '{item.Name}'",
+            IStoredTensor => ", but one tensor",
+            _ => "",
+        };
 
     private static bool IsRowMajor(PytorchTensor tensor)
     {

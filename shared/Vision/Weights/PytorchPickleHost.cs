@@ -39,13 +39,40 @@ internal sealed class PytorchPickleHost(string source, long fileLength) : IPickl
 
     private static readonly HashSet<string> RunningModules = new(StringComparer.Ordinal)
     {
-        "os", "posix", "nt", "subprocess", "_posixsubprocess", "sys", "runpy", "importlib", "pty", "socket", "shutil", "webbrowser", "ctypes", "pdb", "bdb", "timeit", "cProfile", "pip",
-        "pickle", "_pickle", "marshal",
+        "os",
+        "posix",
+        "nt",
+        "subprocess",
+        "_posixsubprocess",
+        "sys",
+        "runpy",
+        "importlib",
+        "pty",
+        "socket",
+        "shutil",
+        "webbrowser",
+        "ctypes",
+        "pdb",
+        "bdb",
+        "timeit",
+        "cProfile",
+        "pip",
+        "pickle",
+        "_pickle",
+        "marshal",
     };
 
     private static readonly HashSet<string> RunningFunctions = new(StringComparer.Ordinal)
     {
-        "eval", "exec", "execfile", "compile", "open", "__import__", "apply", "input", "breakpoint",
+        "eval",
+        "exec",
+        "execfile",
+        "compile",
+        "open",
+        "__import__",
+        "apply",
+        "input",
+        "breakpoint",
     };
 
     private static readonly Dictionary<string, torch.ScalarType> Storages = new()
@@ -89,7 +116,12 @@ internal sealed class PytorchPickleHost(string source, long fileLength) : IPickl
             case var name when Tensors.Contains(name):
                 return arguments switch
                 {
-                    [PytorchStorage storage, long offset, PickleTuple shape, PickleTuple strides, ..] => ToTensor(storage, offset, shape.Items, strides.Items),
+                    [PytorchStorage storage, long offset, PickleTuple shape, PickleTuple strides, ..] => ToTensor(
+                        storage,
+                        offset,
+                        shape.Items,
+                        strides.Items
+                    ),
                     [PickleObject unknown, ..] => new PickleObject($"tensor of {unknown.Name}"),
                     _ => throw Error($"calls '{name}' with arguments that it does not take"),
                 };
@@ -107,8 +139,11 @@ internal sealed class PytorchPickleHost(string source, long fileLength) : IPickl
         }
 
         // ('storage', type, key, device, count), and in the legacy format a description of the view, if it is one.
-        if (persistentId is not PickleTuple { Items: ["storage", PickleGlobal kind, string key, string, long count, .. var rest] }
-            || count < 0 || rest is not ([] or [null]))
+        if (
+            persistentId is not PickleTuple { Items: ["storage", PickleGlobal kind, string key, string, long count, .. var rest] }
+            || count < 0
+            || rest is not ([] or [null])
+        )
         {
             throw Error("refers to a storage in a way that is not understood");
         }
@@ -122,7 +157,9 @@ internal sealed class PytorchPickleHost(string source, long fileLength) : IPickl
         var storage = new PytorchStorage(type, key, count);
         if (count > Math.Min(fileLength, Array.MaxLength) / TensorTypes.ElementSize(type))
         {
-            throw Error($"has a storage '{key}' of {count} elements of {type}: longer than the file, or than the {Array.MaxLength} bytes that can be read");
+            throw Error(
+                $"has a storage '{key}' of {count} elements of {type}: longer than the file, or than the {Array.MaxLength} bytes that can be read"
+            );
         }
 
         if (!_storages.TryAdd(key, storage))
@@ -173,9 +210,16 @@ internal sealed class PytorchPickleHost(string source, long fileLength) : IPickl
     {
         long[] extents = [.. shape.OfType<long>()];
         long[] steps = [.. strides.OfType<long>()];
-        if (extents.Length != shape.Length || steps.Length != strides.Length || extents.Length != steps.Length || extents.Length > TensorTypes.HighestRank)
+        if (
+            extents.Length != shape.Length
+            || steps.Length != strides.Length
+            || extents.Length != steps.Length
+            || extents.Length > TensorTypes.HighestRank
+        )
         {
-            throw Error($"has a tensor in storage '{storage.Key}' whose shape and strides are not at most {TensorTypes.HighestRank} integers each");
+            throw Error(
+                $"has a tensor in storage '{storage.Key}' whose shape and strides are not at most {TensorTypes.HighestRank} integers each"
+            );
         }
 
         var length = TensorTypes.ByteLength(storage.Type, extents);
@@ -191,7 +235,9 @@ internal sealed class PytorchPickleHost(string source, long fileLength) : IPickl
 
         if (offset < 0 || length < 0 || length > storage.Length || (length > 0 && last >= storage.Count))
         {
-            throw Error($"has a tensor of shape [{string.Join(", ", extents)}] and strides [{string.Join(", ", steps)}] at element {offset} of storage '{storage.Key}', which has {storage.Count}");
+            throw Error(
+                $"has a tensor of shape [{string.Join(", ", extents)}] and strides [{string.Join(", ", steps)}] at element {offset} of storage '{storage.Key}', which has {storage.Count}"
+            );
         }
 
         return new PytorchTensor(storage, offset, extents, steps);

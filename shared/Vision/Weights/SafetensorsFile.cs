@@ -80,7 +80,9 @@ public sealed class SafetensorsFile : IDisposable
         var entry = Entry(name);
         if (entry.Length > Array.MaxLength)
         {
-            throw new WeightsException($"The tensor '{name}' of {Source} has {entry.Length} bytes; at most {Array.MaxLength} can be read at once.");
+            throw new WeightsException(
+                $"The tensor '{name}' of {Source} has {entry.Length} bytes; at most {Array.MaxLength} can be read at once."
+            );
         }
 
         var bytes = new byte[entry.Length];
@@ -97,7 +99,9 @@ public sealed class SafetensorsFile : IDisposable
         var entry = Entry(name);
         if (entry.Length != destination.Length)
         {
-            throw new WeightsException($"The tensor '{name}' of {Source} has {entry.Length} bytes, where {destination.Length} are expected.");
+            throw new WeightsException(
+                $"The tensor '{name}' of {Source} has {entry.Length} bytes, where {destination.Length} are expected."
+            );
         }
 
         Read(destination, _dataStart + entry.Begin);

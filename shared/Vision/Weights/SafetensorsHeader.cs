@@ -21,14 +21,19 @@ internal static class SafetensorsHeader
         var length = prefix.Length < PrefixLength ? ulong.MaxValue : BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (length > LongestHeader || (long)length > fileLength - PrefixLength)
         {
-            throw new WeightsException($"{source} is no safetensors file, or is cut off: of {fileLength} bytes, its header would be {length} (at most {LongestHeader}).");
+            throw new WeightsException(
+                $"{source} is no safetensors file, or is cut off: of {fileLength} bytes, its header would be {length} (at most {LongestHeader})."
+            );
         }
 
         return (int)length;
     }
 
     public static (SortedDictionary<string, string> Metadata, SortedDictionary<string, SafetensorsEntry> Tensors) Parse(
-        ReadOnlySpan<byte> header, long dataLength, string source)
+        ReadOnlySpan<byte> header,
+        long dataLength,
+        string source
+    )
     {
         var metadata = new SortedDictionary<string, string>(StringComparer.Ordinal);
         var tensors = new SortedDictionary<string, SafetensorsEntry>(StringComparer.Ordinal);
@@ -127,7 +132,9 @@ internal static class SafetensorsHeader
         var length = TensorTypes.ByteLength(known, [.. shape]);
         if (length < 0 || end - begin != length)
         {
-            throw new WeightsException($"'{name}' of shape [{string.Join(", ", shape)}] and type {type} cannot lie at bytes {begin} to {end}");
+            throw new WeightsException(
+                $"'{name}' of shape [{string.Join(", ", shape)}] and type {type} cannot lie at bytes {begin} to {end}"
+            );
         }
 
         return new SafetensorsEntry(name, known, [.. shape], begin, end);
@@ -157,7 +164,9 @@ internal static class SafetensorsHeader
         {
             if (entry.Begin != reached)
             {
-                throw new WeightsException($"'{entry.Name}' begins at byte {entry.Begin}, where {reached} is the end of what lies before it");
+                throw new WeightsException(
+                    $"'{entry.Name}' begins at byte {entry.Begin}, where {reached} is the end of what lies before it"
+                );
             }
 
             reached = entry.End;

@@ -23,7 +23,8 @@ public static class SafetensorsWriter
         Stream stream,
         IReadOnlyDictionary<string, TensorData> tensors,
         IReadOnlyDictionary<string, string>? metadata = null,
-        CancellationToken cancellationToken = default)
+        CancellationToken cancellationToken = default
+    )
     {
         ArgumentNullException.ThrowIfNull(stream);
         var ordered = Order(tensors);
@@ -61,11 +62,17 @@ public static class SafetensorsWriter
 
             if (TensorTypes.ByteLength(tensor.Type, tensor.Shape) != tensor.Bytes.Length)
             {
-                throw new ArgumentException($"The tensor '{name}' of shape [{string.Join(", ", tensor.Shape)}] and type {tensor.Type} has {tensor.Bytes.Length} bytes.", nameof(tensors));
+                throw new ArgumentException(
+                    $"The tensor '{name}' of shape [{string.Join(", ", tensor.Shape)}] and type {tensor.Type} has {tensor.Bytes.Length} bytes.",
+                    nameof(tensors)
+                );
             }
         }
 
-        return [.. tensors.OrderByDescending(pair => TensorTypes.ElementSize(pair.Value.Type)).ThenBy(pair => pair.Key, StringComparer.Ordinal)];
+        return
+        [
+            .. tensors.OrderByDescending(pair => TensorTypes.ElementSize(pair.Value.Type)).ThenBy(pair => pair.Key, StringComparer.Ordinal),
+        ];
     }
 
     private static ReadOnlyMemory<byte> Header(KeyValuePair<string, TensorData>[] ordered, IReadOnlyDictionary<string, string>? metadata)

@@ -17,9 +17,7 @@ internal sealed class StateDictSearch
     private readonly Queue<(object Value, StatePath? Path, int Depth)> _queue = new();
     private readonly HashSet<object> _seen = new(ReferenceEqualityComparer.Instance);
 
-    private StateDictSearch()
-    {
-    }
+    private StateDictSearch() { }
 
     /// <summary>Searches breadth first, so that what is nested less comes first.</summary>
     public static IReadOnlyList<StateDict> Find(object? root)

@@ -73,7 +73,9 @@ public sealed record TensorData(torch.ScalarType Type, long[] Shape, ReadOnlyMem
 
                 return values;
             default:
-                throw new WeightsException($"A tensor of type {Type} holds no floating-point numbers; float16, bfloat16, float32 and float64 do.");
+                throw new WeightsException(
+                    $"A tensor of type {Type} holds no floating-point numbers; float16, bfloat16, float32 and float64 do."
+                );
         }
     }
 
@@ -81,7 +83,10 @@ public sealed record TensorData(torch.ScalarType Type, long[] Shape, ReadOnlyMem
     {
         if (TensorTypes.ByteLength(type, shape) != bytes.Length)
         {
-            throw new ArgumentException($"The shape [{string.Join(", ", shape)}] of {type} does not hold {bytes.Length} bytes.", nameof(shape));
+            throw new ArgumentException(
+                $"The shape [{string.Join(", ", shape)}] of {type} does not hold {bytes.Length} bytes.",
+                nameof(shape)
+            );
         }
 
         return new TensorData(type, shape, bytes);

@@ -57,7 +57,9 @@ internal static class TensorTypes
             length = length > long.MaxValue ? length : length * Math.Max(extent, 1);
         }
 
-        return length > long.MaxValue ? -1 : empty ? 0 : (long)length;
+        return length > long.MaxValue ? -1
+            : empty ? 0
+            : (long)length;
     }
 
     private static (torch.ScalarType Type, string Name, int Size) Find(torch.ScalarType type)

@@ -10,7 +10,13 @@ internal sealed class WeightFile : IDisposable
     private readonly IDisposable _owner;
     private readonly Func<IStoredTensor, TensorData> _read;
 
-    private WeightFile(string source, IDisposable owner, IReadOnlyDictionary<string, string> metadata, IReadOnlyList<StateDict> stateDicts, Func<IStoredTensor, TensorData> read)
+    private WeightFile(
+        string source,
+        IDisposable owner,
+        IReadOnlyDictionary<string, string> metadata,
+        IReadOnlyList<StateDict> stateDicts,
+        Func<IStoredTensor, TensorData> read
+    )
     {
         Source = source;
         Metadata = metadata;
@@ -87,10 +93,12 @@ internal sealed class WeightFile : IDisposable
             return new WeightFile(source, checkpoint, new Dictionary<string, string>(), checkpoint.StateDicts, checkpoint.Read);
         }
 
-        throw new WeightsException(format is null
-            ? $"{source} is no weight file, or is damaged at its beginning: it begins with the bytes {Convert.ToHexStringLower(head.AsSpan(0, Math.Min(head.Length, 8)))}. {Wanted}"
+        throw new WeightsException(
+            format is null
+                ? $"{source} is no weight file, or is damaged at its beginning: it begins with the bytes {Convert.ToHexStringLower(head.AsSpan(0, Math.Min(head.Length, 8)))}. {Wanted}"
             : format.Remedy is { } remedy ? $"{source} is {format.Name}, not a weight file: {remedy}."
-            : $"{source} is {format.Name}, not a weight file. {(format.Kind == FileKind.Archive ? "Unpack it first. " : "")}{Wanted}");
+            : $"{source} is {format.Name}, not a weight file. {(format.Kind == FileKind.Archive ? "Unpack it first. " : "")}{Wanted}"
+        );
     }
 
     private static WeightFile OfSafetensors(SafetensorsFile file, string source)
@@ -102,6 +110,12 @@ internal sealed class WeightFile : IDisposable
         }
 
         var tensors = file.Tensors.ToDictionary(pair => pair.Key, pair => (IStoredTensor)pair.Value, StringComparer.Ordinal);
-        return new WeightFile(source, file, file.Metadata, [new StateDict(tensors)], tensor => file.ReadData(((SafetensorsEntry)tensor).Name));
+        return new WeightFile(
+            source,
+            file,
+            file.Metadata,
+            [new StateDict(tensors)],
+            tensor => file.ReadData(((SafetensorsEntry)tensor).Name)
+        );
     }
 }

@@ -8,18 +8,12 @@ public sealed class WeightsException : Exception
 {
     /// <summary>Creates the error with a message that names file, key, value and remedy.</summary>
     public WeightsException(string message)
-        : base(SafeText.Shorten(message, SafeText.LongestMessage))
-    {
-    }
+        : base(SafeText.Shorten(message, SafeText.LongestMessage)) { }
 
     /// <summary>Creates the error with a message that names file, key, value and remedy, and what caused it.</summary>
     public WeightsException(string message, Exception innerException)
-        : base(SafeText.Shorten(message, SafeText.LongestMessage), innerException)
-    {
-    }
+        : base(SafeText.Shorten(message, SafeText.LongestMessage), innerException) { }
 
     /// <summary>Creates the error without details.</summary>
-    public WeightsException()
-    {
-    }
+    public WeightsException() { }
 }

@@ -35,7 +35,11 @@ internal sealed class AcceptRow : IFaultRow
             }
 
             unanswered += isAnswered ? 0 : 1;
-            unsent += await cluster.QueryAsync<bool>($"select exists (select 1 from work_units u join runs r on u.subject = r.id::text where r.idempotency_key = '{request.Name}' and u.sent_at is null)") ? 1 : 0;
+            unsent += await cluster.QueryAsync<bool>(
+                $"select exists (select 1 from work_units u join runs r on u.subject = r.id::text where r.idempotency_key = '{request.Name}' and u.sent_at is null)"
+            )
+                ? 1
+                : 0;
             var host = cluster.Start("AdminApi");
             if (isAnswered || (isEntered && index % 2 == 1))
             {
@@ -49,7 +53,9 @@ internal sealed class AcceptRow : IFaultRow
 
             if (index % 5 == 4)
             {
-                lab.Say($"{index + 1} submissions: {unanswered} without an answer, {unsent} accepted and not yet sent, {left} left to the system, the others repeated");
+                lab.Say(
+                    $"{index + 1} submissions: {unanswered} without an answer, {unsent} accepted and not yet sent, {left} left to the system, the others repeated"
+                );
             }
         }
 
@@ -61,13 +67,27 @@ internal sealed class AcceptRow : IFaultRow
 
     /// <summary>They differ in name alone, so their results are the same.</summary>
     private static RunRequest Request(int index) =>
-        new($"submission {index}", new { name = $"submission {index}", splitSeed = 7, inputSize = 32, precision = "fp32", training = new { penalties = new[] { 0.1, 0.01 } } });
+        new(
+            $"submission {index}",
+            new
+            {
+                name = $"submission {index}",
+                splitSeed = 7,
+                inputSize = 32,
+                precision = "fp32",
+                training = new { penalties = new[] { 0.1, 0.01 } },
+            }
+        );
 
     private static async Task<bool> PostAsync(Cluster cluster, RunRequest request)
     {
         try
         {
-            using var message = new HttpRequestMessage(HttpMethod.Post, "/api/v1/runs") { Content = JsonContent.Create(request.Body), Headers = { { "Idempotency-Key", request.Name } } };
+            using var message = new HttpRequestMessage(HttpMethod.Post, "/api/v1/runs")
+            {
+                Content = JsonContent.Create(request.Body),
+                Headers = { { "Idempotency-Key", request.Name } },
+            };
             using var response = await cluster.Api.SendAsync(message);
             return response.IsSuccessStatusCode;
         }

@@ -12,15 +12,35 @@ internal sealed class DamageRow : IFaultRow
     private static readonly Damage[] Mendable =
     [
         new("listing", "PackImages", 0, "select listing_path from ingestions where key " + OfRun),
-        new("records", "CompleteDataset", 0, "select records_path from packed_parts where ingestion_key " + OfRun + " order by part desc limit 1"),
-        new("manifest", "PlanFeatures", 0, "select manifest_path from datasets d join runs r on r.dataset_sha256 = d.sha256 where r.id = '{0}'"),
+        new(
+            "records",
+            "CompleteDataset",
+            0,
+            "select records_path from packed_parts where ingestion_key " + OfRun + " order by part desc limit 1"
+        ),
+        new(
+            "manifest",
+            "PlanFeatures",
+            0,
+            "select manifest_path from datasets d join runs r on r.dataset_sha256 = d.sha256 where r.id = '{0}'"
+        ),
         new("pixels", "ExtractFeatures", 0, "select pixels_path from packed_parts where ingestion_key " + OfRun + " and part = 0"),
         new("backbone", "ExtractFeatures", 0, "select file_path from backbones where file_path is not null"),
         new("split", "TrainHead", 0, "select split_path from runs where id = '{0}'"),
         new("shard", "TrainHead", 0, "select file_path from feature_shards where shard = 0 and feature_set_key " + OfRun),
         new("all shards", "EvaluateHead", 0, "select file_path from feature_shards where feature_set_key " + OfRun),
-        new("last checkpoint", "TrainHead", 3, "select file_path from checkpoints where kind = 'Last' and run_id = '{0}' order by slice desc limit 1"),
-        new("best checkpoint", "EvaluateHead", 0, "select file_path from checkpoints where kind = 'Best' and run_id = '{0}' order by slice desc limit 1"),
+        new(
+            "last checkpoint",
+            "TrainHead",
+            3,
+            "select file_path from checkpoints where kind = 'Last' and run_id = '{0}' order by slice desc limit 1"
+        ),
+        new(
+            "best checkpoint",
+            "EvaluateHead",
+            0,
+            "select file_path from checkpoints where kind = 'Best' and run_id = '{0}' order by slice desc limit 1"
+        ),
     ];
 
     public string Name => "damage";
@@ -28,13 +48,17 @@ internal sealed class DamageRow : IFaultRow
     public async Task RunAsync(FaultLab lab)
     {
         var weights = Path.Combine(lab.Workload.Root, "weights.safetensors");
-        var shipped = await File.ReadAllBytesAsync(Path.Combine(TestEnvironment.RepositoryRoot, "shared", "Vision", "Backbones", "densenet121-cifar10-fp16.safetensors"));
+        var shipped = await File.ReadAllBytesAsync(
+            Path.Combine(TestEnvironment.RepositoryRoot, "shared", "Vision", "Backbones", "densenet121-cifar10-fp16.safetensors")
+        );
         await File.WriteAllBytesAsync(weights, Pad(shipped));
         var mirror = Path.Combine(lab.Workload.Root, "mirror.safetensors");
         await File.WriteAllBytesAsync(mirror, shipped);
         var settings = new Dictionary<string, string?>(lab.Workload.Settings) { ["Ingestion__ImagenetWeightsUrl"] = mirror };
 
-        var requests = Mendable.Select((damage, index) => damage.File == "backbone" ? WithWeights(index, weights) : Workload.Alone(index)).ToList();
+        var requests = Mendable
+            .Select((damage, index) => damage.File == "backbone" ? WithWeights(index, weights) : Workload.Alone(index))
+            .ToList();
         var twins = await Trial.UndisturbedAsync(lab, settings, requests);
         await using var cluster = await lab.StartClusterAsync(settings);
         var runs = new List<Guid>();
@@ -49,30 +73,72 @@ internal sealed class DamageRow : IFaultRow
         // Where it cannot be made again.
         var pictures = Path.Combine(lab.Workload.Root, "changing");
         Workload.WritePictures(pictures, seed: 55);
-        await FailAsync(lab, cluster, Mendable[3], new RunRequest("changed source", new { dataset = pictures, inputSize = 32, precision = "fp32" }), "have changed since", () =>
-            File.Copy(Path.Combine(pictures, "class1", "000.png"), Path.Combine(pictures, "class0", "000.png"), overwrite: true));
+        await FailAsync(
+            lab,
+            cluster,
+            Mendable[3],
+            new RunRequest(
+                "changed source",
+                new
+                {
+                    dataset = pictures,
+                    inputSize = 32,
+                    precision = "fp32",
+                }
+            ),
+            "have changed since",
+            () => File.Copy(Path.Combine(pictures, "class1", "000.png"), Path.Combine(pictures, "class0", "000.png"), overwrite: true)
+        );
         await FailAsync(lab, cluster, Mendable[4], WithWeights(77, weights), $"'{weights}' does not exist", () => File.Delete(weights));
-        await FailAsync(lab, cluster, damage: null, new RunRequest("download", new { backbone = "imagenet", inputSize = 32 }), "mirror.safetensors' has the SHA256", () => { });
+        await FailAsync(
+            lab,
+            cluster,
+            damage: null,
+            new RunRequest("download", new { backbone = "imagenet", inputSize = 32 }),
+            "mirror.safetensors' has the SHA256",
+            () => { }
+        );
     }
 
     private static RunRequest WithWeights(int index, string weights) =>
-        new($"run {index}", new { name = $"run {index}", splitSeed = 2000 + index, inputSize = 64, precision = "fp32", backbone = weights, training = new { penalties = new[] { 0.1, 0.01 } } });
+        new(
+            $"run {index}",
+            new
+            {
+                name = $"run {index}",
+                splitSeed = 2000 + index,
+                inputSize = 64,
+                precision = "fp32",
+                backbone = weights,
+                training = new { penalties = new[] { 0.1, 0.01 } },
+            }
+        );
 
     /// <summary>Damages what a unit is about to read, and sees that the run tells of it.</summary>
     private static async Task<Guid> MendAsync(FaultLab lab, Cluster cluster, Damage damage, RunRequest request)
     {
         var (run, paths) = await DamageAsync(lab, cluster, damage, request, () => { });
         await cluster.WaitForCompletionAsync(run);
-        var reasons = await cluster.ReadAsync("select outcome from attempts where outcome like 'to be made again: %'", row => row.GetString(0));
-        lab.Check(paths.Any(path => reasons.Any(reason => reason.Contains($"'{path}'", StringComparison.Ordinal))), $"no attempt names the damaged {damage.File}, {paths[0]}");
-        lab.Say($"{damage.File}: {reasons.LastOrDefault(reason => paths.Any(path => reason.Contains(path, StringComparison.Ordinal))) ?? "not told"}");
+        var reasons = await cluster.ReadAsync(
+            "select outcome from attempts where outcome like 'to be made again: %'",
+            row => row.GetString(0)
+        );
+        lab.Check(
+            paths.Any(path => reasons.Any(reason => reason.Contains($"'{path}'", StringComparison.Ordinal))),
+            $"no attempt names the damaged {damage.File}, {paths[0]}"
+        );
+        lab.Say(
+            $"{damage.File}: {reasons.LastOrDefault(reason => paths.Any(path => reason.Contains(path, StringComparison.Ordinal))) ?? "not told"}"
+        );
         return run;
     }
 
     private static async Task FailAsync(FaultLab lab, Cluster cluster, Damage? damage, RunRequest request, string reason, Action change)
     {
         lab.Expect(1);
-        var run = damage is null ? await Trial.SubmitAsync(cluster, request) : (await DamageAsync(lab, cluster, damage, request, change)).Run;
+        var run = damage is null
+            ? await Trial.SubmitAsync(cluster, request)
+            : (await DamageAsync(lab, cluster, damage, request, change)).Run;
         if (damage is null)
         {
             lab.Inject();
@@ -80,13 +146,26 @@ internal sealed class DamageRow : IFaultRow
 
         var state = await cluster.WaitAsync(
             $"the run on a {request.Name} to end",
-            () => cluster.QueryAsync<string>($"select case when finished_at is null then '' else state || ': ' || coalesce(failure, '') end from runs where id = '{run}'"),
-            text => text.Length > 0);
-        lab.Check(state.StartsWith("Failed", StringComparison.Ordinal) && state.Contains(reason, StringComparison.Ordinal), $"{request.Name}: the run is {state}");
+            () =>
+                cluster.QueryAsync<string>(
+                    $"select case when finished_at is null then '' else state || ': ' || coalesce(failure, '') end from runs where id = '{run}'"
+                ),
+            text => text.Length > 0
+        );
+        lab.Check(
+            state.StartsWith("Failed", StringComparison.Ordinal) && state.Contains(reason, StringComparison.Ordinal),
+            $"{request.Name}: the run is {state}"
+        );
         lab.Say($"{request.Name}: {state}");
     }
 
-    private static async Task<(Guid Run, IReadOnlyList<string> Paths)> DamageAsync(FaultLab lab, Cluster cluster, Damage damage, RunRequest request, Action change)
+    private static async Task<(Guid Run, IReadOnlyList<string> Paths)> DamageAsync(
+        FaultLab lab,
+        Cluster cluster,
+        Damage damage,
+        RunRequest request,
+        Action change
+    )
     {
         await using var hold = await UnitHold.CreateAsync(cluster, damage.Reader, damage.Step);
         var run = await Trial.SubmitAsync(cluster, request);
@@ -108,7 +187,10 @@ internal sealed class DamageRow : IFaultRow
         Flip(lab, Path.Combine(cluster.Volume, path));
         using var response = await cluster.Api.GetAsync($"/api/v1/runs/{run}/report");
         var detail = JsonDocument.Parse(await response.Content.ReadAsStringAsync()).RootElement.GetProperty("detail").GetString()!;
-        lab.Check(response.StatusCode == HttpStatusCode.Gone && detail.Contains(path, StringComparison.Ordinal), $"a damaged report is answered with {response.StatusCode}: {detail}");
+        lab.Check(
+            response.StatusCode == HttpStatusCode.Gone && detail.Contains(path, StringComparison.Ordinal),
+            $"a damaged report is answered with {response.StatusCode}: {detail}"
+        );
         lab.Say($"report: {detail}");
     }
 

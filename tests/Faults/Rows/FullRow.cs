@@ -22,7 +22,8 @@ internal sealed class FullRow : IFaultRow
 
     public async Task RunAsync(FaultLab lab)
     {
-        using var mount = await TemporaryMount.TryCreateAsync()
+        using var mount =
+            await TemporaryMount.TryCreateAsync()
             ?? throw new InvalidOperationException("This user may not mount a file system: run this as root, with the right to mount.");
         var requests = Enumerable.Range(0, Outages.Length).Select(Workload.Alone).ToList();
         var twins = await Trial.UndisturbedAsync(lab, lab.Workload.Settings, requests);
@@ -34,15 +35,20 @@ internal sealed class FullRow : IFaultRow
             runs.Add(run);
             await cluster.WaitAsync(
                 $"a unit of {kind} to be done",
-                () => cluster.QueryAsync<bool>($"select exists (select 1 from work_units u join run_dependencies d on d.subject = u.subject where d.run_id = '{run}' and u.kind = '{kind}' and u.state = 'Done')"),
-                isDone => isDone);
+                () =>
+                    cluster.QueryAsync<bool>(
+                        $"select exists (select 1 from work_units u join run_dependencies d on d.subject = u.subject where d.run_id = '{run}' and u.kind = '{kind}' and u.state = 'Done')"
+                    ),
+                isDone => isDone
+            );
             await using (await mount.BreakAsync(outage, Left))
             {
                 lab.Inject();
                 var waiting = await cluster.WaitAsync(
                     "the run to tell what it waits for",
                     () => WaitingAsync(cluster, run),
-                    text => text is not null);
+                    text => text is not null
+                );
                 lab.Check(waiting!.Contains(cause, StringComparison.Ordinal), $"{outage} in {kind}: the run waits for: {waiting}");
                 lab.Say($"{outage} in {kind}: the run waits for: {waiting}");
             }
@@ -56,5 +62,8 @@ internal sealed class FullRow : IFaultRow
     }
 
     private static async Task<string?> WaitingAsync(Cluster cluster, Guid run) =>
-        (await cluster.GetAsync($"/api/v1/runs/{run}")).TryGetProperty("waiting", out var waiting) && waiting.ValueKind == JsonValueKind.String ? waiting.GetString() : null;
+        (await cluster.GetAsync($"/api/v1/runs/{run}")).TryGetProperty("waiting", out var waiting)
+        && waiting.ValueKind == JsonValueKind.String
+            ? waiting.GetString()
+            : null;
 }

@@ -24,11 +24,14 @@ internal sealed class KillRow(string name, bool isPublished) : IFaultRow
         for (var wave = 1; lab.Elapsed < last; wave++)
         {
             // Each wave has an empty catalog, so that all is to be done anew.
-            await using var cluster = await lab.StartClusterAsync(lab.Workload.Settings, cluster =>
-            {
-                cluster.Programs = service => programs[service];
-                return Task.CompletedTask;
-            });
+            await using var cluster = await lab.StartClusterAsync(
+                lab.Workload.Settings,
+                cluster =>
+                {
+                    cluster.Programs = service => programs[service];
+                    return Task.CompletedTask;
+                }
+            );
             using var end = new CancellationTokenSource(last > lab.Elapsed ? last - lab.Elapsed : TimeSpan.Zero);
             var killing = Hosts.KillAsync(lab, cluster, end.Token);
             var runs = await Trial.SubmitAsync(cluster, lab.Workload.Requests());

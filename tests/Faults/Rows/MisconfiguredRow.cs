@@ -41,7 +41,8 @@ internal sealed class MisconfiguredRow : IFaultRow
     private static async Task CheckUnharmedAsync(FaultLab lab, Cluster cluster)
     {
         var charged = await cluster.QueryAsync<long>(
-            "select count(*) from work_units u where u.starts <> 1 or exists (select 1 from attempts a where a.unit_id = u.id and a.outcome is distinct from 'done')");
+            "select count(*) from work_units u where u.starts <> 1 or exists (select 1 from attempts a where a.unit_id = u.id and a.outcome is distinct from 'done')"
+        );
         lab.Check(charged == 0, $"{charged} units were charged for a host that cannot work");
         var skipped = await cluster.QueryAsync<long>("select coalesce(sum(skipped_count), 0)::bigint from ingestions");
         lab.Check(skipped == 0, $"{skipped} images were skipped, and all of them are good");
@@ -62,7 +63,9 @@ internal sealed class MisconfiguredRow : IFaultRow
                     var ended = await host.WaitForExitAsync(TimeSpan.FromMinutes(2), end);
                     lab.Check(ended == status, $"{bad.Name} ended with {ended}, and not {status}");
                     lab.Check(
-                        host.Lines.Any(line => line.Contains(bad.Says, StringComparison.Ordinal)), $"{bad.Name} does not say '{bad.Says}': {string.Join(" | ", host.Lines.TakeLast(4))}");
+                        host.Lines.Any(line => line.Contains(bad.Says, StringComparison.Ordinal)),
+                        $"{bad.Name} does not say '{bad.Says}': {string.Join(" | ", host.Lines.TakeLast(4))}"
+                    );
                 }
                 else
                 {
@@ -88,12 +91,23 @@ internal sealed class MisconfiguredRow : IFaultRow
     /// <summary>It must come to say why it waits, and then go on waiting until the end.</summary>
     private static async Task WaitAsync(FaultLab lab, Cluster cluster, BadHost bad, HostProcess host, CancellationToken end)
     {
-        await host.WaitForLineAsync(line => line.Contains("Now listening on", StringComparison.Ordinal), TimeSpan.FromMinutes(2), cancellationToken: end);
-        await cluster.WaitAsync($"{bad.Name} to say why it waits", () => cluster.HealthAsync(bad.Name, "ready"), health => health.Body.Contains(bad.Says, StringComparison.Ordinal));
+        await host.WaitForLineAsync(
+            line => line.Contains("Now listening on", StringComparison.Ordinal),
+            TimeSpan.FromMinutes(2),
+            cancellationToken: end
+        );
+        await cluster.WaitAsync(
+            $"{bad.Name} to say why it waits",
+            () => cluster.HealthAsync(bad.Name, "ready"),
+            health => health.Body.Contains(bad.Says, StringComparison.Ordinal)
+        );
         await Task.Delay(Timeout.Infinite, end).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lab.Check(!host.HasExited, $"{bad.Name} has ended instead of waiting: {string.Join(" | ", host.Lines.TakeLast(4))}");
         var (readiness, body) = await cluster.HealthAsync(bad.Name, "ready");
-        lab.Check(readiness == HttpStatusCode.ServiceUnavailable && body.Contains(bad.Says, StringComparison.Ordinal), $"{bad.Name} is ready: {body}");
+        lab.Check(
+            readiness == HttpStatusCode.ServiceUnavailable && body.Contains(bad.Says, StringComparison.Ordinal),
+            $"{bad.Name} is ready: {body}"
+        );
     }
 
     private static async Task CheckIdleAsync(FaultLab lab, Cluster cluster, BadHost bad, HostProcess host)

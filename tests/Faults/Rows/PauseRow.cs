@@ -13,11 +13,21 @@ internal sealed class PauseRow : IFaultRow
         var twins = await Trial.UndisturbedAsync(lab, lab.Workload.Settings, requests);
 
         // Where the lease is short, the watchdog gives the unit to another; where it is as shipped, the broker is first, which misses the heartbeat.
-        await RunAsync(lab, new Dictionary<string, string?>(lab.Workload.Settings) { ["Units__Lease"] = "00:00:03" }, requests[..3], twins.Take(3).ToList());
+        await RunAsync(
+            lab,
+            new Dictionary<string, string?>(lab.Workload.Settings) { ["Units__Lease"] = "00:00:03" },
+            requests[..3],
+            twins.Take(3).ToList()
+        );
         await RunAsync(lab, lab.Workload.Settings, requests[3..], twins.Skip(3).ToList());
     }
 
-    private static async Task RunAsync(FaultLab lab, IReadOnlyDictionary<string, string?> settings, IReadOnlyList<RunRequest> requests, IReadOnlyList<RunResult> twins)
+    private static async Task RunAsync(
+        FaultLab lab,
+        IReadOnlyDictionary<string, string?> settings,
+        IReadOnlyList<RunRequest> requests,
+        IReadOnlyList<RunResult> twins
+    )
     {
         await using var cluster = await lab.StartClusterAsync(settings);
         cluster.Start("Training", "second trainer");
@@ -31,18 +41,25 @@ internal sealed class PauseRow : IFaultRow
             var since = lab.Elapsed;
             await cluster.WaitAsync(
                 $"the {kind} to be done by the other trainer",
-                () => cluster.QueryAsync<long>($"select count(*) from work_units u join attempts a on a.unit_id = u.id where a.token = '{attempt}' and u.attempt <> '{attempt}' and u.state = 'Done'"),
-                count => count == 1);
+                () =>
+                    cluster.QueryAsync<long>(
+                        $"select count(*) from work_units u join attempts a on a.unit_id = u.id where a.token = '{attempt}' and u.attempt <> '{attempt}' and u.state = 'Done'"
+                    ),
+                count => count == 1
+            );
             lab.Say($"{kind} was done by the other trainer {(lab.Elapsed - since).TotalSeconds:F0} s after this one froze");
             frozen.Continue();
             var outcome = await cluster.WaitAsync(
                 "the late trainer to tell how its attempt ended",
                 () => cluster.QueryAsync<string>($"select coalesce((select outcome from attempts where token = '{attempt}'), '')"),
-                text => text.Length > 0);
+                text => text.Length > 0
+            );
             lab.Check(outcome == "lost", $"the late trainer's attempt ended with: {outcome}");
-            var taken = await cluster.QueryAsync<long>($"""
+            var taken = await cluster.QueryAsync<long>(
+                $"""
                 select (select count(*) from feature_shards where file_path like '%{attempt:N}%') + (select count(*) from checkpoints where file_path like '%{attempt:N}%')
-                """);
+                """
+            );
             if (taken > 0)
             {
                 lab.CountDoubled($"the catalog names {taken} files of the late trainer");
@@ -60,10 +77,16 @@ internal sealed class PauseRow : IFaultRow
             // Not the first of its kind, so that there is something to lose.
             var (attempt, worker) = await cluster.WaitAsync(
                 $"a unit of {kind} to run",
-                async () => await cluster.ReadAsync(
-                    $"select a.token, a.worker from work_units u join attempts a on a.token = u.attempt where u.kind = '{kind}' and u.state = 'Running' and u.step > 0 limit 1",
-                    row => (Token: row.GetGuid(0), Worker: row.GetString(1))) is [var unit, ..] ? unit : default,
-                unit => unit.Token != Guid.Empty);
+                async () =>
+                    await cluster.ReadAsync(
+                        $"select a.token, a.worker from work_units u join attempts a on a.token = u.attempt where u.kind = '{kind}' and u.state = 'Running' and u.step > 0 limit 1",
+                        row => (Token: row.GetGuid(0), Worker: row.GetString(1))
+                    )
+                        is [var unit, ..]
+                        ? unit
+                        : default,
+                unit => unit.Token != Guid.Empty
+            );
             var host = cluster.Hosts.Values.Single(host => worker.EndsWith($"/{host.Id}", StringComparison.Ordinal));
             host.Pause();
             if (await cluster.QueryAsync<long>($"select count(*) from work_units where attempt = '{attempt}' and state = 'Running'") == 1)

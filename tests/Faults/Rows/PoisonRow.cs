@@ -25,14 +25,26 @@ internal sealed class PoisonRow : IFaultRow
         using var end = new CancellationTokenSource();
         var hosts = KeepUpAsync(lab, cluster, end.Token);
         var begun = lab.Elapsed;
-        var poison = await Trial.SubmitAsync(cluster, new RunRequest("poison", new { dataset = poisoned, inputSize = 32, precision = "fp32" }));
+        var poison = await Trial.SubmitAsync(
+            cluster,
+            new RunRequest(
+                "poison",
+                new
+                {
+                    dataset = poisoned,
+                    inputSize = 32,
+                    precision = "fp32",
+                }
+            )
+        );
         var runs = await Trial.SubmitAsync(cluster, requests);
         lab.Expect(1);
 
         var state = await cluster.WaitAsync(
             "the poisoned run to end",
             () => cluster.QueryAsync<string>($"select state || ': ' || coalesce(failure, '') from runs where id = '{poison}'"),
-            text => text.StartsWith("Failed", StringComparison.Ordinal) || text.StartsWith("Completed", StringComparison.Ordinal));
+            text => text.StartsWith("Failed", StringComparison.Ordinal) || text.StartsWith("Completed", StringComparison.Ordinal)
+        );
         var taken = lab.Elapsed - begun;
         lab.Say($"after {taken.TotalSeconds:F0} s the poisoned run is {state}");
         lab.Check(state.Contains("was started 5 times without progress", StringComparison.Ordinal), $"the poisoned run is {state}");
@@ -42,10 +54,12 @@ internal sealed class PoisonRow : IFaultRow
         await end.CancelAsync();
         lab.Check(await hosts == 5, $"{await hosts} hosts died, and not 5");
         await Trial.CheckAsync(lab, cluster, runs, twins);
-        var charged = await cluster.QueryAsync<long>($"""
+        var charged = await cluster.QueryAsync<long>(
+            $"""
             select count(*) from work_units u join run_dependencies d on d.subject = u.subject
             where d.run_id <> '{poison}' and (u.starts <> 1 or exists (select 1 from attempts a where a.unit_id = u.id and a.outcome is distinct from 'done'))
-            """);
+            """
+        );
         lab.Check(charged == 0, $"{charged} units of healthy runs were charged for the death of a host");
     }
 

@@ -28,12 +28,14 @@ internal sealed class QueueRow : IFaultRow
 
     public async Task RunAsync(FaultLab lab)
     {
-        await using var cluster = await lab.StartClusterAsync(new Dictionary<string, string?>
-        {
-            ["Ingestion__SampleTrainImages"] = "100",
-            ["Ingestion__SampleTestImages"] = "100",
-            ["Training__Threads"] = "1",
-        });
+        await using var cluster = await lab.StartClusterAsync(
+            new Dictionary<string, string?>
+            {
+                ["Ingestion__SampleTrainImages"] = "100",
+                ["Ingestion__SampleTestImages"] = "100",
+                ["Training__Threads"] = "1",
+            }
+        );
         // One alone of each, so that features are cached and each result is known.
         var alone = new List<Guid>();
         foreach (var (penalty, index) in Penalties.Select((penalty, index) => (penalty, index)))
@@ -43,11 +45,18 @@ internal sealed class QueueRow : IFaultRow
         }
 
         var results = await Trial.ResultsAsync(cluster, alone);
-        lab.Say($"{Penalties.Length} runs alone, {results.Select(result => result.HeadSha256).Distinct(StringComparer.Ordinal).Count()} different heads");
+        lab.Say(
+            $"{Penalties.Length} runs alone, {results.Select(result => result.HeadSha256).Distinct(StringComparer.Ordinal).Count()} different heads"
+        );
         lab.Expect(lab.Queued);
 
         using var drained = new CancellationTokenSource();
-        using var watch = new QueueWatch(cluster, RabbitMqVirtualHost.ManagementClient(lab.Servers.Addresses.RabbitMqManagement), alone.Count, drained.Token);
+        using var watch = new QueueWatch(
+            cluster,
+            RabbitMqVirtualHost.ManagementClient(lab.Servers.Addresses.RabbitMqManagement),
+            alone.Count,
+            drained.Token
+        );
         var lists = ListAsync(cluster, alone[^1], drained.Token);
         await Task.WhenAll(Enumerable.Range(0, Clients).Select(client => SubmitAsync(lab, cluster, client)));
         var submitted = lab.Elapsed;
@@ -56,31 +65,47 @@ internal sealed class QueueRow : IFaultRow
         await drained.CancelAsync();
         await lists;
         var samples = await watch.EndAsync();
-        lab.Say(FormattableString.Invariant($"drained {(lab.Elapsed - submitted).TotalSeconds:F0} s after the last was submitted, {samples.Count} samples"));
+        lab.Say(
+            FormattableString.Invariant(
+                $"drained {(lab.Elapsed - submitted).TotalSeconds:F0} s after the last was submitted, {samples.Count} samples"
+            )
+        );
 
         await SayWhereTimeWentAsync(lab, cluster, samples);
         foreach (var latencies in (Latencies[])[_submit, _first, _state, _deep])
         {
             lab.Say(latencies.ToString());
-            lab.Check(latencies.At(0.99) < MostMilliseconds, FormattableString.Invariant($"{latencies.Name} took {latencies.At(0.99):F0} ms at the 99th percentile"));
+            lab.Check(
+                latencies.At(0.99) < MostMilliseconds,
+                FormattableString.Invariant($"{latencies.Name} took {latencies.At(0.99):F0} ms at the 99th percentile")
+            );
         }
 
         CheckMemory(lab, samples);
         // Each run has one message at a time; what is sent twice at most doubles those few that were under way.
         var longest = samples.Max(sample => sample.Messages);
         var most = samples.Max(sample => sample.Messages - sample.Open);
-        lab.Say($"at most {longest} messages in all queues, at most {most} more than open runs; {samples.Max(sample => sample.PutAside)} put aside");
-        lab.Check(most <= 100 && samples.All(sample => sample.PutAside == 0), $"{most} more messages than open runs, {samples.Max(sample => sample.PutAside)} put aside");
+        lab.Say(
+            $"at most {longest} messages in all queues, at most {most} more than open runs; {samples.Max(sample => sample.PutAside)} put aside"
+        );
+        lab.Check(
+            most <= 100 && samples.All(sample => sample.PutAside == 0),
+            $"{most} more messages than open runs, {samples.Max(sample => sample.PutAside)} put aside"
+        );
         await CheckRunsAsync(lab, cluster, results);
     }
 
-    private static RunRequest Request(string name, double penalty) => new(name, new
-    {
-        name,
-        precision = "fp32",
-        training = new { penalties = new[] { penalty } },
-        report = false,
-    });
+    private static RunRequest Request(string name, double penalty) =>
+        new(
+            name,
+            new
+            {
+                name,
+                precision = "fp32",
+                training = new { penalties = new[] { penalty } },
+                report = false,
+            }
+        );
 
     private async Task SubmitAsync(FaultLab lab, Cluster cluster, int client)
     {
@@ -132,9 +157,13 @@ internal sealed class QueueRow : IFaultRow
             from attempts a join work_units u on u.id = a.unit_id join runs r on r.id::text = u.subject
             where r.name like 'queued %' group by u.kind order by min(u.id)
             """,
-            row => FormattableString.Invariant($"{row.GetString(0)} {row.GetDouble(1):F1}"));
+            row => FormattableString.Invariant($"{row.GetString(0)} {row.GetDouble(1):F1}")
+        );
         lab.Say($"milliseconds a unit, from start to commit: {string.Join(", ", units)}");
-        var hosts = samples[^1].Processor.Select(host => FormattableString.Invariant($"{host.Key} {(host.Value - samples[0].Processor[host.Key]) * 1000 / lab.Queued:F1}"));
+        var hosts = samples[^1]
+            .Processor.Select(host =>
+                FormattableString.Invariant($"{host.Key} {(host.Value - samples[0].Processor[host.Key]) * 1000 / lab.Queued:F1}")
+            );
         lab.Say($"milliseconds of a processor a run: {string.Join(", ", hosts)}");
     }
 
@@ -151,8 +180,15 @@ internal sealed class QueueRow : IFaultRow
         foreach (var (host, bytes) in end)
         {
             var before = quarter[host];
-            lab.Say(FormattableString.Invariant($"{host}: {before >> 20} MB resident with a quarter done, {bytes >> 20} MB at the end, at most {samples.Max(sample => sample.Resident[host]) >> 20} MB"));
-            lab.Check(bytes <= Math.Max(before * MostGrowth, before + MostGrowthBytes), $"{host} has grown from {before >> 20} to {bytes >> 20} MB");
+            lab.Say(
+                FormattableString.Invariant(
+                    $"{host}: {before >> 20} MB resident with a quarter done, {bytes >> 20} MB at the end, at most {samples.Max(sample => sample.Resident[host]) >> 20} MB"
+                )
+            );
+            lab.Check(
+                bytes <= Math.Max(before * MostGrowth, before + MostGrowthBytes),
+                $"{host} has grown from {before >> 20} to {bytes >> 20} MB"
+            );
         }
     }
 
@@ -160,7 +196,8 @@ internal sealed class QueueRow : IFaultRow
     {
         var states = await cluster.ReadAsync(
             "select state, count(*), min(failure) from runs where name like 'queued %' group by state",
-            row => (State: row.GetString(0), Count: row.GetInt64(1), Failure: row.IsDBNull(2) ? null : row.GetString(2)));
+            row => (State: row.GetString(0), Count: row.GetInt64(1), Failure: row.IsDBNull(2) ? null : row.GetString(2))
+        );
         foreach (var (state, count, failure) in states.Where(row => row.State != "Completed"))
         {
             lab.CountLost($"{count} runs are {state}: {failure}");
@@ -168,9 +205,12 @@ internal sealed class QueueRow : IFaultRow
 
         lab.Check(states.Sum(row => row.Count) == lab.Queued, $"{states.Sum(row => row.Count)} runs, and not {lab.Queued}");
         var wrong = 0;
-        foreach (var (name, accuracy, head) in await cluster.ReadAsync(
-            "select r.name, e.test_accuracy, e.head_sha256 from runs r join evaluations e on e.run_id = r.id where r.name like 'queued %'",
-            row => (row.GetString(0), row.GetDouble(1), row.GetString(2))))
+        foreach (
+            var (name, accuracy, head) in await cluster.ReadAsync(
+                "select r.name, e.test_accuracy, e.head_sha256 from runs r join evaluations e on e.run_id = r.id where r.name like 'queued %'",
+                row => (row.GetString(0), row.GetDouble(1), row.GetString(2))
+            )
+        )
         {
             var expected = alone[int.Parse(name["queued ".Length..], CultureInfo.InvariantCulture) % Penalties.Length];
             if ((accuracy, head) != (expected.Accuracy, expected.HeadSha256) && wrong++ < 5)
@@ -206,7 +246,10 @@ internal sealed class QueueRow : IFaultRow
         }
 
         public override string ToString() =>
-            string.Create(CultureInfo.InvariantCulture, $"{name}: {_milliseconds.Count} requests, p50 {At(0.5):F1} ms, p99 {At(0.99):F1} ms, max {At(1):F1} ms");
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"{name}: {_milliseconds.Count} requests, p50 {At(0.5):F1} ms, p99 {At(0.99):F1} ms, max {At(1):F1} ms"
+            );
 
         private sealed class Measurement(Latencies latencies) : IDisposable
         {

@@ -15,12 +15,24 @@ internal sealed class RacesRow : IFaultRow
     public async Task RunAsync(FaultLab lab)
     {
         var output = new DirectoryInfo(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
-        var tests = Path.Combine(TestEnvironment.RepositoryRoot, "tests", "Catalog.Tests", "bin", output.Parent!.Name, output.Name, "Distributed.Catalog.Tests.dll");
-        await using var process = HostProcess.StartService(tests, ["-class", "*.RaceTests", "-noColor", "-noLogo"], new Dictionary<string, string?>
-        {
-            ["DISTRIBUTED_TEST_POSTGRES"] = lab.Servers.Addresses.Postgres,
-            ["DISTRIBUTED_TEST_RACES"] = Races.ToString(CultureInfo.InvariantCulture),
-        });
+        var tests = Path.Combine(
+            TestEnvironment.RepositoryRoot,
+            "tests",
+            "Catalog.Tests",
+            "bin",
+            output.Parent!.Name,
+            output.Name,
+            "Distributed.Catalog.Tests.dll"
+        );
+        await using var process = HostProcess.StartService(
+            tests,
+            ["-class", "*.RaceTests", "-noColor", "-noLogo"],
+            new Dictionary<string, string?>
+            {
+                ["DISTRIBUTED_TEST_POSTGRES"] = lab.Servers.Addresses.Postgres,
+                ["DISTRIBUTED_TEST_RACES"] = Races.ToString(CultureInfo.InvariantCulture),
+            }
+        );
         var end = process.WaitForExitAsync(Limit);
         while (await Task.WhenAny(end, Task.Delay(SayEvery)) != end)
         {

@@ -34,14 +34,29 @@ internal sealed class ArchiveNamesTarget : FuzzTarget
         Recipe((0, Bytes("cat/1.png"), []), (0, Bytes("dog/2.png"), []), (0, Bytes("cat/3.png"), [])),
         Recipe((0, [(byte)'c', 0x82, (byte)'/', (byte)'1'], []), (0, [(byte)'c', 0x8A, (byte)'/', (byte)'1'], []), (1, Bytes("cé/2"), [])),
         Recipe((1, Bytes("é/1"), []), (0, Bytes("é/2"), []), (2, Bytes("?/3"), Bytes("é/3")), (6, Bytes("?/4"), Bytes("é/4"))),
-        Recipe((1, [(byte)'c', 0xE9, (byte)'/', (byte)'1'], []), (1, Bytes("c%E9/2"), []), (2, Bytes("d/"), []), (1, [(byte)'%', 0xE8], [])),
+        Recipe(
+            (1, [(byte)'c', 0xE9, (byte)'/', (byte)'1'], []),
+            (1, Bytes("c%E9/2"), []),
+            (2, Bytes("d/"), []),
+            (1, [(byte)'%', 0xE8], [])
+        ),
         Recipe((1, Bytes("set/./a\\b/1"), []), (2, Bytes("set/x/../c/2"), []), (0, Bytes("set/a/3"), [])),
     ];
 
     protected override IReadOnlyList<byte[]> Words { get; } =
     [
         .. AsBytes("é", "è", "e\u0301", "%E9", "%25", "%", "/", "\\", "..", ".", "../", "a/", "\0", "日本", "😀", "\uFFFD"),
-        [0x82], [0x8A], [0xE9], [0xE8], [0xC3], [0xA9], [0xED, 0xA0, 0x80], [0xFF], [0, 3], [1, 4], [2, 3],
+        [0x82],
+        [0x8A],
+        [0xE9],
+        [0xE8],
+        [0xC3],
+        [0xA9],
+        [0xED, 0xA0, 0x80],
+        [0xFF],
+        [0, 3],
+        [1, 4],
+        [2, 3],
     ];
 
     public override bool Parse(byte[] input)
@@ -80,7 +95,10 @@ internal sealed class ArchiveNamesTarget : FuzzTarget
         var files = expected.Where(entry => !entry.IsDirectory).ToList();
         var found = Directory.GetFiles(_target, "*", SearchOption.AllDirectories);
         Promise(found.Length == files.Count, $"{files.Count} files were packed, and {found.Length} are there");
-        var (toPacked, toDisk) = (new Dictionary<string, string>(StringComparer.Ordinal), new Dictionary<string, string>(StringComparer.Ordinal));
+        var (toPacked, toDisk) = (
+            new Dictionary<string, string>(StringComparer.Ordinal),
+            new Dictionary<string, string>(StringComparer.Ordinal)
+        );
         foreach (var path in found)
         {
             var entry = expected[File.ReadAllBytes(path).Single() - 1];
@@ -107,7 +125,9 @@ internal sealed class ArchiveNamesTarget : FuzzTarget
         }
 
         // Bytes that are no text are shown by percent signs, as another name may have.
-        var isEscaped = paths.Any(parts => parts.Any(part => part.Text is null)) && paths.Any(parts => parts.Any(part => part.Text?.Contains('%', StringComparison.Ordinal) == true));
+        var isEscaped =
+            paths.Any(parts => parts.Any(part => part.Text is null))
+            && paths.Any(parts => parts.Any(part => part.Text?.Contains('%', StringComparison.Ordinal) == true));
         var seen = new Dictionary<string, (string Identity, bool IsFile)>(StringComparer.Ordinal);
         foreach (var parts in paths)
         {
@@ -139,7 +159,13 @@ internal sealed class ArchiveNamesTarget : FuzzTarget
         }
 
         var declared = isZip && (entry.Flags & RawArchives.Utf8Flag) != 0 && Utf8.IsValid(name) ? name : null;
-        if (isZip && declared is null && entry.Extra.Length > 9 && entry.Extra.AsSpan().SequenceEqual(RawArchives.UnicodePath(name, entry.Extra[9..])) && Utf8.IsValid(entry.Extra.AsSpan(9)))
+        if (
+            isZip
+            && declared is null
+            && entry.Extra.Length > 9
+            && entry.Extra.AsSpan().SequenceEqual(RawArchives.UnicodePath(name, entry.Extra[9..]))
+            && Utf8.IsValid(entry.Extra.AsSpan(9))
+        )
         {
             declared = entry.Extra[9..];
         }
@@ -153,7 +179,10 @@ internal sealed class ArchiveNamesTarget : FuzzTarget
         {
             var end = Array.FindIndex(rest, value => value is (byte)'/' or (byte)'\\');
             var part = end < 0 ? rest : rest[..end];
-            var text = Utf8.IsValid(part) ? Encoding.UTF8.GetString(part) : isZip && (entry.Flags & RawArchives.Utf8Flag) == 0 ? CodePage437.GetString(part) : null;
+            var text =
+                Utf8.IsValid(part) ? Encoding.UTF8.GetString(part)
+                : isZip && (entry.Flags & RawArchives.Utf8Flag) == 0 ? CodePage437.GetString(part)
+                : null;
             if (text == "..")
             {
                 mustBeRefused |= parts.Count == 0;
@@ -187,19 +216,25 @@ internal sealed class ArchiveNamesTarget : FuzzTarget
             recipe = recipe[name.Length..];
             var unicode = recipe[..Math.Min(recipe.Length, unicodeLength)].ToArray();
             recipe = recipe[unicode.Length..];
-            entries.Add(new RawEntry(name, [(byte)(entries.Count + 1)])
-            {
-                Flags = (choices & 1) != 0 ? RawArchives.Utf8Flag : (ushort)0,
-                Extra = (choices & 2) != 0 ? RawArchives.UnicodePath(name, unicode, (choices & 4) != 0 ? 1u : 0) : [],
-                Naming = (TarNaming)(choices % 3),
-            });
+            entries.Add(
+                new RawEntry(name, [(byte)(entries.Count + 1)])
+                {
+                    Flags = (choices & 1) != 0 ? RawArchives.Utf8Flag : (ushort)0,
+                    Extra = (choices & 2) != 0 ? RawArchives.UnicodePath(name, unicode, (choices & 4) != 0 ? 1u : 0) : [],
+                    Naming = (TarNaming)(choices % 3),
+                }
+            );
         }
 
         return entries;
     }
 
     private static byte[] Recipe(params (byte Choices, byte[] Name, byte[] Unicode)[] entries) =>
-        [.. entries.SelectMany<(byte Choices, byte[] Name, byte[] Unicode), byte>(entry => [entry.Choices, (byte)entry.Name.Length, (byte)entry.Unicode.Length, .. entry.Name, .. entry.Unicode])];
+        [
+            .. entries.SelectMany<(byte Choices, byte[] Name, byte[] Unicode), byte>(entry =>
+                [entry.Choices, (byte)entry.Name.Length, (byte)entry.Unicode.Length, .. entry.Name, .. entry.Unicode]
+            ),
+        ];
 
     private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
 

@@ -18,9 +18,10 @@ internal sealed class ArchiveTargets : FuzzTarget
     {
         _kind = kind;
         // Tar is changed before it is compressed.
-        Seeds = kind == "zip"
-            ? [Zip(("a/1.png", 40), ("b/2.png", 20)), Zip(("x", 3000)), Zip(("d/", 0), ("d/e/f", 7))]
-            : [Tar(TarEntryFormat.Pax, 60), Tar(TarEntryFormat.Gnu, 120), Tar(TarEntryFormat.Ustar, 60), Tar(TarEntryFormat.V7, 40)];
+        Seeds =
+            kind == "zip"
+                ? [Zip(("a/1.png", 40), ("b/2.png", 20)), Zip(("x", 3000)), Zip(("d/", 0), ("d/e/f", 7))]
+                : [Tar(TarEntryFormat.Pax, 60), Tar(TarEntryFormat.Gnu, 120), Tar(TarEntryFormat.Ustar, 60), Tar(TarEntryFormat.V7, 40)];
         _outside = Directory.CreateDirectory(_sandbox.At("outside")).FullName;
         _target = Path.Combine(_outside, "target");
     }
@@ -31,9 +32,39 @@ internal sealed class ArchiveTargets : FuzzTarget
 
     protected override IReadOnlyList<byte[]> Words { get; } =
     [
-        .. AsBytes("../", "../../evil", "/", "\\", "..\\", "a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/", "\0", "ustar\0", "ustar  \0", "path=../evil\n", "12 size=9999999999\n", "GNU.sparse.", "C:", "unlabeled_X.bin"),
-        [(byte)'x'], [(byte)'g'], [(byte)'L'], [(byte)'K'], [(byte)'1'], [(byte)'2'], [(byte)'5'], [(byte)'S'],
-        [0x80, 0, 0, 0, 0, 0, 0, 1], "PK\u0001\u0002"u8.ToArray(), "PK\u0003\u0004"u8.ToArray(), "PK\u0005\u0006"u8.ToArray(), "PK\u0006\u0006"u8.ToArray(), [8, 0], [0, 0], [9, 0], [0x0E, 0],
+        .. AsBytes(
+            "../",
+            "../../evil",
+            "/",
+            "\\",
+            "..\\",
+            "a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/",
+            "\0",
+            "ustar\0",
+            "ustar  \0",
+            "path=../evil\n",
+            "12 size=9999999999\n",
+            "GNU.sparse.",
+            "C:",
+            "unlabeled_X.bin"
+        ),
+        [(byte)'x'],
+        [(byte)'g'],
+        [(byte)'L'],
+        [(byte)'K'],
+        [(byte)'1'],
+        [(byte)'2'],
+        [(byte)'5'],
+        [(byte)'S'],
+        [0x80, 0, 0, 0, 0, 0, 0, 1],
+        "PK\u0001\u0002"u8.ToArray(),
+        "PK\u0003\u0004"u8.ToArray(),
+        "PK\u0005\u0006"u8.ToArray(),
+        "PK\u0006\u0006"u8.ToArray(),
+        [8, 0],
+        [0, 0],
+        [9, 0],
+        [0x0E, 0],
     ];
 
     protected override bool KeepsLength => true;
@@ -75,7 +106,9 @@ internal sealed class ArchiveTargets : FuzzTarget
         }
         finally
         {
-            var links = new DirectoryInfo(_target).EnumerateFileSystemInfos("*", SearchOption.AllDirectories).Any(file => file.LinkTarget is not null);
+            var links = new DirectoryInfo(_target)
+                .EnumerateFileSystemInfos("*", SearchOption.AllDirectories)
+                .Any(file => file.LinkTarget is not null);
             Directory.Delete(_target, recursive: true);
             Promise(!links, "a link was made");
             Promise(!Directory.EnumerateFileSystemEntries(_outside).Any(), "something was written beside the target");
@@ -96,7 +129,8 @@ internal sealed class ArchiveTargets : FuzzTarget
         {
             foreach (var (name, length) in entries)
             {
-                using var entry = zip.CreateEntry(name, length > 1000 ? CompressionLevel.SmallestSize : CompressionLevel.NoCompression).Open();
+                using var entry = zip.CreateEntry(name, length > 1000 ? CompressionLevel.SmallestSize : CompressionLevel.NoCompression)
+                    .Open();
                 entry.Write(new byte[length]);
             }
         }
@@ -113,13 +147,15 @@ internal sealed class ArchiveTargets : FuzzTarget
             {
                 var name = $"class{i}/{new string('n', nameLength - 20)}.png";
                 var content = new MemoryStream([1, 2, 3, (byte)i]);
-                writer.WriteEntry(format switch
-                {
-                    TarEntryFormat.Pax => new PaxTarEntry(TarEntryType.RegularFile, name) { DataStream = content },
-                    TarEntryFormat.Gnu => new GnuTarEntry(TarEntryType.RegularFile, name) { DataStream = content },
-                    TarEntryFormat.Ustar => new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = content },
-                    _ => new V7TarEntry(TarEntryType.V7RegularFile, name) { DataStream = content },
-                });
+                writer.WriteEntry(
+                    format switch
+                    {
+                        TarEntryFormat.Pax => new PaxTarEntry(TarEntryType.RegularFile, name) { DataStream = content },
+                        TarEntryFormat.Gnu => new GnuTarEntry(TarEntryType.RegularFile, name) { DataStream = content },
+                        TarEntryFormat.Ustar => new UstarTarEntry(TarEntryType.RegularFile, name) { DataStream = content },
+                        _ => new V7TarEntry(TarEntryType.V7RegularFile, name) { DataStream = content },
+                    }
+                );
             }
         }
 

@@ -7,9 +7,19 @@ internal sealed class CheckpointTarget(string kind) : FuzzTarget
 {
     public override string Name => kind;
 
-    protected override IReadOnlyList<byte[]> Seeds { get; } = kind == "pth-zip"
-        ? [ReadSeed("state-zip.pth"), ReadSeed("nested-zip.pth"), ReadSeed("protocol4-zip.pth"), ReadSeed("evil-zip.pth"), ReadSeed("module-zip.pth"), ReadSeed("trainer-2.pth"), ReadSeed("trainer-4.pth")]
-        : [ReadSeed("state-legacy.pth"), ReadSeed("old-legacy.pth"), ReadSeed("evil-legacy.pth")];
+    protected override IReadOnlyList<byte[]> Seeds { get; } =
+        kind == "pth-zip"
+            ?
+            [
+                ReadSeed("state-zip.pth"),
+                ReadSeed("nested-zip.pth"),
+                ReadSeed("protocol4-zip.pth"),
+                ReadSeed("evil-zip.pth"),
+                ReadSeed("module-zip.pth"),
+                ReadSeed("trainer-2.pth"),
+                ReadSeed("trainer-4.pth"),
+            ]
+            : [ReadSeed("state-legacy.pth"), ReadSeed("old-legacy.pth"), ReadSeed("evil-legacy.pth")];
 
     protected override IReadOnlyList<byte[]> Words => PickleTarget.Opcodes;
 

@@ -19,7 +19,11 @@ internal sealed class FittingTarget : FuzzTarget
     {
         var input = new byte[7];
         var width = Math.Max(ImageDecoder.MinimalSide, (int)random.Magnitude(11));
-        var height = Math.Clamp((int)random.Magnitude(14), ImageDecoder.MinimalSide, Math.Max(ImageDecoder.MinimalSide, MostPixels / width));
+        var height = Math.Clamp(
+            (int)random.Magnitude(14),
+            ImageDecoder.MinimalSide,
+            Math.Max(ImageDecoder.MinimalSide, MostPixels / width)
+        );
         BinaryPrimitives.WriteUInt16LittleEndian(input, (ushort)(random.OneIn(2) ? width : height));
         BinaryPrimitives.WriteUInt16LittleEndian(input.AsSpan(2), (ushort)(random.OneIn(2) ? height : width));
         BinaryPrimitives.WriteUInt16LittleEndian(input.AsSpan(4), (ushort)(1 + random.Below(random.OneIn(50) ? 300 : 48)));

@@ -9,8 +9,14 @@ namespace Distributed.Fuzzing.Targets;
 internal sealed class HttpBodyTarget : FuzzTarget
 {
     private readonly ServiceProvider _services = new ServiceCollection().AddLogging().BuildServiceProvider();
-    private readonly RequestDelegate _submit = RequestDelegateFactory.Create(([FromBody] JsonElement body) =>
-        SpecificationTarget.Check(body) ? TypedResults.StatusCode(StatusCodes.Status202Accepted) : TypedResults.StatusCode(StatusCodes.Status422UnprocessableEntity)).RequestDelegate;
+    private readonly RequestDelegate _submit = RequestDelegateFactory
+        .Create(
+            ([FromBody] JsonElement body) =>
+                SpecificationTarget.Check(body)
+                    ? TypedResults.StatusCode(StatusCodes.Status202Accepted)
+                    : TypedResults.StatusCode(StatusCodes.Status422UnprocessableEntity)
+        )
+        .RequestDelegate;
 
     public override string Name => "http-body";
 
@@ -29,8 +35,12 @@ internal sealed class HttpBodyTarget : FuzzTarget
         context.Features.Set<Microsoft.AspNetCore.Http.Features.IHttpRequestBodyDetectionFeature>(new HasBody());
         _submit(context).GetAwaiter().GetResult();
         Promise(
-            context.Response.StatusCode is StatusCodes.Status202Accepted or StatusCodes.Status422UnprocessableEntity or StatusCodes.Status400BadRequest,
-            $"the answer is {context.Response.StatusCode}");
+            context.Response.StatusCode
+                is StatusCodes.Status202Accepted
+                    or StatusCodes.Status422UnprocessableEntity
+                    or StatusCodes.Status400BadRequest,
+            $"the answer is {context.Response.StatusCode}"
+        );
         return context.Response.StatusCode == StatusCodes.Status202Accepted;
     }
 

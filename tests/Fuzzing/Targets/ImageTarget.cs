@@ -9,24 +9,65 @@ internal sealed class ImageTarget(string format) : FuzzTarget
 {
     private const int Size = 32;
 
-    private static readonly uint[] Crc = [.. Enumerable.Range(0, 256).Select(index => Enumerable.Range(0, 8).Aggregate((uint)index, (value, _) => (value >> 1) ^ ((value & 1) * 0xEDB88320)))];
+    private static readonly uint[] Crc =
+    [
+        .. Enumerable
+            .Range(0, 256)
+            .Select(index => Enumerable.Range(0, 8).Aggregate((uint)index, (value, _) => (value >> 1) ^ ((value & 1) * 0xEDB88320))),
+    ];
 
     public override string Name => format;
 
     protected override IReadOnlyList<byte[]> Seeds { get; } = Read(format);
 
-    protected override IReadOnlyList<byte[]> Words { get; } = format switch
-    {
-        "jpeg" => [[0xFF, 0xD8], [0xFF, 0xD9], [0xFF, 0xC0], [0xFF, 0xC2], [0xFF, 0xC4], [0xFF, 0xDA], [0xFF, 0xDB], [0xFF, 0xDD, 0, 4, 0, 1], [0xFF, 0xE1], [0xFF, 0x00], [0xFF, 0xFF], "Exif\0\0"u8.ToArray(), "ICC_PROFILE"u8.ToArray()],
-        "png" => AsBytes("IHDR", "PLTE", "tRNS", "IDAT", "IEND", "acTL", "fcTL", "fdAT", "iCCP", "gAMA", "eXIf", "zTXt"),
-        "gif" => [[0x21, 0xF9, 4], [0x2C], [0x3B], "GIF87a"u8.ToArray(), [0x21, 0xFF, 11], [0]],
-        "webp" => AsBytes("VP8 ", "VP8L", "VP8X", "ALPH", "ANIM", "ANMF", "EXIF", "ICCP", "RIFF"),
-        _ => [[40, 0, 0, 0], [108, 0, 0, 0], [124, 0, 0, 0], [1, 0, 0, 0], [2, 0, 0, 0], [3, 0, 0, 0], [0, 0], [0, 1], [0, 2]],
-    };
+    protected override IReadOnlyList<byte[]> Words { get; } =
+        format switch
+        {
+            "jpeg" =>
+            [
+                [0xFF, 0xD8],
+                [0xFF, 0xD9],
+                [0xFF, 0xC0],
+                [0xFF, 0xC2],
+                [0xFF, 0xC4],
+                [0xFF, 0xDA],
+                [0xFF, 0xDB],
+                [0xFF, 0xDD, 0, 4, 0, 1],
+                [0xFF, 0xE1],
+                [0xFF, 0x00],
+                [0xFF, 0xFF],
+                "Exif\0\0"u8.ToArray(),
+                "ICC_PROFILE"u8.ToArray(),
+            ],
+            "png" => AsBytes("IHDR", "PLTE", "tRNS", "IDAT", "IEND", "acTL", "fcTL", "fdAT", "iCCP", "gAMA", "eXIf", "zTXt"),
+            "gif" =>
+            [
+                [0x21, 0xF9, 4],
+                [0x2C],
+                [0x3B],
+                "GIF87a"u8.ToArray(),
+                [0x21, 0xFF, 11],
+                [0],
+            ],
+            "webp" => AsBytes("VP8 ", "VP8L", "VP8X", "ALPH", "ANIM", "ANMF", "EXIF", "ICCP", "RIFF"),
+            _ =>
+            [
+                [40, 0, 0, 0],
+                [108, 0, 0, 0],
+                [124, 0, 0, 0],
+                [1, 0, 0, 0],
+                [2, 0, 0, 0],
+                [3, 0, 0, 0],
+                [0, 0],
+                [0, 1],
+                [0, 2],
+            ],
+        };
 
     // A file may stand for so many pixels: three bytes each, and once more where the image is turned.
     public override long MostAllocated(int length) =>
-        (1 << 20) + (6 * Math.Min(ImageDecoder.MaximalPixels, ImageDecoder.FreePixels + ((long)length * ImageDecoder.MaximalPixelsPerByte)));
+        (1 << 20)
+        + (6 * Math.Min(ImageDecoder.MaximalPixels, ImageDecoder.FreePixels + ((long)length * ImageDecoder.MaximalPixelsPerByte)));
 
     public override byte[] Create(FuzzRandom random)
     {
@@ -45,7 +86,10 @@ internal sealed class ImageTarget(string format) : FuzzTarget
         try
         {
             var image = ImageDecoder.Decode(input);
-            Promise(image.Width >= ImageDecoder.MinimalSide && image.Height >= ImageDecoder.MinimalSide, "the image is smaller than the smallest");
+            Promise(
+                image.Width >= ImageDecoder.MinimalSide && image.Height >= ImageDecoder.MinimalSide,
+                "the image is smaller than the smallest"
+            );
             Promise((long)image.Width * image.Height <= ImageDecoder.MaximalPixels, "the image is larger than the largest");
             Promise(image.Pixels.Length == image.Width * image.Height * 3, "the image has other than three bytes a pixel");
             Promise(ImageFitting.Fit(image, Size, FitMode.Crop).Length == Size * Size * 3, "the square has another size");
@@ -60,14 +104,19 @@ internal sealed class ImageTarget(string format) : FuzzTarget
     private static List<byte[]> Read(string format)
     {
         using var json = JsonDocument.Parse(ReadSeed("images.json"));
-        return [.. json.RootElement.GetProperty("decoding").EnumerateArray()
-            .Where(image => image.GetProperty("name").GetString()!.Split(' ')[0] == format)
-            .Select(image => image.GetProperty("file").GetBytesFromBase64())];
+        return
+        [
+            .. json
+                .RootElement.GetProperty("decoding")
+                .EnumerateArray()
+                .Where(image => image.GetProperty("name").GetString()!.Split(' ')[0] == format)
+                .Select(image => image.GetProperty("file").GetBytesFromBase64()),
+        ];
     }
 
     private static void MendChecksums(byte[] png)
     {
-        for (var at = 8; at + 12 <= png.Length;)
+        for (var at = 8; at + 12 <= png.Length; )
         {
             var length = BinaryPrimitives.ReadUInt32BigEndian(png.AsSpan(at));
             if (length > png.Length - at - 12)

@@ -11,7 +11,11 @@ internal sealed record LayoutAnswer(string? Error, IReadOnlyList<string> Images,
 internal sealed class LayoutOracle(LayoutTree tree)
 {
     private static readonly string[][] Words =
-        [["train", "training"], ["val", "valid", "validation", "dev"], ["test", "testing", "eval", "evaluation"]];
+    [
+        ["train", "training"],
+        ["val", "valid", "validation", "dev"],
+        ["test", "testing", "eval", "evaluation"],
+    ];
 
     private readonly List<string> _images = [];
     private readonly HashSet<(string Path, SkipReason Reason)> _skipped = [];
@@ -32,7 +36,11 @@ internal sealed class LayoutOracle(LayoutTree tree)
         try
         {
             Read();
-            return new LayoutAnswer(null, [.. _images.Order(StringComparer.Ordinal)], [.. _skipped.Select(entry => $"{Relative(entry.Path)} {entry.Reason}").Order(StringComparer.Ordinal)]);
+            return new LayoutAnswer(
+                null,
+                [.. _images.Order(StringComparer.Ordinal)],
+                [.. _skipped.Select(entry => $"{Relative(entry.Path)} {entry.Reason}").Order(StringComparer.Ordinal)]
+            );
         }
         catch (RefusedException refused)
         {
@@ -46,7 +54,13 @@ internal sealed class LayoutOracle(LayoutTree tree)
         for (var times = 0; times < 4; times++)
         {
             var (folders, files) = (Folders(top), FilesIn(top));
-            if (folders.Count != 1 || files.Exists(IsImage) || Split(folders[0]) >= 0 || Folders(folders[0]).Count == 0 || FilesIn(folders[0]).Exists(IsImage))
+            if (
+                folders.Count != 1
+                || files.Exists(IsImage)
+                || Split(folders[0]) >= 0
+                || Folders(folders[0]).Count == 0
+                || FilesIn(folders[0]).Exists(IsImage)
+            )
             {
                 break;
             }
@@ -80,7 +94,11 @@ internal sealed class LayoutOracle(LayoutTree tree)
     {
         Refuse(all.Exists(folder => Split(folder) < 0), "so it cannot be told");
         Refuse(all.GroupBy(Split).Any(group => group.Count() > 1), "mean the same split");
-        var (train, validation, test) = (all.Find(folder => Split(folder) == 0), all.Find(folder => Split(folder) == 1), all.Find(folder => Split(folder) == 2));
+        var (train, validation, test) = (
+            all.Find(folder => Split(folder) == 0),
+            all.Find(folder => Split(folder) == 1),
+            all.Find(folder => Split(folder) == 2)
+        );
         Refuse(train is null && validation is null, "no images to train on. Put training");
         var given = new List<(Place Folder, SplitName Split)>();
         if (train is null || (validation is null && test is null))
@@ -124,7 +142,15 @@ internal sealed class LayoutOracle(LayoutTree tree)
 
     private void ReadClasses(List<Place> folders, SplitName split)
     {
-        Refuse(folders.Exists(folder => Text(folder.Name) is not { } name || name.Any(char.IsControl) || name.Contains('\uFFFD', StringComparison.Ordinal) || ClassOf(folder).Length > 200), "a name has 1 to 200");
+        Refuse(
+            folders.Exists(folder =>
+                Text(folder.Name) is not { } name
+                || name.Any(char.IsControl)
+                || name.Contains('\uFFFD', StringComparison.Ordinal)
+                || ClassOf(folder).Length > 200
+            ),
+            "a name has 1 to 200"
+        );
         var classes = folders.GroupBy(ClassOf, StringComparer.Ordinal).OrderBy(group => group.Key, StringComparer.Ordinal).ToList();
         _known ??= classes.ConvertAll(group => group.Key);
         Refuse(classes.Exists(group => !_known.Contains(group.Key, StringComparer.Ordinal)), "does not have. Add the class there");
@@ -154,7 +180,11 @@ internal sealed class LayoutOracle(LayoutTree tree)
 
             var below = Folders(next);
             var kinds = below.Select(Split).Where(kind => kind >= 0).Distinct().Count();
-            Refuse(folders.Contains(next) && (kinds > 1 || (kinds == 1 && below.TrueForAll(folder => Split(folder) >= 0) && FilesIn(next).Count == 0)), "names of splits. Splits stand above");
+            Refuse(
+                folders.Contains(next)
+                    && (kinds > 1 || (kinds == 1 && below.TrueForAll(folder => Split(folder) >= 0) && FilesIn(next).Count == 0)),
+                "names of splits. Splits stand above"
+            );
             Skip(next);
             foreach (var file in FilesIn(next))
             {
@@ -179,9 +209,11 @@ internal sealed class LayoutOracle(LayoutTree tree)
 
     private List<Place> Folders(Place folder) => [.. Look(folder).Where(entry => entry.Folder is not null).Select(entry => entry.Folder!)];
 
-    private List<string> FilesIn(Place folder) => [.. Look(folder).Where(entry => entry.Folder is null && entry.Reason is null).Select(entry => entry.Path)];
+    private List<string> FilesIn(Place folder) =>
+        [.. Look(folder).Where(entry => entry.Folder is null && entry.Reason is null).Select(entry => entry.Path)];
 
-    private void Skip(Place folder) => _skipped.UnionWith(Look(folder).Where(entry => entry.Reason is not null).Select(entry => (entry.Path, entry.Reason!.Value)));
+    private void Skip(Place folder) =>
+        _skipped.UnionWith(Look(folder).Where(entry => entry.Reason is not null).Select(entry => (entry.Path, entry.Reason!.Value)));
 
     // What each name in a folder stands for: a folder, a file (neither folder nor reason), or a reason to skip it.
     private IEnumerable<(string Path, Place? Folder, SkipReason? Reason)> Look(Place folder)
@@ -230,7 +262,7 @@ internal sealed class LayoutOracle(LayoutTree tree)
     {
         var reached = new List<string>();
         var rest = new List<string>(path.Split('/'));
-        for (var links = 0; rest.Count > 0;)
+        for (var links = 0; rest.Count > 0; )
         {
             var part = rest[0];
             rest.RemoveAt(0);
@@ -270,7 +302,8 @@ internal sealed class LayoutOracle(LayoutTree tree)
 
     private static bool IsIn(string path, string folder) => path == folder || path.StartsWith(folder + "/", StringComparison.Ordinal);
 
-    private static bool IsImage(string file) => file.EndsWith(".jpg", StringComparison.Ordinal) || file.EndsWith(".png", StringComparison.Ordinal);
+    private static bool IsImage(string file) =>
+        file.EndsWith(".jpg", StringComparison.Ordinal) || file.EndsWith(".png", StringComparison.Ordinal);
 
     private static int Split(Place folder) => Split(folder.Name);
 
@@ -307,7 +340,12 @@ internal sealed class LayoutOracle(LayoutTree tree)
         return string.Join('/', Enumerable.Repeat("..", root.Length - same).Concat(parts[same..].Select(Shown)));
     }
 
-    private static string Shown(string name) => Text(name) is { } text && !text.Any(char.IsControl)
-        ? text
-        : string.Concat(name.Select(value => value is < ' ' or > '~' ? string.Create(CultureInfo.InvariantCulture, $"\\x{(int)value:x2}") : $"{value}"));
+    private static string Shown(string name) =>
+        Text(name) is { } text && !text.Any(char.IsControl)
+            ? text
+            : string.Concat(
+                name.Select(value =>
+                    value is < ' ' or > '~' ? string.Create(CultureInfo.InvariantCulture, $"\\x{(int)value:x2}") : $"{value}"
+                )
+            );
 }

@@ -34,14 +34,21 @@ internal sealed class LayoutTarget : FuzzTarget
         {
             var listing = DatasetSource.ListAsync(_sandbox.At(LayoutTree.Source), _roots).GetAwaiter().GetResult();
             Promise(expected.Error is null, $"accepted, though it '{expected.Error}'");
-            Same("images", expected.Images, listing.Entries.Select(entry => $"{Escaped(entry.Name)} {listing.ClassNames[entry.Label]} {entry.Split}"));
+            Same(
+                "images",
+                expected.Images,
+                listing.Entries.Select(entry => $"{Escaped(entry.Name)} {listing.ClassNames[entry.Label]} {entry.Split}")
+            );
             Same("skipped", expected.Skipped, listing.Skipped.Select(file => $"{file.Name} {file.Reason}"));
             return true;
         }
         catch (DatasetException refused)
         {
             Promise(expected.Error is not null, $"refused: {refused.Message}");
-            Promise(refused.Message.Contains(expected.Error!, StringComparison.Ordinal), $"refused, though not because it '{expected.Error}': {refused.Message}");
+            Promise(
+                refused.Message.Contains(expected.Error!, StringComparison.Ordinal),
+                $"refused, though not because it '{expected.Error}': {refused.Message}"
+            );
             return Refuse(refused.Message);
         }
         finally
@@ -61,6 +68,9 @@ internal sealed class LayoutTarget : FuzzTarget
     private static void Same(string what, IReadOnlyList<string> expected, IEnumerable<string> actual)
     {
         var found = actual.Order(StringComparer.Ordinal).ToList();
-        Promise(expected.SequenceEqual(found, StringComparer.Ordinal), $"{what}: expected [{string.Join(", ", expected.Except(found))}], which is missing, and not [{string.Join(", ", found.Except(expected))}]; {found.Count} of {expected.Count}");
+        Promise(
+            expected.SequenceEqual(found, StringComparer.Ordinal),
+            $"{what}: expected [{string.Join(", ", expected.Except(found))}], which is missing, and not [{string.Join(", ", found.Except(expected))}]; {found.Count} of {expected.Count}"
+        );
     }
 }

@@ -29,28 +29,54 @@ internal sealed partial class LayoutTree
     private const int EntriesToAdd = 5;
 
     // é in Latin 1, which is no UTF-8; in UTF-8, as one character; as e and a mark.
-    private static readonly string[] Classes = ["a", "b", "cat", "caf\u00e9", "caf\u00c3\u00a9", "cafe\u00cc\u0081", "train", "\u00ef\u00bf\u00bd"];
+    private static readonly string[] Classes =
+    [
+        "a",
+        "b",
+        "cat",
+        "caf\u00e9",
+        "caf\u00c3\u00a9",
+        "cafe\u00cc\u0081",
+        "train",
+        "\u00ef\u00bf\u00bd",
+    ];
     private static readonly string[] Files = ["1.jpg", "2.png", "3", "LICENSE.txt", "p\u00e9.jpg", ".hidden", "Thumbs.db", "c\u0001"];
     private static readonly string[] Trains = ["train", "Train", "training", "training_set", "TRAIN-SET"];
     private static readonly string[] Validations = ["val", "valid", "Validation", "dev", "valset"];
     private static readonly string[] Tests = ["test", "Testing", "eval", "evaluation", "test set"];
 
     private static readonly string[] Others =
-        ["seg_train", "seg_test", "my-val2", "extra", "__MACOSX", ".git", "set", "link", new string('x', 200), new string('x', 201), "n\u0001", "\u00ff\u00fe"];
+    [
+        "seg_train",
+        "seg_test",
+        "my-val2",
+        "extra",
+        "__MACOSX",
+        ".git",
+        "set",
+        "link",
+        new string('x', 200),
+        new string('x', 201),
+        "n\u0001",
+        "\u00ff\u00fe",
+    ];
 
     private readonly List<string> _order = [];
     private readonly Dictionary<string, (Standing Standing, string Target)> _entries = new(StringComparer.Ordinal);
 
-    private LayoutTree()
-    {
-    }
+    private LayoutTree() { }
 
     /// <summary>What stands at a path; null for nothing.</summary>
     public (Standing Standing, string Target)? At(string path) => _entries.TryGetValue(path, out var entry) ? entry : null;
 
     /// <summary>Names in a folder.</summary>
     public IEnumerable<string> NamesIn(string folder) =>
-        _order.Where(path => path.Length > folder.Length && path.StartsWith(folder + "/", StringComparison.Ordinal) && path.IndexOf('/', folder.Length + 1) < 0)
+        _order
+            .Where(path =>
+                path.Length > folder.Length
+                && path.StartsWith(folder + "/", StringComparison.Ordinal)
+                && path.IndexOf('/', folder.Length + 1) < 0
+            )
             .Select(path => path[(folder.Length + 1)..]);
 
     /// <summary>Draws a tree: mostly something like a data set, with a few entries more.</summary>
@@ -95,7 +121,8 @@ internal sealed partial class LayoutTree
     }
 
     /// <summary>One line an entry.</summary>
-    public byte[] ToBytes() => Encoding.Latin1.GetBytes(string.Join('\n', _order.Select(path => $"{_entries[path].Standing}\t{path}\t{_entries[path].Target}")));
+    public byte[] ToBytes() =>
+        Encoding.Latin1.GetBytes(string.Join('\n', _order.Select(path => $"{_entries[path].Standing}\t{path}\t{_entries[path].Target}")));
 
     /// <summary>Reads what <see cref="ToBytes"/> wrote.</summary>
     public static LayoutTree Read(byte[] bytes)
@@ -116,12 +143,14 @@ internal sealed partial class LayoutTree
         foreach (var path in _order)
         {
             var (standing, target) = _entries[path];
-            Check(standing switch
-            {
-                Standing.Folder => MakeDirectory(Native(below, path), 0b111_101_101),
-                Standing.File => MakeNode(Native(below, path), 0b1_000_000_110_100_100, 0),
-                _ => MakeLink(target.StartsWith('/') ? Native(below, target[1..]) : Native(target), Native(below, path)),
-            });
+            Check(
+                standing switch
+                {
+                    Standing.Folder => MakeDirectory(Native(below, path), 0b111_101_101),
+                    Standing.File => MakeNode(Native(below, path), 0b1_000_000_110_100_100, 0),
+                    _ => MakeLink(target.StartsWith('/') ? Native(below, target[1..]) : Native(target), Native(below, path)),
+                }
+            );
         }
     }
 
@@ -159,7 +188,9 @@ internal sealed partial class LayoutTree
 
     private void AddAnything(FuzzRandom random)
     {
-        var folders = _order.Where(path => _entries[path].Standing == Standing.Folder && !path.StartsWith(Outside, StringComparison.Ordinal)).ToList();
+        var folders = _order
+            .Where(path => _entries[path].Standing == Standing.Folder && !path.StartsWith(Outside, StringComparison.Ordinal))
+            .ToList();
         var folder = random.Pick(folders);
         var name = random.Pick(random.Pick([Classes, Files, Trains, Validations, Tests, Others, Others]));
         switch (random.Below(5))
@@ -171,9 +202,16 @@ internal sealed partial class LayoutTree
                 Add($"{folder}/{name}", Standing.File);
                 break;
             default:
-                var to = random.OneIn(10) ? $"{random.Pick(folders)}/nothing" : random.OneIn(10) ? $"{folder}/{name}" : random.Pick(_order);
+                var to =
+                    random.OneIn(10) ? $"{random.Pick(folders)}/nothing"
+                    : random.OneIn(10) ? $"{folder}/{name}"
+                    : random.Pick(_order);
                 // Absolute, or up to where all begins and down again.
-                Add($"{folder}/{name}", Standing.Link, random.OneIn(2) ? "/" + to : string.Concat(Enumerable.Repeat("../", folder.Count(letter => letter == '/') + 1)) + to);
+                Add(
+                    $"{folder}/{name}",
+                    Standing.Link,
+                    random.OneIn(2) ? "/" + to : string.Concat(Enumerable.Repeat("../", folder.Count(letter => letter == '/') + 1)) + to
+                );
                 break;
         }
     }

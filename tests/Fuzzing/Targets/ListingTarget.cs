@@ -7,16 +7,30 @@ namespace Distributed.Fuzzing.Targets;
 internal sealed class ListingTarget : FuzzTarget
 {
     private static readonly DatasetListing Listing = new(
-        SourceFormat.ImageFolder, "/data/set", "set", ["a", "b"], [new("train/a/1.png", 0, SplitName.Train), new("test/b/2.png", 1, SplitName.Test)], [[0]], new string('0', 64));
+        SourceFormat.ImageFolder,
+        "/data/set",
+        "set",
+        ["a", "b"],
+        [new("train/a/1.png", 0, SplitName.Train), new("test/b/2.png", 1, SplitName.Test)],
+        [
+            [0],
+        ],
+        new string('0', 64)
+    );
 
     public override string Name => "listing";
 
     protected override IReadOnlyList<byte[]> Seeds { get; } =
     [
         JsonSerializer.SerializeToUtf8Bytes(Listing, DatasetJson.Options),
-        JsonSerializer.SerializeToUtf8Bytes<PackedImage[]>([new(0, new string('1', 64), 10, 12, null), new(1, new string('2', 64), 0, 0, "the file is empty", SkipReason.Damaged)], DatasetJson.Options),
+        JsonSerializer.SerializeToUtf8Bytes<PackedImage[]>(
+            [new(0, new string('1', 64), 10, 12, null), new(1, new string('2', 64), 0, 0, "the file is empty", SkipReason.Damaged)],
+            DatasetJson.Options
+        ),
         JsonSerializer.SerializeToUtf8Bytes(
-            new DatasetManifest("set", SourceFormat.Stl10Binary, "/data", "00", ["a"], [new("n", "0", 0, SplitName.Unassigned)], null), DatasetJson.Options),
+            new DatasetManifest("set", SourceFormat.Stl10Binary, "/data", "00", ["a"], [new("n", "0", 0, SplitName.Unassigned)], null),
+            DatasetJson.Options
+        ),
     ];
 
     protected override IReadOnlyList<byte[]> Words => JsonSeeds.Words;

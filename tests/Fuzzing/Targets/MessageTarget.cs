@@ -16,7 +16,11 @@ internal sealed class MessageTarget : FuzzTarget
     public override string Name => "submit-message";
 
     protected override IReadOnlyList<byte[]> Seeds { get; } =
-        AsBytes([.. JsonSeeds.Specifications.Select(specification => $$"""{"runId":"6f1c1f6e-3a55-4f8e-9d2b-2f6d0c9f1a01","specification":{{specification}}}""")]);
+        AsBytes([
+            .. JsonSeeds.Specifications.Select(specification =>
+                $$"""{"runId":"6f1c1f6e-3a55-4f8e-9d2b-2f6d0c9f1a01","specification":{{specification}}}"""
+            ),
+        ]);
 
     protected override IReadOnlyList<byte[]> Words => JsonSeeds.Words;
 

@@ -16,7 +16,8 @@ internal sealed class NotesTarget : FuzzTarget
         JsonSerializer.SerializeToUtf8Bytes(new DownloadNotes(null, null, null), DatasetJson.Options),
     ];
 
-    protected override IReadOnlyList<byte[]> Words { get; } = [.. JsonSeeds.Words, .. AsBytes("\\\"", "W/", "\"eTag\":", "\"total\":", "1970-01-01T00:00:00+99:00")];
+    protected override IReadOnlyList<byte[]> Words { get; } =
+    [.. JsonSeeds.Words, .. AsBytes("\\\"", "W/", "\"eTag\":", "\"total\":", "1970-01-01T00:00:00+99:00")];
 
     public override bool Parse(byte[] input)
     {
@@ -26,7 +27,10 @@ internal sealed class NotesTarget : FuzzTarget
         var accepted = partial.Notes is not null;
         var start = partial.ResumeAt(new DownloadExpectation(Sha256: "0"));
         Promise(start is 0 or 3, $"the download goes on at byte {start} of 3");
-        Promise(start == 0 || partial.Notes!.Condition is null || partial.Notes.Condition.ToString().Length > 0, "the condition says nothing");
+        Promise(
+            start == 0 || partial.Notes!.Condition is null || partial.Notes.Condition.ToString().Length > 0,
+            "the condition says nothing"
+        );
         return accepted;
     }
 

@@ -10,14 +10,50 @@ internal sealed class SafetensorsTarget : FuzzTarget
 
     protected override IReadOnlyList<byte[]> Seeds { get; } =
     [
-        SafetensorsWriter.ToBytes(new Dictionary<string, TensorData> { ["weight"] = TensorData.FromValues([1f, 2, 3, 4], 2, 2), ["bias"] = TensorData.FromValues([1L]) }),
-        SafetensorsWriter.ToBytes(new Dictionary<string, TensorData> { ["a"] = TensorData.FromValues([1d], 1) }, new Dictionary<string, string> { ["k"] = "v", ["ä"] = "\u2028" }),
-        Join("""{"e":{"dtype":"BF16","shape":[0,3],"data_offsets":[0,0]},"s":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}"""u8.ToArray(), [7]),
+        SafetensorsWriter.ToBytes(
+            new Dictionary<string, TensorData>
+            {
+                ["weight"] = TensorData.FromValues([1f, 2, 3, 4], 2, 2),
+                ["bias"] = TensorData.FromValues([1L]),
+            }
+        ),
+        SafetensorsWriter.ToBytes(
+            new Dictionary<string, TensorData> { ["a"] = TensorData.FromValues([1d], 1) },
+            new Dictionary<string, string> { ["k"] = "v", ["ä"] = "\u2028" }
+        ),
+        Join(
+            """{"e":{"dtype":"BF16","shape":[0,3],"data_offsets":[0,0]},"s":{"dtype":"U8","shape":[],"data_offsets":[0,1]}}"""u8.ToArray(),
+            [7]
+        ),
     ];
 
-    protected override IReadOnlyList<byte[]> Words { get; } = AsBytes(
-        "\"dtype\":", "\"shape\":", "\"data_offsets\":", "\"__metadata__\":", "\"F32\"", "\"I64\"", "[0,0]", "[", "]", "{", "}", ",", ":", "null", "true", "-1", "1e9", "9223372036854775807",
-        "4611686018427387904", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "\"\\ud800\"", "\"\\u0000\"", "{\"a\":{\"a\":{\"a\":", "[[[[[[[[");
+    protected override IReadOnlyList<byte[]> Words { get; } =
+        AsBytes(
+            "\"dtype\":",
+            "\"shape\":",
+            "\"data_offsets\":",
+            "\"__metadata__\":",
+            "\"F32\"",
+            "\"I64\"",
+            "[0,0]",
+            "[",
+            "]",
+            "{",
+            "}",
+            ",",
+            ":",
+            "null",
+            "true",
+            "-1",
+            "1e9",
+            "9223372036854775807",
+            "4611686018427387904",
+            "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]",
+            "\"\\ud800\"",
+            "\"\\u0000\"",
+            "{\"a\":{\"a\":{\"a\":",
+            "[[[[[[[["
+        );
 
     public override byte[] Create(FuzzRandom random)
     {

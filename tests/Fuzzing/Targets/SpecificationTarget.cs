@@ -51,7 +51,10 @@ internal sealed class SpecificationTarget : FuzzTarget
         }
 
         Promise(errors.Count == 0, "what is accepted has errors");
-        foreach (var text in (string?[])[specification.Name, specification.Submitter, specification.Dataset, specification.Backbone, .. specification.Tags])
+        foreach (
+            var text in (string?[])
+                [specification.Name, specification.Submitter, specification.Dataset, specification.Backbone, .. specification.Tags]
+        )
         {
             Promise(text is null || !text.Any(char.IsControl), "a text has control characters, which databases refuse");
             Strict.GetByteCount(text ?? "");
@@ -59,7 +62,10 @@ internal sealed class SpecificationTarget : FuzzTarget
 
         var written = ContractJson.Write(specification);
         using var again = JsonDocument.Parse(written);
-        Promise(RunSpecificationReader.Read(again.RootElement, out _) is { } read && ContractJson.Write(read) == written, "what was written is read as something else");
+        Promise(
+            RunSpecificationReader.Read(again.RootElement, out _) is { } read && ContractJson.Write(read) == written,
+            "what was written is read as something else"
+        );
         return true;
     }
 }

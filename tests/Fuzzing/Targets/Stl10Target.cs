@@ -18,12 +18,20 @@ internal sealed class Stl10Target : FuzzTarget
 
     protected override IReadOnlyList<byte[]> Seeds { get; } =
     [
-        Pack(6 * Stl10Files.ImageBytes, 3 * Stl10Files.ImageBytes, "cat\ndog\n", "0 1 2\n3 4 5\n", "\u0001\u0002\u0001\u0002\u0001\u0002", "\u0001\u0002\u0001"),
+        Pack(
+            6 * Stl10Files.ImageBytes,
+            3 * Stl10Files.ImageBytes,
+            "cat\ndog\n",
+            "0 1 2\n3 4 5\n",
+            "\u0001\u0002\u0001\u0002\u0001\u0002",
+            "\u0001\u0002\u0001"
+        ),
         Pack(2 * Stl10Files.ImageBytes, Stl10Files.ImageBytes, "a\nb", "", "\u0001\u0002", "\u0001"),
         Pack(4L << 40, 4L << 40, "a\nb\nc", "0", "\u0001\u0002\u0003", "\u0001"),
     ];
 
-    protected override IReadOnlyList<byte[]> Words { get; } = AsBytes("\n", "\r\n", "0 ", "-1", "99999999999999999999", "\0", "\ufeff", "é", "\ud7ff", " ", "cat\n");
+    protected override IReadOnlyList<byte[]> Words { get; } =
+        AsBytes("\n", "\r\n", "0 ", "-1", "99999999999999999999", "\0", "\ufeff", "é", "\ud7ff", " ", "cat\n");
 
     public override byte[] Create(FuzzRandom random)
     {
@@ -63,7 +71,10 @@ internal sealed class Stl10Target : FuzzTarget
             var listing = DatasetSource.ListAsync(_sandbox.Root).GetAwaiter().GetResult();
             Promise(listing.Entries.Count == (train + test) / Stl10Files.ImageBytes, "the listing has another number of images");
             Promise(listing.Entries.All(entry => entry.Label >= 0 && entry.Label < listing.ClassNames.Count), "a label names no class");
-            Promise(listing.Folds is null || listing.Folds.All(fold => fold.All(index => index >= 0 && index < train / Stl10Files.ImageBytes)), "a fold names no image");
+            Promise(
+                listing.Folds is null || listing.Folds.All(fold => fold.All(index => index >= 0 && index < train / Stl10Files.ImageBytes)),
+                "a fold names no image"
+            );
             Promise(listing.ClassNames.All(name => name.Length > 0 && !name.Any(char.IsControl)), "a class has a name that cannot be kept");
             return true;
         }
@@ -79,7 +90,8 @@ internal sealed class Stl10Target : FuzzTarget
         base.Dispose(disposing);
     }
 
-    private static byte[] Pack(long train, long test, params string[] parts) => Pack(train, test, [.. parts.Select(Encoding.Latin1.GetBytes)]);
+    private static byte[] Pack(long train, long test, params string[] parts) =>
+        Pack(train, test, [.. parts.Select(Encoding.Latin1.GetBytes)]);
 
     private static byte[] Pack(long train, long test, IReadOnlyList<byte[]> parts)
     {

@@ -21,14 +21,62 @@ internal sealed class WeightFileTarget : FuzzTarget
     private static readonly BackboneNames Network = new(("toy", Names.ToDictionary(name => name, _ => new long[] { 2, 3 })));
 
     private static readonly string[] Prefixes =
-        ["", "features.", "module.", "module.features.", "model.", "backbone.", "_orig_mod.", "net.0.", "encoder.", "a.b.c.d.e.f.", "conv0.", "norm5.", "weird name/x.", "ü.", "features.features."];
+    [
+        "",
+        "features.",
+        "module.",
+        "module.features.",
+        "model.",
+        "backbone.",
+        "_orig_mod.",
+        "net.0.",
+        "encoder.",
+        "a.b.c.d.e.f.",
+        "conv0.",
+        "norm5.",
+        "weird name/x.",
+        "ü.",
+        "features.features.",
+    ];
 
-    private static readonly string[] Keys = ["state_dict", "model", "model_state_dict", "module", "ema", "net", "weights", "", "a.b", "conv0.weight'", "['x']", "ключ", "optimizer"];
+    private static readonly string[] Keys =
+    [
+        "state_dict",
+        "model",
+        "model_state_dict",
+        "module",
+        "ema",
+        "net",
+        "weights",
+        "",
+        "a.b",
+        "conv0.weight'",
+        "['x']",
+        "ключ",
+        "optimizer",
+    ];
 
     private static readonly (string Module, string Name)[] Classes =
-        [("argparse", "Namespace"), ("collections", "Counter"), ("collections", "defaultdict"), ("numpy.core.multiarray", "scalar"), ("datetime", "datetime"), ("pathlib", "PosixPath"), ("__main__", "Config"), ("omegaconf.dictconfig", "DictConfig")];
+    [
+        ("argparse", "Namespace"),
+        ("collections", "Counter"),
+        ("collections", "defaultdict"),
+        ("numpy.core.multiarray", "scalar"),
+        ("datetime", "datetime"),
+        ("pathlib", "PosixPath"),
+        ("__main__", "Config"),
+        ("omegaconf.dictconfig", "DictConfig"),
+    ];
 
-    private static readonly (string Module, string Name)[] Harmful = [("os", "system"), ("posix", "system"), ("subprocess", "Popen"), ("builtins", "exec"), ("__builtin__", "eval"), ("runpy", "run_path")];
+    private static readonly (string Module, string Name)[] Harmful =
+    [
+        ("os", "system"),
+        ("posix", "system"),
+        ("subprocess", "Popen"),
+        ("builtins", "exec"),
+        ("__builtin__", "eval"),
+        ("runpy", "run_path"),
+    ];
 
     public override string Name => "weight-files";
 
@@ -66,12 +114,16 @@ internal sealed class WeightFileTarget : FuzzTarget
         catch (WeightsException refused)
         {
             Promise(expected != Found, $"the weights were not found: {refused.Message}");
-            Promise(expected == Anything || refused.Message.Contains(expected, StringComparison.Ordinal), $"'{expected}' is not named: {refused.Message}");
+            Promise(
+                expected == Anything || refused.Message.Contains(expected, StringComparison.Ordinal),
+                $"'{expected}' is not named: {refused.Message}"
+            );
             return Refuse(refused.Message);
         }
     }
 
-    private static float[] Values(int tensor, int copy) => [.. Enumerable.Range(0, Count).Select(i => (float)((copy * 100) + (tensor * 10) + i))];
+    private static float[] Values(int tensor, int copy) =>
+        [.. Enumerable.Range(0, Count).Select(i => (float)((copy * 100) + (tensor * 10) + i))];
 
     /// <summary>One file.</summary>
     private sealed class Drawing(FuzzRandom random)
@@ -99,7 +151,10 @@ internal sealed class WeightFileTarget : FuzzTarget
                 tensors.Remove(prefix + Names[0]);
                 tensors.Remove(prefix + Names[3]);
                 tensors.Remove(prefix + Names[1]);
-                _expected = Names.Length - tensors.Keys.Count(name => name.StartsWith(prefix, StringComparison.Ordinal)) > 2 ? "none of the networks" : Anything;
+                _expected =
+                    Names.Length - tensors.Keys.Count(name => name.StartsWith(prefix, StringComparison.Ordinal)) > 2
+                        ? "none of the networks"
+                        : Anything;
             }
 
             return (_expected, SafetensorsWriter.ToBytes(tensors));
@@ -114,9 +169,12 @@ internal sealed class WeightFileTarget : FuzzTarget
             }
 
             var pickle = Build(value);
-            return (_expected, random.OneIn(2)
-                ? TorchFiles.Zip(pickle, _storages.ToDictionary(pair => pair.Key, pair => pair.Value.Content))
-                : TorchFiles.Legacy(pickle, _storages));
+            return (
+                _expected,
+                random.OneIn(2)
+                    ? TorchFiles.Zip(pickle, _storages.ToDictionary(pair => pair.Key, pair => pair.Value.Content))
+                    : TorchFiles.Legacy(pickle, _storages)
+            );
         }
 
         private Action<PickleBuilder> StateDict(int copy, string prefix)
@@ -146,7 +204,9 @@ internal sealed class WeightFileTarget : FuzzTarget
         {
             var key = $"{_storages.Count}";
             _storages.Add(key, (values.Length, System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(values).ToArray()));
-            return values.Length == Count ? Tensor("FloatStorage", key, 0, Count, 2, 3) : Tensor("FloatStorage", key, 0, values.Length, values.Length);
+            return values.Length == Count
+                ? Tensor("FloatStorage", key, 0, Count, 2, 3)
+                : Tensor("FloatStorage", key, 0, values.Length, values.Length);
         }
 
         /// <summary>Puts a value into another one, with foreign objects beside it.</summary>
@@ -205,7 +265,12 @@ internal sealed class WeightFileTarget : FuzzTarget
                     var (where, what) = random.Pick(Classes);
                     return random.OneIn(2)
                         ? Call(where, what, [Number(1), Text("x")], depth > 1 ? Dict(("lr", Double(1))) : null)
-                        : New(where, what, Dict(("lr", Double(1)), ("names", List(Text("a"), None))), items: random.OneIn(2) ? [("k", Number(1))] : null);
+                        : New(
+                            where,
+                            what,
+                            Dict(("lr", Double(1)), ("names", List(Text("a"), None))),
+                            items: random.OneIn(2) ? [("k", Number(1))] : null
+                        );
             }
         }
     }
