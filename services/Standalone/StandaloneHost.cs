@@ -93,7 +93,7 @@ internal static class StandaloneHost
             }
         }
 
-        await host.Services.GetRequiredService<UnitLedger>().TakeOverAsync(cancellationToken);
+        await host.Services.GetRequiredService<UnitRepair>().TakeOverAsync(cancellationToken);
         try
         {
             await host.StartAsync(cancellationToken);

@@ -37,7 +37,8 @@ public sealed record CatalogFigures(
         }
 
         var pending = await context
-            .NeededUnits()
+            .WorkUnits.AsNoTracking()
+            .NeededByOpenRuns(context)
             .Unclaimed()
             .OrderBy(unit => unit.State)
             .Take(MostCounted)

@@ -73,6 +73,8 @@ public static class CatalogRegistration
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(new UnitOptions());
         services.AddSingleton<UnitLedger>();
+        services.AddSingleton<UnitOutbox>();
+        services.AddSingleton<UnitRepair>();
         services.AddSingleton<RunFlow>();
         services.AddSingleton(new CatalogMigrationOptions(migrate));
         services.AddSingleton<RunControl>();

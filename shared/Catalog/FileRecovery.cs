@@ -10,9 +10,6 @@ namespace Distributed.Catalog;
 /// </summary>
 public sealed class FileRecovery(UnitLedger ledger, UnitOptions options, TimeProvider time)
 {
-    /// <summary>What the outcome of an attempt begins with that found a damaged file.</summary>
-    public const string Outcome = "to be made again: ";
-
     /// <summary>Plans again what made the files that a unit could not read, and lets the unit wait.</summary>
     /// <param name="lease">The right to the unit.</param>
     /// <param name="error">Names the files.</param>
@@ -31,7 +28,7 @@ public sealed class FileRecovery(UnitLedger ledger, UnitOptions options, TimePro
         var hopeless = false;
         await ledger.SuspendAsync(
             lease,
-            Outcome + error.Message,
+            error.Message,
             async context =>
             {
                 var state = UnitState.Pending;
@@ -74,9 +71,9 @@ public sealed class FileRecovery(UnitLedger ledger, UnitOptions options, TimePro
             return new Planned(Waits: false, IsHopeless: false, []);
         }
 
-        var unit = context.WorkUnits.Where(row => row.Kind == maker.Kind && row.Subject == maker.Subject && row.Step == maker.Step);
+        var unit = context.Unit(maker);
         var made = await context.Attempts.CountAsync(
-            attempt => attempt.Outcome == Attempt.Done && unit.Any(row => row.Id == attempt.UnitId),
+            attempt => attempt.Outcome == AttemptOutcome.Done && unit.Any(row => row.Id == attempt.UnitId),
             cancellationToken
         );
         if (made >= options.MostStarts || !await unit.AnyAsync(cancellationToken))
@@ -84,16 +81,7 @@ public sealed class FileRecovery(UnitLedger ledger, UnitOptions options, TimePro
             return new Planned(Waits: false, IsHopeless: true, []);
         }
 
-        // Where it is neither done nor given up, it is on its way already.
-        await unit.Where(row => row.State == UnitState.Done || row.State == UnitState.Failed)
-            .ExecuteUpdateAsync(
-                row =>
-                    row.SetProperty(r => r.State, UnitState.Pending)
-                        .SetProperty(r => r.SentAt, (DateTime?)null)
-                        .SetProperty(r => r.Starts, 0)
-                        .SetProperty(r => r.LastError, reason),
-                cancellationToken
-            );
+        await context.RequeueAsync(maker, reason, cancellationToken);
         if (maker.Kind == UnitKind.ExtractFeatures)
         {
             await context
@@ -104,7 +92,7 @@ public sealed class FileRecovery(UnitLedger ledger, UnitOptions options, TimePro
         if (maker.Kind is UnitKind.PackImages or UnitKind.CompleteDataset or UnitKind.ExtractFeatures)
         {
             // The runs may have come to the reader by another way than the unit's own subject, and units are worked on for open runs only.
-            foreach (var run in await OpenRuns(context, reader.Subject).Select(run => run.Id).ToListAsync(cancellationToken))
+            foreach (var run in await context.OpenRunsThatNeed(reader.Subject).Select(run => run.Id).ToListAsync(cancellationToken))
             {
                 await context.DependAsync(run, maker.Subject, cancellationToken);
             }
@@ -135,7 +123,7 @@ public sealed class FileRecovery(UnitLedger ledger, UnitOptions options, TimePro
             return new UnitKey(UnitKind.PackImages, part.IngestionKey, part.Part);
         }
 
-        var runs = OpenRuns(context, reader.Subject).OrderBy(run => run.SubmittedAt);
+        var runs = context.OpenRunsThatNeed(reader.Subject).OrderBy(run => run.SubmittedAt);
         if (await context.Datasets.AnyAsync(row => row.Manifest.Path == path, cancellationToken))
         {
             var ingestion = await runs.Select(run => run.IngestionKey).FirstOrDefaultAsync(cancellationToken);
@@ -193,7 +181,7 @@ public sealed class FileRecovery(UnitLedger ledger, UnitOptions options, TimePro
         // Each time by a unit of its own, so that it is the reader's attempts that tell how often.
         if (
             await context.Attempts.CountAsync(
-                attempt => attempt.UnitId == lease.Id && attempt.Outcome!.StartsWith(Outcome),
+                attempt => attempt.UnitId == lease.Id && attempt.Outcome == AttemptOutcome.Blocked,
                 cancellationToken
             ) >= options.MostStarts
         )
@@ -219,11 +207,6 @@ public sealed class FileRecovery(UnitLedger ledger, UnitOptions options, TimePro
 
         return new Planned(Waits: true, IsHopeless: false, [subject]);
     }
-
-    private static IQueryable<Run> OpenRuns(CatalogContext context, string subject) =>
-        context.Runs.Where(run =>
-            RunStates.Open.Contains(run.State) && context.RunDependencies.Any(d => d.RunId == run.Id && d.Subject == subject)
-        );
 
     /// <param name="Waits">Whether the reader waits for a unit, rather than trying again at once.</param>
     /// <param name="IsHopeless">Whether nothing can make the file again.</param>

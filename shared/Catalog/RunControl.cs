@@ -142,7 +142,7 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
         }
 
         var subject = UnitKey.SubjectOf(runId);
-        await context.WorkUnits.Where(unit => unit.Subject == subject).ExecuteDeleteAsync(cancellationToken);
+        await context.DeleteUnitsAsync(subject, kind: null, cancellationToken);
         context.Audit(actor, AuditAction.RunDeleted, $"{runId:D}", time.GetUtcNow().UtcDateTime);
         await context.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
@@ -154,8 +154,9 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var overdue = await context
-            .Runs.AsNoTracking()
-            .Where(run => RunStates.Open.Contains(run.State) && run.FinishedAt == null && run.Deadline < DateTime.UtcNow)
+            .OpenRuns()
+            .AsNoTracking()
+            .Where(run => run.FinishedAt == null && run.Deadline < DateTime.UtcNow)
             .OrderBy(run => run.Deadline)
             .Take(MostAtOnce)
             .ToListAsync(cancellationToken);

@@ -46,16 +46,8 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
             {
                 var subject = UnitKey.SubjectOf(run.Id);
                 context.RunDependencies.Add(new RunDependency { RunId = run.Id, Subject = subject });
-                unit = new WorkUnit
-                {
-                    Kind = UnitKind.IngestDataset,
-                    Subject = subject,
-                    Step = 0,
-                    CreatedAt = Now(),
-                    TraceParent = run.TraceParent,
-                    Priority = run.Priority,
-                };
-                context.WorkUnits.Add(unit);
+                unit = context.PlanUnits(UnitKind.IngestDataset, subject, [0], run.TraceParent, Now())[0];
+                unit.Priority = run.Priority;
             }
 
             await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
@@ -343,6 +335,7 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
     public async Task<IReadOnlyList<string>> WakeAsync(CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var needed = context.OpenDependencies();
         var subjects = new List<string>();
         foreach (
             var unit in await context.WorkUnits.AsNoTracking().Where(unit => unit.State == UnitState.Waiting).ToListAsync(cancellationToken)
@@ -353,22 +346,13 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
                 before =>
                     before.State != UnitState.Done
                     && earlier.Contains(before.Kind)
-                    && context.RunDependencies.Any(other =>
+                    && needed.Any(other =>
                         other.Subject == before.Subject
                         && context.RunDependencies.Any(d => d.RunId == other.RunId && d.Subject == unit.Subject)
-                        && context.Runs.Any(run => run.Id == other.RunId && RunStates.Open.Contains(run.State))
                     ),
                 cancellationToken
             );
-            if (
-                !isBlocked
-                && await context
-                    .WorkUnits.Where(row => row.Id == unit.Id && row.State == UnitState.Waiting)
-                    .ExecuteUpdateAsync(
-                        row => row.SetProperty(r => r.State, UnitState.Pending).SetProperty(r => r.SentAt, (DateTime?)null),
-                        cancellationToken
-                    ) == 1
-            )
+            if (!isBlocked && await context.UnblockAsync(unit.Id, cancellationToken))
             {
                 subjects.Add(unit.Subject);
             }

@@ -4,7 +4,7 @@ using MassTransit;
 namespace Distributed.Messaging;
 
 /// <summary>Sends the messages of planned units, in the traces of their runs.</summary>
-public sealed class UnitDispatcher(UnitLedger ledger, IBus bus, BusGate gate, TimeProvider time)
+public sealed class UnitDispatcher(UnitOutbox outbox, IBus bus, BusGate gate, TimeProvider time)
 {
     /// <summary>Sends what is to be sent for some subjects now.</summary>
     /// <param name="subjects">Runs, downloads, ingestions, feature sets.</param>
@@ -16,7 +16,7 @@ public sealed class UnitDispatcher(UnitLedger ledger, IBus bus, BusGate gate, Ti
         await gate.Open.WaitAsync(cancellationToken);
         foreach (var subject in subjects.Distinct(StringComparer.Ordinal))
         {
-            var taken = await ledger.TakeToSendAsync(subject, again, cancellationToken);
+            var taken = await outbox.TakeToSendAsync(subject, again, cancellationToken);
             // Together, since the broker says of each when it is safe.
             await SendOrReturnAsync(taken, unit => SendAsync(unit, cancellationToken));
         }
@@ -28,7 +28,7 @@ public sealed class UnitDispatcher(UnitLedger ledger, IBus bus, BusGate gate, Ti
         await gate.Open.WaitAsync(cancellationToken);
         await SendOrReturnAsync(
             [unit],
-            one => Task.WhenAll(ledger.MarkSentAsync(one, cancellationToken), SendAsync(one, cancellationToken))
+            one => Task.WhenAll(outbox.MarkSentAsync(one, cancellationToken), SendAsync(one, cancellationToken))
         );
     }
 
@@ -70,7 +70,7 @@ public sealed class UnitDispatcher(UnitLedger ledger, IBus bus, BusGate gate, Ti
         catch
         {
             // The broker went away, or the host stops: whoever looks next finds them unsent, and need not wait for the watchdog.
-            await ledger.ReturnUnsentAsync(
+            await outbox.ReturnUnsentAsync(
                 sending.Where(one => !one.Task.IsCompletedSuccessfully).Select(one => one.Unit),
                 CancellationToken.None
             );

@@ -36,6 +36,7 @@ public interface IUnitWork
 /// </summary>
 public sealed partial class UnitWorker(
     UnitLedger ledger,
+    UnitOutbox outbox,
     RunFlow runs,
     UnitDispatcher dispatcher,
     RunAnnouncer announcer,
@@ -238,7 +239,7 @@ public sealed partial class UnitWorker(
     /// <summary>Sends a unit's message anew, behind the others in its queue, since it cannot be begun here; where it is begun or over already, the message was one too many.</summary>
     private async Task PutBackAsync(UnitKey unit, CancellationToken cancellationToken)
     {
-        if (await outages.RunAsync(token => ledger.TakeAgainAsync(unit, token), cancellationToken) is { } row)
+        if (await outages.RunAsync(token => outbox.TakeAgainAsync(unit, token), cancellationToken) is { } row)
         {
             await outages.RunAsync(token => dispatcher.SendAsync(row, token), cancellationToken);
         }

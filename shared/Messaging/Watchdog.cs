@@ -16,7 +16,8 @@ public sealed partial class Watchdog(
     CatalogMigration catalog,
     RunFlow runs,
     RunControl control,
-    UnitLedger ledger,
+    UnitOutbox outbox,
+    UnitRepair repair,
     UnitDispatcher dispatcher,
     RunAnnouncer announcer,
     IQueueInspector queues,
@@ -35,12 +36,12 @@ public sealed partial class Watchdog(
     /// <summary>Looks once.</summary>
     public async Task LookAsync(CancellationToken cancellationToken)
     {
-        await ledger.CutTimesAheadAsync(cancellationToken);
+        await repair.CutTimesAheadAsync(cancellationToken);
         await control.FailOverdueAsync(cancellationToken);
         await announcer.AnnounceAsync(cancellationToken);
         await dispatcher.SendAsync(await runs.CatchUpAsync(cancellationToken), again: false, cancellationToken);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var needed = context.NeededUnits();
+        var needed = context.WorkUnits.AsNoTracking().NeededByOpenRuns(context);
 
         var unsent = await needed
             .Where(unit => unit.State == UnitState.Pending && unit.SentAt == null)
@@ -87,7 +88,7 @@ public sealed partial class Watchdog(
             .OrderBy(unit => unit.LeaseUntil)
             .Take(MostAtOnce)
             .ToListWithPriorityAsync(context, cancellationToken);
-        await ResendAsync(context, lapsed, cancellationToken);
+        await ResendAsync(lapsed, cancellationToken);
     }
 
     /// <summary>Queue by queue: behind many messages of one kind, those of another may be lost.</summary>
@@ -116,20 +117,20 @@ public sealed partial class Watchdog(
                 .OrderBy(unit => unit.SentAt)
                 .Take(MostAtOnce)
                 .ToListWithPriorityAsync(context, cancellationToken);
-            await ResendAsync(context, lost, cancellationToken);
+            await ResendAsync(lost, cancellationToken);
         }
     }
 
-    private async Task ResendAsync(CatalogContext context, IReadOnlyList<WorkUnit> units, CancellationToken cancellationToken)
+    private async Task ResendAsync(IReadOnlyList<WorkUnit> units, CancellationToken cancellationToken)
     {
         foreach (var unit in units)
         {
             // Before it is sent: whatever becomes of that, others have their turn in the next look.
-            await context
-                .WorkUnits.Where(row => row.Id == unit.Id)
-                .ExecuteUpdateAsync(row => row.SetProperty(r => r.SentAt, r => DateTime.UtcNow), cancellationToken);
-            LogResent(unit.Kind, unit.Subject, unit.Step);
-            await dispatcher.SendAsync(unit, cancellationToken);
+            if (await outbox.TakeLostAsync(unit, cancellationToken))
+            {
+                LogResent(unit.Kind, unit.Subject, unit.Step);
+                await dispatcher.SendAsync(unit, cancellationToken);
+            }
         }
     }
 

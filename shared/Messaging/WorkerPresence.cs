@@ -146,7 +146,8 @@ public sealed partial class WorkerPresence : BackgroundService
 
         await using var context = await _contexts.CreateDbContextAsync(cancellationToken);
         var waiting = await context
-            .NeededUnits()
+            .WorkUnits.AsNoTracking()
+            .NeededByOpenRuns(context)
             .Unclaimed()
             .Where(unit => missing.Contains(unit.Kind))
             .GroupBy(unit => unit.Kind)

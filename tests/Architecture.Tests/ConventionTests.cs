@@ -136,6 +136,30 @@ public sealed partial class ConventionTests
         );
     }
 
+    [Fact]
+    public void Units_and_attempts_are_written_by_their_own_folder_alone()
+    {
+        var sources = Solution
+            .Services.Concat(Solution.Shared)
+            .SelectMany(project => Directory.EnumerateFiles(Path.GetDirectoryName(project.Path)!, "*.cs", SearchOption.AllDirectories))
+            .Where(path => !path.Contains("/obj/", StringComparison.Ordinal) && !path.Contains("/bin/", StringComparison.Ordinal))
+            .ToList();
+
+        Assert.Contains(sources, path => UnitWrite().IsMatch(File.ReadAllText(path)));
+        Assert.All(
+            sources.Where(path => !path.Contains("/shared/Catalog/Units/", StringComparison.Ordinal)),
+            path => Assert.DoesNotMatch(UnitWrite(), File.ReadAllText(path))
+        );
+    }
+
+    /// <summary>A statement that changes the tables of units or of attempts.</summary>
+    [GeneratedRegex(
+        @"(WorkUnits|Attempts)\b[^;]*\.(Add|AddRange|ExecuteUpdateAsync|ExecuteDeleteAsync)\(|new (WorkUnit|Attempt)\b",
+        RegexOptions.ExplicitCapture,
+        5000
+    )]
+    private static partial Regex UnitWrite();
+
     /// <summary>A catch block with nothing in it, not even a comment that says why.</summary>
     [GeneratedRegex(@"catch\s*(\([^{]*\))?[^{;]*\{\s*\}", RegexOptions.ExplicitCapture, 5000)]
     private static partial Regex EmptyCatch();

@@ -159,7 +159,7 @@ public sealed class RaceTests(PostgresCatalog catalog) : IClassFixture<PostgresC
                         Assert.Equal((SubmitOutcome.Repeated, run.Id), (outcome, known.Id));
                     }
 
-                    return await catalog.Ledger.TakeToSendAsync(subject, again: false, None);
+                    return await catalog.Outbox.TakeToSendAsync(subject, again: false, None);
                 }
             );
 

@@ -59,7 +59,7 @@ public abstract class RunControlTests(TestCatalog catalog)
         Assert.Equal(UnitState.Done, (await catalog.ReadAsync(Shard(0))).State);
         var failed = await catalog.ReadAsync(Shard(1));
         Assert.Equal((UnitState.Pending, 0, null), (failed.State, failed.Starts, failed.SentAt));
-        Assert.Equal([1, 2], (await catalog.Ledger.TakeToSendAsync(set, again: false, None)).Select(unit => unit.Step));
+        Assert.Equal([1, 2], (await catalog.Outbox.TakeToSendAsync(set, again: false, None)).Select(unit => unit.Step));
         await catalog.FinishAsync(Shard(1));
         await catalog.FinishAsync(Shard(2));
         await catalog.Runs.ShardExtractedAsync(set, None);
@@ -71,12 +71,12 @@ public abstract class RunControlTests(TestCatalog catalog)
     {
         var run = await catalog.SubmitAsync();
         var subject = UnitKey.SubjectOf(run.Id);
-        Assert.Single(await catalog.Ledger.TakeToSendAsync(subject, again: false, None));
+        Assert.Single(await catalog.Outbox.TakeToSendAsync(subject, again: false, None));
         Assert.True(await catalog.Runs.CancelAsync(run.Id, AuditActor.Loopback, None));
 
         Assert.Equal(RetryOutcome.Reopened, await Control.RetryAsync(run.Id, AuditActor.Loopback, None));
 
-        Assert.Single(await catalog.Ledger.TakeToSendAsync(subject, again: false, None));
+        Assert.Single(await catalog.Outbox.TakeToSendAsync(subject, again: false, None));
         Assert.Equal(RunState.Submitted, (await catalog.ReadAsync(run)).State);
     }
 
@@ -193,7 +193,7 @@ public abstract class RunControlTests(TestCatalog catalog)
     {
         var (bulk, interactive) = (await SubmitAsync("{}", null, RunPriority.Bulk), await SubmitAsync("{}", null));
         var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2, bulk);
-        Assert.All(await catalog.Ledger.TakeToSendAsync(set, again: false, None), unit => Assert.Equal(RunPriority.Bulk, unit.Priority));
+        Assert.All(await catalog.Outbox.TakeToSendAsync(set, again: false, None), unit => Assert.Equal(RunPriority.Bulk, unit.Priority));
 
         await using (var context = await catalog.Contexts.CreateDbContextAsync())
         {
@@ -202,7 +202,7 @@ public abstract class RunControlTests(TestCatalog catalog)
         }
 
         // What waited behind other bulk work is sent anew, before it.
-        var sent = await catalog.Ledger.TakeToSendAsync(set, again: false, None);
+        var sent = await catalog.Outbox.TakeToSendAsync(set, again: false, None);
         Assert.Equal([0, 1], sent.Select(unit => unit.Step));
         Assert.All(sent, unit => Assert.Equal(RunPriority.Interactive, unit.Priority));
         var another = await SubmitAsync("{}", null, RunPriority.Bulk);
@@ -212,7 +212,7 @@ public abstract class RunControlTests(TestCatalog catalog)
             await context.SaveChangesAsync();
         }
 
-        Assert.Empty(await catalog.Ledger.TakeToSendAsync(set, again: false, None));
+        Assert.Empty(await catalog.Outbox.TakeToSendAsync(set, again: false, None));
     }
 
     private async Task<Run> SubmitAsync(string specification, DateTime? deadline, RunPriority priority = RunPriority.Interactive)

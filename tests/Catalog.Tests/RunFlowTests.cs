@@ -20,7 +20,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
         var (outcome, _, _) = await Runs.SubmitAsync(run, AuditActor.Loopback, None);
 
         Assert.Equal(SubmitOutcome.Created, outcome);
-        var unit = Assert.Single(await catalog.Ledger.TakeToSendAsync(UnitKey.SubjectOf(run.Id), again: false, None));
+        var unit = Assert.Single(await catalog.Outbox.TakeToSendAsync(UnitKey.SubjectOf(run.Id), again: false, None));
         Assert.Equal((UnitKind.IngestDataset, 0, run.TraceParent), (unit.Kind, unit.Step, unit.TraceParent));
     }
 
@@ -418,13 +418,13 @@ public abstract class RunFlowTests(TestCatalog catalog)
     {
         var first = await catalog.SubmitAsync(RunState.Extracting);
         var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2, first);
-        Assert.Equal(2, (await catalog.Ledger.TakeToSendAsync(set, again: false, None)).Count);
+        Assert.Equal(2, (await catalog.Outbox.TakeToSendAsync(set, again: false, None)).Count);
         await Runs.CancelAsync(first.Id, AuditActor.Loopback, None);
         var second = await catalog.SubmitAsync(RunState.Extracting);
 
         await DependAsync(second, set);
 
-        Assert.Equal(2, (await catalog.Ledger.TakeToSendAsync(set, again: false, None)).Count);
+        Assert.Equal(2, (await catalog.Outbox.TakeToSendAsync(set, again: false, None)).Count);
     }
 
     private async Task DependAsync(Run run, string subject)

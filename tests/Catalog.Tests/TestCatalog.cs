@@ -20,6 +20,10 @@ public abstract class TestCatalog : IAsyncLifetime
 
     public UnitLedger Ledger => Service<UnitLedger>();
 
+    public UnitOutbox Outbox => Service<UnitOutbox>();
+
+    public UnitRepair Repair => Service<UnitRepair>();
+
     public RunFlow Runs => Service<RunFlow>();
 
     /// <summary>How often a race is run: SQLite has no network between it and us.</summary>

@@ -16,6 +16,10 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
 
     private UnitLedger Ledger => catalog.Ledger;
 
+    private UnitOutbox Outbox => catalog.Outbox;
+
+    private UnitRepair Repair => catalog.Repair;
+
     [Fact]
     public async Task Of_many_starters_one_wins_and_the_others_find_it_held()
     {
@@ -116,7 +120,7 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
         await catalog.SetTimesAsync(held, DateTime.UtcNow.AddHours(1));
         await catalog.SetTimesAsync(sent, DateTime.UtcNow.AddHours(1));
 
-        await Ledger.CutTimesAheadAsync(None);
+        await Repair.CutTimesAheadAsync(None);
 
         var lease = catalog.Options.Lease;
         Assert.InRange(
@@ -135,7 +139,7 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
         await catalog.SetTimesAsync(unit, DateTime.UtcNow.AddSeconds(5));
         var before = await catalog.ReadAsync(unit);
 
-        await Ledger.CutTimesAheadAsync(None);
+        await Repair.CutTimesAheadAsync(None);
 
         var after = await catalog.ReadAsync(unit);
         Assert.Equal((before.LeaseUntil, before.SentAt), (after.LeaseUntil, after.SentAt));
@@ -155,8 +159,34 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
         Assert.Equal(StartOutcome.Done, (await Ledger.StartAsync(unit, "other", redelivered: true, None)).Outcome);
         await using var context = await catalog.Contexts.CreateDbContextAsync();
         var attempt = await context.Attempts.AsNoTracking().SingleAsync(row => row.Token == lease.Token);
-        Assert.Equal(("done", "worker"), (attempt.Outcome, attempt.Worker));
+        Assert.Equal((AttemptOutcome.Done, "worker"), (attempt.Outcome, attempt.Worker));
         Assert.NotNull(attempt.EndedAt);
+    }
+
+    [Fact]
+    public async Task A_worker_that_noted_an_outage_and_then_died_is_a_lost_worker()
+    {
+        var unit = await catalog.PlanTrainingAsync(await catalog.SubmitAsync());
+        var died = await catalog.StartAsync(unit);
+        await Ledger.NoteAsync(died, "the volume is away", None);
+        Assert.False(await Ledger.HasLostWorkerAsync(died, None));
+        await catalog.LapseAsync(unit);
+
+        Assert.True(await Ledger.HasLostWorkerAsync(await catalog.StartAsync(unit), None));
+    }
+
+    [Fact]
+    public async Task Workers_that_told_how_they_ended_are_not_lost()
+    {
+        var unit = await catalog.PlanTrainingAsync(await catalog.SubmitAsync());
+        await Ledger.ReleaseAsync(await catalog.StartAsync(unit), None);
+        await Ledger.AbandonAsync(await catalog.StartAsync(unit), "an error", None);
+        var late = await catalog.StartAsync(unit);
+        await catalog.LapseAsync(unit);
+        var lease = await catalog.StartAsync(unit);
+        await Ledger.ReleaseAsync(late, None);
+
+        Assert.False(await Ledger.HasLostWorkerAsync(lease, None));
     }
 
     [Fact]
@@ -316,7 +346,7 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
             await context.SaveChangesAsync();
         }
 
-        Assert.Equal([0], (await Ledger.TakeToSendAsync(unit.Subject, again: false, None)).Select(row => row.Step));
+        Assert.Equal([0], (await Outbox.TakeToSendAsync(unit.Subject, again: false, None)).Select(row => row.Step));
         await catalog.FinishAsync(unit);
         Assert.Equal(1, (await catalog.ReadAsync(unit)).Starts);
     }
@@ -339,7 +369,7 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
 
         Assert.Equal(0, await catalog.CountEpochsAsync(run));
         Assert.Equal(StartOutcome.Closed, (await Ledger.StartAsync(unit, "worker", redelivered: true, None)).Outcome);
-        Assert.Empty(await Ledger.TakeToSendAsync(unit.Subject, again: true, None));
+        Assert.Empty(await Outbox.TakeToSendAsync(unit.Subject, again: true, None));
     }
 
     [Fact]
@@ -372,19 +402,19 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
         var most = catalog.Options.Queued;
         var subject = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2 * most, await catalog.SubmitAsync());
 
-        Assert.Equal(Enumerable.Range(0, most), (await Ledger.TakeToSendAsync(subject, again: false, None)).Select(row => row.Step));
-        Assert.Empty(await Ledger.TakeToSendAsync(subject, again: false, None));
+        Assert.Equal(Enumerable.Range(0, most), (await Outbox.TakeToSendAsync(subject, again: false, None)).Select(row => row.Step));
+        Assert.Empty(await Outbox.TakeToSendAsync(subject, again: false, None));
 
         for (var step = 0; step < (most / 2) - 1; step++)
         {
             await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, subject, step));
-            Assert.Empty(await Ledger.TakeToSendAsync(subject, again: false, None));
+            Assert.Empty(await Outbox.TakeToSendAsync(subject, again: false, None));
         }
 
         // Whether what was begun is done changes nothing.
         var lease = await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, subject, (most / 2) - 1));
         await Ledger.CommitAsync(lease, (_, _) => Task.CompletedTask, None);
-        Assert.Equal(Enumerable.Range(most, most / 2), (await Ledger.TakeToSendAsync(subject, again: false, None)).Select(row => row.Step));
+        Assert.Equal(Enumerable.Range(most, most / 2), (await Outbox.TakeToSendAsync(subject, again: false, None)).Select(row => row.Step));
     }
 
     [Fact]
@@ -399,7 +429,7 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
 
         Assert.Equal(
             Enumerable.Range(most + 3, most + 3),
-            (await Ledger.TakeToSendAsync(subject, again: false, None)).Select(row => row.Step)
+            (await Outbox.TakeToSendAsync(subject, again: false, None)).Select(row => row.Step)
         );
     }
 
@@ -407,11 +437,11 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
     public async Task Units_that_wait_in_a_queue_are_sent_again_only_on_request()
     {
         var subject = await catalog.PlanAsync(UnitKind.ExtractFeatures, 3, await catalog.SubmitAsync());
-        await Ledger.TakeToSendAsync(subject, again: false, None);
+        await Outbox.TakeToSendAsync(subject, again: false, None);
         await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, subject, 0));
 
-        Assert.Empty(await Ledger.TakeToSendAsync(subject, again: false, None));
-        Assert.Equal([1, 2], (await Ledger.TakeToSendAsync(subject, again: true, None)).Select(row => row.Step));
+        Assert.Empty(await Outbox.TakeToSendAsync(subject, again: false, None));
+        Assert.Equal([1, 2], (await Outbox.TakeToSendAsync(subject, again: true, None)).Select(row => row.Step));
     }
 
     [Fact]
@@ -420,10 +450,30 @@ public abstract class UnitLedgerTests(TestCatalog catalog)
         var subject = await catalog.PlanAsync(UnitKind.ExtractFeatures, catalog.Options.Queued, await catalog.SubmitAsync());
 
         var taken = await Task.WhenAll(
-            Enumerable.Range(0, 8).Select(_ => Task.Run(() => Ledger.TakeToSendAsync(subject, again: false, None)))
+            Enumerable.Range(0, 8).Select(_ => Task.Run(() => Outbox.TakeToSendAsync(subject, again: false, None)))
         );
 
         Assert.Equal(Enumerable.Range(0, catalog.Options.Queued), taken.SelectMany(units => units).Select(row => row.Step).Order());
+    }
+
+    [Fact]
+    public async Task A_message_is_lost_only_where_its_unit_still_waits_and_was_not_just_sent()
+    {
+        var unit = await catalog.PlanTrainingAsync(await catalog.SubmitAsync());
+        var read = await catalog.ReadAsync(unit);
+
+        Assert.True(await Outbox.TakeLostAsync(read, None));
+        Assert.False(await Outbox.TakeLostAsync(read, None));
+
+        var lease = await catalog.StartAsync(unit);
+        Assert.False(await Outbox.TakeLostAsync(read, None));
+        await catalog.LapseAsync(unit);
+        await Ledger.ReleaseAsync(await catalog.StartAsync(unit), None);
+        var waiting = await catalog.ReadAsync(unit);
+        await catalog.FinishAsync(unit);
+
+        Assert.False(await Outbox.TakeLostAsync(waiting, None));
+        Assert.False(await Ledger.CommitAsync(lease, Write(TestCatalog.Epoch(await catalog.SubmitAsync())), None));
     }
 
     private static Func<CatalogContext, CancellationToken, Task> Write(EpochMetric epoch) =>
@@ -451,15 +501,15 @@ public sealed class SqliteTakeOverTests(SqliteCatalog catalog) : IClassFixture<S
     {
         var run = await catalog.SubmitAsync();
         var subject = await catalog.PlanAsync(UnitKind.ExtractFeatures, 3, run);
-        await catalog.Ledger.TakeToSendAsync(subject, again: false, CancellationToken.None);
+        await catalog.Outbox.TakeToSendAsync(subject, again: false, CancellationToken.None);
         var done = new UnitKey(UnitKind.ExtractFeatures, subject, 0);
         await catalog.FinishAsync(done);
         var old = await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, subject, 1));
 
-        await catalog.Ledger.TakeOverAsync(CancellationToken.None);
+        await catalog.Repair.TakeOverAsync(CancellationToken.None);
 
         Assert.Equal(UnitState.Done, (await catalog.ReadAsync(done)).State);
-        Assert.Equal([1, 2], (await catalog.Ledger.TakeToSendAsync(subject, again: false, CancellationToken.None)).Select(row => row.Step));
+        Assert.Equal([1, 2], (await catalog.Outbox.TakeToSendAsync(subject, again: false, CancellationToken.None)).Select(row => row.Step));
         var taken = await catalog.StartAsync(old.Unit);
         Assert.False(await catalog.Ledger.CommitAsync(old, (_, _) => Task.CompletedTask, CancellationToken.None));
         Assert.True(await catalog.Ledger.ExtendAsync(taken, CancellationToken.None));

@@ -117,10 +117,10 @@ public sealed class DamageTests : IAsyncLifetime
         var reasons = await _services.QueryAsync(context =>
             context
                 .Attempts.Where(attempt =>
-                    attempt.Outcome!.StartsWith(FileRecovery.Outcome)
+                    attempt.Outcome == AttemptOutcome.Blocked
                     && context.WorkUnits.Any(unit => unit.Id == attempt.UnitId && unit.Kind == reader)
                 )
-                .Select(attempt => attempt.Outcome!)
+                .Select(attempt => attempt.Error!)
                 .ToListAsync()
         );
         Assert.Contains(reasons, reason => damaged.Any(old => reason.Contains($"'{old.Path}'", StringComparison.Ordinal)));
@@ -208,7 +208,7 @@ public sealed class DamageTests : IAsyncLifetime
             new UnitOptions().MostStarts,
             await _services.QueryAsync(context =>
                 context.Attempts.CountAsync(attempt =>
-                    attempt.Outcome == Attempt.Done
+                    attempt.Outcome == AttemptOutcome.Done
                     && context.WorkUnits.Any(unit => unit.Id == attempt.UnitId && unit.Kind == UnitKind.ExtractFeatures && unit.Step == 0)
                 )
             )

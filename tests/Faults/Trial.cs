@@ -33,7 +33,7 @@ internal static class Trial
             units as (select * from work_units where subject in (select subject from needed))
         select 'unit ' || kind || ' ' || subject || ' #' || step || ' is ' || state from units where state <> 'Done'
         union all select 'unit ' || u.kind || ' ' || u.subject || ' #' || u.step || ' was done ' || count(*) || ' times'
-            from attempts a join units u on u.id = a.unit_id where a.outcome = 'done' group by u.id, u.kind, u.subject, u.step having count(*) > 1
+            from attempts a join units u on u.id = a.unit_id where a.outcome = 'Done' group by u.id, u.kind, u.subject, u.step having count(*) > 1
         union all select 'run ' || subject || ' has ' || count(*) || ' units ' || kind
             from units where kind in ('PlanFeatures', 'EvaluateHead', 'IngestDataset', 'CompleteDataset') group by subject, kind having count(*) <> 1
         union all select 'features ' || f.key || ' have ' || count(s.shard) || ' shards of ' || f.shard_count || ', ' || coalesce(sum(s.image_count), 0) || ' images of ' || f.image_count

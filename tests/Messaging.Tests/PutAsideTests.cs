@@ -41,7 +41,7 @@ public sealed class PutAsideTests : IAsyncLifetime
     {
         await using var host = await StartAsync();
         var (run, unit) = await host.PlanTrainingAsync();
-        await host.Ledger.TakeToSendAsync(unit.Subject, again: false, CancellationToken.None);
+        await host.Outbox.TakeToSendAsync(unit.Subject, again: false, CancellationToken.None);
         for (var time = 1; time < 5; time++)
         {
             await PutAsideAsync(queue, $$$"""{"messageType":["urn:message:x"],"message":{"subject":"{{{unit.Subject}}}","step":0}}""");
@@ -143,7 +143,7 @@ public sealed class PutAsideTests : IAsyncLifetime
     {
         await using var host = await StartAsync(set => TestHost.Training(set));
         var (_, unit) = await host.PlanTrainingAsync();
-        await host.Ledger.TakeToSendAsync(unit.Subject, again: false, CancellationToken.None);
+        await host.Outbox.TakeToSendAsync(unit.Subject, again: false, CancellationToken.None);
         var properties = new BasicProperties { ContentType = "application/vnd.masstransit+json" };
         var body =
             $$$$"""{"messageType":["urn:message:Distributed.Contracts:TrainHead"],"message":{"subject":"{{{{unit.Subject}}}}","step":0,"newer":{"a":1}},"alsoNewer":true}""";

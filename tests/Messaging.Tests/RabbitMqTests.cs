@@ -161,7 +161,7 @@ public sealed class RabbitMqTests : IAsyncLifetime
         host.Script.FollowUp = async key =>
         {
             // Committed, marked as sent, and no further.
-            Assert.Single(await host.Ledger.TakeToSendAsync(key.Subject, again: false, CancellationToken.None));
+            Assert.Single(await host.Outbox.TakeToSendAsync(key.Subject, again: false, CancellationToken.None));
             marked.SetResult();
             return await dead.Task;
         };

@@ -63,6 +63,10 @@ internal sealed class TestHost : IAsyncDisposable
 
     public UnitLedger Ledger => Services.GetRequiredService<UnitLedger>();
 
+    public UnitOutbox Outbox => Services.GetRequiredService<UnitOutbox>();
+
+    public UnitRepair Repair => Services.GetRequiredService<UnitRepair>();
+
     public RunFlow Runs => Services.GetRequiredService<RunFlow>();
 
     public UnitDispatcher Dispatcher => Services.GetRequiredService<UnitDispatcher>();

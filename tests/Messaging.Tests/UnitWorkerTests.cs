@@ -370,7 +370,10 @@ public sealed class UnitWorkerTests : IDisposable
         await work.WaitAsync(Wait.Limit);
 
         await using var context = await host.Contexts.CreateDbContextAsync();
-        Assert.Equal("lost", (await context.Attempts.AsNoTracking().SingleAsync(attempt => attempt.Token == lost.Token)).Outcome);
+        Assert.Equal(
+            AttemptOutcome.Lost,
+            (await context.Attempts.AsNoTracking().SingleAsync(attempt => attempt.Token == lost.Token)).Outcome
+        );
     }
 
     [Theory]
@@ -405,7 +408,7 @@ public sealed class UnitWorkerTests : IDisposable
         }
 
         await using var next = await StartAsync();
-        await next.Ledger.TakeOverAsync(CancellationToken.None);
+        await next.Repair.TakeOverAsync(CancellationToken.None);
         await next.Watchdog.LookAsync(CancellationToken.None);
 
         await next.UntilAsync(unit, UnitState.Done);

@@ -100,11 +100,11 @@ public sealed class WatchdogTests : IDisposable
         var (over, unsent) = await host.PlanTrainingAsync();
         await host.Runs.CancelAsync(over.Id, AuditActor.Loopback, CancellationToken.None);
         var (alsoOver, held) = await host.PlanTrainingAsync();
-        await host.Ledger.TakeToSendAsync(held.Subject, again: false, CancellationToken.None);
+        await host.Outbox.TakeToSendAsync(held.Subject, again: false, CancellationToken.None);
         await host.Ledger.StartAsync(held, "worker", redelivered: false, CancellationToken.None);
         await host.Runs.CancelAsync(alsoOver.Id, AuditActor.Loopback, CancellationToken.None);
         var (_, done) = await host.PlanTrainingAsync();
-        await host.Ledger.TakeToSendAsync(done.Subject, again: false, CancellationToken.None);
+        await host.Outbox.TakeToSendAsync(done.Subject, again: false, CancellationToken.None);
         var start = await host.Ledger.StartAsync(done, "worker", redelivered: false, CancellationToken.None);
         await host.Ledger.CommitAsync(start.Lease!, (_, _) => Task.CompletedTask, CancellationToken.None);
         foreach (var unit in (UnitKey[])[unsent, held, done])
@@ -188,9 +188,9 @@ public sealed class WatchdogTests : IDisposable
     {
         await using var host = await StartAsync();
         var (_, unit) = await host.PlanTrainingAsync();
-        var sent = await host.Ledger.TakeToSendAsync(unit.Subject, again: false, CancellationToken.None);
+        var sent = await host.Outbox.TakeToSendAsync(unit.Subject, again: false, CancellationToken.None);
         // The broker has taken the message, and the sender has not heard so.
-        await host.Ledger.ReturnUnsentAsync(sent, CancellationToken.None);
+        await host.Outbox.ReturnUnsentAsync(sent, CancellationToken.None);
         await host.Ledger.StartAsync(unit, "worker", redelivered: false, CancellationToken.None);
         await host.AgeAsync(unit);
 

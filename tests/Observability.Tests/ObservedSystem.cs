@@ -148,7 +148,7 @@ public sealed class ObservedSystem : IAsyncLifetime
         await cluster.WaitAsync(
             "the late trainer to learn that its job is lost",
             () => cluster.QueryAsync<string>($"select coalesce((select outcome from attempts where token = '{token}'), '')"),
-            outcome => outcome == "lost"
+            outcome => outcome == "Lost"
         );
         await CancelAsync(cluster, run);
     }

@@ -22,6 +22,6 @@ public sealed class MisconfiguredHostTests
         }
 
         await cluster.WaitForCompletionAsync(runId);
-        Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from attempts where outcome is distinct from 'done'"));
+        Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from attempts where outcome is distinct from 'Done'"));
     }
 }

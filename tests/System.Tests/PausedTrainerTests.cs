@@ -31,7 +31,7 @@ public sealed class PausedTrainerTests
         await cluster.WaitAsync(
             "the late trainer to learn that its unit is lost",
             () => cluster.QueryAsync<string>($"select coalesce((select outcome from attempts where token = '{attempt}'), '')"),
-            outcome => outcome == "lost"
+            outcome => outcome == "Lost"
         );
         Assert.Equal(0, await cluster.QueryAsync<long>($"select count(*) from feature_shards where file_path like '%{attempt:N}%'"));
         Assert.Equal(0, await cluster.QueryAsync<long>($"select count(*) from checkpoints where file_path like '%{attempt:N}%'"));

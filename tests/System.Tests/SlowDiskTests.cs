@@ -45,7 +45,7 @@ public sealed class SlowDiskTests
         await disk.DisposeAsync();
         var run = await cluster.WaitForCompletionAsync(runId);
 
-        Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from attempts where outcome is distinct from 'done'"));
+        Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from attempts where outcome is distinct from 'Done'"));
         Assert.Equal(0, await cluster.QueryAsync<long>("select (select count(*) from attempts) - (select count(*) from work_units)"));
         await using var undisturbed = await Cluster.StartAsync(settings);
         var twin = await undisturbed.WaitForCompletionAsync(await undisturbed.SubmitAsync(specification));

@@ -25,7 +25,7 @@ public sealed class StoppedTrainerTests
 
         Assert.Equal(await SampleRun.Undisturbed.Value, await SampleResult.WaitAsync(cluster, runId));
         Assert.Equal(2, await cluster.QueryAsync<long>("select count(*) from work_units where kind = 'TrainHead'"));
-        Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from attempts where outcome is distinct from 'done'"));
+        Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from attempts where outcome is distinct from 'Done'"));
         Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from work_units where starts <> 1"));
     }
 }

@@ -306,10 +306,10 @@ public sealed class RunQueries(
         return await units
                 .Where(unit => unit.State == UnitState.Running)
                 .Join(
-                    context.Attempts.Where(attempt => attempt.EndedAt == null && attempt.Outcome != null),
+                    context.Attempts.Where(attempt => attempt.EndedAt == null && attempt.WaitingFor != null),
                     unit => unit.Attempt,
                     attempt => attempt.Token,
-                    (_, attempt) => attempt.Outcome
+                    (_, attempt) => attempt.WaitingFor
                 )
                 .FirstOrDefaultAsync(cancellationToken)
             ?? await units

@@ -197,11 +197,7 @@ internal sealed partial class Collector(
         await context
             .FeatureSets.Where(set => set.Key == key)
             .ExecuteUpdateAsync(set => set.SetProperty(s => s.CompletedAt, (DateTime?)null), cancellationToken);
-        await ResetAsync(
-            context,
-            context.WorkUnits.Where(unit => unit.Subject == key && unit.Kind == UnitKind.ExtractFeatures),
-            cancellationToken
-        );
+        await context.ResetUnitsAsync(UnitKind.ExtractFeatures, key, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         Delete(paths);
         return true;
@@ -228,32 +224,11 @@ internal sealed partial class Collector(
             .Ingestions.Where(ingestion => ingestion.Key == key)
             .ExecuteUpdateAsync(ingestion => ingestion.SetProperty(i => i.CompletedAt, (DateTime?)null), cancellationToken);
         // Planned again by whoever packs the last part.
-        await context
-            .WorkUnits.Where(unit => unit.Subject == key && unit.Kind == UnitKind.CompleteDataset)
-            .ExecuteDeleteAsync(cancellationToken);
-        await ResetAsync(
-            context,
-            context.WorkUnits.Where(unit => unit.Subject == key && unit.Kind == UnitKind.PackImages),
-            cancellationToken
-        );
+        await context.DeleteUnitsAsync(key, UnitKind.CompleteDataset, cancellationToken);
+        await context.ResetUnitsAsync(UnitKind.PackImages, key, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         Delete(files.SelectMany(part => new[] { part.Pixels.Path, part.Records.Path }));
         return true;
-    }
-
-    /// <summary>As if they had never been begun.</summary>
-    private static async Task ResetAsync(CatalogContext context, IQueryable<WorkUnit> units, CancellationToken cancellationToken)
-    {
-        await context.Attempts.Where(attempt => units.Any(unit => unit.Id == attempt.UnitId)).ExecuteDeleteAsync(cancellationToken);
-        await units.ExecuteUpdateAsync(
-            unit =>
-                unit.SetProperty(u => u.State, UnitState.Pending)
-                    .SetProperty(u => u.Attempt, (Guid?)null)
-                    .SetProperty(u => u.LeaseUntil, (DateTime?)null)
-                    .SetProperty(u => u.SentAt, (DateTime?)null)
-                    .SetProperty(u => u.Starts, 0),
-            cancellationToken
-        );
     }
 
     private void Delete(IEnumerable<string> paths)

@@ -6,20 +6,21 @@ namespace Distributed.AdminApi.Retention;
 internal static class RetentionNeeds
 {
     /// <summary>Feature sets that an open run needs.</summary>
-    public static IQueryable<FeatureSet> NeededFeatureSets(this CatalogContext context) =>
-        context.FeatureSets.Where(set =>
-            context.RunDependencies.Any(d =>
-                d.Subject == set.Key && context.Runs.Any(run => run.Id == d.RunId && RunStates.Open.Contains(run.State))
-            )
-        );
+    public static IQueryable<FeatureSet> NeededFeatureSets(this CatalogContext context)
+    {
+        var needed = context.OpenDependencies();
+        return context.FeatureSets.Where(set => needed.Any(dependency => dependency.Subject == set.Key));
+    }
 
     /// <summary>Ingestions that an open run needs, itself or through the features that are computed from them.</summary>
-    public static IQueryable<Ingestion> NeededIngestions(this CatalogContext context) =>
-        context.Ingestions.Where(ingestion =>
-            context.RunDependencies.Any(d =>
-                d.Subject == ingestion.Key && context.Runs.Any(run => run.Id == d.RunId && RunStates.Open.Contains(run.State))
-            ) || context.NeededFeatureSets().Any(set => set.IngestionKey == ingestion.Key)
+    public static IQueryable<Ingestion> NeededIngestions(this CatalogContext context)
+    {
+        var needed = context.OpenDependencies();
+        var sets = context.NeededFeatureSets();
+        return context.Ingestions.Where(ingestion =>
+            needed.Any(dependency => dependency.Subject == ingestion.Key) || sets.Any(set => set.IngestionKey == ingestion.Key)
         );
+    }
 
     /// <summary>
     /// Checkpoints that nobody needs: of a run that has ended, and followed by a later one of their kind. The last state and the

@@ -11,6 +11,7 @@ namespace Distributed.Ingestion.Consumers;
 /// <summary>Decodes, resizes and packs one range of a listing.</summary>
 internal sealed partial class PackImagesConsumer(
     UnitWorker worker,
+    UnitLedger ledger,
     IDbContextFactory<CatalogContext> contexts,
     RunFlow runs,
     DatasetArtifacts artifacts,
@@ -30,7 +31,8 @@ internal sealed partial class PackImagesConsumer(
         var count = Math.Min(ingestion.PartSize, ingestion.EntryCount - first);
         var fit = Enum.Parse<FitMode>(ingestion.Fit, ignoreCase: true);
 
-        await using var isolated = await HasEndedAWorkerAsync(lease, cancellationToken) ? decodings.Isolate() : null;
+        // An image may have ended that worker, or somebody: to decode apart from the host is right after both.
+        await using var isolated = await ledger.HasLostWorkerAsync(lease, cancellationToken) ? decodings.Isolate() : null;
         if (isolated is not null)
         {
             LogIsolated(lease.Unit);
@@ -89,16 +91,6 @@ internal sealed partial class PackImagesConsumer(
                 $"The packed images '{damaged.Pixels.Path}' are damaged, and cannot be packed again: the images in {ingestion.Source} have changed since. Submit the run again."
             );
         }
-    }
-
-    /// <summary>Whether an earlier attempt at this part never told how it ended. It may have been ended by an image, or by somebody: to decode apart from the host is right after both.</summary>
-    private async Task<bool> HasEndedAWorkerAsync(UnitLease lease, CancellationToken cancellationToken)
-    {
-        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await context.Attempts.AnyAsync(
-            attempt => attempt.UnitId == lease.Id && attempt.Token != lease.Token && attempt.Outcome == null,
-            cancellationToken
-        );
     }
 
     private async Task<Catalog.Ingestion> ReadAsync(string key, CancellationToken cancellationToken)

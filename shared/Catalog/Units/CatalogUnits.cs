@@ -7,7 +7,8 @@ namespace Distributed.Catalog;
 public static class CatalogUnits
 {
     /// <summary>Plans units that do not exist yet.</summary>
-    public static void PlanUnits(
+    /// <returns>Their rows, added to the context.</returns>
+    public static IReadOnlyList<WorkUnit> PlanUnits(
         this CatalogContext context,
         UnitKind kind,
         string subject,
@@ -17,16 +18,19 @@ public static class CatalogUnits
     )
     {
         ArgumentNullException.ThrowIfNull(context);
-        context.WorkUnits.AddRange(
-            steps.Select(step => new WorkUnit
+        WorkUnit[] units =
+        [
+            .. steps.Select(step => new WorkUnit
             {
                 Kind = kind,
                 Subject = subject,
                 Step = step,
                 CreatedAt = now,
                 TraceParent = traceParent,
-            })
-        );
+            }),
+        ];
+        context.WorkUnits.AddRange(units);
+        return units;
     }
 
     /// <summary>
@@ -64,65 +68,70 @@ public static class CatalogUnits
         await context.ReviveUnitsAsync(runId, subject, cancellationToken);
     }
 
-    /// <summary>Units that an open run needs, to be read.</summary>
-    public static IQueryable<WorkUnit> NeededUnits(this CatalogContext context)
+    /// <summary>One unit.</summary>
+    public static IQueryable<WorkUnit> Unit(this CatalogContext context, UnitKey unit)
     {
         ArgumentNullException.ThrowIfNull(context);
-        return context
-            .WorkUnits.AsNoTracking()
-            .Where(unit =>
-                context.RunDependencies.Any(dependency =>
-                    dependency.Subject == unit.Subject
-                    && context.Runs.Any(run => run.Id == dependency.RunId && RunStates.Open.Contains(run.State))
-                )
+        return context.WorkUnits.Where(row => row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step);
+    }
+
+    /// <summary>Lets a unit go on that waited for others.</summary>
+    /// <returns>False when it does not wait any more.</returns>
+    internal static async Task<bool> UnblockAsync(this CatalogContext context, long id, CancellationToken cancellationToken) =>
+        await context
+            .WorkUnits.Where(row => row.Id == id && row.State == UnitState.Waiting)
+            .ExecuteUpdateAsync(
+                row => row.SetProperty(r => r.State, UnitState.Pending).SetProperty(r => r.SentAt, (DateTime?)null),
+                cancellationToken
+            ) == 1;
+
+    /// <summary>Has a unit done once more, since what it made is lost. One that is neither done nor given up is on its way already.</summary>
+    internal static Task RequeueAsync(this CatalogContext context, UnitKey unit, string reason, CancellationToken cancellationToken) =>
+        context
+            .Unit(unit)
+            .Where(row => row.State == UnitState.Done || row.State == UnitState.Failed)
+            .ExecuteUpdateAsync(
+                row =>
+                    row.SetProperty(r => r.State, UnitState.Pending)
+                        .SetProperty(r => r.SentAt, (DateTime?)null)
+                        .SetProperty(r => r.Starts, 0)
+                        .SetProperty(r => r.LastError, reason),
+                cancellationToken
             );
-    }
 
-    /// <summary>Those of some units that wait for a worker: nobody has begun them, or whoever had is silent for longer than its lease.</summary>
-    public static IQueryable<WorkUnit> Unclaimed(this IQueryable<WorkUnit> units) =>
-        units.Where(unit => unit.State == UnitState.Pending || (unit.State == UnitState.Running && unit.LeaseUntil < DateTime.UtcNow));
-
-    /// <summary>Those of some units that have a priority: interactive where an open interactive run needs them.</summary>
-    public static IQueryable<WorkUnit> OfPriority(this IQueryable<WorkUnit> units, CatalogContext context, RunPriority priority)
-    {
-        ArgumentNullException.ThrowIfNull(context);
-        var isInteractive = priority == RunPriority.Interactive;
-        return units.Where(unit =>
-            isInteractive
-            == context.RunDependencies.Any(dependency =>
-                dependency.Subject == unit.Subject
-                && context.Runs.Any(run =>
-                    run.Id == dependency.RunId && run.Priority == RunPriority.Interactive && RunStates.Open.Contains(run.State)
-                )
-            )
-        );
-    }
-
-    /// <summary>Reads units, each with the priority of those that need it.</summary>
-    public static async Task<List<WorkUnit>> ToListWithPriorityAsync(
-        this IQueryable<WorkUnit> units,
-        CatalogContext context,
+    /// <summary>Makes the units of a kind and a subject as if they had never been begun, since what they made is collected.</summary>
+    public static async Task ResetUnitsAsync(
+        this CatalogContext context,
+        UnitKind kind,
+        string subject,
         CancellationToken cancellationToken
     )
     {
         ArgumentNullException.ThrowIfNull(context);
-        var found = await units
-            .Select(unit => new
-            {
-                Unit = unit,
-                IsInteractive = context.RunDependencies.Any(dependency =>
-                    dependency.Subject == unit.Subject
-                    && context.Runs.Any(run =>
-                        run.Id == dependency.RunId && run.Priority == RunPriority.Interactive && RunStates.Open.Contains(run.State)
-                    )
-                ),
-            })
-            .ToListAsync(cancellationToken);
-        return found.ConvertAll(row =>
-        {
-            row.Unit.Priority = row.IsInteractive ? RunPriority.Interactive : RunPriority.Bulk;
-            return row.Unit;
-        });
+        var units = context.WorkUnits.Where(unit => unit.Subject == subject && unit.Kind == kind);
+        await context.Attempts.Where(attempt => units.Any(unit => unit.Id == attempt.UnitId)).ExecuteDeleteAsync(cancellationToken);
+        await units.ExecuteUpdateAsync(
+            unit =>
+                unit.SetProperty(u => u.State, UnitState.Pending)
+                    .SetProperty(u => u.Attempt, (Guid?)null)
+                    .SetProperty(u => u.LeaseUntil, (DateTime?)null)
+                    .SetProperty(u => u.SentAt, (DateTime?)null)
+                    .SetProperty(u => u.Starts, 0),
+            cancellationToken
+        );
+    }
+
+    /// <summary>Removes units with their attempts.</summary>
+    /// <param name="context">The catalog.</param>
+    /// <param name="subject">Whose.</param>
+    /// <param name="kind">Which; null for all.</param>
+    /// <param name="cancellationToken">Stops waiting for the database.</param>
+    public static Task DeleteUnitsAsync(this CatalogContext context, string subject, UnitKind? kind, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        return context
+            .WorkUnits.Where(unit => unit.Subject == subject && (kind == null || unit.Kind == kind))
+            .ExecuteDeleteAsync(cancellationToken);
     }
 
     /// <summary>
@@ -157,21 +166,16 @@ public static class CatalogUnits
             return;
         }
 
-        var othersWait = await context.RunDependencies.AnyAsync(
-            d =>
-                d.Subject == subject
-                && d.RunId != runId
-                && context.Runs.Any(run =>
-                    run.Id == d.RunId
-                    && RunStates.Open.Contains(run.State)
-                    && (
-                        run.Priority == RunPriority.Interactive
-                        || context.Runs.Any(self => self.Id == runId && self.Priority == RunPriority.Bulk)
-                    )
-                ),
-            cancellationToken
-        );
-        if (!othersWait)
+        var others = context
+            .OpenRunsThatNeed(subject)
+            .Where(run =>
+                run.Id != runId
+                && (
+                    run.Priority == RunPriority.Interactive
+                    || context.Runs.Any(self => self.Id == runId && self.Priority == RunPriority.Bulk)
+                )
+            );
+        if (!await others.AnyAsync(cancellationToken))
         {
             await context
                 .WorkUnits.Where(unit => unit.Subject == subject && unit.State == UnitState.Pending)

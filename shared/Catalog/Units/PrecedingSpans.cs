@@ -36,7 +36,7 @@ public static class PrecedingSpans
             ? []
             : await context
                 .Attempts.Where(attempt =>
-                    attempt.Outcome == Attempt.Done && attempt.Span != null && before.Any(row => row.Id == attempt.UnitId)
+                    attempt.Outcome == AttemptOutcome.Done && attempt.Span != null && before.Any(row => row.Id == attempt.UnitId)
                 )
                 .OrderBy(attempt => attempt.EndedAt)
                 .Select(attempt => attempt.Span!)

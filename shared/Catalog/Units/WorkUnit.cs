@@ -114,12 +114,31 @@ public sealed class WorkUnit
     public RunPriority Priority { get; set; }
 }
 
-/// <summary>One try at a unit, kept for people. Table <c>attempts</c>.</summary>
+/// <summary>How an attempt ended.</summary>
+public enum AttemptOutcome
+{
+    /// <summary>It committed its unit.</summary>
+    Done,
+
+    /// <summary>The unit was given back unharmed, as by a host that shuts down.</summary>
+    Released,
+
+    /// <summary>An error ended it, and the unit may be tried again.</summary>
+    Retried,
+
+    /// <summary>An error ended it, and the unit with it.</summary>
+    Failed,
+
+    /// <summary>It met with a damaged file, which is recomputed before the unit is tried again.</summary>
+    Blocked,
+
+    /// <summary>The unit was no longer its own when it ended: another attempt holds it, or no open run needs it.</summary>
+    Lost,
+}
+
+/// <summary>One try at a unit. Table <c>attempts</c>.</summary>
 public sealed class Attempt
 {
-    /// <summary>The outcome of an attempt that committed its unit.</summary>
-    public const string Done = "done";
-
     /// <summary>The token.</summary>
     public required Guid Token { get; init; }
 
@@ -138,6 +157,12 @@ public sealed class Attempt
     /// <summary>Its span, as W3C trace context, to which the spans of what follows link; null where nobody traced it.</summary>
     public string? Span { get; init; }
 
-    /// <summary>How it ended: done, released, lost or failed with the reason. While it runs, what it waits for, where it does.</summary>
-    public string? Outcome { get; set; }
+    /// <summary>How it ended; null while it runs, and for ever when its process was killed.</summary>
+    public AttemptOutcome? Outcome { get; set; }
+
+    /// <summary>The error that ended it, in words; null where none did.</summary>
+    public string? Error { get; set; }
+
+    /// <summary>The outage that it waits for, in words; null where it waits for none.</summary>
+    public string? WaitingFor { get; set; }
 }

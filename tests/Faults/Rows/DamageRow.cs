@@ -119,10 +119,7 @@ internal sealed class DamageRow : IFaultRow
     {
         var (run, paths) = await DamageAsync(lab, cluster, damage, request, () => { });
         await cluster.WaitForCompletionAsync(run);
-        var reasons = await cluster.ReadAsync(
-            "select outcome from attempts where outcome like 'to be made again: %'",
-            row => row.GetString(0)
-        );
+        var reasons = await cluster.ReadAsync("select error from attempts where outcome = 'Blocked'", row => row.GetString(0));
         lab.Check(
             paths.Any(path => reasons.Any(reason => reason.Contains($"'{path}'", StringComparison.Ordinal))),
             $"no attempt names the damaged {damage.File}, {paths[0]}"

@@ -41,7 +41,7 @@ internal sealed class MisconfiguredRow : IFaultRow
     private static async Task CheckUnharmedAsync(FaultLab lab, Cluster cluster)
     {
         var charged = await cluster.QueryAsync<long>(
-            "select count(*) from work_units u where u.starts <> 1 or exists (select 1 from attempts a where a.unit_id = u.id and a.outcome is distinct from 'done')"
+            "select count(*) from work_units u where u.starts <> 1 or exists (select 1 from attempts a where a.unit_id = u.id and a.outcome is distinct from 'Done')"
         );
         lab.Check(charged == 0, $"{charged} units were charged for a host that cannot work");
         var skipped = await cluster.QueryAsync<long>("select coalesce(sum(skipped_count), 0)::bigint from ingestions");

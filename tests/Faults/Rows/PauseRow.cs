@@ -54,7 +54,7 @@ internal sealed class PauseRow : IFaultRow
                 () => cluster.QueryAsync<string>($"select coalesce((select outcome from attempts where token = '{attempt}'), '')"),
                 text => text.Length > 0
             );
-            lab.Check(outcome == "lost", $"the late trainer's attempt ended with: {outcome}");
+            lab.Check(outcome == "Lost", $"the late trainer's attempt ended with: {outcome}");
             var taken = await cluster.QueryAsync<long>(
                 $"""
                 select (select count(*) from feature_shards where file_path like '%{attempt:N}%') + (select count(*) from checkpoints where file_path like '%{attempt:N}%')

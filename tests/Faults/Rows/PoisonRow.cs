@@ -57,7 +57,7 @@ internal sealed class PoisonRow : IFaultRow
         var charged = await cluster.QueryAsync<long>(
             $"""
             select count(*) from work_units u join run_dependencies d on d.subject = u.subject
-            where d.run_id <> '{poison}' and (u.starts <> 1 or exists (select 1 from attempts a where a.unit_id = u.id and a.outcome is distinct from 'done'))
+            where d.run_id <> '{poison}' and (u.starts <> 1 or exists (select 1 from attempts a where a.unit_id = u.id and a.outcome is distinct from 'Done'))
             """
         );
         lab.Check(charged == 0, $"{charged} units of healthy runs were charged for the death of a host");

@@ -1,4 +1,4 @@
-using System;
+﻿using System;
 using Microsoft.EntityFrameworkCore.Migrations;
 using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 
@@ -12,6 +12,40 @@ namespace Distributed.Catalog.Migrations.Postgres
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.CreateTable(
+                name: "api_keys",
+                columns: table => new
+                {
+                    id = table.Column<string>(type: "text", nullable: false),
+                    name = table.Column<string>(type: "text", nullable: false),
+                    role = table.Column<string>(type: "text", nullable: false),
+                    secret_sha256 = table.Column<string>(type: "text", nullable: false),
+                    created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    last_used_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
+                    revoked_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_api_keys", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "audit_log",
+                columns: table => new
+                {
+                    id = table.Column<Guid>(type: "uuid", nullable: false),
+                    at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    actor_kind = table.Column<string>(type: "text", nullable: false),
+                    actor = table.Column<string>(type: "text", nullable: false),
+                    action = table.Column<string>(type: "text", nullable: false),
+                    subject = table.Column<string>(type: "text", nullable: false),
+                    detail = table.Column<string>(type: "text", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_audit_log", x => x.id);
+                });
+
             migrationBuilder.CreateTable(
                 name: "backbones",
                 columns: table => new
@@ -39,7 +73,6 @@ namespace Distributed.Catalog.Migrations.Postgres
                     name = table.Column<string>(type: "text", nullable: false),
                     source = table.Column<string>(type: "text", nullable: false),
                     image_count = table.Column<int>(type: "integer", nullable: false),
-                    quarantined_count = table.Column<int>(type: "integer", nullable: false),
                     class_names = table.Column<string[]>(type: "text[]", nullable: false),
                     created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
                     manifest_length = table.Column<long>(type: "bigint", nullable: false),
@@ -122,6 +155,8 @@ namespace Distributed.Catalog.Migrations.Postgres
                     part_size = table.Column<int>(type: "integer", nullable: false),
                     part_count = table.Column<int>(type: "integer", nullable: false),
                     dataset_sha256 = table.Column<string>(type: "text", nullable: true),
+                    skipped_count = table.Column<int>(type: "integer", nullable: true),
+                    summary = table.Column<string>(type: "text", nullable: true),
                     created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
                     completed_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
                     listing_length = table.Column<long>(type: "bigint", nullable: false),
@@ -131,6 +166,19 @@ namespace Distributed.Catalog.Migrations.Postgres
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_ingestions", x => x.key);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "installation",
+                columns: table => new
+                {
+                    id = table.Column<int>(type: "integer", nullable: false),
+                    volume_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_installation", x => x.id);
                 });
 
             migrationBuilder.CreateTable(
@@ -162,9 +210,12 @@ namespace Distributed.Catalog.Migrations.Postgres
                     submitter = table.Column<string>(type: "text", nullable: true),
                     idempotency_key = table.Column<string>(type: "text", nullable: true),
                     specification = table.Column<string>(type: "text", nullable: false),
+                    priority = table.Column<string>(type: "text", nullable: false, defaultValue: "Interactive"),
                     state = table.Column<string>(type: "text", nullable: false),
                     failure = table.Column<string>(type: "text", nullable: true),
+                    failure_cause = table.Column<string>(type: "text", nullable: true),
                     submitted_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    deadline = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
                     ingesting_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
                     extracting_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
                     training_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
@@ -244,9 +295,9 @@ namespace Distributed.Catalog.Migrations.Postgres
                     run_id = table.Column<Guid>(type: "uuid", nullable: false),
                     label = table.Column<int>(type: "integer", nullable: false),
                     class_name = table.Column<string>(type: "text", nullable: false),
-                    precision = table.Column<double>(type: "double precision", nullable: false),
-                    recall = table.Column<double>(type: "double precision", nullable: false),
-                    f1 = table.Column<double>(type: "double precision", nullable: false),
+                    precision = table.Column<double>(type: "double precision", nullable: true),
+                    recall = table.Column<double>(type: "double precision", nullable: true),
+                    f1 = table.Column<double>(type: "double precision", nullable: true),
                     support = table.Column<int>(type: "integer", nullable: false)
                 },
                 constraints: table =>
@@ -270,7 +321,8 @@ namespace Distributed.Catalog.Migrations.Postgres
                     train_accuracy = table.Column<double>(type: "double precision", nullable: false),
                     validation_loss = table.Column<double>(type: "double precision", nullable: true),
                     validation_accuracy = table.Column<double>(type: "double precision", nullable: true),
-                    learning_rate = table.Column<double>(type: "double precision", nullable: false)
+                    learning_rate = table.Column<double>(type: "double precision", nullable: false),
+                    penalty = table.Column<double>(type: "double precision", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -294,14 +346,14 @@ namespace Distributed.Catalog.Migrations.Postgres
                     test_accuracy_high = table.Column<double>(type: "double precision", nullable: false),
                     test_loss = table.Column<double>(type: "double precision", nullable: false),
                     top_k = table.Column<int>(type: "integer", nullable: false),
-                    top_k_accuracy = table.Column<double>(type: "double precision", nullable: false),
+                    top_k_accuracy = table.Column<double>(type: "double precision", nullable: true),
                     macro_f1 = table.Column<double>(type: "double precision", nullable: false),
                     confusion_matrix = table.Column<string>(type: "text", nullable: false),
                     head_sha256 = table.Column<string>(type: "text", nullable: false),
                     created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
-                    report_length = table.Column<long>(type: "bigint", nullable: false),
-                    report_path = table.Column<string>(type: "text", nullable: false),
-                    report_sha256 = table.Column<string>(type: "text", nullable: false)
+                    report_length = table.Column<long>(type: "bigint", nullable: true),
+                    report_path = table.Column<string>(type: "text", nullable: true),
+                    report_sha256 = table.Column<string>(type: "text", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -341,7 +393,10 @@ namespace Distributed.Catalog.Migrations.Postgres
                     worker = table.Column<string>(type: "text", nullable: false),
                     started_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
                     ended_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
-                    outcome = table.Column<string>(type: "text", nullable: true)
+                    span = table.Column<string>(type: "text", nullable: true),
+                    outcome = table.Column<string>(type: "text", nullable: true),
+                    error = table.Column<string>(type: "text", nullable: true),
+                    waiting_for = table.Column<string>(type: "text", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -355,9 +410,21 @@ namespace Distributed.Catalog.Migrations.Postgres
                 });
 
             migrationBuilder.CreateIndex(
+                name: "ix_api_keys_name",
+                table: "api_keys",
+                column: "name",
+                unique: true,
+                filter: "revoked_at IS NULL");
+
+            migrationBuilder.CreateIndex(
                 name: "ix_attempts_unit_id",
                 table: "attempts",
                 column: "unit_id");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_audit_log_subject",
+                table: "audit_log",
+                column: "subject");
 
             migrationBuilder.CreateIndex(
                 name: "ix_evaluations_test_accuracy",
@@ -375,15 +442,32 @@ namespace Distributed.Catalog.Migrations.Postgres
                 column: "subject");
 
             migrationBuilder.CreateIndex(
-                name: "ix_runs_feature_set_key",
+                name: "ix_runs_deadline",
                 table: "runs",
-                column: "feature_set_key");
+                column: "deadline",
+                filter: "finished_at IS NULL AND deadline IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_feature_set_key_state",
+                table: "runs",
+                columns: new[] { "feature_set_key", "state" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_finished_at",
+                table: "runs",
+                column: "finished_at",
+                filter: "finished_at IS NOT NULL AND announced_at IS NULL");
 
             migrationBuilder.CreateIndex(
                 name: "ix_runs_idempotency_key",
                 table: "runs",
                 column: "idempotency_key",
                 unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_ingestion_key_state",
+                table: "runs",
+                columns: new[] { "ingestion_key", "state" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_runs_state_submitted_at",
@@ -410,13 +494,25 @@ namespace Distributed.Catalog.Migrations.Postgres
                 name: "ix_work_units_subject",
                 table: "work_units",
                 column: "subject");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_work_units_subject_not_done",
+                table: "work_units",
+                column: "subject",
+                filter: "state <> 'Done'");
         }
 
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.DropTable(
+                name: "api_keys");
+
+            migrationBuilder.DropTable(
                 name: "attempts");
+
+            migrationBuilder.DropTable(
+                name: "audit_log");
 
             migrationBuilder.DropTable(
                 name: "backbones");
@@ -447,6 +543,9 @@ namespace Distributed.Catalog.Migrations.Postgres
 
             migrationBuilder.DropTable(
                 name: "ingestions");
+
+            migrationBuilder.DropTable(
+                name: "installation");
 
             migrationBuilder.DropTable(
                 name: "packed_parts");

@@ -1,4 +1,4 @@
-using System;
+﻿using System;
 using Microsoft.EntityFrameworkCore.Migrations;
 
 #nullable disable
@@ -11,6 +11,40 @@ namespace Distributed.Catalog.Migrations.Sqlite
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.CreateTable(
+                name: "api_keys",
+                columns: table => new
+                {
+                    id = table.Column<string>(type: "TEXT", nullable: false),
+                    name = table.Column<string>(type: "TEXT", nullable: false),
+                    role = table.Column<string>(type: "TEXT", nullable: false),
+                    secret_sha256 = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    last_used_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    revoked_at = table.Column<DateTime>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_api_keys", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "audit_log",
+                columns: table => new
+                {
+                    id = table.Column<string>(type: "TEXT", nullable: false),
+                    at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    actor_kind = table.Column<string>(type: "TEXT", nullable: false),
+                    actor = table.Column<string>(type: "TEXT", nullable: false),
+                    action = table.Column<string>(type: "TEXT", nullable: false),
+                    subject = table.Column<string>(type: "TEXT", nullable: false),
+                    detail = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_audit_log", x => x.id);
+                });
+
             migrationBuilder.CreateTable(
                 name: "backbones",
                 columns: table => new
@@ -38,7 +72,6 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     name = table.Column<string>(type: "TEXT", nullable: false),
                     source = table.Column<string>(type: "TEXT", nullable: false),
                     image_count = table.Column<int>(type: "INTEGER", nullable: false),
-                    quarantined_count = table.Column<int>(type: "INTEGER", nullable: false),
                     class_names = table.Column<string>(type: "TEXT", nullable: false),
                     created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
                     manifest_length = table.Column<long>(type: "INTEGER", nullable: false),
@@ -121,6 +154,8 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     part_size = table.Column<int>(type: "INTEGER", nullable: false),
                     part_count = table.Column<int>(type: "INTEGER", nullable: false),
                     dataset_sha256 = table.Column<string>(type: "TEXT", nullable: true),
+                    skipped_count = table.Column<int>(type: "INTEGER", nullable: true),
+                    summary = table.Column<string>(type: "TEXT", nullable: true),
                     created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
                     completed_at = table.Column<DateTime>(type: "TEXT", nullable: true),
                     listing_length = table.Column<long>(type: "INTEGER", nullable: false),
@@ -130,6 +165,19 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_ingestions", x => x.key);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "installation",
+                columns: table => new
+                {
+                    id = table.Column<int>(type: "INTEGER", nullable: false),
+                    volume_id = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_installation", x => x.id);
                 });
 
             migrationBuilder.CreateTable(
@@ -155,15 +203,18 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 name: "runs",
                 columns: table => new
                 {
-                    id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    id = table.Column<string>(type: "TEXT", nullable: false),
                     name = table.Column<string>(type: "TEXT", nullable: true),
                     tags = table.Column<string>(type: "TEXT", nullable: false),
                     submitter = table.Column<string>(type: "TEXT", nullable: true),
                     idempotency_key = table.Column<string>(type: "TEXT", nullable: true),
                     specification = table.Column<string>(type: "TEXT", nullable: false),
+                    priority = table.Column<string>(type: "TEXT", nullable: false, defaultValue: "Interactive"),
                     state = table.Column<string>(type: "TEXT", nullable: false),
                     failure = table.Column<string>(type: "TEXT", nullable: true),
+                    failure_cause = table.Column<string>(type: "TEXT", nullable: true),
                     submitted_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    deadline = table.Column<DateTime>(type: "TEXT", nullable: true),
                     ingesting_at = table.Column<DateTime>(type: "TEXT", nullable: true),
                     extracting_at = table.Column<DateTime>(type: "TEXT", nullable: true),
                     training_at = table.Column<DateTime>(type: "TEXT", nullable: true),
@@ -199,7 +250,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     subject = table.Column<string>(type: "TEXT", nullable: false),
                     step = table.Column<int>(type: "INTEGER", nullable: false),
                     state = table.Column<string>(type: "TEXT", nullable: false),
-                    attempt = table.Column<Guid>(type: "TEXT", nullable: true),
+                    attempt = table.Column<string>(type: "TEXT", nullable: true),
                     lease_until = table.Column<DateTime>(type: "TEXT", nullable: true),
                     starts = table.Column<int>(type: "INTEGER", nullable: false),
                     last_error = table.Column<string>(type: "TEXT", nullable: true),
@@ -216,7 +267,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 name: "checkpoints",
                 columns: table => new
                 {
-                    run_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    run_id = table.Column<string>(type: "TEXT", nullable: false),
                     slice = table.Column<int>(type: "INTEGER", nullable: false),
                     kind = table.Column<string>(type: "TEXT", nullable: false),
                     epoch = table.Column<int>(type: "INTEGER", nullable: false),
@@ -240,12 +291,12 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 name: "class_metrics",
                 columns: table => new
                 {
-                    run_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    run_id = table.Column<string>(type: "TEXT", nullable: false),
                     label = table.Column<int>(type: "INTEGER", nullable: false),
                     class_name = table.Column<string>(type: "TEXT", nullable: false),
-                    precision = table.Column<double>(type: "REAL", nullable: false),
-                    recall = table.Column<double>(type: "REAL", nullable: false),
-                    f1 = table.Column<double>(type: "REAL", nullable: false),
+                    precision = table.Column<double>(type: "REAL", nullable: true),
+                    recall = table.Column<double>(type: "REAL", nullable: true),
+                    f1 = table.Column<double>(type: "REAL", nullable: true),
                     support = table.Column<int>(type: "INTEGER", nullable: false)
                 },
                 constraints: table =>
@@ -263,13 +314,14 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 name: "epoch_metrics",
                 columns: table => new
                 {
-                    run_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    run_id = table.Column<string>(type: "TEXT", nullable: false),
                     epoch = table.Column<int>(type: "INTEGER", nullable: false),
                     train_loss = table.Column<double>(type: "REAL", nullable: false),
                     train_accuracy = table.Column<double>(type: "REAL", nullable: false),
                     validation_loss = table.Column<double>(type: "REAL", nullable: true),
                     validation_accuracy = table.Column<double>(type: "REAL", nullable: true),
-                    learning_rate = table.Column<double>(type: "REAL", nullable: false)
+                    learning_rate = table.Column<double>(type: "REAL", nullable: false),
+                    penalty = table.Column<double>(type: "REAL", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -286,21 +338,21 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 name: "evaluations",
                 columns: table => new
                 {
-                    run_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    run_id = table.Column<string>(type: "TEXT", nullable: false),
                     test_images = table.Column<int>(type: "INTEGER", nullable: false),
                     test_accuracy = table.Column<double>(type: "REAL", nullable: false),
                     test_accuracy_low = table.Column<double>(type: "REAL", nullable: false),
                     test_accuracy_high = table.Column<double>(type: "REAL", nullable: false),
                     test_loss = table.Column<double>(type: "REAL", nullable: false),
                     top_k = table.Column<int>(type: "INTEGER", nullable: false),
-                    top_k_accuracy = table.Column<double>(type: "REAL", nullable: false),
+                    top_k_accuracy = table.Column<double>(type: "REAL", nullable: true),
                     macro_f1 = table.Column<double>(type: "REAL", nullable: false),
                     confusion_matrix = table.Column<string>(type: "TEXT", nullable: false),
                     head_sha256 = table.Column<string>(type: "TEXT", nullable: false),
                     created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
-                    report_length = table.Column<long>(type: "INTEGER", nullable: false),
-                    report_path = table.Column<string>(type: "TEXT", nullable: false),
-                    report_sha256 = table.Column<string>(type: "TEXT", nullable: false)
+                    report_length = table.Column<long>(type: "INTEGER", nullable: true),
+                    report_path = table.Column<string>(type: "TEXT", nullable: true),
+                    report_sha256 = table.Column<string>(type: "TEXT", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -317,7 +369,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 name: "run_dependencies",
                 columns: table => new
                 {
-                    run_id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    run_id = table.Column<string>(type: "TEXT", nullable: false),
                     subject = table.Column<string>(type: "TEXT", nullable: false)
                 },
                 constraints: table =>
@@ -335,12 +387,15 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 name: "attempts",
                 columns: table => new
                 {
-                    token = table.Column<Guid>(type: "TEXT", nullable: false),
+                    token = table.Column<string>(type: "TEXT", nullable: false),
                     unit_id = table.Column<long>(type: "INTEGER", nullable: false),
                     worker = table.Column<string>(type: "TEXT", nullable: false),
                     started_at = table.Column<DateTime>(type: "TEXT", nullable: false),
                     ended_at = table.Column<DateTime>(type: "TEXT", nullable: true),
-                    outcome = table.Column<string>(type: "TEXT", nullable: true)
+                    span = table.Column<string>(type: "TEXT", nullable: true),
+                    outcome = table.Column<string>(type: "TEXT", nullable: true),
+                    error = table.Column<string>(type: "TEXT", nullable: true),
+                    waiting_for = table.Column<string>(type: "TEXT", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -354,9 +409,21 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 });
 
             migrationBuilder.CreateIndex(
+                name: "ix_api_keys_name",
+                table: "api_keys",
+                column: "name",
+                unique: true,
+                filter: "revoked_at IS NULL");
+
+            migrationBuilder.CreateIndex(
                 name: "ix_attempts_unit_id",
                 table: "attempts",
                 column: "unit_id");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_audit_log_subject",
+                table: "audit_log",
+                column: "subject");
 
             migrationBuilder.CreateIndex(
                 name: "ix_evaluations_test_accuracy",
@@ -374,15 +441,32 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 column: "subject");
 
             migrationBuilder.CreateIndex(
-                name: "ix_runs_feature_set_key",
+                name: "ix_runs_deadline",
                 table: "runs",
-                column: "feature_set_key");
+                column: "deadline",
+                filter: "finished_at IS NULL AND deadline IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_feature_set_key_state",
+                table: "runs",
+                columns: new[] { "feature_set_key", "state" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_finished_at",
+                table: "runs",
+                column: "finished_at",
+                filter: "finished_at IS NOT NULL AND announced_at IS NULL");
 
             migrationBuilder.CreateIndex(
                 name: "ix_runs_idempotency_key",
                 table: "runs",
                 column: "idempotency_key",
                 unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_ingestion_key_state",
+                table: "runs",
+                columns: new[] { "ingestion_key", "state" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_runs_state_submitted_at",
@@ -409,13 +493,25 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 name: "ix_work_units_subject",
                 table: "work_units",
                 column: "subject");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_work_units_subject_not_done",
+                table: "work_units",
+                column: "subject",
+                filter: "state <> 'Done'");
         }
 
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.DropTable(
+                name: "api_keys");
+
+            migrationBuilder.DropTable(
                 name: "attempts");
+
+            migrationBuilder.DropTable(
+                name: "audit_log");
 
             migrationBuilder.DropTable(
                 name: "backbones");
@@ -446,6 +542,9 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
             migrationBuilder.DropTable(
                 name: "ingestions");
+
+            migrationBuilder.DropTable(
+                name: "installation");
 
             migrationBuilder.DropTable(
                 name: "packed_parts");
