@@ -154,7 +154,7 @@ public sealed partial class ConventionTests
 
     /// <summary>A statement that changes the tables of units or of attempts.</summary>
     [GeneratedRegex(
-        @"(WorkUnits|Attempts)\b[^;]*\.(Add|AddRange|ExecuteUpdateAsync|ExecuteDeleteAsync)\(|new (WorkUnit|Attempt)\b",
+        @"\b(WorkUnits|Attempts)\b[^;]*\.(Add|AddRange|ExecuteUpdateAsync|ExecuteDeleteAsync)\(|new (WorkUnit|Attempt)\b",
         RegexOptions.ExplicitCapture,
         5000
     )]
