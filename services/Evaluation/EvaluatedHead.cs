@@ -1,4 +1,5 @@
 using Distributed.Datasets;
+using Distributed.Datasets.Splits;
 using Distributed.Vision;
 
 namespace Distributed.Evaluation;

@@ -1,4 +1,5 @@
 using Distributed.Datasets;
+using Distributed.Datasets.Imaging;
 using Distributed.Evaluation.Reporting;
 
 namespace Distributed.Evaluation;

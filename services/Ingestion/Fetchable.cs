@@ -1,6 +1,8 @@
 using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Datasets;
+using Distributed.Datasets.Downloads;
+using Distributed.Datasets.Sources;
 using Microsoft.Extensions.Options;
 
 namespace Distributed.Ingestion;

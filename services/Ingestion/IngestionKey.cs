@@ -1,5 +1,6 @@
 using Distributed.Artifacts;
 using Distributed.Datasets;
+using Distributed.Datasets.Imaging;
 
 namespace Distributed.Ingestion;
 

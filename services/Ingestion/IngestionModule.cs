@@ -1,6 +1,9 @@
 using Distributed.Artifacts;
 using Distributed.Contracts;
 using Distributed.Datasets;
+using Distributed.Datasets.Downloads;
+using Distributed.Datasets.Imaging;
+using Distributed.Datasets.Sources;
 using Distributed.Ingestion.Consumers;
 using Distributed.Messaging;
 using Distributed.ServiceDefaults;

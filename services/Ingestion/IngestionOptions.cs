@@ -1,5 +1,5 @@
 using System.ComponentModel.DataAnnotations;
-using Distributed.Datasets;
+using Distributed.Datasets.Downloads;
 
 namespace Distributed.Ingestion;
 

@@ -1,6 +1,8 @@
 using Distributed.Artifacts;
 using Distributed.Contracts;
 using Distributed.Datasets;
+using Distributed.Datasets.Archives;
+using Distributed.Datasets.Sources;
 using Distributed.Storage;
 using Microsoft.Extensions.Options;
 

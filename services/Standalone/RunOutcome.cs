@@ -1,7 +1,7 @@
 using Distributed.AdminApi.Endpoints;
 using Distributed.Artifacts;
 using Distributed.Catalog;
-using Distributed.Datasets;
+using Distributed.Datasets.Imaging;
 using Distributed.Storage;
 using Microsoft.EntityFrameworkCore;
 

@@ -1,6 +1,6 @@
 using Distributed.AdminApi;
 using Distributed.Catalog;
-using Distributed.Datasets;
+using Distributed.Datasets.Sources;
 using Distributed.Evaluation;
 using Distributed.Ingestion;
 using Distributed.Messaging;

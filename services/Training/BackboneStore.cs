@@ -2,6 +2,7 @@ using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets;
+using Distributed.Datasets.Sources;
 using Distributed.Storage;
 using Distributed.Vision;
 using Microsoft.EntityFrameworkCore;

@@ -2,6 +2,7 @@ using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets;
+using Distributed.Datasets.Imaging;
 using Distributed.Vision;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;

@@ -1,6 +1,7 @@
 using Distributed.Artifacts;
 using Distributed.Contracts;
 using Distributed.Datasets;
+using Distributed.Datasets.Sources;
 using Distributed.Messaging;
 using Distributed.ServiceDefaults;
 using Distributed.Training.Consumers;

@@ -1,6 +1,8 @@
 using System.Text.Json;
 using Distributed.Catalog;
 using Distributed.Datasets;
+using Distributed.Datasets.Imaging;
+using Distributed.Datasets.Splits;
 
 namespace Distributed.Artifacts;
 

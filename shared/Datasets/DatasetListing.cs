@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Distributed.Datasets.Splits;
 
 namespace Distributed.Datasets;
 

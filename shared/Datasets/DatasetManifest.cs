@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Distributed.Datasets.Imaging;
+using Distributed.Datasets.Sources;
 
 namespace Distributed.Datasets;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Distributed.Datasets.Imaging;
 
 namespace Distributed.Datasets;
 

@@ -1,4 +1,4 @@
-using Distributed.Datasets;
+using Distributed.Datasets.Imaging;
 
 // Decodes for a host that has lost a process over a file and will not lose another: see IsolatedImageDecoding.
 DecodingServer.Run(Console.OpenStandardInput(), Console.OpenStandardOutput(), ImageDecoder.Decode);

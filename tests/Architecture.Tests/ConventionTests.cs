@@ -115,14 +115,29 @@ public sealed partial class ConventionTests
                 )
         );
 
+    [Theory]
+    [InlineData("Datasets")]
+    public void A_folder_is_a_namespace(string library)
+    {
+        var folder = Path.Combine(TestEnvironment.RepositoryRoot, "shared", library);
+        var sources = Solution.Sources(Solution.Shared.Single(project => project.Name == library)).ToList();
+
+        Assert.NotEmpty(sources);
+        Assert.All(
+            sources,
+            path =>
+            {
+                var below = Path.GetRelativePath(folder, Path.GetDirectoryName(path)!);
+                var expected = below == "." ? $"Distributed.{library}" : $"Distributed.{library}.{below.Replace('/', '.')}";
+                Assert.Contains($"namespace {expected};", File.ReadAllText(path), StringComparison.Ordinal);
+            }
+        );
+    }
+
     [Fact]
     public void No_error_is_swallowed_without_a_word_and_no_collection_is_forced()
     {
-        var sources = Solution
-            .Services.Concat(Solution.Shared)
-            .SelectMany(project => Directory.EnumerateFiles(Path.GetDirectoryName(project.Path)!, "*.cs", SearchOption.AllDirectories))
-            .Where(path => !path.Contains("/obj/", StringComparison.Ordinal) && !path.Contains("/bin/", StringComparison.Ordinal))
-            .ToList();
+        var sources = Solution.Services.Concat(Solution.Shared).SelectMany(Solution.Sources).ToList();
 
         Assert.True(sources.Count > 100, $"only {sources.Count} sources were found below {TestEnvironment.RepositoryRoot}");
         Assert.All(

@@ -54,5 +54,11 @@ internal static class Solution
 
     public static Assembly Assembly(Project project) => System.Reflection.Assembly.Load($"Distributed.{project.Name}");
 
+    /// <summary>The C# files of a project, without those that builds make.</summary>
+    public static IEnumerable<string> Sources(Project project) =>
+        Directory
+            .EnumerateFiles(Path.GetDirectoryName(project.Path)!, "*.cs", SearchOption.AllDirectories)
+            .Where(path => !path.Contains("/obj/", StringComparison.Ordinal) && !path.Contains("/bin/", StringComparison.Ordinal));
+
     public static Project Find(string path) => Projects.Single(project => project.Path == path);
 }

@@ -1,4 +1,4 @@
-using Distributed.Datasets;
+using Distributed.Datasets.Imaging;
 using SkiaSharp;
 
 namespace Distributed.Benchmarks;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Distributed.Datasets;
+using Distributed.Datasets.Sources;
 using Distributed.Vision;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Net;
-using Distributed.Datasets;
+using Distributed.Datasets.Sources;
 using Distributed.TestServers;
 
 namespace Distributed.Benchmarks;

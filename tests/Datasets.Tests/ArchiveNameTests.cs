@@ -1,4 +1,5 @@
 using System.Text;
+using Distributed.Datasets.Archives;
 using Distributed.Fuzzing;
 
 namespace Distributed.Datasets.Tests;

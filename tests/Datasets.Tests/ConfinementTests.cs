@@ -1,3 +1,6 @@
+using Distributed.Datasets.Imaging;
+using Distributed.Datasets.Sources;
+
 namespace Distributed.Datasets.Tests;
 
 public sealed class ConfinementTests : IDisposable

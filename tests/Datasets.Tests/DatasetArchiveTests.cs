@@ -1,6 +1,7 @@
 using System.Formats.Tar;
 using System.IO.Compression;
 using CsCheck;
+using Distributed.Datasets.Archives;
 
 namespace Distributed.Datasets.Tests;
 

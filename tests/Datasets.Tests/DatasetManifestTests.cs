@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Distributed.Datasets.Imaging;
+using Distributed.Datasets.Splits;
 
 namespace Distributed.Datasets.Tests;
 

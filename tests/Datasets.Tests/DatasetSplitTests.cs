@@ -1,5 +1,6 @@
 using System.Text.Json;
 using CsCheck;
+using Distributed.Datasets.Splits;
 
 namespace Distributed.Datasets.Tests;
 

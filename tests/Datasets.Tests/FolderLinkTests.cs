@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Text;
+using Distributed.Datasets.Imaging;
+using Distributed.Datasets.Sources;
 
 namespace Distributed.Datasets.Tests;
 

@@ -1,6 +1,7 @@
 using System.Formats.Tar;
 using System.IO.Compression;
 using System.Text;
+using Distributed.Datasets.Archives;
 using Distributed.Fuzzing;
 
 namespace Distributed.Datasets.Tests;

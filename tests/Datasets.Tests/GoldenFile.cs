@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using Distributed.Datasets.Imaging;
 
 namespace Distributed.Datasets.Tests;
 

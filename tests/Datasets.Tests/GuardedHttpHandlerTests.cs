@@ -1,4 +1,5 @@
 using System.Net;
+using Distributed.Datasets.Downloads;
 
 namespace Distributed.Datasets.Tests;
 

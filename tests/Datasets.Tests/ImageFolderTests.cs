@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Distributed.Datasets.Sources;
 
 namespace Distributed.Datasets.Tests;
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using CsCheck;
+using Distributed.Datasets.Imaging;
 
 namespace Distributed.Datasets.Tests;
 

@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
+using Distributed.Datasets.Imaging;
+using Distributed.Datasets.Sources;
 
 namespace Distributed.Datasets.Tests;
 

@@ -1,3 +1,7 @@
+using Distributed.Datasets.Imaging;
+using Distributed.Datasets.Sources;
+using Distributed.Datasets.Splits;
+
 namespace Distributed.Datasets.Tests;
 
 /// <summary>Real photos, which are no part of the repository: a folder that the variable DISTRIBUTED_TEST_DATA points to.</summary>

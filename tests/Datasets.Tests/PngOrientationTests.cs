@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text;
+using Distributed.Datasets.Imaging;
 
 namespace Distributed.Datasets.Tests;
 

@@ -1,4 +1,5 @@
 using CsCheck;
+using Distributed.Datasets.Imaging;
 
 namespace Distributed.Datasets.Tests;
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using Distributed.Datasets.Downloads;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Distributed.Datasets.Tests;

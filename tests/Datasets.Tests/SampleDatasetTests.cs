@@ -1,4 +1,6 @@
 using System.Security.Cryptography;
+using Distributed.Datasets.Imaging;
+using Distributed.Datasets.Sources;
 
 namespace Distributed.Datasets.Tests;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using CsCheck;
+using Distributed.Datasets.Sources;
 
 namespace Distributed.Datasets.Tests;
 

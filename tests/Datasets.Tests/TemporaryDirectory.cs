@@ -1,3 +1,5 @@
+using Distributed.Datasets.Imaging;
+
 namespace Distributed.Datasets.Tests;
 
 /// <summary>A directory that lasts as long as a test.</summary>

@@ -5,6 +5,7 @@ using System.Text.Json;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets;
+using Distributed.Datasets.Sources;
 using Distributed.ServiceTests;
 using Distributed.Storage;
 using Microsoft.EntityFrameworkCore;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using Distributed.Datasets;
+using Distributed.Datasets.Imaging;
 using Distributed.Ingestion;
 using Distributed.ServiceDefaults;
 using Microsoft.Extensions.DependencyInjection;

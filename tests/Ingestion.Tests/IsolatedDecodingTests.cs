@@ -1,7 +1,8 @@
 using System.Runtime.InteropServices;
 using Distributed.Catalog;
 using Distributed.Contracts;
-using Distributed.Datasets;
+using Distributed.Datasets.Imaging;
+using Distributed.Datasets.Sources;
 using Distributed.Messaging;
 using Distributed.ServiceTests;
 using Microsoft.EntityFrameworkCore;

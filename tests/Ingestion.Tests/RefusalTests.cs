@@ -2,6 +2,8 @@ using System.IO.Compression;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets;
+using Distributed.Datasets.Imaging;
+using Distributed.Datasets.Sources;
 using Distributed.Messaging;
 using Distributed.ServiceTests;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Distributed.Catalog;
 using Distributed.Contracts;
-using Distributed.Datasets;
+using Distributed.Datasets.Imaging;
 using Distributed.Messaging;
 using Distributed.ServiceDefaults;
 using Distributed.Storage;

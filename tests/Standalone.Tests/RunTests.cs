@@ -1,5 +1,6 @@
 using Distributed.Catalog;
-using Distributed.Datasets;
+using Distributed.Datasets.Imaging;
+using Distributed.Datasets.Sources;
 
 namespace Distributed.Standalone.Tests;
 

@@ -90,7 +90,7 @@ public sealed class KillingImageTests
 
                 File.WriteAllBytes(
                     Path.Combine(folder, name, $"{image:D2}.png"),
-                    Distributed.Datasets.PngEncoder.Encode(pixels, Side, Side)
+                    Distributed.Datasets.Imaging.PngEncoder.Encode(pixels, Side, Side)
                 );
             }
         }

@@ -1,6 +1,7 @@
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets;
+using Distributed.Datasets.Downloads;
 using Distributed.Messaging;
 using Distributed.Storage;
 using Microsoft.EntityFrameworkCore;

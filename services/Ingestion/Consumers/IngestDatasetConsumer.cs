@@ -1,7 +1,7 @@
 using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Contracts;
-using Distributed.Datasets;
+using Distributed.Datasets.Sources;
 using Distributed.Messaging;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;

@@ -2,6 +2,8 @@ using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets;
+using Distributed.Datasets.Imaging;
+using Distributed.Datasets.Sources;
 using Distributed.Messaging;
 using Distributed.Storage;
 using Microsoft.EntityFrameworkCore;

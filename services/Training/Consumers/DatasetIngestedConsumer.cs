@@ -2,6 +2,7 @@ using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets;
+using Distributed.Datasets.Splits;
 using Distributed.Messaging;
 using Distributed.Storage;
 using Distributed.Vision;

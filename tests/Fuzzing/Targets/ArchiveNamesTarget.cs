@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Unicode;
 using Distributed.Datasets;
+using Distributed.Datasets.Archives;
 
 namespace Distributed.Fuzzing.Targets;
 

@@ -1,6 +1,7 @@
 using System.Formats.Tar;
 using System.IO.Compression;
 using Distributed.Datasets;
+using Distributed.Datasets.Archives;
 
 namespace Distributed.Fuzzing.Targets;
 

@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using Distributed.Datasets;
+using Distributed.Datasets.Imaging;
 
 namespace Distributed.Fuzzing.Targets;
 

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using System.Text.Json;
-using Distributed.Datasets;
+using Distributed.Datasets.Imaging;
 
 namespace Distributed.Fuzzing.Targets;
 

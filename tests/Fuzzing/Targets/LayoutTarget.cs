@@ -1,5 +1,6 @@
 using System.Text;
 using Distributed.Datasets;
+using Distributed.Datasets.Sources;
 
 namespace Distributed.Fuzzing.Targets;
 

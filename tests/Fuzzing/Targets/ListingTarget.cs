@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Distributed.Datasets;
+using Distributed.Datasets.Imaging;
 
 namespace Distributed.Fuzzing.Targets;
 

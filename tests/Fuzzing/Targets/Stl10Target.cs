@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Distributed.Datasets;
+using Distributed.Datasets.Sources;
 
 namespace Distributed.Fuzzing.Targets;
 

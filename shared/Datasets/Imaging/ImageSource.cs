@@ -1,0 +1,136 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using Distributed.Datasets.Sources;
+using Microsoft.Win32.SafeHandles;
+
+namespace Distributed.Datasets.Imaging;
+
+/// <summary>The bytes of one image as the source keeps it.</summary>
+/// <param name="Sha256">Their SHA-256.</param>
+/// <param name="Content">The bytes; null where they are refused unread.</param>
+/// <param name="Refused">Why; null for bytes that were read.</param>
+/// <param name="Reason">The kind of reason; null for bytes that were read.</param>
+internal readonly record struct SourceBytes(string Sha256, byte[]? Content, string? Refused, SkipReason? Reason = null);
+
+/// <summary>Reads the images that a listing names.</summary>
+/// <param name="listing">The listing.</param>
+/// <param name="roots">Directories that links in the source may lead to; null: only what is in the source is read.</param>
+internal sealed class ImageSource(DatasetListing listing, DataRoots? roots = null) : IDisposable
+{
+    private static readonly LocalImageDecoding Binary = new(Stl10Layout.ToImage);
+
+    private readonly ConcurrentDictionary<string, Lazy<SafeFileHandle>> _binaryFiles = new();
+
+    public async Task<SourceBytes> ReadAsync(int entry, CancellationToken cancellationToken)
+    {
+        var name = listing.Entries[entry].Name;
+        try
+        {
+            return listing.Format == SourceFormat.Stl10Binary
+                ? await ReadRecordAsync(name, cancellationToken)
+                : await ReadFileAsync(name, cancellationToken);
+        }
+        catch (UnauthorizedAccessException exception)
+        {
+            throw Present.NotReadable(Path.Combine(listing.Root, name), exception);
+        }
+        catch (Exception exception)
+            when (exception is FileNotFoundException or DirectoryNotFoundException or EndOfStreamException && Directory.Exists(listing.Root)
+            )
+        {
+            // A source that is gone as a whole may be an outage of this host; one file is not.
+            throw Changed(name, exception);
+        }
+        catch (IOException exception) when (IsCircle(name))
+        {
+            throw Changed(name, exception);
+        }
+    }
+
+    // A binary file's images need no codec.
+    public ValueTask<SquareImage> DecodeAsync(
+        byte[] content,
+        int size,
+        FitMode fit,
+        IImageDecoding decoding,
+        CancellationToken cancellationToken
+    ) => (listing.Format == SourceFormat.Stl10Binary ? Binary : decoding).DecodeAsync(content, size, fit, cancellationToken);
+
+    public void Dispose()
+    {
+        foreach (var file in _binaryFiles.Values.Where(file => file.IsValueCreated))
+        {
+            file.Value.Dispose();
+        }
+    }
+
+    private async Task<SourceBytes> ReadRecordAsync(string name, CancellationToken cancellationToken)
+    {
+        var (file, index) = Stl10Layout.ParseName(name);
+        var handle = _binaryFiles
+            .GetOrAdd(
+                file,
+                path => new Lazy<SafeFileHandle>(() =>
+                    Confinement.OpenRead(listing.Root, Path.Combine(listing.Root, path), FileOptions.Asynchronous, roots)
+                )
+            )
+            .Value;
+        var content = new byte[Stl10Files.ImageBytes];
+        var read = await Positioned.ReadAsync(handle, content, (long)index * content.Length, cancellationToken);
+        return read == content.Length
+            ? new SourceBytes(Convert.ToHexStringLower(SHA256.HashData(content)), content, null)
+            : throw new DatasetException(
+                $"'{Path.Combine(listing.Root, file)}' ends before image {index}: it is shorter than when it was listed. Submit the data set again."
+            );
+    }
+
+    private async Task<SourceBytes> ReadFileAsync(string name, CancellationToken cancellationToken)
+    {
+        var path = Path.Combine(listing.Root, name);
+        var file = new FileInfo(path);
+        // Of a link, .NET gives the link's own length.
+        file = file.LinkTarget is null ? file : new FileInfo(RealPath.Resolve(path));
+        // Pipes, sockets and devices have no length; opening one would wait for a writer.
+        if (file.Length == 0)
+        {
+            return new SourceBytes(
+                Convert.ToHexStringLower(SHA256.HashData([])),
+                null,
+                "the file is empty, or a pipe, socket or device",
+                SkipReason.Damaged
+            );
+        }
+
+        await using var stream = new FileStream(
+            Confinement.OpenRead(listing.Root, path, FileOptions.Asynchronous | FileOptions.SequentialScan, roots),
+            FileAccess.Read,
+            0,
+            isAsync: true
+        );
+        if (stream.Length > ImagePacker.MaximalFileBytes)
+        {
+            var hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken));
+            return new SourceBytes(
+                hash,
+                null,
+                $"the file has {stream.Length >> 20} MiB; the most is {ImagePacker.MaximalFileBytes >> 20} MiB",
+                SkipReason.TooLarge
+            );
+        }
+
+        var content = new byte[stream.Length];
+        await stream.ReadExactlyAsync(content, cancellationToken);
+        return RandomAccess.GetLength(stream.SafeFileHandle) == content.Length
+            ? new SourceBytes(Convert.ToHexStringLower(SHA256.HashData(content)), content, null)
+            : throw Changed(name, cause: null);
+    }
+
+    private bool IsCircle(string name) => RealPath.TryResolve(Path.Combine(listing.Root, name.Split('#')[0])) is null;
+
+    // Waiting would not help, and a part of what was listed would be another data set.
+    private DatasetException Changed(string name, Exception? cause) =>
+        new(
+            $"'{name}' in '{listing.Root}' has changed or gone since it was listed. Submit the run again when nothing writes there.",
+            cause!
+        );
+}
