@@ -15,6 +15,8 @@
 #   2. containers, if a Docker engine answers;
 #   3. the distribution's packages, installed when missing if this runs as root on Debian or Ubuntu.
 #
+# The status is 3 where none of these can be had.
+#
 # The data is thrown away: stopping is quick rather than orderly; what is restarted keeps it, also where it is killed.
 set -euo pipefail
 
@@ -249,7 +251,10 @@ find_or_install() {
   [[ -z $want_rabbitmq || -n $rabbitmq_server ]] || missing+=(rabbitmq-server)
   [[ -z $want_postgres || -n $postgres_bin ]] || missing+=(postgresql)
   ((${#missing[@]} > 0)) || return 0
-  "$here/packages.sh" "${missing[@]}" || fail "no test servers: start Docker, or install ${missing[*]}, or name running servers in DISTRIBUTED_TEST_RABBITMQ, DISTRIBUTED_TEST_RABBITMQ_MANAGEMENT and DISTRIBUTED_TEST_POSTGRES"
+  if ! "$here/packages.sh" "${missing[@]}"; then
+    say "error: no test servers: start Docker, or install ${missing[*]}, or name running servers in DISTRIBUTED_TEST_RABBITMQ, DISTRIBUTED_TEST_RABBITMQ_MANAGEMENT and DISTRIBUTED_TEST_POSTGRES"
+    exit 3
+  fi
   find_programs
   [[ -z $want_rabbitmq || -n $rabbitmq_server ]] || fail "rabbitmq-server is installed, but was not found"
   [[ -z $want_postgres || -n $postgres_bin ]] || fail "postgresql is installed, but initdb was not found"

@@ -1,16 +1,23 @@
 namespace Distributed.TestServers;
 
-/// <summary>Where the servers, the browser and the data of this test run are.</summary>
+/// <summary>
+/// Where the servers, the browser and the data of this test run are. Servers that no variable names are started for this process alone
+/// when they are first asked for.
+/// </summary>
 public static class TestEnvironment
 {
+    internal const string RabbitMqVariable = "DISTRIBUTED_TEST_RABBITMQ";
+    internal const string RabbitMqManagementVariable = "DISTRIBUTED_TEST_RABBITMQ_MANAGEMENT";
+    internal const string PostgresVariable = "DISTRIBUTED_TEST_POSTGRES";
+
     /// <summary>The broker with its default virtual host, user and password included.</summary>
-    public static Uri RabbitMqUri => new(Required("DISTRIBUTED_TEST_RABBITMQ"));
+    public static Uri RabbitMqUri => new(Server(RabbitMqVariable));
 
     /// <summary>The broker's management API, user and password included.</summary>
-    public static Uri RabbitMqManagementUri => new(Required("DISTRIBUTED_TEST_RABBITMQ_MANAGEMENT"));
+    public static Uri RabbitMqManagementUri => new(Server(RabbitMqManagementVariable));
 
     /// <summary>The maintenance database, as a user who may create others.</summary>
-    public static string PostgresConnectionString => Required("DISTRIBUTED_TEST_POSTGRES");
+    public static string PostgresConnectionString => Server(PostgresVariable);
 
     /// <summary>Both servers, where a test wants nothing to do with others.</summary>
     public static ServerAddresses Servers => new(RabbitMqUri, RabbitMqManagementUri, PostgresConnectionString);
@@ -63,15 +70,15 @@ public static class TestEnvironment
         return names.SelectMany(name => folders.Select(folder => Path.Combine(folder, name))).FirstOrDefault(File.Exists);
     }
 
-    private static string Required(string variable) => Optional(variable) ?? throw Missing(variable);
+    // A broker that runs already has its management API where its owner says, and nowhere else.
+    private static string Server(string variable) =>
+        Optional(variable) ?? (OwnServers.Variable(variable) is { Length: > 0 } value ? value : throw Missing(variable));
 
     private static string? Optional(string variable) =>
         Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
 
     private static InvalidOperationException Missing(string variable) =>
-        new(
-            $"{variable} is not set: run ./test.sh, or start servers with infra/local/servers.sh (the browser: infra/local/chromium.sh) and export what it prints."
-        );
+        new($"{variable} is not set: run ./test.sh, or export what infra/local/servers.sh (the browser: infra/local/chromium.sh) prints.");
 
     private static string FindRepositoryRoot()
     {
