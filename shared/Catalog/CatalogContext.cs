@@ -10,59 +10,27 @@ namespace Distributed.Catalog;
 /// <summary>The catalog: what runs there are, how far they are, and where their files are. Two providers derive from it, each with its migrations.</summary>
 public abstract class CatalogContext(DbContextOptions options) : DbContext(options)
 {
-    /// <summary>Runs.</summary>
+    // Each entity says what its table holds.
+#pragma warning disable CS1591
     public DbSet<Run> Runs => Set<Run>();
-
-    /// <summary>Which subjects open runs need.</summary>
     public DbSet<RunDependency> RunDependencies => Set<RunDependency>();
-
-    /// <summary>Units of work.</summary>
     public DbSet<WorkUnit> WorkUnits => Set<WorkUnit>();
-
-    /// <summary>Tries at units.</summary>
     public DbSet<Attempt> Attempts => Set<Attempt>();
-
-    /// <summary>Data sets.</summary>
     public DbSet<Dataset> Datasets => Set<Dataset>();
-
-    /// <summary>Packings of sources.</summary>
     public DbSet<Ingestion> Ingestions => Set<Ingestion>();
-
-    /// <summary>Ranges of packed images.</summary>
     public DbSet<PackedPartRecord> PackedParts => Set<PackedPartRecord>();
-
-    /// <summary>Fetched files.</summary>
     public DbSet<Download> Downloads => Set<Download>();
-
-    /// <summary>Frozen weights.</summary>
     public DbSet<Backbone> Backbones => Set<Backbone>();
-
-    /// <summary>Feature sets.</summary>
     public DbSet<FeatureSet> FeatureSets => Set<FeatureSet>();
-
-    /// <summary>Shards of feature sets.</summary>
     public DbSet<FeatureShard> FeatureShards => Set<FeatureShard>();
-
-    /// <summary>Trained heads.</summary>
     public DbSet<Checkpoint> Checkpoints => Set<Checkpoint>();
-
-    /// <summary>Learning curves.</summary>
     public DbSet<EpochMetric> EpochMetrics => Set<EpochMetric>();
-
-    /// <summary>Test results.</summary>
     public DbSet<Evaluation> Evaluations => Set<Evaluation>();
-
-    /// <summary>Test results by class.</summary>
     public DbSet<ClassMetric> ClassMetrics => Set<ClassMetric>();
-
-    /// <summary>Keys to the API.</summary>
     public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
-
-    /// <summary>Who changed what.</summary>
     public DbSet<AuditEntry> AuditLog => Set<AuditEntry>();
-
-    /// <summary>Which volume is the catalog's: one row, or none.</summary>
     public DbSet<Installation> Installation => Set<Installation>();
+#pragma warning restore CS1591
 
     /// <inheritdoc />
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
