@@ -42,22 +42,6 @@ internal sealed class PartialDownload
     /// <summary>Bytes free where the file goes.</summary>
     public long FreeSpace => new DriveInfo(Path.GetDirectoryName(Path.GetFullPath(_path))!).AvailableFreeSpace;
 
-    /// <summary>Whether halves of two different files would be noticed: by the server's validators, or by the hash at the end.</summary>
-    public bool CanResume(DownloadExpectation? expectation) =>
-        Notes is not null && (Notes.Condition is not null || expectation is { Md5: not null } or { Sha256: not null });
-
-    /// <summary>The position to go on from: 0 where nothing is there, or where nobody could say whether it is the same file.</summary>
-    public long ResumeAt(DownloadExpectation? expectation)
-    {
-        if (CanResume(expectation) && Length > 0 && !(Length > Notes!.Total))
-        {
-            return Length;
-        }
-
-        Delete();
-        return 0;
-    }
-
     /// <summary>Whether a partial answer belongs to what is there.</summary>
     public bool Continues(HttpResponseMessage response, long start)
     {

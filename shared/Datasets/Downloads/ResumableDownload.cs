@@ -1,24 +1,8 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
-using System.Security.Cryptography;
 
 namespace Distributed.Datasets.Downloads;
-
-/// <summary>What a downloaded file must be. Members that are null are not checked.</summary>
-/// <param name="Md5">MD5, 32 hexadecimal digits, where the publisher gives nothing better.</param>
-/// <param name="Sha256">SHA-256, 64 hexadecimal digits.</param>
-/// <param name="Length">Length in bytes.</param>
-public sealed record DownloadExpectation(string? Md5 = null, string? Sha256 = null, long? Length = null);
-
-/// <summary>What a download may cost.</summary>
-/// <param name="Bytes">The most bytes of a file.</param>
-/// <param name="Time">The longest that it may take, all slices together.</param>
-public sealed record DownloadLimits(long Bytes, TimeSpan Time)
-{
-    /// <summary>16 GiB and a day: STL-10 has 2.5 GiB.</summary>
-    public static DownloadLimits Default { get; } = new(16L << 30, TimeSpan.FromDays(1));
-}
 
 /// <summary>How far a download is.</summary>
 /// <param name="BytesSoFar">Bytes on the disk.</param>
@@ -93,13 +77,14 @@ public static class ResumableDownload
 
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(targetPath))!);
         var partial = new PartialDownload(targetPath + PartialSuffix);
-        ThrowIfTooSlow(source, partial, limits);
+        var check = new DownloadCheck(source, partial, expectation, limits);
+        check.ThrowIfTooSlow();
         var (started, before) = (time.GetTimestamp(), partial.Length);
         using var clock = new CancellationTokenSource(slice, time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, clock.Token);
         try
         {
-            while (!await ReceiveAsync(http, source, partial, expectation, limits, progress, stop.Token)) { }
+            while (!await ReceiveAsync(http, source, partial, check, progress, stop.Token)) { }
         }
         catch (OperationCanceledException exception) when (clock.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -116,23 +101,11 @@ public static class ResumableDownload
             await partial.SpendAsync(time.GetElapsedTime(started));
         }
 
-        await VerifyAsync(source, partial, expectation, cancellationToken);
+        await check.VerifyAsync(cancellationToken);
         var total = partial.Length;
         partial.MoveTo(targetPath);
         progress?.Report(new DownloadProgress(total, total));
         return new DownloadOutcome(Finished: true, total, total) { Received = Math.Max(0, total - before) };
-    }
-
-    private static void ThrowIfTooSlow(Uri source, PartialDownload partial, DownloadLimits limits)
-    {
-        if (partial.Spent > limits.Time)
-        {
-            var length = partial.Length;
-            partial.Delete();
-            throw new DatasetException(
-                $"'{source}' gave {length >> 20} MiB in {partial.Spent.TotalHours:F1} hours, and downloads may take {limits.Time.TotalHours:F1}. Use a nearer mirror, or raise Ingestion:DownloadTime."
-            );
-        }
     }
 
     /// <summary>One request. True when the file is complete; false to go on with another request.</summary>
@@ -140,18 +113,17 @@ public static class ResumableDownload
         HttpClient http,
         Uri source,
         PartialDownload partial,
-        DownloadExpectation? expectation,
-        DownloadLimits limits,
+        DownloadCheck check,
         IProgress<DownloadProgress>? progress,
         CancellationToken cancellationToken
     )
     {
         if (source.IsFile)
         {
-            return await CopyFileAsync(source, partial, expectation, limits, progress, cancellationToken);
+            return await CopyFileAsync(source, partial, check, progress, cancellationToken);
         }
 
-        var start = partial.ResumeAt(expectation);
+        var start = check.ResumeAt();
         if (start > 0 && start == partial.Notes?.Total)
         {
             return true;
@@ -171,17 +143,16 @@ public static class ResumableDownload
             return false;
         }
 
-        ThrowIfUnfit(source, partial, expectation, limits);
+        check.ThrowIfUnfit();
         await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
-        return await CopyAsync(source, body, partial, expectation, limits, progress, cancellationToken);
+        return await CopyAsync(source, body, partial, check, progress, cancellationToken);
     }
 
     /// <summary>A mirror on a disk: the same slices, checks and limits.</summary>
     private static async Task<bool> CopyFileAsync(
         Uri source,
         PartialDownload partial,
-        DownloadExpectation? expectation,
-        DownloadLimits limits,
+        DownloadCheck check,
         IProgress<DownloadProgress>? progress,
         CancellationToken cancellationToken
     )
@@ -195,14 +166,14 @@ public static class ResumableDownload
         }
 
         var notes = new DownloadNotes(ETag: null, new DateTimeOffset(info.LastWriteTimeUtc), info.Length);
-        var start = partial.ResumeAt(expectation);
+        var start = check.ResumeAt();
         if (start == 0 || partial.Notes!.LastModified != notes.LastModified || partial.Notes.Total != notes.Total)
         {
             await partial.RestartAsync(notes, cancellationToken);
             start = 0;
         }
 
-        ThrowIfUnfit(source, partial, expectation, limits);
+        check.ThrowIfUnfit();
         await using var file = new FileStream(
             info.FullName,
             FileMode.Open,
@@ -212,7 +183,7 @@ public static class ResumableDownload
             FileOptions.Asynchronous | FileOptions.SequentialScan
         );
         file.Position = start;
-        return await CopyAsync(source, file, partial, expectation, limits, progress, cancellationToken);
+        return await CopyAsync(source, file, partial, check, progress, cancellationToken);
     }
 
     /// <summary>Looks at the answer and prepares the partial file for its body. False to ask again from the start.</summary>
@@ -252,8 +223,7 @@ public static class ResumableDownload
         Uri source,
         Stream body,
         PartialDownload partial,
-        DownloadExpectation? expectation,
-        DownloadLimits limits,
+        DownloadCheck check,
         IProgress<DownloadProgress>? progress,
         CancellationToken cancellationToken
     )
@@ -272,7 +242,7 @@ public static class ResumableDownload
             }
             catch (Exception exception) when (exception is HttpRequestException or IOException)
             {
-                if (received > 0 && partial.CanResume(expectation))
+                if (received > 0 && check.CanResume)
                 {
                     return false;
                 }
@@ -288,11 +258,7 @@ public static class ResumableDownload
             // Bytes that have come are kept even when the slice ends here.
             await file.WriteAsync(buffer.AsMemory(0, read), CancellationToken.None);
             received += read;
-            if (file.Length > limits.Bytes)
-            {
-                partial.Delete();
-                throw TooLong(source, limits);
-            }
+            check.ThrowIfTooLong(file.Length);
 
             if (received - reported >= ReportEveryBytes)
             {
@@ -308,89 +274,8 @@ public static class ResumableDownload
             return true;
         }
 
-        return received > 0 && partial.CanResume(expectation)
+        return received > 0 && check.CanResume
             ? false
             : throw new HttpRequestException($"'{source}' ended after {file.Length} of {total} bytes.");
-    }
-
-    /// <summary>What can be known before the bytes come.</summary>
-    private static void ThrowIfUnfit(Uri source, PartialDownload partial, DownloadExpectation? expectation, DownloadLimits limits)
-    {
-        if (partial.Notes?.Total is not { } total)
-        {
-            return;
-        }
-
-        if (expectation?.Length is { } expected && total != expected)
-        {
-            partial.Delete();
-            throw new DatasetException(
-                $"'{source}' has {total} bytes, and {expected} were expected. Check the address and the expected length."
-            );
-        }
-
-        if (total > limits.Bytes)
-        {
-            partial.Delete();
-            throw TooLong(source, limits);
-        }
-
-        // Waited for, as a full volume is: somebody will make room.
-        var (missing, free) = (total - partial.Length, partial.FreeSpace);
-        if (missing > free)
-        {
-            throw new IOException($"'{source}' needs {missing >> 20} MiB more, and the volume has {free >> 20} MiB free. Make room.");
-        }
-    }
-
-    private static DatasetException TooLong(Uri source, DownloadLimits limits) =>
-        new($"'{source}' has more than {limits.Bytes} bytes, the most of a download. Check the address, or raise Ingestion:DownloadBytes.");
-
-    private static async Task VerifyAsync(
-        Uri source,
-        PartialDownload partial,
-        DownloadExpectation? expectation,
-        CancellationToken cancellationToken
-    )
-    {
-        if (expectation is null)
-        {
-            return;
-        }
-
-        if (expectation.Length is { } length && partial.Length != length)
-        {
-            var found = partial.Length;
-            partial.Delete();
-            throw new DatasetException(
-                $"'{source}' has {found} bytes, and {length} were expected. Check the address and the expected length."
-            );
-        }
-
-        await VerifyHashAsync(source, partial, HashAlgorithmName.SHA256, expectation.Sha256, cancellationToken);
-        await VerifyHashAsync(source, partial, HashAlgorithmName.MD5, expectation.Md5, cancellationToken);
-    }
-
-    private static async Task VerifyHashAsync(
-        Uri source,
-        PartialDownload partial,
-        HashAlgorithmName algorithm,
-        string? expected,
-        CancellationToken cancellationToken
-    )
-    {
-        if (expected is null)
-        {
-            return;
-        }
-
-        var found = await partial.HashAsync(algorithm, cancellationToken);
-        if (!string.Equals(found, expected, StringComparison.OrdinalIgnoreCase))
-        {
-            partial.Delete();
-            throw new DatasetException(
-                $"'{source}' has the {algorithm.Name} {found}, and {expected} was expected. The file changed or was damaged on the way: what came was deleted; check the expected value and download again."
-            );
-        }
     }
 }

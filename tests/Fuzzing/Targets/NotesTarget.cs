@@ -26,7 +26,8 @@ internal sealed class NotesTarget : FuzzTarget
         File.WriteAllBytes(_sandbox.At("file.partial.json"), input);
         var partial = new PartialDownload(_sandbox.At("file.partial"));
         var accepted = partial.Notes is not null;
-        var start = partial.ResumeAt(new DownloadExpectation(Sha256: "0"));
+        var check = new DownloadCheck(new Uri("http://localhost/"), partial, new DownloadExpectation(Sha256: "0"), DownloadLimits.Default);
+        var start = check.ResumeAt();
         Promise(start is 0 or 3, $"the download goes on at byte {start} of 3");
         Promise(
             start == 0 || partial.Notes!.Condition is null || partial.Notes.Condition.ToString().Length > 0,
