@@ -44,4 +44,7 @@ public sealed record FileFormat(string Name, FileKind Kind)
 {
     /// <summary>What to do, a phrase, where that is the same whatever the file was meant to be; else null.</summary>
     public string? Remedy { get; init; }
+
+    /// <summary>A format of images that is known and not decoded.</summary>
+    internal static FileFormat Foreign(string name) => new(name, FileKind.ForeignImage);
 }
