@@ -11,14 +11,15 @@ internal sealed class SpecificationOptions
 
     public SpecificationOptions(Command command)
     {
-        var defaults = new RunSpecification();
         foreach (var setting in RunSettings.All)
         {
-            var usual = setting.Field == "inputSize" ? null : setting.TextOf(defaults);
             Option option = setting.IsRepeated
                 ? new Option<string[]>(setting.Option) { HelpName = setting.Placeholder }
                 : new Option<string>(setting.Option) { HelpName = setting.Placeholder };
-            option.Description = setting.Help + (string.IsNullOrEmpty(usual) ? "" : $" [default: {usual}]");
+            option.Description =
+                setting.Help
+                + (setting.Limits.Length > 0 ? $"; {setting.Limits}" : "")
+                + (string.IsNullOrEmpty(setting.Default) ? "" : $" [default: {setting.Default}]");
             option.Validators.Add(CommandOptions.RefuseOption);
             command.Add(option);
             _options.Add((setting, option));

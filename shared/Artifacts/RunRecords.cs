@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Microsoft.EntityFrameworkCore;
@@ -25,6 +24,6 @@ public static class RunRecords
     public static RunSpecification ReadSpecification(this Run run)
     {
         ArgumentNullException.ThrowIfNull(run);
-        return JsonSerializer.Deserialize<RunSpecification>(run.Specification, ContractJson.Strict)!;
+        return ContractJson.Read(run.Specification);
     }
 }

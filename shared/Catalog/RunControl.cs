@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Distributed.Contracts;
 using Microsoft.EntityFrameworkCore;
 
@@ -178,5 +177,5 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
     }
 
     private static int? TimeLimit(Run run) =>
-        JsonSerializer.Deserialize<RunSpecification>(run.Specification, ContractJson.Strict)!.TimeLimit;
+        ContractJson.Read(run.Specification).TimeLimit;
 }

@@ -13,27 +13,19 @@ public static class ContractJson
     /// <summary>Writes a specification in full, defaults included.</summary>
     public static string Write(RunSpecification specification) => JsonSerializer.Serialize(specification, Strict);
 
-    /// <summary>Whether two texts that <see cref="Write"/> made ask for the same run.</summary>
-    /// <remarks>Where no architecture was given, the first versions wrote the one that was the default.</remarks>
-    public static bool IsSame(string one, string other)
+    /// <summary>Reads a specification that <see cref="Write"/> made, in this version or an earlier one.</summary>
+    /// <exception cref="JsonException">It is none, such as of a later version; the message names every field that is not understood.</exception>
+    public static RunSpecification Read(string text)
     {
-        return string.Equals(one, other, StringComparison.Ordinal) || string.Equals(Earlier(one), Earlier(other), StringComparison.Ordinal);
-
-        static string Earlier(string text)
-        {
-            try
-            {
-                return JsonSerializer.Deserialize<RunSpecification>(text, Strict) is { } specification
-                    ? Write(specification with { Architecture = specification.Architecture ?? "densenet121" })
-                    : text;
-            }
-            catch (JsonException)
-            {
-                // Of a later version: equal if its text is.
-                return text;
-            }
-        }
+        using var json = JsonDocument.Parse(text);
+        return RunSpecificationReader.Read(json.RootElement, out var errors)
+            ?? throw new JsonException(string.Join(" ", errors.Select(error => $"{error.Field} {error.Message}.")));
     }
+
+    /// <summary>Whether two texts that <see cref="Write"/> made ask for the same run.</summary>
+    public static bool IsSame(string one, string other) =>
+        string.Equals(one, other, StringComparison.Ordinal)
+        || string.Equals(EarlierSpecifications.Rewrite(one), EarlierSpecifications.Rewrite(other), StringComparison.Ordinal);
 
     /// <summary>Adds the project's conventions to the options of a host.</summary>
     public static void Configure(JsonSerializerOptions options)
@@ -57,20 +49,16 @@ public static class ContractJson
         return options;
     }
 
-    /// <summary>As all members that came later, these are left out where they are at their defaults; for a default that is not the type's no attribute says so.</summary>
+    /// <summary>Settings that came after the first version are left out where they are at their defaults, so that earlier hosts read what is written.</summary>
     private static void LeaveOutDefaults(JsonTypeInfo type)
     {
-        if (type.Type == typeof(RunSpecification))
+        foreach (var property in type.Properties)
         {
-            var defaults = new RunSpecification();
-            LeaveOut(nameof(RunSpecification.Report), defaults.Report);
-            LeaveOut(nameof(RunSpecification.MaxSkipped), defaults.MaxSkipped);
-        }
-
-        void LeaveOut(string member, object usual)
-        {
-            var name = JsonNamingPolicy.CamelCase.ConvertName(member);
-            type.Properties.Single(property => property.Name == name).ShouldSerialize = (_, value) => !usual.Equals(value);
+            if (property.AttributeProvider?.GetCustomAttributes(typeof(SettingAttribute), false) is [SettingAttribute { Since: > 1 }])
+            {
+                var usual = SettingType.Write(property.Get!(Activator.CreateInstance(type.Type)!));
+                property.ShouldSerialize = (_, value) => SettingType.Write(value) != usual;
+            }
         }
     }
 }

@@ -1,22 +1,26 @@
-using System.Globalization;
+using System.Reflection;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace Distributed.Contracts;
 
-/// <summary>One setting of a run, described once for whoever reads, checks, writes or explains it.</summary>
-public sealed record RunSetting
+/// <summary>One setting of a run, for whoever reads, checks, writes or explains it; made from the description beside its member.</summary>
+public sealed class RunSetting
 {
-    private readonly Func<RunSpecification, object?> _get;
-    private readonly Func<object, string?> _check;
+    private readonly SettingAttribute _described;
+    private readonly PropertyInfo[] _path;
 
-    internal RunSetting(
-        string field,
-        string option,
-        SettingReader reader,
-        string allowed,
-        Func<RunSpecification, object?> get,
-        Func<object, string?> check
-    ) => (Field, Option, Reader, Allowed, _get, _check) = (field, option, reader, allowed, get, check);
+    internal RunSetting(PropertyInfo[] path)
+    {
+        _path = path;
+        var member = path[^1];
+        _described = member.GetCustomAttribute<SettingAttribute>()!;
+        Field = string.Join('.', path.Select(part => JsonNamingPolicy.CamelCase.ConvertName(part.Name)));
+        Option = _described.Option ?? "--" + JsonNamingPolicy.KebabCaseLower.ConvertName(member.Name);
+        Type = TypeOf(member.PropertyType, _described);
+        IsOptional = new NullabilityInfoContext().Create(member).WriteState == NullabilityState.Nullable;
+        Default = _described.Default ?? TextOf(new RunSpecification());
+    }
 
     /// <summary>Its path in JSON, as in <c>training.learningRate</c>.</summary>
     public string Field { get; }
@@ -25,50 +29,85 @@ public sealed record RunSetting
     public string Option { get; }
 
     /// <summary>What is allowed, as in "a number above 0, up to 10".</summary>
-    public string Allowed { get; }
+    public string Allowed => Type.Allowed;
 
-    /// <summary>What it does, in one line.</summary>
-    public required string Help { get; init; }
+    /// <summary>Limits that are worth a word in help, as in "from 32 to 1024"; empty where there are none, or where the placeholder tells.</summary>
+    public string Limits => _described.Choices.Length > 0 ? Type.Allowed : Type.Limits;
+
+    /// <summary>What it does: one sentence without a full stop.</summary>
+    public string Help =>
+        _described.Optimizers.Length == 0
+            ? _described.Help
+            : $"{string.Join(", ", _described.Optimizers.Select(optimizer => SettingType.NameOf(optimizer)))}: {_described.Help}";
+
+    /// <summary>What else there is to know, in sentences of Markdown; empty where there is nothing.</summary>
+    public string Details => _described.Details;
+
+    /// <summary>The default: as an option takes it, or in words where it follows another setting; null or empty where there is none.</summary>
+    public string? Default { get; }
+
+    /// <summary>The version of the specification that brought it.</summary>
+    public int Since => _described.Since;
 
     /// <summary>What stands for its value in help, as in <c>N</c>.</summary>
-    public required string Placeholder { get; init; }
+    public string Placeholder => _described.Placeholder ?? Type.Placeholder;
 
     /// <summary>Words with a meaning of their own, beside which it may be a path; empty where it is no path.</summary>
-    public IReadOnlyList<string> Words { get; init; } = [];
+    public IReadOnlyList<string> Words => _described.Words;
 
     /// <summary>Whether its option is given once an entry.</summary>
-    public bool IsRepeated { get; init; }
+    public bool IsRepeated => _described.IsRepeated;
 
     /// <summary>Whether it may be absent, which null says too.</summary>
-    public bool IsOptional { get; init; }
+    public bool IsOptional { get; }
 
     /// <summary>Whether it only says what the run is called, who wants it and how soon; it decides nothing about the result.</summary>
-    public bool IsLabel { get; init; }
+    public bool IsLabel => _described.IsLabel;
 
-    internal SettingReader Reader { get; }
+    /// <summary>The optimizers that it is for; empty for all.</summary>
+    public IReadOnlyList<HeadOptimizer> Optimizers => _described.Optimizers;
+
+    internal SettingType Type { get; }
+
+    internal string? FormerDefault => _described.FormerDefault;
 
     /// <summary>The value as an option takes it; null where there is none.</summary>
     /// <param name="specification">Whose value.</param>
-    public string? TextOf(RunSpecification specification) => Write(_get(specification));
+    public string? TextOf(RunSpecification specification) => SettingType.Write(ValueOf(specification));
 
-    /// <summary>The value as a reader gives it; null where there is none.</summary>
-    internal object? ValueOf(RunSpecification specification) => _get(specification);
+    /// <summary>JSON Schema of its values, with default and description.</summary>
+    public JsonObject Schema()
+    {
+        var schema = Type.Schema();
+        if (IsOptional)
+        {
+            schema["type"] = new JsonArray(schema["type"]!.DeepClone(), "null");
+        }
 
-    /// <summary>What is wrong with a value of the right type, in words that go before "; it must be …"; null when nothing is.</summary>
-    internal string? Check(object value) => _check(value);
+        if (_described.Default is null && ValueOf(new RunSpecification()) is { } usual)
+        {
+            schema.Add("default", JsonSerializer.SerializeToNode(usual, ContractJson.Strict));
+        }
+
+        schema.Add("description", $"{Help}. {Details} Must be {Allowed}.".Replace("  ", " ", StringComparison.Ordinal));
+        return schema;
+    }
 
     internal SpecificationError Error(string wrong) => new(Field, $"{wrong}; it must be {Allowed}");
 
-    internal static string Show(object value) =>
-        value is string text ? $"\"{RunSpecificationRules.Shown(text)}\"" : RunSpecificationRules.Shown(Write(value));
+    private object? ValueOf(RunSpecification specification) =>
+        _path.Aggregate((object?)specification, (holder, part) => part.GetValue(holder));
 
-    private static string? Write(object? value) =>
-        value switch
-        {
-            null => null,
-            bool flag => flag ? "true" : "false",
-            IReadOnlyList<object> list => string.Join(',', list.Select(Write)),
-            Enum choice => JsonNamingPolicy.CamelCase.ConvertName(choice.ToString()),
-            _ => Convert.ToString(value, CultureInfo.InvariantCulture),
-        };
+    private static SettingType TypeOf(Type type, SettingAttribute described)
+    {
+        var bare = Nullable.GetUnderlyingType(type) ?? type;
+        return bare.IsEnum ? SettingType.OneOf([.. Enum.GetValues(bare).Cast<Enum>().Select(SettingType.NameOf)], described.FormerDefault)
+            : described.Choices.Length > 0 ? SettingType.OneOf(described.Choices, described.FormerDefault)
+            : bare == typeof(int) ? SettingType.Integer(described)
+            : bare == typeof(double) ? SettingType.Number(described)
+            : bare == typeof(bool) ? SettingType.Flag
+            : bare == typeof(string) ? SettingType.Text(described)
+            : bare.IsGenericType ? SettingType.ListOf(TypeOf(bare.GenericTypeArguments[0], described), described)
+            : throw new NotSupportedException($"No setting is of the type {bare}: SettingType says which there are.");
+    }
 }

@@ -2,6 +2,8 @@ using System.Text.Json.Serialization;
 
 namespace Distributed.Contracts;
 
+#pragma warning disable CS1591 // A setting is documented by its description, and nowhere else.
+
 /// <summary>
 /// Everything that decides a run's result: the same specification and seeds over the same data give the same result on
 /// the same kind of machine. Every member has a default, so an empty specification is the sample run.
@@ -10,95 +12,234 @@ public sealed record RunSpecification
 {
     private const int SmallInput = 96;
     private const int UsualInput = 224;
+    private const int LongestPath = 4096;
+    private const int LongestLabel = 200;
 
     private readonly int? _inputSize;
 
-    /// <summary>A name for people; need not be unique. At most 200 characters.</summary>
+    [Setting("A name for the run", MaxLength = LongestLabel, IsLabel = true)]
     public string? Name { get; init; }
 
-    /// <summary>Labels to filter runs by; at most 20 of at most 100 characters.</summary>
+    [Setting(
+        "A label for the run, to filter by; may be repeated",
+        Option = "--tag",
+        MinLength = 1,
+        MaxLength = 100,
+        MaxItems = 20,
+        IsRepeated = true,
+        IsLabel = true
+    )]
     public IReadOnlyList<string> Tags { get; init; } = [];
 
-    /// <summary>Who asked for the run. At most 200 characters.</summary>
+    [Setting("Who asks for the run", MaxLength = LongestLabel, IsLabel = true)]
     public string? Submitter { get; init; }
 
-    /// <summary>
-    /// <c>sample</c> (drawn by the program), <c>stl10</c> (downloaded from its official page), or the path of a folder or
-    /// archive with STL-10's binary files or with class folders of images, as the Ingestion hosts see it.
-    /// </summary>
+    [Setting(
+        "sample (drawn by the program), stl10 (downloaded), or the path of a folder or archive: STL-10's binary files, or class folders of images",
+        Details = "A path is as the Ingestion hosts see it, below `Data:Roots`: see [data sets](datasets.md).",
+        Words = ["sample", "stl10"],
+        MaxLength = LongestPath
+    )]
     public string Dataset { get; init; } = "sample";
 
-    /// <summary>
-    /// <c>demo</c> (shipped with the program), <c>imagenet</c> (downloaded), <c>random</c> (seeded by <see cref="Seed"/>,
-    /// a floor to compare with), or the path of a .safetensors or .pth file, as the Training hosts see it.
-    /// </summary>
+    [Setting(
+        "demo (shipped), imagenet (downloaded), random, or the path of a .safetensors or .pth file",
+        Details = "`random` is drawn from `seed`: a floor to compare with. A path is as the Training hosts see it: see [weight files](#weight-files).",
+        Words = ["demo", "imagenet", "random"],
+        MaxLength = LongestPath
+    )]
     public string Backbone { get; init; } = "demo";
 
-    /// <summary>
-    /// The network that the weights must be of: densenet121, densenet169, densenet201 or densenet161. Where absent, the one that the
-    /// file of weights is of; densenet121 for random weights.
-    /// </summary>
-    /// <remarks>Left out where it is absent; the first versions wrote densenet121 then: see <see cref="ContractJson.IsSame"/>.</remarks>
+    /// <remarks>Left out where it is absent; the first versions wrote densenet121 then: see <see cref="EarlierSpecifications"/>.</remarks>
+    [Setting(
+        "The network that the weights must be of",
+        Default = "that of the file; densenet121 for random weights",
+        Choices = ["densenet121", "densenet169", "densenet201", "densenet161"],
+        Placeholder = "NAME"
+    )]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public string? Architecture { get; init; }
 
-    /// <summary>
-    /// Side in pixels of the square that every image is brought to; 32 to 1024. Where it is not given it follows the backbone, known by
-    /// its name alone: 96 for <c>demo</c> and <c>random</c>, else the 224 that networks are usually trained at.
-    /// </summary>
+    [Setting(
+        "Side in pixels of the square that images are brought to",
+        Details = "The run's specification shows which.",
+        Default = "96 for the backbones demo and random, else 224",
+        Minimum = 32,
+        Maximum = 1024
+    )]
     public int InputSize
     {
         get => _inputSize ?? (Backbone is "demo" or "random" ? SmallInput : UsualInput);
         init => _inputSize = value;
     }
 
-    /// <summary>How an image that is no square is brought to one.</summary>
+    [Setting(
+        "How images that are no squares become squares",
+        Details = "`crop`: shorter side to the size, centre cut out. `pad`: longer side to the size, the rest filled. `stretch`: both sides to the size."
+    )]
     public ImageFit Fit { get; init; } = ImageFit.Crop;
 
-    /// <summary>Arithmetic of the feature extraction.</summary>
+    [Setting(
+        "Arithmetic of the feature extraction",
+        Details = "`auto`: what the features are there in already, else what a short measurement finds faster. `fp16` is for GPUs."
+    )]
     public ExtractionPrecision Precision { get; init; } = ExtractionPrecision.Auto;
 
-    /// <summary>The head that is trained on the features.</summary>
     public HeadSpecification Head { get; init; } = new();
 
-    /// <summary>How the head is trained.</summary>
     public TrainingSpecification Training { get; init; } = new();
 
-    /// <summary>Share of the training images held out for validation where the data set brings no validation split; 0 to 0.9. With 0 there is no early stopping.</summary>
+    [Setting(
+        "Share of training images held out for validation where none is given",
+        Details = "Stratified. With 0 nothing ends the training early.",
+        Minimum = 0,
+        Maximum = 0.9
+    )]
     public double ValidationFraction { get; init; } = 0.1;
 
-    /// <summary>Share of the images held out for testing where the data set brings no test split; above 0, up to 0.9.</summary>
+    [Setting("Share of images held out for testing where none is given", Details = "Stratified.", Minimum = 0.001, Maximum = 0.9)]
     public double TestFraction { get; init; } = 0.2;
 
-    /// <summary>Train on this official fold only (STL-10: 0 to 9); all training images where it is absent.</summary>
+    [Setting("Train on this official fold only (STL-10: 0 to 9)", Default = "all training images", Minimum = 0, Maximum = 1000)]
     public int? Fold { get; init; }
 
-    /// <summary>Decides the head's first weights, the order of batches, dropout, and a random backbone.</summary>
+    [Setting("Decides first weights, order of batches, dropout and a random backbone")]
     public int Seed { get; init; }
 
-    /// <summary>Decides the splits that are drawn, and the sample set; apart from <see cref="Seed"/>, so that runs with other seeds see the same splits.</summary>
+    [Setting(
+        "Decides the splits that are drawn, and the sample set",
+        Details = "Apart from `seed`, so that runs with other seeds see the same splits."
+    )]
     public int SplitSeed { get; init; }
 
-    /// <summary>How many classes may be named for a prediction to count as right in the top-k accuracy; 1 to 100, cut to the number of classes.</summary>
+    [Setting(
+        "Guesses that count for the top-k accuracy",
+        Details = "Cut to the number of classes, where it would be 100 % whatever the head, and is null.",
+        Minimum = 1,
+        Maximum = 100
+    )]
     public int TopK { get; init; } = 5;
 
-    /// <summary>Whose work is done first; it decides nothing about the result.</summary>
-    /// <remarks>Left out where it is the default, as are all members that came later: specifications are compared and kept as text.</remarks>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    [Setting(
+        "Whose work is done first where several runs are under way",
+        Details = "`bulk` is for one of many that nobody waits for, such as of a sweep: done when a worker has nothing interactive to do. Features that both need are interactive.",
+        Since = 2,
+        IsLabel = true
+    )]
     public RunPriority Priority { get; init; } = RunPriority.Interactive;
 
-    /// <summary>Seconds after its submission, or after it was retried, in which the run must be complete, waiting in queues included; 1 to 2,592,000. None where absent.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    [Setting(
+        "Fail the run unless it is complete so many seconds after its submission or retry",
+        Details = "Waiting in queues is included; the failure says in which stage the run was.",
+        Since = 2,
+        Minimum = 1,
+        Maximum = 30 * 24 * 60 * 60,
+        Placeholder = "SECONDS",
+        IsLabel = true
+    )]
     public int? TimeLimit { get; init; }
 
-    /// <summary>Whether a report is written when the run is evaluated; its figures are there in any case.</summary>
-    /// <remarks>Left out where it is true, by <see cref="ContractJson.Strict"/>.</remarks>
+    [Setting(
+        "Whether a report is written; the figures are shown in any case",
+        Details = "`false` spares the time of drawing it where many runs are compared by their figures.",
+        Since = 3
+    )]
     public bool Report { get; init; } = true;
 
-    /// <summary>Share of the data set's files that may be skipped, for their format, damage or other reasons; beyond it the run fails. 0 to 1.</summary>
-    /// <remarks>Left out where it is the default, by <see cref="ContractJson.Strict"/>.</remarks>
+    [Setting(
+        "Fail the run where more than this share of the data set's files cannot be used",
+        Details = "For their format, damage or other reasons. Beyond 0.05 the run warns.",
+        Since = 4,
+        Minimum = 0,
+        Maximum = 1
+    )]
     public double MaxSkipped { get; init; } = 0.5;
 }
+
+/// <summary>The trainable part that follows the frozen backbone.</summary>
+public sealed record HeadSpecification
+{
+    /// <summary>The widest dense layer.</summary>
+    public const int MaxLayerWidth = 8192;
+
+    [Setting("The head to train", Option = "--head")]
+    public HeadType Kind { get; init; } = HeadType.Linear;
+
+    [Setting(
+        "Widths of an mlp head's dense layers",
+        Details = "Each is followed by ReLU and dropout.",
+        Minimum = 1,
+        Maximum = MaxLayerWidth,
+        MinItems = 1,
+        MaxItems = 4
+    )]
+    public IReadOnlyList<int> HiddenSizes { get; init; } = [256];
+
+    [Setting("Share of a dense layer's outputs that an mlp head drops in training", Minimum = 0, ExclusiveMaximum = 1)]
+    public double Dropout { get; init; } = 0.5;
+}
+
+/// <summary>How a head is trained on the cross-entropy, and the settings of each optimizer.</summary>
+public sealed record TrainingSpecification
+{
+    /// <summary>The most penalties of a path.</summary>
+    public const int MaxPenalties = 100;
+
+    /// <summary>How many times weaker than the one with the smallest validation loss the last penalty to be tried is.</summary>
+    public const double DecreaseWithoutImprovement = 5;
+
+    [Setting(
+        "How the head is trained",
+        Details = "`newton`, for linear heads: solutions along a path of L2 penalties; with the penalty of the smallest validation loss the head is refitted on training and validation images. `adam`: with early stopping on the validation split.",
+        Default = "newton for a linear head, adam for an mlp",
+        FormerDefault = "auto"
+    )]
+    public HeadOptimizer Optimizer { get; init; } = HeadOptimizer.Newton;
+
+    [Setting(
+        "L2 penalties to choose from on the validation split",
+        Details = "Of mean cross-entropy + penalty/2 ‖W‖² on standardised features (scikit-learn's C is 1 / (images × penalty)). The one with the smallest validation loss is chosen; what is weaker than the first one at most a fifth of it is not tried.",
+        Default = "30 from 10 to 1e-6, 10 of them where there are more than 16 classes; 0.01 without validation images",
+        ExclusiveMinimum = 0,
+        Maximum = 1e6,
+        MaxItems = MaxPenalties,
+        IsFalling = true,
+        Optimizers = [HeadOptimizer.Newton]
+    )]
+    public IReadOnlyList<double> Penalties { get; init; } = [];
+
+    [Setting("most passes over the training images", Minimum = 1, Maximum = 10_000, Optimizers = [HeadOptimizer.Adam])]
+    public int Epochs { get; init; } = 100;
+
+    [Setting("images a step", Minimum = 1, Maximum = 65_536, Optimizers = [HeadOptimizer.Adam])]
+    public int BatchSize { get; init; } = 64;
+
+    [Setting("step size", ExclusiveMinimum = 0, Maximum = 10, Optimizers = [HeadOptimizer.Adam])]
+    public double LearningRate { get; init; } = 1e-3;
+
+    [Setting(
+        "L2 penalty added to the gradient",
+        Details = "As `torch.optim.Adam` defines it.",
+        Minimum = 0,
+        Maximum = 10,
+        Optimizers = [HeadOptimizer.Adam]
+    )]
+    public double WeightDecay { get; init; } = 1e-4;
+
+    [Setting(
+        "epochs without a better validation score before training stops",
+        Minimum = 1,
+        Maximum = 10_000,
+        Optimizers = [HeadOptimizer.Adam]
+    )]
+    public int Patience { get; init; } = 20;
+
+    /// <summary>Penalties to choose from where none are given: fewer for many classes, where each takes seconds to minutes.</summary>
+    /// <param name="classes">Classes, at least 2.</param>
+    public static int DefaultPenalties(int classes) => classes <= 16 ? 30 : 10;
+}
+
+#pragma warning restore CS1591
 
 /// <summary>Whose work is done first where workers are short.</summary>
 public enum RunPriority
@@ -110,62 +251,9 @@ public enum RunPriority
     Bulk,
 }
 
-/// <summary>The trainable part that follows the frozen backbone.</summary>
-public sealed record HeadSpecification
-{
-    /// <summary>Which kind of head.</summary>
-    public HeadType Kind { get; init; } = HeadType.Linear;
-
-    /// <summary>Widths of the dense layers of an <see cref="HeadType.Mlp"/>, each followed by ReLU and dropout; 1 to 4 layers of 1 to 8192.</summary>
-    public IReadOnlyList<int> HiddenSizes { get; init; } = [256];
-
-    /// <summary>Share of a dense layer's outputs dropped in training; 0 to below 1.</summary>
-    public double Dropout { get; init; } = 0.5;
-}
-
-/// <summary>How a head is trained on the cross-entropy: by Newton's method along a path of penalties, or by Adam with early stopping.</summary>
-public sealed record TrainingSpecification
-{
-    /// <summary>The method.</summary>
-    public HeadOptimizer Optimizer { get; init; } = HeadOptimizer.Auto;
-
-    /// <summary>
-    /// <see cref="HeadOptimizer.Newton"/>: L2 penalties to choose from on the validation split, in falling order; 1 to 100
-    /// numbers above 0, up to 1e6. Empty for <see cref="DefaultPenalties"/> from 10 to 1e-6; without validation images, for 0.01 alone.
-    /// The one with the smallest validation loss is chosen; what is weaker than <see cref="DecreaseWithoutImprovement"/> times
-    /// below it is not tried.
-    /// </summary>
-    public IReadOnlyList<double> Penalties { get; init; } = [];
-
-    /// <summary>Penalties to choose from where none are given: fewer for many classes, where each takes seconds to minutes.</summary>
-    /// <param name="classes">Classes, at least 2.</param>
-    public static int DefaultPenalties(int classes) => classes <= 16 ? 30 : 10;
-
-    /// <summary>How many times weaker than the one with the smallest validation loss the last penalty to be tried is.</summary>
-    public const double DecreaseWithoutImprovement = 5;
-
-    /// <summary><see cref="HeadOptimizer.Adam"/>: the most passes over the training split; 1 to 10,000.</summary>
-    public int Epochs { get; init; } = 100;
-
-    /// <summary><see cref="HeadOptimizer.Adam"/>: images a step; 1 to 65,536.</summary>
-    public int BatchSize { get; init; } = 64;
-
-    /// <summary><see cref="HeadOptimizer.Adam"/>: step size; above 0, up to 10.</summary>
-    public double LearningRate { get; init; } = 1e-3;
-
-    /// <summary><see cref="HeadOptimizer.Adam"/>: L2 penalty added to the gradient; 0 to 10.</summary>
-    public double WeightDecay { get; init; } = 1e-4;
-
-    /// <summary><see cref="HeadOptimizer.Adam"/>: epochs without a better validation score after which training stops; 1 to 10,000.</summary>
-    public int Patience { get; init; } = 20;
-}
-
 /// <summary>How a head is trained.</summary>
 public enum HeadOptimizer
 {
-    /// <summary><see cref="Newton"/> for a linear head unless one of Adam's settings is not at its default, else <see cref="Adam"/>.</summary>
-    Auto,
-
     /// <summary>Newton's method for a linear head, along a path of penalties; with the best one the head is refitted on training and validation images.</summary>
     Newton,
 

@@ -33,7 +33,7 @@ public static class RunSpecificationReader
         }
         else if (json.ValueKind != JsonValueKind.Object)
         {
-            reading.Add(new SpecificationError(Whole, $"is {SettingReader.Show(json)}; it must be a JSON object, {{}} for the sample run"));
+            reading.Add(new SpecificationError(Whole, $"is {SettingType.Show(json)}; it must be a JSON object, {{}} for the sample run"));
         }
         else
         {
@@ -56,7 +56,7 @@ public static class RunSpecificationReader
         foreach (var (setting, texts) in options)
         {
             var wrong = "";
-            reading.Take(setting, setting.IsRepeated ? texts.Cast<object>().ToList() : setting.Reader.Parse(texts[0], out wrong), wrong);
+            reading.Take(setting, setting.IsRepeated ? texts.Cast<object>().ToList() : setting.Type.Parse(texts[0], out wrong), wrong);
         }
 
         return reading.Finish(out errors);
@@ -114,9 +114,14 @@ public static class RunSpecificationReader
 
         public void Take(RunSetting setting, object? value, string wrong)
         {
-            if ((value is null ? wrong : setting.Check(value)) is { } found)
+            if ((value is null ? wrong : setting.Type.Check(value)) is { } found)
             {
                 Add(setting.Error(found));
+                return;
+            }
+
+            if (value is string name && name == setting.FormerDefault)
+            {
                 return;
             }
 
@@ -133,6 +138,14 @@ public static class RunSpecificationReader
         public RunSpecification? Finish(out IReadOnlyList<SpecificationError> errors)
         {
             var specification = _values.Deserialize<RunSpecification>(ContractJson.Strict)!;
+            if (_values["training"]?["optimizer"] is null)
+            {
+                var optimizer = EarlierSpecifications.MeansAdam(specification)
+                    ? HeadOptimizer.Adam
+                    : RunSpecificationRules.DefaultOptimizer(specification.Head.Kind);
+                specification = specification with { Training = specification.Training with { Optimizer = optimizer } };
+            }
+
             // What goes together is looked at where each of it is right by itself.
             if (
                 !_errors.Any(error =>
@@ -194,10 +207,7 @@ public static class RunSpecificationReader
             else
             {
                 Add(
-                    new SpecificationError(
-                        name,
-                        $"is {SettingReader.Show(value)}; it must be a JSON object, or be left out for the default"
-                    )
+                    new SpecificationError(name, $"is {SettingType.Show(value)}; it must be a JSON object, or be left out for the default")
                 );
             }
         }
@@ -209,7 +219,7 @@ public static class RunSpecificationReader
                 return;
             }
 
-            Take(setting, setting.Reader.Read(json, out var wrong), wrong);
+            Take(setting, setting.Type.Read(json, out var wrong), wrong);
         }
     }
 }

@@ -1,4 +1,6 @@
 using System.Net;
+using System.Text.Json.Nodes;
+using Distributed.Contracts;
 using Distributed.TestServers;
 using Npgsql;
 
@@ -61,6 +63,20 @@ public sealed class OperationTests
                 .GetProperty("responses")
                 .EnumerateObject()
                 .Select(response => response.Name);
+    }
+
+    [Fact]
+    public async Task The_description_of_the_api_has_every_setting_as_its_schema_says()
+    {
+        await using var server = await AdminServer.StartAsync();
+
+        var document = await server.GetAsync("/openapi/v1.json");
+
+        var described = document.GetProperty("components").GetProperty("schemas").GetProperty("RunSpecification");
+        Assert.True(
+            JsonNode.DeepEquals(RunSettings.Schema(), JsonNode.Parse(described.GetRawText())),
+            $"{RunSettings.Schema()} is described as {described}"
+        );
     }
 
     [Fact]

@@ -1,62 +1,72 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using CsCheck;
 
 namespace Distributed.Contracts.Tests;
 
 public sealed class RunSpecificationTests
 {
-    [Fact]
-    public void A_linear_head_is_trained_by_newton_unless_a_setting_of_adam_is_given()
+    [Theory]
+    [InlineData("{}", HeadOptimizer.Newton)]
+    [InlineData("""{"training":{"penalties":[1,0.5]}}""", HeadOptimizer.Newton)]
+    [InlineData("""{"training":{"optimizer":"adam"}}""", HeadOptimizer.Adam)]
+    [InlineData("""{"training":{"optimizer":"Adam","epochs":3}}""", HeadOptimizer.Adam)]
+    [InlineData("""{"head":{"kind":"mlp"}}""", HeadOptimizer.Adam)]
+    [InlineData("""{"head":{"kind":"mlp"},"training":{"epochs":3}}""", HeadOptimizer.Adam)]
+    public void Without_an_optimizer_a_linear_head_is_trained_by_newton_and_an_mlp_by_adam(string json, HeadOptimizer optimizer)
     {
-        var linear = new RunSpecification();
-        var mlp = new HeadSpecification { Kind = HeadType.Mlp };
+        var specification = Read(json, out var errors);
 
-        Assert.Equal(HeadOptimizer.Newton, linear.ResolveOptimizer());
-        Assert.Equal(HeadOptimizer.Newton, (linear with { Training = new() { Penalties = [1, 0.5] } }).ResolveOptimizer());
-        Assert.Equal(HeadOptimizer.Adam, (linear with { Head = mlp }).ResolveOptimizer());
-        Assert.Equal(HeadOptimizer.Adam, (linear with { Training = new() { Optimizer = HeadOptimizer.Adam } }).ResolveOptimizer());
-        foreach (
-            var training in new TrainingSpecification[]
-            {
-                new() { Epochs = 3 },
-                new() { BatchSize = 8 },
-                new() { LearningRate = 0.1 },
-                new() { WeightDecay = 0 },
-                new() { Patience = 5 },
-            }
-        )
+        Assert.Empty(errors);
+        Assert.Equal(optimizer, specification!.Training.Optimizer);
+        Assert.Contains(
+            $"\"optimizer\":\"{optimizer.ToString().ToLowerInvariant()}\"",
+            ContractJson.Write(specification),
+            StringComparison.Ordinal
+        );
+    }
+
+    [Theory]
+    [InlineData("\"epochs\":3", HeadOptimizer.Adam)]
+    [InlineData("\"batchSize\":8", HeadOptimizer.Adam)]
+    [InlineData("\"learningRate\":0.1", HeadOptimizer.Adam)]
+    [InlineData("\"weightDecay\":0", HeadOptimizer.Adam)]
+    [InlineData("\"patience\":5", HeadOptimizer.Adam)]
+    [InlineData("\"epochs\":100", HeadOptimizer.Newton)]
+    [InlineData("\"penalties\":[1,0.5],\"epochs\":100", HeadOptimizer.Newton)]
+    public void A_specification_of_an_earlier_version_that_names_no_optimizer_means_the_same_one(string settings, HeadOptimizer optimizer)
+    {
+        foreach (var before in new[] { "", "\"optimizer\":\"auto\",", "\"optimizer\":\"Auto\"," })
         {
-            Assert.Equal(HeadOptimizer.Adam, (linear with { Training = training }).ResolveOptimizer());
+            Assert.Equal(optimizer, Read($"{{\"training\":{{{before}{settings}}}}}", out _)?.Training.Optimizer);
+            Assert.Equal(optimizer, ContractJson.Read($"{{\"training\":{{{before}{settings}}}}}").Training.Optimizer);
         }
     }
 
-    [Fact]
-    public void Settings_that_do_not_go_together_are_named()
+    [Theory]
+    [InlineData("""{"training":{"penalties":[1,1]}}""", "training.penalties")]
+    [InlineData("""{"training":{"penalties":[1,0]}}""", "training.penalties")]
+    [InlineData("""{"training":{"penalties":[1],"learningRate":0.1}}""", "training.penalties")]
+    [InlineData("""{"head":{"kind":"mlp"},"training":{"penalties":[1]}}""", "training.penalties")]
+    [InlineData("""{"training":{"optimizer":"adam","penalties":[1]}}""", "training.penalties")]
+    [InlineData("""{"head":{"kind":"mlp"},"training":{"optimizer":"newton"}}""", "training.optimizer")]
+    [InlineData("""{"training":{"optimizer":"newton","epochs":3}}""", "training.epochs")]
+    [InlineData("""{"training":{"optimizer":"newton","epochs":3,"patience":2}}""", "training.epochs,training.patience")]
+    [InlineData("""{"training":{"optimizer":"sgd"}}""", "training.optimizer")]
+    public void Settings_that_do_not_go_together_are_named(string json, string fields)
     {
-        void Refused(string field, HeadType head, TrainingSpecification training) =>
-            Assert.Equal(
-                field,
-                Assert
-                    .Single(
-                        RunSpecificationRules.Validate(
-                            new RunSpecification
-                            {
-                                Head = new() { Kind = head },
-                                Training = training,
-                            }
-                        )
-                    )
-                    .Field
-            );
+        Assert.Null(Read(json, out var errors));
 
-        Refused("training.penalties", HeadType.Linear, new() { Penalties = [1, 1] });
-        Refused("training.penalties", HeadType.Linear, new() { Penalties = [1, 0] });
-        Refused("training.penalties", HeadType.Linear, new() { Penalties = [1], LearningRate = 0.1 });
-        Refused("training.penalties", HeadType.Mlp, new() { Penalties = [1] });
-        Refused("training.optimizer", HeadType.Mlp, new() { Optimizer = HeadOptimizer.Newton });
-        Refused("training.optimizer", HeadType.Linear, new() { Optimizer = HeadOptimizer.Newton, Epochs = 3 });
-        Refused("training.optimizer", HeadType.Linear, new() { Optimizer = (HeadOptimizer)9 });
+        Assert.Equal(fields, string.Join(',', errors.Select(error => error.Field)));
     }
+
+    [Fact]
+    public void A_stored_specification_that_is_not_understood_names_its_fields() =>
+        Assert.Contains(
+            "fieldOfALaterVersion",
+            Assert.Throws<JsonException>(() => ContractJson.Read("""{"fieldOfALaterVersion":1}""")).Message,
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void Text_that_is_not_in_UTF8_is_a_wrong_specification_and_no_failure()
@@ -164,7 +174,7 @@ public sealed class RunSpecificationTests
     {
         Read("""{"inputSize":1,"training":{"optimizer":"newton","epochs":5}}""", out var errors);
 
-        Assert.Equal(["inputSize", "training.optimizer"], errors.Select(error => error.Field));
+        Assert.Equal(["inputSize", "training.epochs"], errors.Select(error => error.Field));
     }
 
     [Fact]
@@ -194,32 +204,53 @@ public sealed class RunSpecificationTests
     }
 
     [Fact]
-    public void Every_field_of_a_specification_is_described()
-    {
-        var fields = JsonSerializer
-            .SerializeToElement(
-                new RunSpecification
-                {
-                    Architecture = "densenet169",
-                    Report = false,
-                    Priority = RunPriority.Bulk,
-                    TimeLimit = 1,
-                    MaxSkipped = 0.2,
-                },
-                ContractJson.Strict
-            )
-            .EnumerateObject()
-            .SelectMany(field =>
-                field.Value.ValueKind == JsonValueKind.Object
-                    ? field.Value.EnumerateObject().Select(inner => $"{field.Name}.{inner.Name}")
-                    : [field.Name]
-            );
-
-        Assert.Equal(fields.Order(StringComparer.Ordinal), RunSettings.All.Select(setting => setting.Field).Order(StringComparer.Ordinal));
+    public void Every_setting_has_a_field_an_option_limits_and_help() =>
         Assert.All(
             RunSettings.All,
-            setting => Assert.True(setting.Help.Length > 0 && setting.Placeholder.Length > 0 && setting.Allowed.Length > 0, setting.Field)
+            setting =>
+            {
+                Assert.Same(setting, RunSettings.Find(setting.Field));
+                Assert.Single(RunSettings.All, other => other.Option == setting.Option);
+                Assert.Matches("^--[a-z-]+$", setting.Option);
+                Assert.True(setting.Placeholder.Length > 0 && setting.Allowed.Length > 0 && setting.Since > 0, setting.Field);
+                Assert.Matches(@"[^.]$", setting.Help);
+                Assert.Matches(@"^$|\.$", setting.Details);
+            }
         );
+
+    [Fact]
+    public void The_schema_has_every_limit_choice_and_default()
+    {
+        var properties = RunSettings.Schema()["properties"]!;
+
+        Assert.Equal(
+            """{"type":"integer","format":"int32","minimum":32,"maximum":1024}""",
+            Without(properties["inputSize"]!, "description").ToJsonString()
+        );
+        Assert.Equal(
+            """{"type":"string","enum":["crop","pad","stretch"],"default":"crop"}""",
+            Without(properties["fit"]!, "description").ToJsonString()
+        );
+        Assert.Equal(
+            """{"type":"number","exclusiveMinimum":0,"maximum":10,"default":0.001}""",
+            Without(properties["training"]!["properties"]!["learningRate"]!, "description").ToJsonString()
+        );
+        Assert.Equal(
+            """{"type":"array","minItems":1,"maxItems":4,"items":{"type":"integer","format":"int32","minimum":1,"maximum":8192},"default":[256]}""",
+            Without(properties["head"]!["properties"]!["hiddenSizes"]!, "description").ToJsonString()
+        );
+        Assert.Equal(
+            """{"type":["integer","null"],"format":"int32","minimum":1,"maximum":2592000}""",
+            Without(properties["timeLimit"]!, "description").ToJsonString()
+        );
+        Assert.Equal("""["newton","adam"]""", properties["training"]!["properties"]!["optimizer"]!["enum"]!.ToJsonString());
+
+        static JsonObject Without(JsonNode schema, string field)
+        {
+            var copy = schema.DeepClone().AsObject();
+            Assert.True(copy.Remove(field));
+            return copy;
+        }
     }
 
     [Fact]
@@ -240,7 +271,7 @@ public sealed class RunSpecificationTests
                 Fold = fold,
                 Report = report,
                 Head = new HeadSpecification { Kind = kind, HiddenSizes = layers },
-                Training = new TrainingSpecification { LearningRate = rate },
+                Training = new TrainingSpecification { Optimizer = HeadOptimizer.Adam, LearningRate = rate },
             };
 
         generated.Sample(specification =>

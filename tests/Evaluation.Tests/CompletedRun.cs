@@ -20,7 +20,7 @@ public sealed class CompletedRun : IAsyncLifetime
             InputSize = 32,
             Precision = ExtractionPrecision.Fp32,
             TopK = 3,
-            Training = new TrainingSpecification { Epochs = 4 },
+            Training = new TrainingSpecification { Optimizer = HeadOptimizer.Adam, Epochs = 4 },
         };
 
     internal Run Run { get; private set; } = null!;

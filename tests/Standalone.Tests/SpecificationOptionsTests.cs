@@ -42,6 +42,7 @@ public sealed class SpecificationOptionsTests
             },
             Training = new TrainingSpecification
             {
+                Optimizer = HeadOptimizer.Adam,
                 Epochs = training.Item1,
                 BatchSize = training.Item2,
                 LearningRate = training.Item3,
@@ -132,6 +133,37 @@ public sealed class SpecificationOptionsTests
 
         Assert.StartsWith(said, error.Message, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void Help_has_the_sentence_the_limits_and_the_default_of_every_setting()
+    {
+        var command = new Command("run");
+        _ = new SpecificationOptions(command);
+
+        Assert.Equal(RunSettings.All.Select(setting => setting.Option), command.Options.Select(option => option.Name));
+        Assert.All(
+            RunSettings.All,
+            setting => Assert.StartsWith(setting.Help, command.Options.Single(option => option.Name == setting.Option).Description)
+        );
+        Assert.Equal("adam: step size; above 0, up to 10 [default: 0.001]", Describe("--learning-rate"));
+        Assert.EndsWith("; from 32 to 1024 [default: 96 for the backbones demo and random, else 224]", Describe("--input-size"));
+        Assert.EndsWith("; a list of 1 to 4 whole numbers from 1 to 8192 [default: 256]", Describe("--hidden-sizes"));
+        Assert.Equal("newton|adam", command.Options.Single(option => option.Name == "--optimizer").HelpName);
+
+        string Describe(string name) => command.Options.Single(option => option.Name == name).Description!;
+    }
+
+    [Fact]
+    public void The_former_name_of_the_default_optimizer_is_read_as_if_none_were_given() =>
+        Assert.Equal(
+            [HeadOptimizer.Newton, HeadOptimizer.Adam, HeadOptimizer.Adam],
+            new[]
+            {
+                Read("--optimizer", "auto"),
+                Read("--optimizer", "auto", "--head", "mlp"),
+                Read("--optimizer", "auto", "--epochs", "3"),
+            }.Select(specification => specification.Training.Optimizer)
+        );
 
     [Fact]
     public void An_option_whose_value_was_forgotten_does_not_take_the_next_ones_name_for_it()

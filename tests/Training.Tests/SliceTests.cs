@@ -163,7 +163,12 @@ public sealed class SliceTests
         var specification = Specify(services) with
         {
             InputSize = 32,
-            Training = new TrainingSpecification { Epochs = 10_000, Patience = 10_000 },
+            Training = new TrainingSpecification
+            {
+                Optimizer = HeadOptimizer.Adam,
+                Epochs = 10_000,
+                Patience = 10_000,
+            },
         };
         var run = await services.SubmitAsync(specification);
         await ServiceHarness.UntilAsync(async () => await services.CountStartsAsync(UnitKind.TrainHead) >= 3);
@@ -171,9 +176,19 @@ public sealed class SliceTests
         await services.Services.GetRequiredService<RunFlow>().CancelAsync(run, AuditActor.Loopback, CancellationToken.None);
 
         // One worker takes the messages of slices one after the other: when another run is through, none of the first one is left.
-        await services.TrainAsync(specification with { Training = new TrainingSpecification { Epochs = 1 } });
+        await services.TrainAsync(
+            specification with
+            {
+                Training = new TrainingSpecification { Optimizer = HeadOptimizer.Adam, Epochs = 1 },
+            }
+        );
         var planned = await CountAsync();
-        await services.TrainAsync(specification with { Training = new TrainingSpecification { Epochs = 2 } });
+        await services.TrainAsync(
+            specification with
+            {
+                Training = new TrainingSpecification { Optimizer = HeadOptimizer.Adam, Epochs = 2 },
+            }
+        );
         Assert.Equal(planned, await CountAsync());
         Assert.Equal(RunState.Cancelled, (await services.FindAsync(run)).State);
 

@@ -36,7 +36,12 @@ internal static class TrainingServices
             Dataset = folder,
             InputSize = 64,
             Precision = ExtractionPrecision.Fp32,
-            Training = new TrainingSpecification { Epochs = 3, BatchSize = 16 },
+            Training = new TrainingSpecification
+            {
+                Optimizer = HeadOptimizer.Adam,
+                Epochs = 3,
+                BatchSize = 16,
+            },
         };
     }
 

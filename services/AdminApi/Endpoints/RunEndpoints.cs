@@ -11,6 +11,7 @@ using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.OpenApi;
+using Microsoft.OpenApi.Reader;
 
 namespace Distributed.AdminApi.Endpoints;
 
@@ -61,30 +62,22 @@ internal static class RunEndpoints
             .ProducesProblem(StatusCodes.Status410Gone);
     }
 
-    /// <summary>The body is bound as plain JSON, so that every wrong field is answered at once; its shape is told here.</summary>
-    private static async Task DescribeBodyAsync(
+    /// <summary>The body is bound as plain JSON, so that every wrong field is answered at once; its settings tell their shape.</summary>
+    private static Task DescribeBodyAsync(
         OpenApiOperation operation,
         OpenApiOperationTransformerContext context,
         CancellationToken cancellationToken
     )
     {
-        var schema = await context.GetOrCreateSchemaAsync(typeof(RunSpecification), parameterDescription: null, cancellationToken);
-        foreach (var setting in RunSettings.All)
-        {
-            var found = setting
-                .Field.Split('.')
-                .Aggregate(
-                    (IOpenApiSchema?)schema,
-                    (parent, name) => parent?.Properties?.TryGetValue(name, out var child) == true ? child : null
-                );
-            if (found is not null)
-            {
-                found.Description = $"{setting.Help}. Must be {setting.Allowed}.";
-            }
-        }
-
+        var schema = OpenApiModelFactory.Parse<OpenApiSchema>(
+            RunSettings.Schema().ToJsonString(),
+            OpenApiSpecVersion.OpenApi3_1,
+            context.Document!,
+            out _
+        )!;
         context.Document!.AddComponent(nameof(RunSpecification), schema);
         operation.RequestBody!.Content!["application/json"].Schema = new OpenApiSchemaReference(nameof(RunSpecification), context.Document);
+        return Task.CompletedTask;
     }
 
     private static async Task<Results<Accepted<RunDetail>, ValidationProblem, ProblemHttpResult>> SubmitAsync(

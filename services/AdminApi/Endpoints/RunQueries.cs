@@ -115,7 +115,7 @@ public sealed class RunQueries(
                 ? []
                 : RunWarnings.Of(
                     run,
-                    ReadSpecification(run),
+                    ContractJson.Read(run.Specification),
                     input,
                     run.State == RunState.Completed ? await ReadClassesAsync(context, runId, cancellationToken) : []
                 ),
@@ -253,8 +253,8 @@ public sealed class RunQueries(
                 );
             case RunState.Training:
                 var epochs = context.EpochMetrics.Where(epoch => epoch.RunId == run.Id);
-                var specification = ReadSpecification(run);
-                return specification.ResolveOptimizer() == HeadOptimizer.Adam
+                var specification = ContractJson.Read(run.Specification);
+                return specification.Training.Optimizer == HeadOptimizer.Adam
                     ? new StageProgress("epochs trained", await epochs.CountAsync(cancellationToken), specification.Training.Epochs)
                     : await MeasurePathAsync(
                         context,
@@ -359,9 +359,6 @@ public sealed class RunQueries(
             .Where(metric => metric.RunId == runId)
             .OrderBy(metric => metric.Label)
             .ToListAsync(cancellationToken);
-
-    private static RunSpecification ReadSpecification(Run run) =>
-        JsonSerializer.Deserialize<RunSpecification>(run.Specification, ContractJson.Strict)!;
 
     private static JsonElement Parse(string json)
     {

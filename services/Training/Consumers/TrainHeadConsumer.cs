@@ -118,7 +118,7 @@ internal sealed partial class TrainHeadConsumer(
     private static HeadTrainingOptions Choose(RunSpecification specification, FeatureData data, int classes)
     {
         var training = specification.Training;
-        if (specification.ResolveOptimizer() == HeadOptimizer.Adam)
+        if (training.Optimizer == HeadOptimizer.Adam)
         {
             return new AdamOptions(
                 training.Epochs,
