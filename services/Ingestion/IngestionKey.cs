@@ -1,4 +1,5 @@
 using Distributed.Artifacts;
+using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Datasets.Imaging;
 
@@ -14,7 +15,7 @@ internal static class IngestionKey
     /// <param name="listing">The listing.</param>
     /// <param name="size">Side of the packed images, in pixels.</param>
     /// <param name="fit">How they become squares.</param>
-    public static string Of(DatasetListing listing, int size, string fit) =>
+    public static string Of(DatasetListing listing, int size, FitMode fit) =>
         ContentKey.Of(
             "ingestion",
             PackerVersion,
@@ -30,7 +31,7 @@ internal static class IngestionKey
             ContentKey.Of([.. listing.Skipped.SelectMany(file => new[] { file.Name, $"{file.Reason}", file.Detail })]),
             ContentKey.Of([.. listing.Notes]),
             $"{size}",
-            fit,
+            ChoiceName.Of(fit),
             ImageFitting.Filter
         );
 }

@@ -1,6 +1,7 @@
 using Distributed.AdminApi.Endpoints;
 using Distributed.Artifacts;
 using Distributed.Catalog;
+using Distributed.Contracts;
 using Distributed.Datasets.Imaging;
 using Distributed.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -55,7 +56,7 @@ internal sealed class RunOutcomeReader(
             Run = run,
             Evaluation = (await queries.FindMetricsAsync(runId, cancellationToken))!.Evaluation!,
             WasIngested = ingestedAt >= run.Summary.SubmittedAt,
-            Precision = set.Precision,
+            Precision = ChoiceName.Of(set.Precision),
             ReportPath = evaluation.Report is { } report ? volume.FullPath(report.Path) : null,
             HeadPath = volume.FullPath(head.File.Path),
             VolumePath = volume.Root,

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Distributed.Artifacts;
+using Distributed.Contracts;
 using Distributed.Storage;
 using Distributed.Vision;
 

@@ -11,7 +11,7 @@ internal sealed class ExtractionWarmUp(UnitGate gate, HostChecks checks, Backbon
     /// <summary>Loads the weights and measures precision and batch size, as a unit that has its turn.</summary>
     public async Task RunAsync(RunSpecification specification, CancellationToken cancellationToken)
     {
-        if (specification.Precision != ExtractionPrecision.Auto)
+        if (specification.Precision is not null)
         {
             return;
         }

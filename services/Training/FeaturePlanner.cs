@@ -37,28 +37,30 @@ internal sealed class FeaturePlanner(
         CancellationToken cancellationToken
     )
     {
-        var fit = specification.Fit.ToString().ToLowerInvariant();
+        var fit = ChoiceName.Of(specification.Fit);
         var preprocessing = $"size={specification.InputSize};fit={fit};filter={ImageFitting.Filter};{backbone.Preprocessing.Description}";
         var usualBatch = FeatureExtractor.DefaultBatchSizeFor(specification.InputSize, device.Device.type);
-        var (precision, batchSize) = specification.Precision switch
-        {
-            ExtractionPrecision.Fp32 => (Precision.Fp32, usualBatch),
-            ExtractionPrecision.Bf16 => (Precision.Bf16, usualBatch),
-            ExtractionPrecision.Fp16 => (Precision.Fp16, usualBatch),
-            _ => await FindChoiceAsync(manifest.Sha256, backbone.Sha256, preprocessing, cancellationToken)
-                ?? await MeasureAsync(backbone, specification.InputSize, cancellationToken),
-        };
-        var name = precision.ToString().ToLowerInvariant();
+        var (precision, batchSize) = specification.Precision is { } asked
+            ? (asked, usualBatch)
+            : await FindChoiceAsync(manifest.Sha256, backbone.Sha256, preprocessing, cancellationToken)
+                ?? await MeasureAsync(backbone, specification.InputSize, cancellationToken);
         var images = manifest.Images.Count;
         var shardSize = ChooseShardSize(specification.InputSize);
         return new FeatureSet
         {
-            Key = ContentKey.Of("features", manifest.Sha256, backbone.Sha256, preprocessing, name, $"{ExtractorVersion}"),
+            Key = ContentKey.Of(
+                "features",
+                manifest.Sha256,
+                backbone.Sha256,
+                preprocessing,
+                ChoiceName.Of(precision),
+                $"{ExtractorVersion}"
+            ),
             DatasetSha256 = manifest.Sha256,
             IngestionKey = run.IngestionKey!,
             BackboneSha256 = backbone.Sha256,
             Preprocessing = preprocessing,
-            Precision = name,
+            Precision = precision,
             ExtractorVersion = ExtractorVersion,
             InputSize = specification.InputSize,
             BatchSize = batchSize,
@@ -98,7 +100,7 @@ internal sealed class FeaturePlanner(
             .ThenBy(set => set.CreatedAt)
             .Select(set => new { set.Precision, set.BatchSize })
             .FirstOrDefaultAsync(cancellationToken);
-        return known is null ? null : (Enum.Parse<Precision>(known.Precision, ignoreCase: true), known.BatchSize);
+        return known is null ? null : (known.Precision, known.BatchSize);
     }
 
     private async Task<(Precision Precision, int BatchSize)> MeasureAsync(IBackbone backbone, int size, CancellationToken cancellationToken)

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Diagnostics;
 using Distributed.Artifacts;
 using Distributed.Catalog;
+using Distributed.Contracts;
 using Distributed.Vision;
 using Microsoft.EntityFrameworkCore;
 
@@ -67,8 +68,12 @@ internal sealed class ShardExtractor(
         {
             _loaded?.Extractor.Dispose();
             _loaded = null;
-            var precision = Enum.Parse<Precision>(set.Precision, ignoreCase: true);
-            _loaded = new Loaded(set.Key, backbone.Name, new FeatureExtractor(backbone, precision, device.Device, set.BatchSize), threads);
+            _loaded = new Loaded(
+                set.Key,
+                backbone.Name,
+                new FeatureExtractor(backbone, set.Precision, device.Device, set.BatchSize),
+                threads
+            );
         }
 
         return _loaded!;

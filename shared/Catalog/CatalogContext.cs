@@ -95,6 +95,7 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
             ingestion.HasKey(i => i.Key);
             ingestion.ComplexProperty(i => i.Listing);
             ingestion.Property(i => i.Summary).HasConversion<SummaryConverter>();
+            ingestion.Property(i => i.Fit).HasConversion<ChoiceConverter<FitMode>>();
         });
         modelBuilder.Entity<PackedPartRecord>(part =>
         {
@@ -111,6 +112,7 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
         });
         modelBuilder.Entity<FeatureSet>(set =>
         {
+            set.Property(s => s.Precision).HasConversion<ChoiceConverter<Precision>>();
             set.HasKey(s => s.Key);
             set.HasIndex(s => s.DatasetSha256);
         });
@@ -162,6 +164,10 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
             value => JsonSerializer.Serialize(value, JsonSerializerOptions.Web),
             text => JsonSerializer.Deserialize<IngestionSummary>(text, JsonSerializerOptions.Web)!
         );
+
+    /// <summary>Choices of a specification have the names that they have there.</summary>
+    private sealed class ChoiceConverter<T>() : ValueConverter<T, string>(value => ChoiceName.Of(value), text => ChoiceName.Parse<T>(text))
+        where T : struct, Enum;
 
     /// <summary>SQLite gives times back without a kind; all of ours are UTC.</summary>
     private sealed class UtcConverter()

@@ -176,6 +176,5 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
         }
     }
 
-    private static int? TimeLimit(Run run) =>
-        ContractJson.Read(run.Specification).TimeLimit;
+    private static int? TimeLimit(Run run) => ContractJson.Read(run.Specification).TimeLimit;
 }

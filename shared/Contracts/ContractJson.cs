@@ -42,19 +42,32 @@ public static class ContractJson
         var options = new JsonSerializerOptions(JsonSerializerDefaults.General)
         {
             AllowDuplicateProperties = false,
-            TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { LeaveOutDefaults } },
+            TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { WriteSettings } },
         };
         Configure(options);
         options.MakeReadOnly();
         return options;
     }
 
-    /// <summary>Settings that came after the first version are left out where they are at their defaults, so that earlier hosts read what is written.</summary>
-    private static void LeaveOutDefaults(JsonTypeInfo type)
+    /// <summary>
+    /// Settings that came after the first version are left out where they are at their defaults, so that earlier hosts read what is
+    /// written; choices that are left to the system have a name for that.
+    /// </summary>
+    private static void WriteSettings(JsonTypeInfo type)
     {
         foreach (var property in type.Properties)
         {
-            if (property.AttributeProvider?.GetCustomAttributes(typeof(SettingAttribute), false) is [SettingAttribute { Since: > 1 }])
+            if (property.AttributeProvider?.GetCustomAttributes(typeof(SettingAttribute), false) is not [SettingAttribute setting])
+            {
+                continue;
+            }
+
+            if (AutoConverter.IsFor(property.PropertyType))
+            {
+                property.CustomConverter = AutoConverter.Create(property.PropertyType);
+            }
+
+            if (setting.Since > 1)
             {
                 var usual = SettingType.Write(property.Get!(Activator.CreateInstance(type.Type)!));
                 property.ShouldSerialize = (_, value) => SettingType.Write(value) != usual;

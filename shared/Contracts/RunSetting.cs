@@ -9,6 +9,7 @@ public sealed class RunSetting
 {
     private readonly SettingAttribute _described;
     private readonly PropertyInfo[] _path;
+    private readonly bool _isAuto;
 
     internal RunSetting(PropertyInfo[] path)
     {
@@ -18,7 +19,8 @@ public sealed class RunSetting
         Field = string.Join('.', path.Select(part => JsonNamingPolicy.CamelCase.ConvertName(part.Name)));
         Option = _described.Option ?? "--" + JsonNamingPolicy.KebabCaseLower.ConvertName(member.Name);
         Type = TypeOf(member.PropertyType, _described);
-        IsOptional = new NullabilityInfoContext().Create(member).WriteState == NullabilityState.Nullable;
+        _isAuto = AutoConverter.IsFor(member.PropertyType);
+        IsOptional = !_isAuto && new NullabilityInfoContext().Create(member).WriteState == NullabilityState.Nullable;
         Default = _described.Default ?? TextOf(new RunSpecification());
     }
 
@@ -38,7 +40,7 @@ public sealed class RunSetting
     public string Help =>
         _described.Optimizers.Length == 0
             ? _described.Help
-            : $"{string.Join(", ", _described.Optimizers.Select(optimizer => SettingType.NameOf(optimizer)))}: {_described.Help}";
+            : $"{string.Join(", ", _described.Optimizers.Select(optimizer => ChoiceName.Of(optimizer)))}: {_described.Help}";
 
     /// <summary>What else there is to know, in sentences of Markdown; empty where there is nothing.</summary>
     public string Details => _described.Details;
@@ -81,7 +83,7 @@ public sealed class RunSetting
         var schema = Type.Schema();
         if (IsOptional)
         {
-            schema["type"] = new JsonArray(schema["type"]!.DeepClone(), "null");
+            schema["type"] = new JsonArray("null", schema["type"]!.DeepClone());
         }
 
         if (_described.Default is null && ValueOf(new RunSpecification()) is { } usual)
@@ -96,12 +98,14 @@ public sealed class RunSetting
     internal SpecificationError Error(string wrong) => new(Field, $"{wrong}; it must be {Allowed}");
 
     private object? ValueOf(RunSpecification specification) =>
-        _path.Aggregate((object?)specification, (holder, part) => part.GetValue(holder));
+        _path.Aggregate((object?)specification, (holder, part) => part.GetValue(holder)) ?? (_isAuto ? AutoConverter.Auto : null);
 
     private static SettingType TypeOf(Type type, SettingAttribute described)
     {
         var bare = Nullable.GetUnderlyingType(type) ?? type;
-        return bare.IsEnum ? SettingType.OneOf([.. Enum.GetValues(bare).Cast<Enum>().Select(SettingType.NameOf)], described.FormerDefault)
+        string[] auto = AutoConverter.IsFor(type) ? [AutoConverter.Auto] : [];
+        return bare.IsEnum
+                ? SettingType.OneOf([.. auto, .. Enum.GetValues(bare).Cast<Enum>().Select(ChoiceName.Of)], described.FormerDefault)
             : described.Choices.Length > 0 ? SettingType.OneOf(described.Choices, described.FormerDefault)
             : bare == typeof(int) ? SettingType.Integer(described)
             : bare == typeof(double) ? SettingType.Number(described)

@@ -77,13 +77,13 @@ public sealed record RunSpecification
         "How images that are no squares become squares",
         Details = "`crop`: shorter side to the size, centre cut out. `pad`: longer side to the size, the rest filled. `stretch`: both sides to the size."
     )]
-    public ImageFit Fit { get; init; } = ImageFit.Crop;
+    public FitMode Fit { get; init; } = FitMode.Crop;
 
     [Setting(
         "Arithmetic of the feature extraction",
         Details = "`auto`: what the features are there in already, else what a short measurement finds faster. `fp16` is for GPUs."
     )]
-    public ExtractionPrecision Precision { get; init; } = ExtractionPrecision.Auto;
+    public Precision? Precision { get; init; }
 
     public HeadSpecification Head { get; init; } = new();
 
@@ -163,7 +163,7 @@ public sealed record HeadSpecification
     public const int MaxLayerWidth = 8192;
 
     [Setting("The head to train", Option = "--head")]
-    public HeadType Kind { get; init; } = HeadType.Linear;
+    public HeadKind Kind { get; init; } = HeadKind.Linear;
 
     [Setting(
         "Widths of an mlp head's dense layers",
@@ -261,37 +261,34 @@ public enum HeadOptimizer
     Adam,
 }
 
-/// <summary>How an image that is no square is brought to one.</summary>
-public enum ImageFit
+/// <summary>How an image of any shape becomes a square.</summary>
+public enum FitMode
 {
-    /// <summary>Shorter side to the size, centre cut out.</summary>
+    /// <summary>The shorter side becomes the size, and the middle is cut out.</summary>
     Crop,
 
-    /// <summary>Longer side to the size, the rest filled.</summary>
+    /// <summary>The longer side becomes the size, and the rest is filled with ImageNet's mean, which is zero after normalisation.</summary>
     Pad,
 
-    /// <summary>Both sides to the size.</summary>
+    /// <summary>Both sides become the size; the shape of things changes.</summary>
     Stretch,
 }
 
-/// <summary>Arithmetic of the feature extraction.</summary>
-public enum ExtractionPrecision
+/// <summary>Arithmetic of the feature extraction; the features are 32-bit in any case.</summary>
+public enum Precision
 {
-    /// <summary>What a feature set that is already there was made in, else what a short measurement finds faster; resolved once, at planning.</summary>
-    Auto,
-
-    /// <summary>32-bit floating point.</summary>
+    /// <summary>float32 throughout.</summary>
     Fp32,
 
-    /// <summary>16-bit bfloat inside the network, 32-bit features.</summary>
+    /// <summary>Convolutions and activations in bfloat16: faster only on processors that compute in it.</summary>
     Bf16,
 
-    /// <summary>16-bit floating point inside the network, 32-bit features: for GPUs.</summary>
+    /// <summary>Convolutions and activations in float16, with sums in float32: for GPUs, older ones among them.</summary>
     Fp16,
 }
 
 /// <summary>The kinds of head.</summary>
-public enum HeadType
+public enum HeadKind
 {
     /// <summary>One linear layer: multinomial logistic regression.</summary>
     Linear,

@@ -18,13 +18,13 @@ public static class RunSpecificationRules
     }
 
     /// <summary>The optimizer of a head where none is given.</summary>
-    internal static HeadOptimizer DefaultOptimizer(HeadType head) => head == HeadType.Linear ? HeadOptimizer.Newton : HeadOptimizer.Adam;
+    internal static HeadOptimizer DefaultOptimizer(HeadKind head) => head == HeadKind.Linear ? HeadOptimizer.Newton : HeadOptimizer.Adam;
 
     /// <summary>Settings that are right by themselves and do not go together.</summary>
     internal static IEnumerable<SpecificationError> FindConflicts(RunSpecification specification)
     {
         var optimizer = specification.Training.Optimizer;
-        if (optimizer == HeadOptimizer.Newton && specification.Head.Kind == HeadType.Mlp)
+        if (optimizer == HeadOptimizer.Newton && specification.Head.Kind == HeadKind.Mlp)
         {
             yield return new SpecificationError(
                 "training.optimizer",
@@ -38,10 +38,10 @@ public static class RunSpecificationRules
         {
             if (setting.TextOf(specification) != setting.TextOf(defaults))
             {
-                var wanted = string.Join(" or ", setting.Optimizers.Select(choice => SettingType.NameOf(choice)));
+                var wanted = string.Join(" or ", setting.Optimizers.Select(choice => ChoiceName.Of(choice)));
                 yield return new SpecificationError(
                     setting.Field,
-                    $"is for the optimizer {wanted}, and the run's is {SettingType.NameOf(optimizer)}; leave it out, or give the optimizer {wanted}"
+                    $"is for the optimizer {wanted}, and the run's is {ChoiceName.Of(optimizer)}; leave it out, or give the optimizer {wanted}"
                 );
             }
         }

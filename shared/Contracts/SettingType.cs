@@ -81,12 +81,9 @@ internal abstract class SettingType
             bool flag => flag ? "true" : "false",
             string text => text,
             System.Collections.IEnumerable list => string.Join(',', list.Cast<object>().Select(Write)),
-            Enum choice => NameOf(choice),
+            Enum choice => ChoiceName.Of(choice),
             _ => Convert.ToString(value, CultureInfo.InvariantCulture),
         };
-
-    /// <summary>The name of a choice in JSON and on command lines.</summary>
-    public static string NameOf(Enum choice) => JsonNamingPolicy.CamelCase.ConvertName(choice.ToString());
 
     private static bool TryGetText(JsonElement json, out string value)
     {

@@ -456,7 +456,7 @@ public sealed class QueryTests : IAsyncLifetime
             Key = key,
             Source = "/data/copies",
             InputSize = 96,
-            Fit = "crop",
+            Fit = FitMode.Crop,
             Listing = new StoredFile("ingestions/listing.json", 1, "00"),
             EntryCount = 4,
             PartSize = 4,

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Distributed.AdminApi.Retention;
 using Distributed.Catalog;
+using Distributed.Contracts;
 using Distributed.Messaging;
 using Distributed.Storage;
 using Distributed.TestServers;
@@ -289,7 +290,7 @@ public sealed class RetentionTests
             IngestionKey = "i",
             BackboneSha256 = "b",
             Preprocessing = "p",
-            Precision = "fp32",
+            Precision = Precision.Fp32,
             ExtractorVersion = 1,
             InputSize = 96,
             BatchSize = 64,

@@ -105,6 +105,26 @@ public sealed partial class ConventionTests
         );
 
     [Fact]
+    public void A_concept_has_one_enumeration()
+    {
+        var enumerations = Solution
+            .Services.Concat(Solution.Shared)
+            .SelectMany(project => Solution.Assembly(project).GetTypes())
+            .Where(type => type.IsEnum)
+            .ToList();
+
+        Assert.Contains(typeof(Precision), enumerations);
+        Assert.All(
+            enumerations,
+            one =>
+                Assert.All(
+                    enumerations.Where(other => other != one),
+                    other => Assert.False(Enum.GetNames(one).All(Enum.GetNames(other).Contains), $"all of {one} is in {other}")
+                )
+        );
+    }
+
+    [Fact]
     public void Namespaces_follow_the_projects() =>
         Assert.All(
             Solution.Services.Concat(Solution.Shared),

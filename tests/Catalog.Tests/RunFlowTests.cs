@@ -1,3 +1,4 @@
+using Distributed.Contracts;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Catalog.Tests;
@@ -449,7 +450,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
                 Key = key,
                 Source = "/data",
                 InputSize = 96,
-                Fit = "crop",
+                Fit = FitMode.Crop,
                 Listing = new Storage.StoredFile("listing.json", 1, "l"),
                 EntryCount = 1,
                 PartSize = 1,

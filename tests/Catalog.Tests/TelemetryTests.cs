@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Distributed.Contracts;
 
 namespace Distributed.Catalog.Tests;
 
@@ -103,7 +104,7 @@ public abstract class TelemetryTests(TestCatalog catalog)
                     IngestionKey = "i",
                     BackboneSha256 = backbone,
                     Preprocessing = "p",
-                    Precision = "fp32",
+                    Precision = Precision.Fp32,
                     ExtractorVersion = 1,
                     InputSize = 96,
                     BatchSize = 64,

@@ -1,3 +1,4 @@
+using Distributed.Contracts;
 using Distributed.TestServers;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
@@ -220,7 +221,7 @@ public abstract class TestCatalog : IAsyncLifetime
             IngestionKey = "i",
             BackboneSha256 = "b",
             Preprocessing = "p",
-            Precision = "fp32",
+            Precision = Precision.Fp32,
             ExtractorVersion = 1,
             InputSize = 96,
             BatchSize = 64,

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using CsCheck;
+using Distributed.Contracts;
 
 namespace Distributed.Contracts.Tests;
 
@@ -41,6 +42,30 @@ public sealed class RunSpecificationTests
             Assert.Equal(optimizer, Read($"{{\"training\":{{{before}{settings}}}}}", out _)?.Training.Optimizer);
             Assert.Equal(optimizer, ContractJson.Read($"{{\"training\":{{{before}{settings}}}}}").Training.Optimizer);
         }
+    }
+
+    [Fact]
+    public void A_choice_that_is_left_to_the_system_is_auto_in_json_and_null_in_code()
+    {
+        Assert.Null(Read("{}", out _)!.Precision);
+        Assert.Null(Read("""{"precision":"Auto"}""", out _)!.Precision);
+        Assert.Equal(Precision.Bf16, Read("""{"precision":"bf16"}""", out _)!.Precision);
+        Assert.Contains("\"precision\":\"auto\"", ContractJson.Write(new RunSpecification()), StringComparison.Ordinal);
+        Assert.Contains(
+            "\"precision\":\"fp16\"",
+            ContractJson.Write(new RunSpecification { Precision = Precision.Fp16 }),
+            StringComparison.Ordinal
+        );
+
+        Assert.Null(Read("""{"precision":null}""", out var errors));
+        Assert.Equal("is null; it must be auto, fp32, bf16 or fp16", Assert.Single(errors).Message);
+    }
+
+    [Fact]
+    public void The_name_of_a_choice_is_read_back_and_no_other_is()
+    {
+        Assert.All(Enum.GetValues<FitMode>(), choice => Assert.Equal(choice, ChoiceName.Parse<FitMode>(ChoiceName.Of(choice))));
+        Assert.All(["Crop", "0", "crop,pad", ""], name => Assert.Throws<ArgumentException>(() => ChoiceName.Parse<FitMode>(name)));
     }
 
     [Theory]
@@ -240,7 +265,7 @@ public sealed class RunSpecificationTests
             Without(properties["head"]!["properties"]!["hiddenSizes"]!, "description").ToJsonString()
         );
         Assert.Equal(
-            """{"type":["integer","null"],"format":"int32","minimum":1,"maximum":2592000}""",
+            """{"type":["null","integer"],"format":"int32","minimum":1,"maximum":2592000}""",
             Without(properties["timeLimit"]!, "description").ToJsonString()
         );
         Assert.Equal("""["newton","adam"]""", properties["training"]!["properties"]!["optimizer"]!["enum"]!.ToJsonString());
@@ -261,7 +286,7 @@ public sealed class RunSpecificationTests
             from seed in Gen.Int
             from rate in Gen.Double[1e-6, 10]
             from fold in Gen.Int[0, 9].Nullable()
-            from kind in Gen.Enum<HeadType>()
+            from kind in Gen.Enum<HeadKind>()
             from report in Gen.Bool
             from layers in Gen.Int[1, 8192].Array[1, 4]
             select new RunSpecification

@@ -36,7 +36,7 @@ internal static class SettingExamples
             return names.Last(name => !JsonNode.DeepEquals(name, schema["default"]))!.DeepClone();
         }
 
-        return (schema["type"] is JsonArray types ? types[0] : schema["type"])!.GetValue<string>() switch
+        return (schema["type"] is JsonArray types ? types[^1] : schema["type"])!.GetValue<string>() switch
         {
             "boolean" => !schema["default"]!.GetValue<bool>(),
             "array" => new JsonArray(Create(schema["items"]!)),

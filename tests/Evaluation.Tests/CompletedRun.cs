@@ -18,7 +18,7 @@ public sealed class CompletedRun : IAsyncLifetime
             Tags = ["nightly"],
             Backbone = "random",
             InputSize = 32,
-            Precision = ExtractionPrecision.Fp32,
+            Precision = Precision.Fp32,
             TopK = 3,
             Training = new TrainingSpecification { Optimizer = HeadOptimizer.Adam, Epochs = 4 },
         };

@@ -40,7 +40,7 @@ public sealed class DamageTests : IAsyncLifetime
             Dataset = _services.WritePictures("pets", classes: 3, imagesAClass: 30),
             Backbone = _services.WriteFile("weights.safetensors", Pad(await File.ReadAllBytesAsync(BackboneSource.DemoPath))),
             InputSize = 48,
-            Precision = ExtractionPrecision.Fp32,
+            Precision = Precision.Fp32,
             TopK = 2,
             Training = new TrainingSpecification
             {

@@ -107,7 +107,7 @@ public sealed class InputTests : IAsyncLifetime
             Dataset = dataset,
             Backbone = "random",
             InputSize = 32,
-            Precision = ExtractionPrecision.Fp32,
+            Precision = Precision.Fp32,
         };
 
     private async Task<string> ReportAsync(Run run)

@@ -115,11 +115,19 @@ public sealed class InputSummaryTests : IAsyncLifetime
             },
         ];
 
-        Assert.Equal(IngestionKey.Of(listing, 96, "crop"), IngestionKey.Of(listing with { Entries = [.. listing.Entries] }, 96, "crop"));
+        Assert.Equal(
+            IngestionKey.Of(listing, 96, FitMode.Crop),
+            IngestionKey.Of(listing with { Entries = [.. listing.Entries] }, 96, FitMode.Crop)
+        );
         Assert.Equal(
             others.Length + 3,
-            new[] { IngestionKey.Of(listing, 96, "crop"), IngestionKey.Of(listing, 97, "crop"), IngestionKey.Of(listing, 96, "pad") }
-                .Concat(others.Select(other => IngestionKey.Of(other, 96, "crop")))
+            new[]
+            {
+                IngestionKey.Of(listing, 96, FitMode.Crop),
+                IngestionKey.Of(listing, 97, FitMode.Crop),
+                IngestionKey.Of(listing, 96, FitMode.Pad),
+            }
+                .Concat(others.Select(other => IngestionKey.Of(other, 96, FitMode.Crop)))
                 .Distinct()
                 .Count()
         );

@@ -16,9 +16,9 @@ public sealed class SpecificationOptionsTests
         from architecture in OneOf("", "densenet121", "densenet169", "densenet201", "densenet161")
             .Select(name => name.Length == 0 ? null : name)
         from size in Gen.Int[32, 1024]
-        from fit in Gen.Enum<ImageFit>()
-        from precision in Gen.Enum<ExtractionPrecision>()
-        from head in Gen.Select(Gen.Enum<HeadType>(), Gen.Int[1, 8192].Array[1, 4], Gen.Double[0, 0.999])
+        from fit in Gen.Enum<FitMode>()
+        from precision in Gen.Enum<Precision>().Nullable()
+        from head in Gen.Select(Gen.Enum<HeadKind>(), Gen.Int[1, 8192].Array[1, 4], Gen.Double[0, 0.999])
         from training in Gen.Select(Gen.Int[1, 10_000], Gen.Int[1, 65_536], Gen.Double[1e-12, 10], Gen.Double[0, 10], Gen.Int[1, 10_000])
         from fractions in Gen.Select(Gen.Double[0, 0.9], Gen.Double[0.001, 0.9])
         from fold in Gen.Int[0, 1000].Nullable()

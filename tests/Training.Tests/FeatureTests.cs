@@ -56,7 +56,7 @@ public sealed class FeatureTests : IAsyncLifetime
             },
             specification with
             {
-                Head = new HeadSpecification { Kind = HeadType.Mlp, HiddenSizes = [16] },
+                Head = new HeadSpecification { Kind = HeadKind.Mlp, HiddenSizes = [16] },
             },
             specification with
             {
@@ -101,11 +101,11 @@ public sealed class FeatureTests : IAsyncLifetime
             },
             specification with
             {
-                Fit = ImageFit.Stretch,
+                Fit = FitMode.Stretch,
             },
             specification with
             {
-                Precision = ExtractionPrecision.Bf16,
+                Precision = Precision.Bf16,
             },
         ];
         foreach (var run in runs)
@@ -136,7 +136,7 @@ public sealed class FeatureTests : IAsyncLifetime
         var specification = Specify(_services) with { InputSize = 32 };
         var fixedPrecision = await _services.TrainAsync(specification);
 
-        var open = await _services.TrainAsync(specification with { Precision = ExtractionPrecision.Auto });
+        var open = await _services.TrainAsync(specification with { Precision = null });
 
         Assert.Equal((true, fixedPrecision.FeatureSetKey), (open.FeatureCacheHit, open.FeatureSetKey));
         Assert.False(Directory.Exists(_services.Volume.FullPath("calibration")));
@@ -145,7 +145,7 @@ public sealed class FeatureTests : IAsyncLifetime
     [Fact]
     public async Task A_precision_left_open_is_measured_once_and_kept()
     {
-        var specification = Specify(_services) with { Backbone = "random", InputSize = 32, Precision = ExtractionPrecision.Auto };
+        var specification = Specify(_services) with { Backbone = "random", InputSize = 32, Precision = null };
         await _services.TrainAsync(specification);
         var chosen = Assert.Single(await _services.SetsAsync()).Precision;
         var measurement = Assert.Single(Directory.GetFiles(_services.Volume.FullPath("calibration")));
@@ -166,7 +166,7 @@ public sealed class FeatureTests : IAsyncLifetime
     [InlineData("}", "")]
     public async Task A_measurement_that_is_damaged_is_made_again(string text, string inItsPlace)
     {
-        var specification = Specify(_services) with { Backbone = "random", InputSize = 32, Precision = ExtractionPrecision.Auto };
+        var specification = Specify(_services) with { Backbone = "random", InputSize = 32, Precision = null };
         await _services.TrainAsync(specification);
         var measurement = Assert.Single(Directory.GetFiles(_services.Volume.FullPath("calibration")));
         var content = await File.ReadAllTextAsync(measurement);

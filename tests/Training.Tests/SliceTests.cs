@@ -11,9 +11,9 @@ namespace Distributed.Training.Tests;
 public sealed class SliceTests
 {
     [Theory]
-    [InlineData(HeadType.Linear)]
-    [InlineData(HeadType.Mlp)]
-    public async Task A_slice_a_batch_gives_the_same_head_bit_by_bit_as_one_long_slice(HeadType kind)
+    [InlineData(HeadKind.Linear)]
+    [InlineData(HeadKind.Mlp)]
+    public async Task A_slice_a_batch_gives_the_same_head_bit_by_bit_as_one_long_slice(HeadKind kind)
     {
         await using var whole = await StartAsync(("Training:Slice", "00:05:00"));
         await using var sliced = await StartAsync(("Training:Slice", "00:00:00"));
@@ -92,9 +92,9 @@ public sealed class SliceTests
     }
 
     [Theory]
-    [InlineData(HeadType.Linear)]
-    [InlineData(HeadType.Mlp)]
-    public async Task The_file_of_a_head_tells_what_it_is_for_and_nothing_of_the_run(HeadType kind)
+    [InlineData(HeadKind.Linear)]
+    [InlineData(HeadKind.Mlp)]
+    public async Task The_file_of_a_head_tells_what_it_is_for_and_nothing_of_the_run(HeadKind kind)
     {
         await using var services = await StartAsync();
         var specification = Specify(services) with
@@ -119,16 +119,6 @@ public sealed class SliceTests
         Assert.Contains("size=32;fit=crop", origin.Preprocessing);
         Assert.DoesNotContain($"{run.Id}", System.Text.Encoding.UTF8.GetString(bytes));
         Assert.Equal(file.Sha256, await services.HeadAsync(again));
-    }
-
-    [Fact]
-    public void The_specification_describes_the_path_that_is_taken()
-    {
-        Assert.All(
-            [2, 16, 17, 1000],
-            classes => Assert.Equal(TrainingSpecification.DefaultPenalties(classes), PenaltyPathOptions.DefaultPenalties(classes).Count)
-        );
-        Assert.Equal(TrainingSpecification.DecreaseWithoutImprovement, PenaltyPathOptions.DecreaseWithoutImprovement);
     }
 
     [Fact]

@@ -35,7 +35,7 @@ internal static class TrainingServices
         {
             Dataset = folder,
             InputSize = 64,
-            Precision = ExtractionPrecision.Fp32,
+            Precision = Precision.Fp32,
             Training = new TrainingSpecification
             {
                 Optimizer = HeadOptimizer.Adam,

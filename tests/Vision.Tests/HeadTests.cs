@@ -380,7 +380,7 @@ public sealed class HeadTests
     [Fact]
     public void Checkpoints_that_describe_more_than_they_hold_take_no_memory()
     {
-        var metadata = HeadFile.Describe("distributed-head/1", new HeadDefinition(HeadKind.Mlp, [65_536], 0), 8000, 10);
+        var metadata = HeadFile.Describe("distributed-head/1", new HeadDefinition(HeadKind.Mlp, [8192], 0), 64_000, 10);
         var bytes = SafetensorsWriter.ToBytes(new Dictionary<string, TensorData>(), metadata);
         var before = GC.GetAllocatedBytesForCurrentThread();
         Assert.Contains("too few", Assert.Throws<WeightsException>(() => TrainedHead.Load(bytes)).Message, StringComparison.Ordinal);

@@ -104,8 +104,7 @@ internal sealed class IngestDatasetConsumer(
             listing = listing with { DisplayName = name };
         }
 
-        var fit = specification.Fit.ToString().ToLowerInvariant();
-        var key = IngestionKey.Of(listing, specification.InputSize, fit);
+        var key = IngestionKey.Of(listing, specification.InputSize, specification.Fit);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var known = await context.Ingestions.AsNoTracking().SingleOrDefaultAsync(row => row.Key == key, cancellationToken);
         if (known is not null && await artifacts.IsWholeAsync(known.Listing, cancellationToken))
@@ -123,7 +122,7 @@ internal sealed class IngestDatasetConsumer(
             Key = key,
             Source = listing.Source,
             InputSize = specification.InputSize,
-            Fit = fit,
+            Fit = specification.Fit,
             Listing = await artifacts.WriteJsonAsync($"ingestions/{key}/listing.{lease.TokenText}.json", listing, cancellationToken),
             EntryCount = listing.Entries.Count,
             PartSize = partSize,

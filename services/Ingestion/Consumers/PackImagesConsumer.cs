@@ -31,7 +31,6 @@ internal sealed partial class PackImagesConsumer(
         var listing = await artifacts.ReadListingAsync(ingestion, cancellationToken);
         var first = part * ingestion.PartSize;
         var count = Math.Min(ingestion.PartSize, ingestion.EntryCount - first);
-        var fit = Enum.Parse<FitMode>(ingestion.Fit, ignoreCase: true);
 
         // An image may have ended that worker, or somebody: to decode apart from the host is right after both.
         await using var isolated = await ledger.HasLostWorkerAsync(lease, cancellationToken) ? decodings.Isolate() : null;
@@ -45,7 +44,17 @@ internal sealed partial class PackImagesConsumer(
         var pixels = await volume.WriteAsync(
             $"ingestions/{key}/part-{part:D5}.{lease.TokenText}.u8",
             async (stream, token) =>
-                images = await ImagePacker.PackAsync(listing, first, count, ingestion.InputSize, fit, stream, decoding, roots, token),
+                images = await ImagePacker.PackAsync(
+                    listing,
+                    first,
+                    count,
+                    ingestion.InputSize,
+                    ingestion.Fit,
+                    stream,
+                    decoding,
+                    roots,
+                    token
+                ),
             cancellationToken
         );
         var records = await artifacts.WriteJsonAsync($"ingestions/{key}/part-{part:D5}.{lease.TokenText}.json", images, cancellationToken);

@@ -24,7 +24,7 @@ internal sealed class ExtractFeaturesConsumer(
         await using var catalog = await contexts.CreateDbContextAsync(cancellationToken);
         var set = await catalog.FeatureSets.AsNoTracking().SingleAsync(row => row.Key == key, cancellationToken);
         var extracted = await extractor.ExtractAsync(set, shard, cancellationToken);
-        TrainingTelemetry.RecordShard(extracted, device.Device, set.Precision);
+        TrainingTelemetry.RecordShard(extracted, device.Device, ChoiceName.Of(set.Precision));
         var file = await volume.WriteAsync(
             $"features/{key}/shard-{shard:D5}.{lease.TokenText}.safetensors",
             (stream, token) => FeatureShardFile.WriteAsync(stream, extracted.Features, token),

@@ -113,7 +113,7 @@ internal sealed partial class TrainHeadConsumer(
     }
 
     private static HeadDefinition Define(HeadSpecification head) =>
-        head.Kind == HeadType.Linear ? HeadDefinition.Linear : new HeadDefinition(HeadKind.Mlp, [.. head.HiddenSizes], head.Dropout);
+        head.Kind == HeadKind.Linear ? HeadDefinition.Linear : new HeadDefinition(HeadKind.Mlp, [.. head.HiddenSizes], head.Dropout);
 
     private static HeadTrainingOptions Choose(RunSpecification specification, FeatureData data, int classes)
     {
@@ -202,7 +202,14 @@ internal sealed partial class TrainHeadConsumer(
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var set = await context.FeatureSets.AsNoTracking().SingleAsync(row => row.Key == run.FeatureSetKey, cancellationToken);
         var backbone = await context.Backbones.AsNoTracking().SingleAsync(row => row.Sha256 == set.BackboneSha256, cancellationToken);
-        return new HeadOrigin(classNames, backbone.Architecture, backbone.Sha256, set.Preprocessing, set.Precision, set.DatasetSha256);
+        return new HeadOrigin(
+            classNames,
+            backbone.Architecture,
+            backbone.Sha256,
+            set.Preprocessing,
+            ChoiceName.Of(set.Precision),
+            set.DatasetSha256
+        );
     }
 
     private DateTime Now() => time.GetUtcNow().UtcDateTime;

@@ -1,3 +1,4 @@
+using Distributed.Contracts;
 using Distributed.Storage;
 
 namespace Distributed.Catalog;
@@ -43,7 +44,7 @@ public sealed class Ingestion
     public required int InputSize { get; init; }
 
     /// <summary>How images become squares.</summary>
-    public required string Fit { get; init; }
+    public required FitMode Fit { get; init; }
 
     /// <summary>What the source holds.</summary>
     public required StoredFile Listing { get; init; }

@@ -1,3 +1,4 @@
+using Distributed.Contracts;
 using Distributed.Storage;
 
 namespace Distributed.Catalog;
@@ -47,10 +48,10 @@ public sealed class FeatureSet
     /// <summary>Size, fit, filter and normalisation, as one text.</summary>
     public required string Preprocessing { get; init; }
 
-    /// <summary>fp32 or bf16.</summary>
-    public required string Precision { get; init; }
+    /// <summary>The arithmetic.</summary>
+    public required Precision Precision { get; init; }
 
-    /// <summary>Version of the arithmetic.</summary>
+    /// <summary>Version of the extraction.</summary>
     public required int ExtractorVersion { get; init; }
 
     /// <summary>Side in pixels.</summary>

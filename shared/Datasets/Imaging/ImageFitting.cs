@@ -1,18 +1,5 @@
 namespace Distributed.Datasets.Imaging;
 
-/// <summary>How an image of any shape becomes a square.</summary>
-public enum FitMode
-{
-    /// <summary>The shorter side becomes the size, and the middle is cut out.</summary>
-    Crop,
-
-    /// <summary>The longer side becomes the size, and the rest is filled with <see cref="ImageFitting.Padding"/>.</summary>
-    Pad,
-
-    /// <summary>Both sides become the size; the shape of things changes.</summary>
-    Stretch,
-}
-
 /// <summary>Makes images square, with the sizes and offsets of torchvision's <c>Resize</c> and <c>CenterCrop</c> on PIL images.</summary>
 public static class ImageFitting
 {

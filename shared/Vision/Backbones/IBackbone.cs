@@ -2,19 +2,6 @@ using TorchSharp;
 
 namespace Distributed.Vision;
 
-/// <summary>The arithmetic that a backbone computes in. Features are float32 in any case.</summary>
-public enum Precision
-{
-    /// <summary>float32 throughout.</summary>
-    Fp32,
-
-    /// <summary>Convolutions and activations in bfloat16: faster only on processors that compute in it.</summary>
-    Bf16,
-
-    /// <summary>Convolutions and activations in float16, with sums in float32: for GPUs, older ones among them.</summary>
-    Fp16,
-}
-
 /// <summary>A frozen network that turns images into features.</summary>
 /// <remarks>
 /// Not for several threads at once. LibTorch's dispose scopes belong to a thread, so call it from one dedicated thread and

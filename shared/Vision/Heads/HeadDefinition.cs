@@ -1,26 +1,14 @@
 namespace Distributed.Vision;
 
-/// <summary>Kinds of heads.</summary>
-public enum HeadKind
-{
-    /// <summary>One linear layer: multinomial logistic regression.</summary>
-    Linear,
-
-    /// <summary>Hidden layers with ReLU before the linear one.</summary>
-    Mlp,
-}
-
 /// <summary>What a head is. Standardisation of the features is part of every head.</summary>
 /// <param name="Kind">Kind.</param>
-/// <param name="HiddenSizes">Widths of the hidden layers of an MLP, 1 to 65,536 each; empty for a linear head.</param>
+/// <param name="HiddenSizes">Widths of the hidden layers of an MLP, 1 to <see cref="HeadSpecification.MaxLayerWidth"/> each; empty for a linear head.</param>
 /// <param name="Dropout">
 /// Share of the inputs of the last layer, and of hidden layers after the first, that training sets to zero (Srivastava et
 /// al., 2014; the rest is scaled up): in [0, 1).
 /// </param>
 public sealed record HeadDefinition(HeadKind Kind, int[] HiddenSizes, double Dropout)
 {
-    private const int WidestLayer = 65_536;
-
     /// <summary>A linear head without dropout.</summary>
     public static HeadDefinition Linear { get; } = new(HeadKind.Linear, [], 0);
 
@@ -33,9 +21,11 @@ public sealed record HeadDefinition(HeadKind Kind, int[] HiddenSizes, double Dro
             );
         }
 
-        if (HiddenSizes.Any(size => size is < 1 or > WidestLayer))
+        if (HiddenSizes.Any(size => size is < 1 or > HeadSpecification.MaxLayerWidth))
         {
-            throw new ArgumentException($"The hidden sizes {string.Join(", ", HiddenSizes)} are not all between 1 and {WidestLayer}.");
+            throw new ArgumentException(
+                $"The hidden sizes {string.Join(", ", HiddenSizes)} are not all between 1 and {HeadSpecification.MaxLayerWidth}."
+            );
         }
 
         if (!(Dropout >= 0 && Dropout < 1))
@@ -86,18 +76,13 @@ public sealed record AdamOptions(int Epochs, int BatchSize, double LearningRate,
 /// that make the mean cross-entropy + penalty/2 ‖W‖² smallest on the standardised training features (biases are free). The
 /// penalty with the smallest validation loss is kept (of equals the strongest), and the head is refitted with it on training and
 /// validation images together, as Kornblith et al. do (Do Better ImageNet Models Transfer Better?, 2019, A.4). The path ends where
-/// the penalty is <see cref="DecreaseWithoutImprovement"/> times weaker than the best one: still weaker ones only overfit more.
+/// the penalty is <see cref="TrainingSpecification.DecreaseWithoutImprovement"/> times weaker than the best one: still weaker ones only overfit more.
 /// The loss is chosen by, since of few images many penalties get the same share right, and the weakest of them gives
 /// probabilities near 0 and 1. scikit-learn's C is 1 / (images × penalty).
 /// </summary>
 /// <param name="Penalties">1 to 100 positive numbers in falling order. Without validation images there has to be exactly one.</param>
 public sealed record PenaltyPathOptions(IReadOnlyList<double> Penalties) : HeadTrainingOptions
 {
-    /// <summary>How many times weaker than the one with the smallest validation loss the last penalty to be tried is.</summary>
-    public const double DecreaseWithoutImprovement = 5;
-
-    private const int MostPenalties = 100;
-
     /// <summary>
     /// From 10 to 1e-6, at equal distances in their logarithms: 30 penalties for up to 16 classes, and 10 for more, since a penalty then takes
     /// seconds to minutes (scikit-learn's LogisticRegressionCV tries 10, too, for any number).
@@ -105,7 +90,7 @@ public sealed record PenaltyPathOptions(IReadOnlyList<double> Penalties) : HeadT
     /// <param name="classes">Classes, at least 2.</param>
     public static IReadOnlyList<double> DefaultPenalties(int classes)
     {
-        var count = classes <= LogisticRegression.FewClasses ? 30 : 10;
+        var count = TrainingSpecification.DefaultPenalties(classes);
         return [.. Enumerable.Range(0, count).Select(i => Math.Pow(10, 1 - (7.0 * i / (count - 1))))];
     }
 
@@ -121,13 +106,13 @@ public sealed record PenaltyPathOptions(IReadOnlyList<double> Penalties) : HeadT
     internal override void ThrowIfInvalid()
     {
         if (
-            Penalties.Count is < 1 or > MostPenalties
+            Penalties.Count is < 1 or > TrainingSpecification.MaxPenalties
             || Penalties.Any(penalty => !(penalty > 0 && double.IsFinite(penalty)))
             || Penalties.Zip(Penalties.Skip(1)).Any(pair => pair.First <= pair.Second)
         )
         {
             throw new ArgumentException(
-                $"The penalties [{string.Join(", ", Penalties)}] are not 1 to {MostPenalties} positive numbers in falling order."
+                $"The penalties [{string.Join(", ", Penalties)}] are not 1 to {TrainingSpecification.MaxPenalties} positive numbers in falling order."
             );
         }
     }

@@ -34,7 +34,10 @@ public sealed record PenaltyPathState : IHeadTrainingState
     /// <summary>Whether the penalty is chosen: all were tried, or the latest is so much weaker than the best that the rest only overfits more.</summary>
     internal bool Chosen =>
         Epoch == Options.Penalties.Count
-        || (BestEpoch >= 0 && Options.Penalties[Epoch - 1] * PenaltyPathOptions.DecreaseWithoutImprovement <= Options.Penalties[BestEpoch]);
+        || (
+            BestEpoch >= 0
+            && Options.Penalties[Epoch - 1] * TrainingSpecification.DecreaseWithoutImprovement <= Options.Penalties[BestEpoch]
+        );
 
     /// <summary>Means of the training features, [features].</summary>
     internal float[] Mean { get; init; } = [];

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Distributed.Contracts;
 using Distributed.Datasets.Imaging;
 
 namespace Distributed.Fuzzing.Targets;

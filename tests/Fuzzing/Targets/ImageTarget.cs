@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text.Json;
+using Distributed.Contracts;
 using Distributed.Datasets.Imaging;
 
 namespace Distributed.Fuzzing.Targets;
