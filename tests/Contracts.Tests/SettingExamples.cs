@@ -8,11 +8,10 @@ internal static class SettingExamples
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
-    /// <summary>Writes the snapshot of a version: what the one before holds, and the settings that it lacks.</summary>
-    public static void AddTo(string path, string before, IEnumerable<RunSetting> settings)
+    /// <summary>Adds to the snapshot of a version the settings that it lacks, with the optimizer that they are for.</summary>
+    public static void AddTo(string path, IEnumerable<RunSetting> settings)
     {
-        var from = File.Exists(path) ? path : before;
-        var snapshot = File.Exists(from) ? JsonNode.Parse(File.ReadAllText(from))!.AsObject() : [];
+        var snapshot = File.Exists(path) ? JsonNode.Parse(File.ReadAllText(path))!.AsObject() : [];
         var missing = settings.Where(setting => Holder(snapshot, setting)[Name(setting)] is null).ToList();
         if (missing.Count == 0)
         {
@@ -20,6 +19,11 @@ internal static class SettingExamples
         }
 
         missing.ForEach(setting => Holder(snapshot, setting)[Name(setting)] = Create(setting.Schema()));
+        foreach (var optimizer in missing.SelectMany(setting => setting.Optimizers).Take(1))
+        {
+            snapshot["training"]!["optimizer"] = ChoiceName.Of(optimizer);
+        }
+
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.WriteAllText(path, snapshot.ToJsonString(Indented) + "\n");
     }

@@ -53,11 +53,7 @@ public sealed class SnapshotTests
             var path = GoldenFile.PathOf($"tests/Contracts.Tests/Snapshots/{version.Key}/RunSpecification.json");
             if (GoldenFile.IsWritten)
             {
-                SettingExamples.AddTo(
-                    path,
-                    GoldenFile.PathOf($"tests/Contracts.Tests/Snapshots/{version.Key - 1}/RunSpecification.json"),
-                    version
-                );
+                SettingExamples.AddTo(path, version);
             }
 
             var snapshot = File.Exists(path) ? JsonNode.Parse(File.ReadAllText(path)) : null;
