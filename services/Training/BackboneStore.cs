@@ -3,6 +3,7 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Datasets.Sources;
+using Distributed.Networks;
 using Distributed.Storage;
 using Distributed.Vision;
 using Microsoft.EntityFrameworkCore;
@@ -70,7 +71,7 @@ internal sealed class BackboneStore(
 
     private IBackbone Read(RunSpecification specification, string source)
     {
-        var asked = specification.Architecture is { } name ? DenseNetArchitecture.ByName(name) : null;
+        var asked = specification.Architecture is { } name ? NetworkArchitecture.ByName(name) : null;
         var backbone = specification.Backbone switch
         {
             BackboneSource.Random => BackboneSource.Load(source, asked),
@@ -147,7 +148,7 @@ internal sealed class BackboneStore(
             await volume.VerifyAsync(file, trustedFor: TimeSpan.Zero, cancellationToken);
         }
 
-        var architecture = DenseNetArchitecture.ByName(row.Architecture);
+        var architecture = NetworkArchitecture.ByName(row.Architecture);
         var backbone = (row.File, row.Seed) switch
         {
             ({ } stored, _) => BackboneSource.Load(volume.FullPath(stored.Path), architecture),

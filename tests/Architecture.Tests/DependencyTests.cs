@@ -45,6 +45,7 @@ public sealed class DependencyTests
     [InlineData("Contracts", false)]
     [InlineData("Datasets", false)]
     [InlineData("Messaging", false)]
+    [InlineData("Networks", false)]
     [InlineData("ServiceDefaults", false)]
     [InlineData("Storage", false)]
     [InlineData("Training", true)]

@@ -27,7 +27,7 @@ internal static class Contestants
             ["operators-core", var size] => OneCore(
                 "LibTorch's operators, folded",
                 Parse(size),
-                backbone => new FoldedDenseNet(backbone.Architecture, backbone.Weights, Precision.Fp32, torch.CPU)
+                backbone => new OperatorBackbone(backbone.Architecture.Graph.Folded(), backbone.Weights, Precision.Fp32, torch.CPU)
             ),
             ["onnx", var size] => Onnx(Parse(size)),
             ["memory", var images] => Memory(Parse(images)),
@@ -122,10 +122,10 @@ internal static class Contestants
         return ($"ONNX Runtime, fp32, batch {batch}, one thread", () => ImagesPerCoreSecond(batch, best));
     }
 
-    private static (string Name, Func<double> Measure) OneCore(string name, int size, Func<DenseNetBackbone, IBackbone> choose)
+    private static (string Name, Func<double> Measure) OneCore(string name, int size, Func<PlainBackbone, IBackbone> choose)
     {
         torch.set_num_threads(1);
-        var backbone = choose((DenseNetBackbone)BackboneSource.Load(BackboneSource.Demo));
+        var backbone = choose((PlainBackbone)BackboneSource.Load(BackboneSource.Demo));
         var (batch, best) = new[] { 8, 32 }
             .Select(batch =>
             {
@@ -159,7 +159,7 @@ internal static class Contestants
     /// <summary>The network as it is written down from the paper, computed by LibTorch's operators one by one.</summary>
     private static (string Name, Func<double> Measure) Plain(int size, bool channelsLast)
     {
-        var backbone = (DenseNetBackbone)BackboneSource.Load(BackboneSource.Demo);
+        var backbone = (PlainBackbone)BackboneSource.Load(BackboneSource.Demo);
         var runs = new[] { 8, 32, 64 }.ToDictionary(
             batch => batch,
             batch =>

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Networks;
 using Distributed.ServiceTests;
 using Distributed.Vision;
 using Microsoft.EntityFrameworkCore;
@@ -68,7 +69,7 @@ public sealed class BackboneTests : IAsyncLifetime
     [Fact]
     public async Task The_architecture_is_that_of_the_file_where_the_specification_names_none_and_both_are_named_where_it_names_another()
     {
-        var path = WriteWeights("weights.pth", DenseNetArchitecture.DenseNet169, 0x3CA4);
+        var path = WriteWeights("weights.pth", DenseNet.DenseNet169, 0x3CA4);
         var specification = Specify(_services) with { Backbone = path, InputSize = 32 };
 
         var run = await _services.TrainAsync(specification);
@@ -83,8 +84,8 @@ public sealed class BackboneTests : IAsyncLifetime
     public async Task Weights_whose_features_are_no_finite_numbers_or_always_the_same_fail_the_run_and_nothing_is_stored()
     {
         // 1e30 in every convolution: finite, and what they make of an image is not. 0 in every one: nothing of the image is left.
-        var large = WriteWeights("large.safetensors", DenseNetArchitecture.DenseNet121, 0x7149);
-        var empty = WriteWeights("empty.safetensors", DenseNetArchitecture.DenseNet121, 0);
+        var large = WriteWeights("large.safetensors", DenseNet.DenseNet121, 0x7149);
+        var empty = WriteWeights("empty.safetensors", DenseNet.DenseNet121, 0);
 
         Assert.Contains("are no finite numbers", await _services.FailAsync(Specify(_services) with { Backbone = large, InputSize = 32 }));
         Assert.Contains(
@@ -100,7 +101,7 @@ public sealed class BackboneTests : IAsyncLifetime
     [Fact]
     public async Task Weights_that_are_not_finite_fail_the_run_with_tensor_and_number()
     {
-        var path = WriteWeights("weights.safetensors", DenseNetArchitecture.DenseNet121, 0x7FC0);
+        var path = WriteWeights("weights.safetensors", DenseNet.DenseNet121, 0x7FC0);
 
         Assert.Contains(
             "conv0.weight (9408 NaN of 9408)",
@@ -148,9 +149,9 @@ public sealed class BackboneTests : IAsyncLifetime
     }
 
     /// <summary>A safetensors file, whatever its name: one magnitude in bfloat16 in all convolutions, and normalisations that change nothing.</summary>
-    private string WriteWeights(string name, DenseNetArchitecture architecture, ushort value)
+    private string WriteWeights(string name, NetworkArchitecture architecture, ushort value)
     {
-        var tensors = architecture.TensorShapes.ToDictionary(
+        var tensors = architecture.Graph.TensorShapes.ToDictionary(
             pair => $"module.features.{pair.Key}",
             pair =>
             {

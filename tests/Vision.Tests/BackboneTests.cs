@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Distributed.Networks;
 using TorchSharp;
 
 namespace Distributed.Vision.Tests;
@@ -24,7 +25,7 @@ public sealed class BackboneTests
     public void Features_of_every_architecture_are_torchvisions(string name)
     {
         using var folder = new TemporaryFolder();
-        var architecture = DenseNetArchitecture.ByName(name);
+        var architecture = NetworkArchitecture.ByName(name);
         GoldenData.WriteFilled(folder["weights.safetensors"], architecture);
 
         using var backbone = BackboneSource.Load(folder["weights.safetensors"]);
@@ -44,7 +45,7 @@ public sealed class BackboneTests
     [Fact]
     public void DenseNet121_has_the_papers_number_of_parameters()
     {
-        using var network = new DenseNet(DenseNetArchitecture.DenseNet121);
+        using var network = new NetworkModule(DenseNet.DenseNet121);
         Assert.Equal(6_953_856, network.parameters().Sum(parameter => parameter.numel()));
     }
 
@@ -130,7 +131,7 @@ public sealed class BackboneTests
     {
         Assert.Contains(
             "densenet121, densenet169",
-            Assert.Throws<ArgumentException>(() => DenseNetArchitecture.ByName("resnet18")).Message,
+            Assert.Throws<ArgumentException>(() => NetworkArchitecture.ByName("resnet18")).Message,
             StringComparison.Ordinal
         );
         var missing = Assert.Throws<WeightsException>(() => BackboneSource.Load("nowhere.safetensors")).Message;

@@ -1,3 +1,4 @@
+using Distributed.Networks;
 using TorchSharp;
 using static Distributed.Vision.Tests.PickleBuilder;
 
@@ -58,9 +59,7 @@ public sealed class BackboneWeightsTests : IDisposable
     [Fact]
     public void A_file_for_another_architecture_is_refused_in_an_error_of_bounded_length()
     {
-        var message = Assert
-            .Throws<WeightsException>(() => BackboneSource.Load(BackboneSource.Demo, DenseNetArchitecture.DenseNet201))
-            .Message;
+        var message = Assert.Throws<WeightsException>(() => BackboneSource.Load(BackboneSource.Demo, DenseNet.DenseNet201)).Message;
 
         Assert.Contains("densenet201", message, StringComparison.Ordinal);
         Assert.Contains(" more", message, StringComparison.Ordinal);
@@ -254,12 +253,14 @@ public sealed class BackboneWeightsTests : IDisposable
     {
         var tensors = ReadDemo();
         tensors["features.norm5.bias"] = TensorData.FromValues(Enumerable.Repeat(70_000f, 1024).ToArray(), 1024);
-        using var backbone = (DenseNetBackbone)BackboneSource.Load(Write(tensors));
+        using var backbone = (Backbone)BackboneSource.Load(Write(tensors));
 
         Assert.All(Features(backbone), value => Assert.True(float.IsFinite(value)));
-        using var folded = new FoldedDenseNet(backbone.Architecture, backbone.Weights, Precision.Bf16, torch.CPU);
+        using var folded = new OperatorBackbone(backbone.Architecture.Graph.Folded(), backbone.Weights, Precision.Bf16, torch.CPU);
         var message = Assert
-            .Throws<WeightsException>(() => new FoldedDenseNet(backbone.Architecture, backbone.Weights, Precision.Fp16, torch.CPU))
+            .Throws<WeightsException>(() =>
+                new OperatorBackbone(backbone.Architecture.Graph.Folded(), backbone.Weights, Precision.Fp16, torch.CPU)
+            )
             .Message;
         Assert.Contains("beyond the numbers of fp16", message, StringComparison.Ordinal);
     }

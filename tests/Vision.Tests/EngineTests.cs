@@ -1,3 +1,4 @@
+using Distributed.Networks;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using TorchSharp;
@@ -27,7 +28,7 @@ public sealed class EngineTests
     public void Extraction_equals_the_plain_network(string name, int size, int count)
     {
         using var folder = new TemporaryFolder();
-        var architecture = DenseNetArchitecture.ByName(name);
+        var architecture = NetworkArchitecture.ByName(name);
         GoldenData.WriteFilled(folder["weights.safetensors"], architecture);
         using var backbone = BackboneSource.Load(folder["weights.safetensors"]);
         var images = GoldenData.Images(count, size);
@@ -43,7 +44,7 @@ public sealed class EngineTests
     [InlineData("densenet161")]
     public void Extraction_in_bfloat16_is_near_the_plain_network(string name)
     {
-        using var backbone = BackboneSource.Load("random:5", DenseNetArchitecture.ByName(name));
+        using var backbone = BackboneSource.Load("random:5", NetworkArchitecture.ByName(name));
         // At 32 px the last map is a single pixel: no errors of rounding even out.
         foreach (var (size, count, tolerance) in new[] { (32, 1, 1e-2), (47, 2, 1e-2), (96, 2, 5e-3) })
         {
@@ -73,8 +74,9 @@ public sealed class EngineTests
     public void Kernels_of_AVX2_give_the_plain_networks_features_on_newer_processors_too(string name)
     {
         Assert.SkipUnless(InstructionSet.Avx2.Supports(Precision.Fp32), "This processor has no AVX2 kernels.");
-        using var backbone = (DenseNetBackbone)BackboneSource.Load("random:2", DenseNetArchitecture.ByName(name));
-        using var compiled = new CompiledBackbone(backbone.Architecture, backbone.Weights, Precision.Fp32, InstructionSet.Avx2);
+        using var backbone = (Backbone)BackboneSource.Load("random:2", NetworkArchitecture.ByName(name));
+        var plan = KernelPlan.For(backbone.Architecture.Graph.Folded(), InstructionSet.Avx2)!;
+        using var compiled = new CompiledBackbone(plan, backbone.Weights, Precision.Fp32, InstructionSet.Avx2);
         using var images = torch.tensor(GoldenData.Images(2, 70), [2, 70, 70, 3]);
         using var features = compiled.Features(images);
 
@@ -94,8 +96,8 @@ public sealed class EngineTests
     public void LibTorchs_operators_give_the_plain_networks_features(string name, int size)
     {
         using var folder = new TemporaryFolder();
-        GoldenData.WriteFilled(folder["weights.safetensors"], DenseNetArchitecture.ByName(name));
-        using var backbone = (DenseNetBackbone)BackboneSource.Load(folder["weights.safetensors"]);
+        GoldenData.WriteFilled(folder["weights.safetensors"], NetworkArchitecture.ByName(name));
+        using var backbone = (Backbone)BackboneSource.Load(folder["weights.safetensors"]);
 
         Assert.InRange(FoldedError(backbone, Precision.Fp32, 2, size), 0, 1e-5);
     }
@@ -105,7 +107,7 @@ public sealed class EngineTests
     [InlineData("random:3")]
     public void LibTorchs_operators_in_half_precisions_are_near_the_plain_network(string source)
     {
-        using var backbone = (DenseNetBackbone)BackboneSource.Load(source);
+        using var backbone = (Backbone)BackboneSource.Load(source);
 
         Assert.InRange(FoldedError(backbone, Precision.Fp32, 4, 96), 0, 1e-5);
         Assert.InRange(FoldedError(backbone, Precision.Bf16, 4, 96), 0, 5e-3);
@@ -155,7 +157,7 @@ public sealed class EngineTests
         const int Count = 2,
             Size = 64;
         using var folder = new TemporaryFolder();
-        GoldenData.WriteFilled(folder["weights.safetensors"], DenseNetArchitecture.ByName(name));
+        GoldenData.WriteFilled(folder["weights.safetensors"], NetworkArchitecture.ByName(name));
         using var backbone = BackboneSource.Load(folder["weights.safetensors"]);
         await using (var file = File.Create(folder["model.onnx"]))
         {
@@ -193,9 +195,9 @@ public sealed class EngineTests
         return extractor.Extract(images, count, size).Values;
     }
 
-    private static double FoldedError(DenseNetBackbone backbone, Precision precision, int count, int size)
+    private static double FoldedError(Backbone backbone, Precision precision, int count, int size)
     {
-        using var folded = new FoldedDenseNet(backbone.Architecture, backbone.Weights, precision, torch.CPU);
+        using var folded = new OperatorBackbone(backbone.Architecture.Graph.Folded(), backbone.Weights, precision, torch.CPU);
         var images = GoldenData.Images(count, size);
         using var tensor = torch.tensor(images, [count, size, size, 3]);
         using var features = folded.Features(tensor);

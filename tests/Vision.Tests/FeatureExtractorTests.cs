@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Distributed.Networks;
 using TorchSharp;
 
 namespace Distributed.Vision.Tests;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Distributed.Networks;
 
 namespace Distributed.Vision.Tests;
 
@@ -40,23 +41,21 @@ internal static class GoldenData
     }
 
     /// <summary>A weight file with the script's <c>fill</c>.</summary>
-    public static void WriteFilled(string path, DenseNetArchitecture architecture)
+    public static void WriteFilled(string path, NetworkArchitecture architecture)
     {
-        using var network = new DenseNet(architecture);
         var tensors = new Dictionary<string, TensorData>();
-        var names = network
-            .state_dict()
-            .Where(pair => !pair.Key.EndsWith("num_batches_tracked", StringComparison.Ordinal))
-            .OrderBy(pair => pair.Key, StringComparer.Ordinal);
-        foreach (var ((name, tensor), stream) in names.Select((pair, index) => (pair, index)))
+        var names = architecture.Graph.TensorShapes.OrderBy(pair => pair.Key, StringComparer.Ordinal);
+        foreach (var ((name, shape), stream) in names.Select((pair, index) => (pair, index)))
         {
-            var shape = tensor.shape;
             Func<double, double> change =
                 shape.Length == 4 ? value => ((2 * value) - 1) * Math.Sqrt(6.0 / (shape[1] * shape[2] * shape[3]))
                 : name.EndsWith("weight", StringComparison.Ordinal) || name.EndsWith("running_var", StringComparison.Ordinal)
                     ? value => 0.5 + value
                 : value => value - 0.5;
-            var values = Array.ConvertAll(Draw(100 + stream, (int)tensor.numel()), value => (float)change(value));
+            var values = Array.ConvertAll(
+                Draw(100 + stream, (int)shape.Aggregate(1L, (product, length) => product * length)),
+                value => (float)change(value)
+            );
             tensors.Add("features." + name, TensorData.FromValues(values, shape));
         }
 

@@ -1,3 +1,4 @@
+using Distributed.Networks;
 using TorchSharp;
 
 namespace Distributed.Vision.Tests;
@@ -21,7 +22,7 @@ public sealed class GpuTests
     {
         var gpu = Gpu();
         using var folder = new TemporaryFolder();
-        GoldenData.WriteFilled(folder["weights.safetensors"], DenseNetArchitecture.ByName(name));
+        GoldenData.WriteFilled(folder["weights.safetensors"], NetworkArchitecture.ByName(name));
         using var backbone = BackboneSource.Load(name == "densenet121" ? BackboneSource.Demo : folder["weights.safetensors"]);
         var images = GoldenData.Images(5, size);
         using var tensor = torch.tensor(images, [5, size, size, 3]);

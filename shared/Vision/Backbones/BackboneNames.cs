@@ -1,4 +1,4 @@
-using System.Text.RegularExpressions;
+using Distributed.Networks;
 
 namespace Distributed.Vision;
 
@@ -6,38 +6,34 @@ namespace Distributed.Vision;
 /// Finds the tensors of a known network among those of a file by their names, whatever they stand under and begin with: trainers
 /// put <c>module.</c>, <c>model.</c>, <c>backbone.features.</c> and more before them, and other tensors beside them.
 /// </summary>
-/// <remarks>
-/// The names are torchvision's without the prefix <c>features.</c>, as timm writes them too, in the newer spelling or the older
-/// one, <c>norm.1</c> for <c>norm1</c>. The classifier and the batch counters are left out: neither takes part in features.
-/// </remarks>
-internal sealed partial class BackboneNames
+internal sealed class BackboneNames
 {
     /// <summary>Parts of a network's names, counted in the older spelling.</summary>
     private const int MostParts = 5;
     private const int LongestName = 500;
     private const int MostNamesInAnError = 5;
 
-    private readonly (string Name, IReadOnlyDictionary<string, long[]> Shapes)[] _networks;
-    private readonly HashSet<string> _names;
+    private readonly NamedNetwork[] _networks;
 
     /// <summary>Prepares a search.</summary>
-    /// <param name="networks">Names of networks, and the shapes of their tensors by canonical name.</param>
-    public BackboneNames(params (string Name, IReadOnlyDictionary<string, long[]> Shapes)[] networks)
-    {
-        _networks = networks;
-        _names = [.. networks.SelectMany(network => network.Shapes.Keys)];
-    }
+    /// <param name="networks">Those to look for.</param>
+    public BackboneNames(params NamedNetwork[] networks) => _networks = networks;
 
     /// <summary>The networks that there are backbones of.</summary>
     public static BackboneNames Known { get; } =
-        new([.. DenseNetArchitecture.All.Select(architecture => (architecture.Name, architecture.TensorShapes))]);
+        new([
+            .. NetworkFamily.All.SelectMany(family =>
+                family.Architectures.Select(network => new NamedNetwork(network.Name, network.Graph.TensorShapes, family.CanonicalName))
+            ),
+        ]);
 
     /// <summary>Finds the one group of tensors that are a network's.</summary>
     /// <returns>The tensors by canonical name: those of a whole network, or where there is none, the group that comes nearest to one.</returns>
     /// <exception cref="WeightsException">No name is that of a network's tensor, two mean the same one, or the file holds several networks that differ.</exception>
     public Dictionary<string, IStoredTensor> Find(WeightFile file)
     {
-        var groups = file.StateDicts.SelectMany(GroupsOf).ToList();
+        var families = _networks.GroupBy(network => network.CanonicalName).ToList();
+        var groups = file.StateDicts.SelectMany(dict => families.SelectMany(family => GroupsOf(dict, [.. family]))).ToList();
         var whole = groups.Where(group => group.Network is not null).ToList();
         var chosen = whole.FirstOrDefault() ?? groups.MaxBy(group => group.Votes);
 
@@ -61,15 +57,11 @@ internal sealed partial class BackboneNames
         return chosen.Tensors(file.Source);
     }
 
-    /// <summary>The name of a network's tensor in the newer spelling; null for what takes no part in features.</summary>
-    private static string? CanonicalName(string name) =>
-        name.StartsWith("classifier.", StringComparison.Ordinal) || name.EndsWith(".num_batches_tracked", StringComparison.Ordinal)
-            ? null
-            : OldSpelling().Replace(name, "${kind}${number}");
-
     /// <summary>What stands before the names of a network's tensors in one mapping; most often one prefix.</summary>
-    private IEnumerable<Group> GroupsOf(StateDict dict)
+    private static IEnumerable<Group> GroupsOf(StateDict dict, NamedNetwork[] family)
     {
+        var canonicalName = family[0].CanonicalName;
+        var names = family.SelectMany(network => network.Shapes.Keys).ToHashSet();
         var votes = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var name in dict.Tensors.Keys.Where(name => name.Length <= LongestName))
         {
@@ -78,35 +70,35 @@ internal sealed partial class BackboneNames
             {
                 start = name.LastIndexOf('.', start - 1) is var dot and > 0 ? dot : 0;
                 var begin = start == 0 ? 0 : start + 1;
-                if (CanonicalName(name[begin..]) is { } canonical && _names.Contains(canonical))
+                if (canonicalName(name[begin..]) is { } canonical && names.Contains(canonical))
                 {
                     votes[name[..begin]] = votes.GetValueOrDefault(name[..begin]) + 1;
                 }
             }
         }
 
-        return votes.Select(vote => new Group(dict, vote.Key, vote.Value, NetworkOf(dict, vote.Key, vote.Value)));
+        return votes.Select(vote => new Group(dict, vote.Key, vote.Value, NetworkOf(dict, vote.Key, vote.Value, family), canonicalName));
     }
 
     /// <summary>The network that all tensors of are there; null where there is none.</summary>
-    private string? NetworkOf(StateDict dict, string prefix, int votes)
+    private static string? NetworkOf(StateDict dict, string prefix, int votes, NamedNetwork[] family)
     {
-        if (_networks.All(network => votes < network.Shapes.Count))
+        if (family.All(network => votes < network.Shapes.Count))
         {
             return null;
         }
 
         var found = dict
             .Tensors.Where(pair => pair.Key.StartsWith(prefix, StringComparison.Ordinal))
-            .Select(pair => (Name: CanonicalName(pair.Key[prefix.Length..]), pair.Value.Shape))
+            .Select(pair => (Name: family[0].CanonicalName(pair.Key[prefix.Length..]), pair.Value.Shape))
             .Where(pair => pair.Name is not null)
             .DistinctBy(pair => pair.Name)
             .ToDictionary(pair => pair.Name!, pair => pair.Shape, StringComparer.Ordinal);
-        return _networks
+        return family
             .FirstOrDefault(network =>
                 network.Shapes.All(wanted => found.TryGetValue(wanted.Key, out var shape) && shape.AsSpan().SequenceEqual(wanted.Value))
             )
-            .Name;
+            ?.Name;
     }
 
     private static bool AreEqual(WeightFile file, Group one, Group other)
@@ -130,15 +122,13 @@ internal sealed partial class BackboneNames
 
     private static string Short(string name) => name.Length > 100 ? name[..100] + "…" : name;
 
-    [GeneratedRegex(@"(?<=\.)(?<kind>norm|conv)\.(?<number>[12])(?=\.)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex OldSpelling();
-
     /// <summary>Tensors of one mapping whose names begin alike.</summary>
     /// <param name="Dict">The mapping.</param>
     /// <param name="Prefix">What stands before the network's own names.</param>
     /// <param name="Votes">Tensors whose names are those of a network's behind it.</param>
     /// <param name="Network">The network that they are all tensors of; null where some are missing.</param>
-    private sealed record Group(StateDict Dict, string Prefix, int Votes, string? Network)
+    /// <param name="CanonicalName">Of <see cref="NetworkFamily"/>.</param>
+    private sealed record Group(StateDict Dict, string Prefix, int Votes, string? Network, Func<string, string?> CanonicalName)
     {
         public Dictionary<string, IStoredTensor> Tensors(string source)
         {
@@ -158,3 +148,9 @@ internal sealed partial class BackboneNames
             $"{Network} {(Dict.Path is null ? "at the top" : $"under {Dict.Path}")}{(Prefix.Length == 0 ? "" : $" ('{Short(Prefix)}…')")}";
     }
 }
+
+/// <summary>A network to look for.</summary>
+/// <param name="Name">Of its architecture.</param>
+/// <param name="Shapes">Of its tensors, by canonical name.</param>
+/// <param name="CanonicalName">Of <see cref="NetworkFamily"/>.</param>
+internal sealed record NamedNetwork(string Name, IReadOnlyDictionary<string, long[]> Shapes, Func<string, string?> CanonicalName);

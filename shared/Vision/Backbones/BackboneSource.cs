@@ -1,5 +1,5 @@
 using System.Globalization;
-using TorchSharp;
+using Distributed.Networks;
 
 namespace Distributed.Vision;
 
@@ -20,14 +20,13 @@ public static class BackboneSource
     /// <param name="architecture">What the weights have to be; where null, what the file is, or DenseNet-121 for random weights.</param>
     /// <param name="title">What <see cref="IBackbone.Origin"/> calls the weights of a file; where null, the file's name.</param>
     /// <exception cref="WeightsException">There is no such file, or it does not hold these weights.</exception>
-    public static IBackbone Load(string source, DenseNetArchitecture? architecture = null, string? title = null)
+    public static IBackbone Load(string source, NetworkArchitecture? architecture = null, string? title = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(source);
         if (source == Random || source.StartsWith(Random + ":", StringComparison.Ordinal))
         {
             var seed = source == Random ? 0 : ParseSeed(source);
-            var drawn = architecture ?? DenseNetArchitecture.DenseNet121;
-            return Create(drawn, BackboneWeights.Random(drawn, seed));
+            return new PlainBackbone(BackboneWeights.Random(architecture ?? DenseNet.DenseNet121, seed));
         }
 
         var path = source == Demo ? DemoPath : source;
@@ -38,12 +37,10 @@ public static class BackboneSource
             );
         }
 
-        var weights = BackboneWeights.Load(path, title ?? (source == Demo ? "demo weights" : $"weights of {Path.GetFileName(path)}"));
-        return Create(architecture ?? weights.FindArchitecture(), weights);
+        return new PlainBackbone(
+            BackboneWeights.Load(path, title ?? (source == Demo ? "demo weights" : $"weights of {Path.GetFileName(path)}"), architecture)
+        );
     }
-
-    private static DenseNetBackbone Create(DenseNetArchitecture architecture, BackboneWeights weights) =>
-        new(architecture, weights, Precision.Fp32, torch.CPU);
 
     private static int ParseSeed(string source) =>
         int.TryParse(source.AsSpan(Random.Length + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var seed)

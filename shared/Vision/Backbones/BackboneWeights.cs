@@ -1,21 +1,20 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
+using Distributed.Networks;
 using TorchSharp;
 
 namespace Distributed.Vision;
 
-/// <summary>The weights of a convolutional base, under torchvision's names without the prefix <c>features.</c>.</summary>
+/// <summary>The weights of a network, under the names of its graph.</summary>
 internal sealed class BackboneWeights
 {
     private const int MostNamesInAnError = 20;
 
-    /// <summary>What LibTorch adds to variances.</summary>
-    private const double Epsilon = 1e-5;
-
     private readonly Dictionary<string, TensorData> _tensors;
 
     private BackboneWeights(
+        NetworkArchitecture architecture,
         Dictionary<string, TensorData> tensors,
         string source,
         string sha256,
@@ -23,12 +22,17 @@ internal sealed class BackboneWeights
         Preprocessing preprocessing
     )
     {
+        Architecture = architecture;
         _tensors = tensors;
         Source = source;
         Sha256 = sha256;
         Origin = origin;
         Preprocessing = preprocessing;
+        ThrowIfNotOf(architecture);
     }
+
+    /// <summary>What they are the weights of.</summary>
+    public NetworkArchitecture Architecture { get; }
 
     /// <summary>What errors call the weights.</summary>
     public string Source { get; }
@@ -43,32 +47,39 @@ internal sealed class BackboneWeights
     /// <summary>Reads a weight file of any format that is known, told by its content.</summary>
     /// <param name="path">The file.</param>
     /// <param name="title">What people call it.</param>
-    /// <exception cref="WeightsException">It is of another format, is damaged, or does not hold one network that is known.</exception>
-    public static BackboneWeights Load(string path, string title)
+    /// <param name="architecture">What it has to hold the weights of; where null, the known network that most of its tensors are of.</param>
+    /// <exception cref="WeightsException">It is of another format, is damaged, or does not hold all weights of one network and no others.</exception>
+    public static BackboneWeights Load(string path, string title, NetworkArchitecture? architecture)
     {
         using var file = WeightFile.Open(path);
         var tensors = BackboneNames.Known.Find(file).ToDictionary(pair => pair.Key, pair => file.Read(pair.Value));
+        architecture ??= NetworkArchitecture.All.MaxBy(known =>
+            known.Graph.TensorShapes.Count(wanted =>
+                tensors.TryGetValue(wanted.Key, out var found) && wanted.Value.AsSpan().SequenceEqual(found.Shape)
+            )
+        )!;
         return new BackboneWeights(
+            architecture,
             tensors,
             file.Source,
             HashOf(path),
             OriginOf(title, file.Metadata),
-            PreprocessingOf(path, file.Metadata)
+            PreprocessingOf(path, file.Metadata) ?? architecture.Preprocessing
         );
     }
 
     /// <summary>Draws weights: convolutions as torchvision does (He et al., 2015: normal, by fan-in), normalisations that change nothing.</summary>
-    public static BackboneWeights Random(DenseNetArchitecture architecture, int seed)
+    public static BackboneWeights Random(NetworkArchitecture architecture, int seed)
     {
         var tensors = new Dictionary<string, TensorData>();
         var index = 0;
-        foreach (var (name, shape) in architecture.TensorShapes.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+        foreach (var (name, shape) in architecture.Graph.TensorShapes.OrderBy(pair => pair.Key, StringComparer.Ordinal))
         {
             var values = new float[shape.Aggregate(1L, (product, length) => product * length)];
-            if (shape is [_, var inputs, var height, var width])
+            if (shape is [_, var inputs, .. var window])
             {
                 var random = new SeededRandom(SeededRandom.Hash(seed, index++));
-                var deviation = Math.Sqrt(2.0 / (inputs * height * width));
+                var deviation = Math.Sqrt(2.0 / window.Aggregate(inputs, (product, length) => product * length));
                 for (var i = 0; i < values.Length; i++)
                 {
                     values[i] = (float)(deviation * random.NextNormal());
@@ -86,25 +97,21 @@ internal sealed class BackboneWeights
         var sha256 = Convert.ToHexStringLower(
             SHA256.HashData(System.Text.Encoding.UTF8.GetBytes($"kaiming-normal splitmix64 {architecture.Name} {seed}"))
         );
-        return new BackboneWeights(tensors, $"Random weights of {architecture.Name}", sha256, recipe, Preprocessing.Imagenet);
-    }
-
-    /// <summary>The architecture whose last normalisation is as wide as the file's.</summary>
-    /// <exception cref="WeightsException">None is.</exception>
-    public DenseNetArchitecture FindArchitecture()
-    {
-        var width = _tensors.GetValueOrDefault("norm5.weight")?.ElementCount;
-        return DenseNetArchitecture.All.FirstOrDefault(known => known.FeatureSize == width)
-            ?? throw new WeightsException(
-                $"{Source} holds no DenseNet: its 'features.norm5.weight' {(width is null ? "is missing" : $"has {width} elements")}, where {string.Join(", ", DenseNetArchitecture.All.Select(known => $"{known.FeatureSize} make a {known.Name}"))}."
-            );
+        return new BackboneWeights(
+            architecture,
+            tensors,
+            $"Random weights of {architecture.Name}",
+            sha256,
+            recipe,
+            architecture.Preprocessing
+        );
     }
 
     /// <summary>Checks that these are the weights of an architecture, all of them and no others.</summary>
     /// <exception cref="WeightsException">Tensors are missing, left over, or of another shape or type; the message lists them.</exception>
-    public void ThrowIfNotOf(DenseNetArchitecture architecture)
+    private void ThrowIfNotOf(NetworkArchitecture architecture)
     {
-        var wanted = architecture.TensorShapes;
+        var wanted = architecture.Graph.TensorShapes;
         var problems = new List<string>();
         Report(problems, "missing", wanted.Keys.Where(name => !_tensors.ContainsKey(name)));
         Report(problems, "not part of it", _tensors.Keys.Where(name => !wanted.ContainsKey(name)));
@@ -168,8 +175,8 @@ internal sealed class BackboneWeights
         return counts.Count == 0 ? null : $"{name} ({string.Join(", ", counts)} of {values.Length})";
     }
 
-    /// <summary>Copies the weights into the network of their architecture.</summary>
-    public void CopyTo(DenseNet network)
+    /// <summary>Copies the weights into the modules of their architecture.</summary>
+    public void CopyTo(NetworkModule network)
     {
         using var withoutGradients = torch.no_grad();
         foreach (var (name, target) in network.state_dict().Where(pair => _tensors.ContainsKey(pair.Key)))
@@ -179,12 +186,12 @@ internal sealed class BackboneWeights
         }
     }
 
-    /// <summary>The elements of one tensor, row-major. The caller knows that it is there: see <see cref="ThrowIfNotOf"/>.</summary>
+    /// <summary>The elements of one tensor, row-major.</summary>
     public float[] Values(string name) => _tensors[name].ToSingles();
 
     /// <summary>A normalisation with its fixed statistics: value × scale + shift, by channel.</summary>
     /// <exception cref="WeightsException">A scale or shift is beyond float32.</exception>
-    public (double[] Scale, double[] Shift) Normalization(string name)
+    public (double[] Scale, double[] Shift) ScaleAndShift(string name)
     {
         var (gamma, beta, mean, variance) = (
             Values(name + ".weight"),
@@ -192,19 +199,25 @@ internal sealed class BackboneWeights
             Values(name + ".running_mean"),
             Values(name + ".running_var")
         );
-        var scale = gamma.Zip(variance, (factor, spread) => factor / Math.Sqrt(spread + Epsilon)).ToArray();
+        var scale = gamma.Zip(variance, (factor, spread) => factor / Math.Sqrt(spread + Normalization.Epsilon)).ToArray();
         double[] shift = [.. scale.Select((factor, i) => beta[i] - (mean[i] * factor))];
         ThrowIfBeyond(name, scale.Concat(shift).Count(value => !float.IsFinite((float)value)), "its scale or shift");
         return (scale, shift);
     }
 
-    /// <summary>A convolution and the normalisation that follows it, as one convolution with a bias. Rounded once.</summary>
+    /// <summary>A convolution, and with the normalisation that is folded into it a bias. Rounded once.</summary>
     /// <exception cref="WeightsException">The product is beyond float32.</exception>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public (float[] Weights, float[] Bias) FoldedConvolution(string convolution, string norm)
+    public (float[] Weights, float[]? Bias) WeightsAndBias(Layer convolution)
     {
-        var folded = (float[])Values(convolution + ".weight").Clone();
-        var (scale, shift) = Normalization(norm);
+        var weights = Values(convolution.Name + ".weight");
+        if (convolution.Operation is not Convolution { Norm: { } norm })
+        {
+            return (weights, null);
+        }
+
+        var folded = (float[])weights.Clone();
+        var (scale, shift) = ScaleAndShift(norm);
         var perOutput = folded.Length / scale.Length;
         var beyond = 0;
         for (var i = 0; i < folded.Length; i++)
@@ -213,7 +226,7 @@ internal sealed class BackboneWeights
             beyond += float.IsFinite(folded[i]) ? 0 : 1;
         }
 
-        ThrowIfBeyond(norm, beyond, $"its scale times '{convolution}.weight'");
+        ThrowIfBeyond(norm, beyond, $"its scale times '{convolution.Name}.weight'");
         return (folded, Array.ConvertAll(shift, value => (float)value));
     }
 
@@ -250,11 +263,11 @@ internal sealed class BackboneWeights
         return $"{title}{training}{accuracy}";
     }
 
-    private static Preprocessing PreprocessingOf(string path, IReadOnlyDictionary<string, string> metadata)
+    private static Preprocessing? PreprocessingOf(string path, IReadOnlyDictionary<string, string> metadata)
     {
         if (!metadata.TryGetValue("mean", out var mean) || !metadata.TryGetValue("std", out var std))
         {
-            return Preprocessing.Imagenet;
+            return null;
         }
 
         try

@@ -1,3 +1,4 @@
+using Distributed.Networks;
 using TorchSharp;
 
 namespace Distributed.Vision;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Distributed.Networks;
 
 namespace Distributed.Vision;
 
@@ -16,18 +17,17 @@ public static class OnnxExport
     /// <param name="backbone">Its weights are written in float32, whatever precision it computes in.</param>
     /// <param name="target">Receives the model; not closed.</param>
     /// <param name="cancellationToken">Stops the writing.</param>
-    /// <exception cref="NotSupportedException">The backbone is no DenseNet of this library.</exception>
+    /// <exception cref="NotSupportedException">The backbone is no network that this library has the graph of.</exception>
     public static async Task WriteAsync(IBackbone backbone, Stream target, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(backbone);
         ArgumentNullException.ThrowIfNull(target);
-        if (backbone is not IDenseNetBackbone dense)
+        if (backbone is not Backbone { Weights: var weights })
         {
-            throw new NotSupportedException($"There is no ONNX export for '{backbone.Name}', only for the DenseNets of this library.");
+            throw new NotSupportedException($"There is no ONNX export for '{backbone.Name}', only for the networks of this library.");
         }
 
-        var graph = new GraphWriter(dense.Weights);
-        graph.Write(dense.Architecture);
+        var graph = new GraphWriter(weights);
         // Fields of onnx.proto's ModelProto.
         var model = new ProtobufWriter()
             .Integer(1, 8)
@@ -54,56 +54,25 @@ public static class OnnxExport
     }
 
     /// <summary>Collects nodes and tensors of onnx.proto's GraphProto.</summary>
-    private sealed class GraphWriter(BackboneWeights weights)
+    private sealed class GraphWriter
     {
         private const int FloatType = 1;
 
-        /// <summary>In the order of the operator's inputs.</summary>
-        private static readonly string[] NormParts = ["weight", "bias", "running_mean", "running_var"];
-
+        private readonly BackboneWeights _weights;
+        private readonly NetworkGraph _graph;
+        private readonly IReadOnlyDictionary<string, long[]> _shapes;
         private readonly List<ProtobufWriter> _nodes = [];
         private readonly List<ProtobufWriter> _tensors = [];
 
-        public void Write(DenseNetArchitecture architecture)
+        public GraphWriter(BackboneWeights weights)
         {
-            var channels = architecture.InitialFeatures;
-            var bottleneck = DenseNetArchitecture.BottleneckFactor * architecture.GrowthRate;
-            var current = Convolve("conv0", InputName, channels, 3, 7, stride: 2, padding: 3);
-            current = NormalizeRelu("norm0", current, channels);
-            current = Node(
-                "MaxPool",
-                "pool0",
-                [current],
-                Integers("kernel_shape", 3, 3),
-                Integers("strides", 2, 2),
-                Integers("pads", 1, 1, 1, 1)
-            );
-            for (var block = 0; block < architecture.Blocks.Length; block++)
+            _weights = weights;
+            _graph = weights.Architecture.Graph;
+            _shapes = _graph.TensorShapes;
+            foreach (var layer in _graph.Layers)
             {
-                if (block > 0)
-                {
-                    var name = $"transition{block}";
-                    current = NormalizeRelu(name + ".norm", current, channels);
-                    current = Convolve(name + ".conv", current, channels / 2, channels, 1);
-                    current = Node("AveragePool", name + ".pool", [current], Integers("kernel_shape", 2, 2), Integers("strides", 2, 2));
-                    channels /= 2;
-                }
-
-                for (var layer = 0; layer < architecture.Blocks[block]; layer++)
-                {
-                    var name = $"denseblock{block + 1}.denselayer{layer + 1}";
-                    var added = NormalizeRelu(name + ".norm1", current, channels);
-                    added = Convolve(name + ".conv1", added, bottleneck, channels, 1);
-                    added = NormalizeRelu(name + ".norm2", added, bottleneck);
-                    added = Convolve(name + ".conv2", added, architecture.GrowthRate, bottleneck, 3, padding: 1);
-                    current = Node("Concat", name + ".concat", [current, added], Integer("axis", 1));
-                    channels += architecture.GrowthRate;
-                }
+                Write(layer);
             }
-
-            current = NormalizeRelu("norm5", current, channels);
-            current = Node("GlobalAveragePool", "pool5", [current]);
-            Node("Flatten", OutputName, [current], Integer("axis", 1));
         }
 
         public ProtobufWriter ToMessage(IBackbone backbone)
@@ -147,25 +116,76 @@ public static class OnnxExport
             return attribute.Integer(20, 7);
         }
 
-        private string Convolve(string name, string input, int outputs, int inputs, int window, int stride = 1, int padding = 0) =>
-            Node(
-                "Conv",
-                name,
-                [input, Tensor(name + ".weight", outputs, inputs, window, window)],
-                Integers("kernel_shape", window, window),
-                Integers("strides", stride, stride),
-                Integers("pads", padding, padding, padding, padding)
-            );
+        private string NameOf(Layer layer) =>
+            layer == _graph.Output ? OutputName
+            : layer.Operation is Images ? InputName
+            : layer.Name;
 
-        private string NormalizeRelu(string name, string input, int channels)
+        private void Write(Layer layer)
         {
-            string[] parameters = [.. NormParts.Select(part => Tensor($"{name}.{part}", channels))];
-            var epsilon = new ProtobufWriter().Text(1, "epsilon").Single(2, 1e-5f).Integer(20, 1);
-            return Node("Relu", name + ".relu", [Node("BatchNormalization", name, [input, .. parameters], epsilon)]);
+            switch (layer.Operation)
+            {
+                case Images:
+                    break;
+                case Convolution { Window: var window, Stride: var stride, Padding: var padding }:
+                    Node(
+                        "Conv",
+                        layer,
+                        ["weight"],
+                        Integers("kernel_shape", window, window),
+                        Integers("strides", stride, stride),
+                        Integers("pads", padding, padding, padding, padding)
+                    );
+                    break;
+                case Normalization:
+                    var epsilon = new ProtobufWriter().Text(1, "epsilon").Single(2, (float)Normalization.Epsilon).Integer(20, 1);
+                    Node("BatchNormalization", layer, ["weight", "bias", "running_mean", "running_var"], epsilon);
+                    break;
+                case Rectifier:
+                    Node("Relu", layer, []);
+                    break;
+                case MaxPooling { Window: var window, Stride: var stride, Padding: var padding }:
+                    Node(
+                        "MaxPool",
+                        layer,
+                        [],
+                        Integers("kernel_shape", window, window),
+                        Integers("strides", stride, stride),
+                        Integers("pads", padding, padding, padding, padding)
+                    );
+                    break;
+                case AveragePooling { Window: var window }:
+                    Node("AveragePool", layer, [], Integers("kernel_shape", window, window), Integers("strides", window, window));
+                    break;
+                case Concatenation:
+                    Node("Concat", layer, [], Integer("axis", 1));
+                    break;
+                case Addition:
+                    Node("Sum", layer, []);
+                    break;
+                case Dense:
+                    Node("Gemm", layer, ["weight", "bias"], Integer("transB", 1));
+                    break;
+                case GlobalAverage:
+                    var mean = layer == _graph.Output ? layer.Name : layer.Name + ".mean";
+                    Node("GlobalAveragePool", mean, [NameOf(layer.Inputs[0])]);
+                    Node("Flatten", NameOf(layer), [mean], Integer("axis", 1));
+                    break;
+                default:
+                    throw new NotSupportedException($"There is no ONNX operator for the layer '{layer.Name}'.");
+            }
         }
 
+        private void Node(string operation, Layer layer, string[] weights, params ProtobufWriter[] attributes) =>
+            Node(
+                operation,
+                NameOf(layer),
+                [.. layer.Inputs.Select(NameOf), .. weights.Select(part => Tensor($"{layer.Name}.{part}"))],
+                attributes
+            );
+
         /// <summary>A node with one output of its own name.</summary>
-        private string Node(string operation, string name, string[] inputs, params ProtobufWriter[] attributes)
+        private void Node(string operation, string name, string[] inputs, params ProtobufWriter[] attributes)
         {
             var node = new ProtobufWriter();
             foreach (var input in inputs)
@@ -180,18 +200,17 @@ public static class OnnxExport
             }
 
             _nodes.Add(node);
-            return name;
         }
 
-        private string Tensor(string name, params long[] shape)
+        private string Tensor(string name)
         {
             var tensor = new ProtobufWriter();
-            foreach (var length in shape)
+            foreach (var length in _shapes[name])
             {
                 tensor.Integer(1, length);
             }
 
-            _tensors.Add(tensor.Integer(2, FloatType).Text(8, name).Bytes(9, MemoryMarshal.AsBytes(weights.Values(name).AsSpan())));
+            _tensors.Add(tensor.Integer(2, FloatType).Text(8, name).Bytes(9, MemoryMarshal.AsBytes(_weights.Values(name).AsSpan())));
             return name;
         }
     }

@@ -1,38 +1,22 @@
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Distributed.Vision;
 
-/// <summary>A DenseNet as a backbone, computed by <see cref="CompiledDenseNet"/> on the CPU.</summary>
-internal sealed class CompiledBackbone : IDenseNetBackbone
+/// <summary>A network computed by <see cref="CompiledDenseNet"/> on the processor.</summary>
+internal sealed class CompiledBackbone(KernelPlan plan, BackboneWeights weights, Precision precision, InstructionSet instructions)
+    : Backbone(weights, precision, CPU)
 {
-    private readonly CompiledDenseNet _network;
+    private readonly CompiledDenseNet _network = new(plan, weights, precision == Precision.Bf16, instructions);
 
-    public CompiledBackbone(DenseNetArchitecture architecture, BackboneWeights weights, Precision precision, InstructionSet instructions)
+    public override bool TakesAnyBatch => true;
+
+    public override void Dispose() => _network.Dispose();
+
+    protected override unsafe Tensor Compute(Tensor images)
     {
-        Architecture = architecture;
-        Weights = weights;
-        Precision = precision;
-        _network = new CompiledDenseNet(architecture, weights, precision == Precision.Bf16, instructions);
-    }
-
-    public DenseNetArchitecture Architecture { get; }
-
-    public BackboneWeights Weights { get; }
-
-    public Precision Precision { get; }
-
-    public Device Device => CPU;
-
-    public bool TakesAnyBatch => true;
-
-    public unsafe Tensor Features(Tensor images)
-    {
-        DenseNetBackbone.Check(images, this);
-        using var scope = NewDisposeScope();
         var pixels = images.cpu().contiguous();
         var (count, height, width) = ((int)pixels.shape[0], (int)pixels.shape[1], (int)pixels.shape[2]);
-        var features = empty([count, Architecture.FeatureSize], dtype: ScalarType.Float32);
+        var features = empty([count, FeatureSize], dtype: ScalarType.Float32);
         if (count > 0)
         {
             fixed (byte* source = pixels.bytes)
@@ -42,8 +26,6 @@ internal sealed class CompiledBackbone : IDenseNetBackbone
             }
         }
 
-        return features.MoveToOuterDisposeScope();
+        return features;
     }
-
-    public void Dispose() => _network.Dispose();
 }

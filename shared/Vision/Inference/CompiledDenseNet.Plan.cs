@@ -58,7 +58,7 @@ internal sealed unsafe partial class CompiledDenseNet
             Width = width;
             var (instructions, bytes, vectors) = (network.Instructions, network.ElementBytes, network.Vectors);
             var most = instructions.MostPixels(vectors);
-            var initial = network.Architecture.InitialFeatures;
+            var initial = network.Layers.Stem.Channels;
             InputRowBytes = (width + 6) * 3 * bytes;
             Stem = new TileGrid((height + 1) / 2, (width + 1) / 2, most);
             StemRowBytes = (Stem.Width + 2) * initial * bytes;
@@ -84,7 +84,7 @@ internal sealed unsafe partial class CompiledDenseNet
 
                 var grid = new TileGrid(mapHeight, mapWidth, most);
                 var entered = network._blocks[block][0].Inputs;
-                var channels = entered + (network._blocks[block].Length * network.Architecture.GrowthRate);
+                var channels = entered + (network._blocks[block].Length * network.Layers.GrowthRate);
                 var pixelBytes = channels * bytes;
                 // An odd number of cache lines, so that the pixels of a tile do not compete for the same places in the cache.
                 var scratchStride = (Math.Max(channels, block > 0 ? entered * 2 : 0) * bytes) + 64;
@@ -95,12 +95,12 @@ internal sealed unsafe partial class CompiledDenseNet
                             vectors,
                             mapHeight,
                             mapWidth,
-                            network.Bottleneck,
-                            network.Architecture.GrowthRate,
+                            network.Layers.Bottleneck,
+                            network.Layers.GrowthRate,
                             Unroll
                         )
                         : null;
-                var bottleneck = winograd?.Inputs ?? new PaddedMap(mapHeight + 2, mapWidth + 2, network.Bottleneck, bytes);
+                var bottleneck = winograd?.Inputs ?? new PaddedMap(mapHeight + 2, mapWidth + 2, network.Layers.Bottleneck, bytes);
                 var chunk = Math.Clamp(CompiledDenseNet.BlockBytes / checked(mapHeight * mapWidth * pixelBytes), 1, GroupImages);
                 Blocks[block] = new BlockPlan(
                     grid,
@@ -165,7 +165,7 @@ internal sealed unsafe partial class CompiledDenseNet
                 Chunk = GroupImages,
             };
             NarrowIterations = inputs => inputs * bytes / sizeof(float) / Unroll;
-            DirectIterations = 3 * network.Bottleneck * bytes / sizeof(float) / Unroll;
+            DirectIterations = 3 * network.Layers.Bottleneck * bytes / sizeof(float) / Unroll;
             InputBytes = ((height + 6) * InputRowBytes) + 64;
             StemBytes = ((Stem.Height + 2) * StemRowBytes) + 64;
             BlockBytes = [.. Blocks.Select(block => checked(block.Grid.Height * block.Grid.Width * block.Channels * bytes))];

@@ -17,7 +17,7 @@ internal sealed unsafe partial class CompiledDenseNet
             var last = plan.Blocks.Length - 1;
             Fill(last, 0, count);
             var grid = plan.Blocks[last].Grid;
-            var size = network.Architecture.FeatureSize;
+            var size = network.Layers.Last.Channels;
             for (var i = 0; i < count; i++)
             {
                 Elementwise.NormalizeReluMean(
@@ -84,7 +84,7 @@ internal sealed unsafe partial class CompiledDenseNet
             }
 
             var stem = workspace.Stem.Pointer;
-            var channels = network.Architecture.InitialFeatures;
+            var channels = network.Layers.Stem.Channels;
             var pixelBytes = channels * _bytes;
             foreach (var band in plan.Stem.Bands)
             {
@@ -167,7 +167,7 @@ internal sealed unsafe partial class CompiledDenseNet
         /// reads was written a moment ago.
         /// </summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void Grow(Layer layer, BlockPlan block, byte* image, byte* padded)
+        private void Grow(PackedLayer layer, BlockPlan block, byte* image, byte* padded)
         {
             var widened = 0;
             foreach (var band in block.Grid.Bands)
@@ -181,7 +181,7 @@ internal sealed unsafe partial class CompiledDenseNet
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void Narrow(Layer layer, BlockPlan block, Tile[] band, byte* image, byte* padded)
+        private void Narrow(PackedLayer layer, BlockPlan block, Tile[] band, byte* image, byte* padded)
         {
             var pixelBytes = block.Channels * _bytes;
             var panelBytes = network.PanelChannels * block.Bottleneck.ElementBytes;
@@ -213,7 +213,7 @@ internal sealed unsafe partial class CompiledDenseNet
         }
 
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void Widen(Layer layer, BlockPlan block, Tile[] band, byte* image, byte* padded)
+        private void Widen(PackedLayer layer, BlockPlan block, Tile[] band, byte* image, byte* padded)
         {
             var pixelBytes = block.Channels * _bytes;
             var output = image + (layer.Inputs * _bytes);

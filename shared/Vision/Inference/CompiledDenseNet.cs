@@ -1,10 +1,11 @@
+using Distributed.Networks;
+
 namespace Distributed.Vision;
 
 /// <summary>
-/// The convolutional base of a DenseNet for extraction alone, on processors with AVX-512 or AVX2. It computes what
-/// <see cref="DenseNet"/> computes, with less work and far less traffic: normalisations that follow a convolution are folded
-/// into its weights, those before one are applied to a tile of pixels at a time, which stays in the first-level cache;
-/// transitions average before they convolve; blocks write into slices of one buffer. See docs/performance.md.
+/// A network of dense blocks for extraction alone, on processors with AVX-512 or AVX2. It computes what <see cref="NetworkModule"/>
+/// computes, with less work and far less traffic: from a folded graph, whose scalings are applied to a tile of pixels at a time, which
+/// stays in the first-level cache; blocks write into slices of one buffer. See docs/performance.md.
 /// </summary>
 /// <remarks>Every image is computed by itself: neither its neighbours nor the number of threads change a bit of its features.</remarks>
 internal sealed unsafe partial class CompiledDenseNet : IDisposable
@@ -17,72 +18,52 @@ internal sealed unsafe partial class CompiledDenseNet : IDisposable
 
     private readonly NativeBuffer _pixelTable;
     private readonly PackedConvolution _stem;
-    private readonly Layer[][] _blocks;
-    private readonly Transition[] _transitions;
-    private readonly Normalization _last;
+    private readonly PackedLayer[][] _blocks;
+    private readonly PackedTransition[] _transitions;
+    private readonly Factors _last;
     private Plan? _plan;
 
-    public CompiledDenseNet(DenseNetArchitecture architecture, BackboneWeights weights, bool bf16, InstructionSet instructions)
+    public CompiledDenseNet(KernelPlan plan, BackboneWeights weights, bool bf16, InstructionSet instructions)
     {
-        Architecture = architecture;
+        Layers = plan;
         Bf16 = bf16;
         Instructions = instructions;
         _pixelTable = CreatePixelTable(weights.Preprocessing, bf16);
-        _stem = PackFolded(weights, "conv0", "norm0", architecture.InitialFeatures, 3, 7);
-        var channels = architecture.InitialFeatures;
-        _blocks = new Layer[architecture.Blocks.Length][];
-        _transitions = new Transition[_blocks.Length - 1];
-        for (var block = 0; block < _blocks.Length; block++)
-        {
-            if (block > 0)
-            {
-                var name = $"transition{block}";
-                _transitions[block - 1] = new Transition(
-                    new Normalization(weights, name + ".norm", channels),
-                    Pack(weights.Values(name + ".conv.weight"), channels / 2, channels, 1, null)
-                );
-                channels /= 2;
-            }
-
-            _blocks[block] = new Layer[architecture.Blocks[block]];
-            for (var layer = 0; layer < _blocks[block].Length; layer++)
-            {
-                var name = $"denseblock{block + 1}.denselayer{layer + 1}";
-                var window = name + ".conv2.weight";
-                _blocks[block][layer] = new Layer(
-                    channels,
-                    new Normalization(weights, name + ".norm1", channels),
-                    PackFolded(weights, name + ".conv1", name + ".norm2", Bottleneck, channels, 1),
-                    new Lazy<PackedConvolution>(() => Pack(weights.Values(window), architecture.GrowthRate, Bottleneck, 3, null)),
-                    new Lazy<PackedConvolution>(() =>
-                        Pack(
-                            WinogradTransform.Weights(weights.Values(window)),
-                            WinogradTransform.Positions * architecture.GrowthRate,
-                            Bottleneck,
-                            1,
-                            null
-                        )
-                    )
-                );
-                channels += architecture.GrowthRate;
-            }
-        }
-
-        _last = new Normalization(weights, "norm5", channels);
+        _stem = Pack(weights, plan.Stem);
+        _transitions =
+        [
+            .. plan.Transitions.Select(transition => new PackedTransition(
+                new Factors(weights, transition.Norm),
+                Pack(weights, transition.Convolution)
+            )),
+        ];
+        _blocks =
+        [
+            .. plan.Blocks.Select(block =>
+                block
+                    .Select(layer => new PackedLayer(
+                        layer.Norm.Channels,
+                        new Factors(weights, layer.Norm),
+                        Pack(weights, layer.Narrow),
+                        new Lazy<PackedConvolution>(() => Pack(weights, layer.Window)),
+                        new Lazy<PackedConvolution>(() => PackTransformed(weights, layer.Window))
+                    ))
+                    .ToArray()
+            ),
+        ];
+        _last = new Factors(weights, plan.Last);
     }
 
-    public DenseNetArchitecture Architecture { get; }
+    private KernelPlan Layers { get; }
 
     public bool Bf16 { get; }
 
     private InstructionSet Instructions { get; }
 
     /// <summary>Of a panel.</summary>
-    private int Vectors => Instructions.PanelVectors(Architecture.GrowthRate);
+    private int Vectors => Instructions.PanelVectors(Layers.GrowthRate);
 
     private int PanelChannels => Vectors * Instructions.Lanes;
-
-    private int Bottleneck => DenseNetArchitecture.BottleneckFactor * Architecture.GrowthRate;
 
     private int ElementBytes => Bf16 ? sizeof(ushort) : sizeof(float);
 
@@ -115,7 +96,7 @@ internal sealed unsafe partial class CompiledDenseNet : IDisposable
                 var first = index * group;
                 new Worker(this, plan, workspace, images + (first * imageBytes)).Run(
                     Math.Min(group, count - first),
-                    features + ((long)first * Architecture.FeatureSize)
+                    features + ((long)first * Layers.Last.Channels)
                 );
                 plan.Return(workspace);
             }
@@ -165,34 +146,43 @@ internal sealed unsafe partial class CompiledDenseNet : IDisposable
         return table;
     }
 
-    private PackedConvolution Pack(float[] weights, int outputs, int inputs, int window, float[]? bias) =>
-        new(weights, outputs, inputs, window, PanelChannels, Bf16, bias);
-
-    private PackedConvolution PackFolded(BackboneWeights weights, string convolution, string norm, int outputs, int inputs, int window)
+    private PackedConvolution Pack(BackboneWeights weights, Layer layer)
     {
-        var (folded, bias) = weights.FoldedConvolution(convolution, norm);
-        return Pack(folded, outputs, inputs, window, bias);
+        var (values, bias) = weights.WeightsAndBias(layer);
+        var window = ((Convolution)layer.Operation).Window;
+        return new PackedConvolution(values, layer.Channels, layer.Inputs[0].Channels, window, PanelChannels, Bf16, bias);
     }
 
+    private PackedConvolution PackTransformed(BackboneWeights weights, Layer layer) =>
+        new(
+            WinogradTransform.Weights(weights.WeightsAndBias(layer).Weights),
+            WinogradTransform.Positions * layer.Channels,
+            layer.Inputs[0].Channels,
+            1,
+            PanelChannels,
+            Bf16,
+            null
+        );
+
     /// <summary>The 3×3 convolution's weights are packed as the size of the maps wants them.</summary>
-    private sealed record Layer(
+    private sealed record PackedLayer(
         int Inputs,
-        Normalization Norm,
+        Factors Norm,
         PackedConvolution Narrow,
         Lazy<PackedConvolution> Direct,
         Lazy<PackedConvolution> Winograd
     );
 
-    private sealed record Transition(Normalization Norm, PackedConvolution Convolution);
+    private sealed record PackedTransition(Factors Norm, PackedConvolution Convolution);
 
     /// <summary>A normalisation with fixed statistics: scale and shift.</summary>
-    private sealed class Normalization : IDisposable
+    private sealed class Factors : IDisposable
     {
         private readonly NativeBuffer _factors;
 
-        public Normalization(BackboneWeights weights, string name, int channels)
+        public Factors(BackboneWeights weights, Layer layer)
         {
-            var (scale, shift) = weights.Normalization(name);
+            var (channels, (scale, shift)) = (layer.Channels, weights.ScaleAndShift(layer.Name));
             _factors = new NativeBuffer(2L * channels * sizeof(float));
             Scale = _factors.Floats;
             Shift = Scale + channels;

@@ -1,4 +1,5 @@
 using System.Text;
+using Distributed.Networks;
 using Distributed.Vision;
 using Distributed.Vision.Tests;
 using static Distributed.Vision.Tests.PickleBuilder;
@@ -18,7 +19,9 @@ internal sealed class WeightFileTarget : FuzzTarget
 
     private static readonly string[] Names = ["conv0.weight", "norm0.bias", "denseblock1.denselayer1.norm1.weight", "norm5.running_var"];
 
-    private static readonly BackboneNames Network = new(("toy", Names.ToDictionary(name => name, _ => new long[] { 2, 3 })));
+    private static readonly BackboneNames Network = new(
+        new NamedNetwork("toy", Names.ToDictionary(name => name, _ => new long[] { 2, 3 }), DenseNet.Family.CanonicalName)
+    );
 
     private static readonly string[] Prefixes =
     [

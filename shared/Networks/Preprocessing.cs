@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Distributed.Vision;
+namespace Distributed.Networks;
 
 /// <summary>How pixel values are normalised: value / 255, minus the channel's mean, over its standard deviation.</summary>
 public sealed record Preprocessing

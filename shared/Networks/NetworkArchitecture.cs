@@ -1,0 +1,42 @@
+namespace Distributed.Networks;
+
+/// <summary>One network of a family: its graph, and what is to be known of its input.</summary>
+/// <param name="name">Name as in torchvision, such as <c>densenet121</c>.</param>
+/// <param name="title">Name for people, such as <c>DenseNet-121</c>.</param>
+/// <param name="preprocessing">How its weights expect images, where their file says nothing.</param>
+/// <param name="smallestInput">Smallest height and width that survive its halvings, pixels.</param>
+/// <param name="build">Makes its layers, and gives the last one.</param>
+public sealed class NetworkArchitecture(string name, string title, Preprocessing preprocessing, int smallestInput, Func<Layer> build)
+{
+    private readonly Lazy<NetworkGraph> _graph = new(() => new NetworkGraph(build()));
+
+    /// <summary>The known ones.</summary>
+    public static IReadOnlyList<NetworkArchitecture> All => [.. NetworkFamily.All.SelectMany(family => family.Architectures)];
+
+    /// <summary>Name as in torchvision, such as <c>densenet121</c>.</summary>
+    public string Name => name;
+
+    /// <summary>Name for people, such as <c>DenseNet-121</c>.</summary>
+    public string Title => title;
+
+    /// <summary>How its weights expect images, where their file says nothing.</summary>
+    public Preprocessing Preprocessing => preprocessing;
+
+    /// <summary>Smallest height and width that survive its halvings, pixels.</summary>
+    public int SmallestInput => smallestInput;
+
+    /// <summary>Its layers, as the paper has them.</summary>
+    public NetworkGraph Graph => _graph.Value;
+
+    /// <summary>Numbers an image is turned into.</summary>
+    public int FeatureSize => Graph.Output.Channels;
+
+    /// <summary>Finds an architecture by its name.</summary>
+    /// <exception cref="ArgumentException">The name is unknown; the message lists those known.</exception>
+    public static NetworkArchitecture ByName(string name) =>
+        All.FirstOrDefault(known => string.Equals(known.Name, name, StringComparison.OrdinalIgnoreCase))
+        ?? throw new ArgumentException(
+            $"There is no architecture '{name}'; known are {string.Join(", ", All.Select(known => known.Name))}.",
+            nameof(name)
+        );
+}
