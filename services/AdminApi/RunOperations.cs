@@ -9,7 +9,7 @@ internal sealed partial class RunOperations(
     RunFlow runs,
     RunControl control,
     RunAnnouncer announcer,
-    UnitDispatcher dispatcher,
+    JobDispatcher dispatcher,
     Volume volume,
     ILogger<RunOperations> logger
 )
@@ -33,7 +33,7 @@ internal sealed partial class RunOperations(
         {
             LogRetried(actor.Name);
             await SendAsync(
-                async token => await dispatcher.SendAsync(await control.SubjectsAsync(runId, token), again: false, token),
+                async token => await dispatcher.SendAsync(await control.ScopesAsync(runId, token), again: false, token),
                 cancellationToken
             );
         }

@@ -6,7 +6,7 @@ using Distributed.Messaging;
 namespace Distributed.AdminApi;
 
 /// <summary>Accepts runs, whichever way they come.</summary>
-public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatcher, TimeProvider time, ILogger<RunSubmission> logger)
+public sealed partial class RunSubmission(RunFlow runs, JobDispatcher dispatcher, TimeProvider time, ILogger<RunSubmission> logger)
 {
     // The run is in the catalog by then: what is not sent in this time, the watchdog sends.
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(2);
@@ -27,7 +27,7 @@ public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatche
     {
         ArgumentNullException.ThrowIfNull(specification);
         var now = time.GetUtcNow().UtcDateTime;
-        var (outcome, run, unit) = await runs.SubmitAsync(
+        var (outcome, run, job) = await runs.SubmitAsync(
             new Run
             {
                 Id = runId,
@@ -52,7 +52,7 @@ public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatche
 
         if (outcome != SubmitOutcome.Conflict)
         {
-            await SendAsync(run, unit, cancellationToken);
+            await SendAsync(run, job, cancellationToken);
         }
 
         return (outcome, run);
@@ -63,16 +63,16 @@ public sealed partial class RunSubmission(RunFlow runs, UnitDispatcher dispatche
             ? id
             : $"00-{ActivityTraceId.CreateRandom()}-{ActivitySpanId.CreateRandom()}-01";
 
-    private async Task SendAsync(Run run, WorkUnit? unit, CancellationToken cancellationToken)
+    private async Task SendAsync(Run run, Job? job, CancellationToken cancellationToken)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(SendTimeout);
         try
         {
             await (
-                unit is null
-                    ? dispatcher.SendAsync([UnitKey.SubjectOf(run.Id)], again: true, timeout.Token)
-                    : dispatcher.SendNewAsync(unit, timeout.Token)
+                job is null
+                    ? dispatcher.SendAsync([JobKey.ScopeOf(run.Id)], again: true, timeout.Token)
+                    : dispatcher.SendNewAsync(job, timeout.Token)
             );
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)

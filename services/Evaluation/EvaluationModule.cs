@@ -21,6 +21,6 @@ public static class EvaluationModule
         builder.Services.AddSingleton<IHostCheck, TensorCheck>();
         builder.Services.AddSingleton<ReportComposer>();
         builder.Services.AddSingleton(new PermanentError(typeof(WeightsException)));
-        consumers.AddUnits<HeadTrainedConsumer, HeadTrained>();
+        consumers.AddJobs<EvaluateHeadConsumer, EvaluateHead>();
     }
 }

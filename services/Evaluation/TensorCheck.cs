@@ -9,7 +9,7 @@ internal sealed class TensorCheck(TensorThread tensors) : IHostCheck
 {
     public string Name => "tensors";
 
-    public string? Resource => UnitRoutes.Tensors;
+    public string? Resource => JobRoutes.Tensors;
 
     public async Task<HostCheckResult> CheckAsync(CancellationToken cancellationToken)
     {

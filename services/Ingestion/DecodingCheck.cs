@@ -8,7 +8,7 @@ internal sealed class DecodingCheck(ImageDecodings decodings) : IHostCheck
 {
     public string Name => "decoding";
 
-    public string? Resource => UnitRoutes.Images;
+    public string? Resource => JobRoutes.Images;
 
     public async Task<HostCheckResult> CheckAsync(CancellationToken cancellationToken)
     {

@@ -47,9 +47,9 @@ public static class IngestionModule
         builder.Services.AddSingleton(new PermanentError(typeof(DatasetException)));
         builder.Services.AddSingleton(new WorkerError(error => error is DecoderUnavailableException));
         consumers
-            .AddUnits<IngestDatasetConsumer, IngestDataset>()
-            .AddUnits<DownloadFileConsumer, DownloadFile>()
-            .AddUnits<PackImagesConsumer, PackImages>()
-            .AddUnits<CompleteDatasetConsumer, CompleteDataset>();
+            .AddJobs<IngestDatasetConsumer, IngestDataset>()
+            .AddJobs<DownloadFileConsumer, DownloadFile>()
+            .AddJobs<PackImagesConsumer, PackImages>()
+            .AddJobs<CompleteDatasetConsumer, CompleteDataset>();
     }
 }

@@ -93,7 +93,7 @@ internal static class StandaloneHost
             }
         }
 
-        await host.Services.GetRequiredService<UnitRepair>().TakeOverAsync(cancellationToken);
+        await host.Services.GetRequiredService<JobRepair>().ReclaimOrphansAsync(cancellationToken);
         try
         {
             await host.StartAsync(cancellationToken);

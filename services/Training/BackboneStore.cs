@@ -103,7 +103,7 @@ internal sealed class BackboneStore(
     public async Task<(Backbone Row, StoredFile? Damaged)> DescribeAsync(
         RunSpecification specification,
         IBackbone backbone,
-        UnitLease lease,
+        JobLease lease,
         CancellationToken cancellationToken
     )
     {
@@ -182,7 +182,7 @@ internal sealed class BackboneStore(
 
     private static string RandomSource(int seed) => FormattableString.Invariant($"{BackboneSource.Random}:{seed}");
 
-    private async Task<StoredFile> CopyAsync(FileStream source, string sha256, UnitLease lease, CancellationToken cancellationToken)
+    private async Task<StoredFile> CopyAsync(FileStream source, string sha256, JobLease lease, CancellationToken cancellationToken)
     {
         await using (source)
         {

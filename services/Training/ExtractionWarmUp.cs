@@ -6,9 +6,9 @@ using Distributed.Vision;
 namespace Distributed.Training;
 
 /// <summary>Measures what a run's plan will ask for while its images are still coming in, where nothing else waits for the device.</summary>
-internal sealed class ExtractionWarmUp(UnitGate gate, HostChecks checks, BackboneStore backbones, Calibration calibration)
+internal sealed class ExtractionWarmUp(PriorityLimiter gate, HostChecks checks, BackboneStore backbones, Calibration calibration)
 {
-    /// <summary>Loads the weights and measures precision and batch size, as a unit that has its turn.</summary>
+    /// <summary>Loads the weights and measures precision and batch size, as a job that has its turn.</summary>
     public async Task RunAsync(RunSpecification specification, CancellationToken cancellationToken)
     {
         if (specification.Precision is not null)
@@ -16,8 +16,8 @@ internal sealed class ExtractionWarmUp(UnitGate gate, HostChecks checks, Backbon
             return;
         }
 
-        await checks.PassedAsync(UnitRoutes.Tensors).WaitAsync(cancellationToken);
-        using var turn = await gate.EnterAsync(UnitRoutes.Tensors, specification.Priority, Timeout.InfiniteTimeSpan, cancellationToken);
+        await checks.PassedAsync(JobRoutes.Tensors).WaitAsync(cancellationToken);
+        using var turn = await gate.EnterAsync(JobRoutes.Tensors, specification.Priority, Timeout.InfiniteTimeSpan, cancellationToken);
         try
         {
             await calibration.MeasureAsync(backbones.Load(specification), specification.InputSize, cancellationToken);

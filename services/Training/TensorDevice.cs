@@ -7,7 +7,7 @@ namespace Distributed.Training;
 
 /// <summary>
 /// Where this worker computes, chosen once. A check shows that there is such a device and that it computes; what tensors need is
-/// loaded by it, so that the first unit need not wait.
+/// loaded by it, so that the first job need not wait.
 /// </summary>
 internal sealed class TensorDevice(TensorThread tensors, IOptions<TrainingOptions> options) : IHostCheck
 {
@@ -15,7 +15,7 @@ internal sealed class TensorDevice(TensorThread tensors, IOptions<TrainingOption
 
     public string Name => "device";
 
-    public string? Resource => UnitRoutes.Tensors;
+    public string? Resource => JobRoutes.Tensors;
 
     public torch.Device Device => _device.Value;
 

@@ -65,8 +65,8 @@ public static class TrainingModule
         builder.Services.AddSingleton(new PermanentError(typeof(HeadTrainingException)));
         builder.Services.AddSingleton(new WorkerError(DeviceErrors.IsFailure));
         consumers
-            .AddUnits<DatasetIngestedConsumer, DatasetIngested>()
-            .AddUnits<ExtractFeaturesConsumer, ExtractFeatures>()
-            .AddUnits<TrainHeadConsumer, TrainHead>();
+            .AddJobs<PlanFeaturesConsumer, PlanFeatures>()
+            .AddJobs<ExtractFeaturesConsumer, ExtractFeatures>()
+            .AddJobs<TrainHeadConsumer, TrainHead>();
     }
 }

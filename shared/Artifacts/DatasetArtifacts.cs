@@ -9,7 +9,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Distributed.Artifacts;
 
 /// <summary>What ingestion leaves on the volume, found through the catalog and verified: listings, manifests, packed images, splits.</summary>
-/// <remarks>The latest of each kind stay in memory, since units of one data set follow each other.</remarks>
+/// <remarks>The latest of each kind stay in memory, since jobs of one data set follow each other.</remarks>
 public sealed class DatasetArtifacts(IDbContextFactory<CatalogContext> contexts, Volume volume)
 {
     private volatile Remembered? _latestListing;

@@ -7,7 +7,7 @@ namespace Distributed.Artifacts;
 /// <summary>Reads runs from the catalog.</summary>
 public static class RunRecords
 {
-    /// <summary>The run of a run's own unit, with its specification.</summary>
+    /// <summary>The run of a run's own job, with its specification.</summary>
     public static async Task<(Run Run, RunSpecification Specification)> ReadRunAsync(
         this IDbContextFactory<CatalogContext> contexts,
         Guid runId,

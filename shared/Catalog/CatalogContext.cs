@@ -14,7 +14,7 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
 #pragma warning disable CS1591
     public DbSet<Run> Runs => Set<Run>();
     public DbSet<RunDependency> RunDependencies => Set<RunDependency>();
-    public DbSet<WorkUnit> WorkUnits => Set<WorkUnit>();
+    public DbSet<Job> Jobs => Set<Job>();
     public DbSet<Attempt> Attempts => Set<Attempt>();
     public DbSet<Dataset> Datasets => Set<Dataset>();
     public DbSet<Ingestion> Ingestions => Set<Ingestion>();
@@ -49,7 +49,7 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
             run.HasIndex(r => r.IdempotencyKey).IsUnique();
             run.HasIndex(r => new { r.State, r.SubmittedAt });
             run.HasIndex(r => r.SubmittedAt);
-            // Who waits for a shared subject is asked after every unit of it.
+            // Who waits for a shared scope is asked after every job of it.
             run.HasIndex(r => new { r.FeatureSetKey, r.State });
             run.HasIndex(r => new { r.IngestionKey, r.State });
             // Of the few runs among many that their questions are about: each is asked after every run, or every few seconds.
@@ -61,29 +61,29 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
         });
         modelBuilder.Entity<RunDependency>(dependency =>
         {
-            dependency.HasKey(d => new { d.RunId, d.Subject });
-            dependency.HasIndex(d => d.Subject);
+            dependency.HasKey(d => new { d.RunId, d.Scope });
+            dependency.HasIndex(d => d.Scope);
             BelongsToRun(dependency);
         });
-        modelBuilder.Entity<WorkUnit>(unit =>
+        modelBuilder.Entity<Job>(job =>
         {
-            unit.HasIndex(u => new
+            job.HasIndex(u => new
                 {
                     u.Kind,
-                    u.Subject,
+                    u.Scope,
                     u.Step,
                 })
                 .IsUnique();
-            unit.HasIndex(u => u.Subject);
-            // What every worker asks after every unit; in a big set nearly all units are done.
-            unit.HasIndex(u => u.Subject, "NotDone").HasDatabaseName("ix_work_units_subject_not_done").HasFilter("state <> 'Done'");
-            unit.Ignore(u => u.Priority);
-            unit.HasIndex(u => new { u.State, u.SentAt });
+            job.HasIndex(u => u.Scope);
+            // What every worker asks after every job; in a big set nearly all jobs are done.
+            job.HasIndex(u => u.Scope, "NotDone").HasDatabaseName("ix_jobs_scope_not_done").HasFilter("state <> 'Done'");
+            job.Ignore(u => u.Priority);
+            job.HasIndex(u => new { u.State, u.DispatchedAt });
         });
         modelBuilder.Entity<Attempt>(attempt =>
         {
             attempt.HasKey(a => a.Token);
-            attempt.HasOne<WorkUnit>().WithMany().HasForeignKey(a => a.UnitId).OnDelete(DeleteBehavior.Cascade);
+            attempt.HasOne<Job>().WithMany().HasForeignKey(a => a.JobId).OnDelete(DeleteBehavior.Cascade);
         });
         modelBuilder.Entity<Dataset>(dataset =>
         {

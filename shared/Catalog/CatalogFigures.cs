@@ -8,7 +8,7 @@ namespace Distributed.Catalog;
 /// <param name="Accuracies">Test accuracies of the latest runs by data set and backbone.</param>
 public sealed record CatalogFigures(
     IReadOnlyDictionary<RunState, int> OpenRuns,
-    IReadOnlyDictionary<UnitKind, int> PendingJobs,
+    IReadOnlyDictionary<JobKind, int> PendingJobs,
     IReadOnlyList<LatestAccuracy> Accuracies
 )
 {
@@ -37,12 +37,12 @@ public sealed record CatalogFigures(
         }
 
         var pending = await context
-            .WorkUnits.AsNoTracking()
+            .Jobs.AsNoTracking()
             .NeededByOpenRuns(context)
             .Unclaimed()
-            .OrderBy(unit => unit.State)
+            .OrderBy(job => job.State)
             .Take(MostCounted)
-            .GroupBy(unit => unit.Kind)
+            .GroupBy(job => job.Kind)
             .Select(kind => new { kind.Key, Count = kind.Count() })
             .ToDictionaryAsync(kind => kind.Key, kind => kind.Count, cancellationToken);
         var latest = await context

@@ -71,10 +71,10 @@ public static class CatalogRegistration
         }
 
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton(new UnitOptions());
-        services.AddSingleton<UnitLedger>();
-        services.AddSingleton<UnitOutbox>();
-        services.AddSingleton<UnitRepair>();
+        services.TryAddSingleton(new JobOptions());
+        services.AddSingleton<JobStore>();
+        services.AddSingleton<JobOutbox>();
+        services.AddSingleton<JobRepair>();
         services.AddSingleton<RunFlow>();
         services.AddSingleton(new CatalogMigrationOptions(migrate));
         services.AddSingleton<RunControl>();

@@ -44,23 +44,23 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
     private const int MostAtOnce = 100;
 
     /// <summary>
-    /// Opens a run that failed or was cancelled again, at the stage in which it ended. What is done stays done; units of its
-    /// subjects that were given up may be tried afresh, and its time limit begins anew.
+    /// Opens a run that failed or was cancelled again, at the stage in which it ended. What is done stays done; jobs of its
+    /// scopes that were given up may be tried afresh, and its time limit begins anew.
     /// </summary>
     public async Task<RetryOutcome> RetryAsync(Guid runId, AuditActor actor, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
-        var subjects = await context
+        var scopes = await context
             .RunDependencies.Where(dependency => dependency.RunId == runId)
-            .Select(dependency => dependency.Subject)
+            .Select(dependency => dependency.Scope)
             .ToListAsync(cancellationToken);
         if (await context.Runs.AsNoTracking().SingleOrDefaultAsync(row => row.Id == runId, cancellationToken) is not { } run)
         {
             return RetryOutcome.Unknown;
         }
 
-        if (subjects.Count == 0)
+        if (scopes.Count == 0)
         {
             return RetryOutcome.Refused;
         }
@@ -100,9 +100,9 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
             };
         }
 
-        foreach (var subject in subjects)
+        foreach (var scope in scopes)
         {
-            await context.ReviveUnitsAsync(runId, subject, cancellationToken);
+            await context.RequeueFailedAsync(runId, scope, cancellationToken);
         }
 
         context.Audit(actor, AuditAction.RunRetried, $"{runId:D}", time.GetUtcNow().UtcDateTime);
@@ -111,13 +111,13 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
         return RetryOutcome.Reopened;
     }
 
-    /// <summary>What a run needs: its own subject, and those that it shares.</summary>
-    public async Task<IReadOnlyList<string>> SubjectsAsync(Guid runId, CancellationToken cancellationToken)
+    /// <summary>What a run needs: its own scope, and those that it shares.</summary>
+    public async Task<IReadOnlyList<string>> ScopesAsync(Guid runId, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         return await context
             .RunDependencies.Where(dependency => dependency.RunId == runId)
-            .Select(dependency => dependency.Subject)
+            .Select(dependency => dependency.Scope)
             .ToListAsync(cancellationToken);
     }
 
@@ -140,8 +140,8 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
                 : DeleteOutcome.Open;
         }
 
-        var subject = UnitKey.SubjectOf(runId);
-        await context.DeleteUnitsAsync(subject, kind: null, cancellationToken);
+        var scope = JobKey.ScopeOf(runId);
+        await context.DeleteJobsAsync(scope, kind: null, cancellationToken);
         context.Audit(actor, AuditAction.RunDeleted, $"{runId:D}", time.GetUtcNow().UtcDateTime);
         await context.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);

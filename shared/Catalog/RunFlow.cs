@@ -21,8 +21,8 @@ public enum SubmitOutcome
 /// <summary>What came of a submission.</summary>
 /// <param name="Outcome">What came of it.</param>
 /// <param name="Run">The run as it stands in the catalog, which is the earlier one when it was submitted before.</param>
-/// <param name="Unit">The first unit of a new run, whose message is to be sent; null where there is none.</param>
-public sealed record Submission(SubmitOutcome Outcome, Run Run, WorkUnit? Unit);
+/// <param name="Job">The first job of a new run, whose message is to be sent; null where there is none.</param>
+public sealed record Submission(SubmitOutcome Outcome, Run Run, Job? Job);
 
 /// <summary>
 /// The guarded transitions of a run. A transition is one UPDATE that names the state it leaves; whoever changes the row
@@ -32,7 +32,7 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
 {
     private const int MostAtOnce = 100;
 
-    /// <summary>Enters a run and plans its first unit.</summary>
+    /// <summary>Enters a run and plans its first job.</summary>
     public async Task<Submission> SubmitAsync(Run run, AuditActor actor, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(run);
@@ -41,13 +41,13 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
             await using var context = await contexts.CreateDbContextAsync(cancellationToken);
             context.Runs.Add(run);
             context.Audit(actor, AuditAction.RunSubmitted, $"{run.Id:D}", Now(), run.Name);
-            WorkUnit? unit = null;
+            Job? job = null;
             if (!run.State.IsFinal())
             {
-                var subject = UnitKey.SubjectOf(run.Id);
-                context.RunDependencies.Add(new RunDependency { RunId = run.Id, Subject = subject });
-                unit = context.PlanUnits(UnitKind.IngestDataset, subject, [0], run.TraceParent, Now())[0];
-                unit.Priority = run.Priority;
+                var scope = JobKey.ScopeOf(run.Id);
+                context.RunDependencies.Add(new RunDependency { RunId = run.Id, Scope = scope });
+                job = context.PlanJobs(JobKind.IngestDataset, scope, [0], run.TraceParent, Now())[0];
+                job.Priority = run.Priority;
             }
 
             await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
@@ -61,7 +61,7 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
             }
 
             await transaction.CommitAsync(cancellationToken);
-            return new Submission(SubmitOutcome.Created, run, unit);
+            return new Submission(SubmitOutcome.Created, run, job);
         }
         catch (DbUpdateException)
         {
@@ -73,7 +73,7 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
             }
 
             var isSame = ContractJson.IsSame(run.Specification, known.Specification);
-            return new Submission(isSame ? SubmitOutcome.Repeated : SubmitOutcome.Conflict, known, Unit: null);
+            return new Submission(isSame ? SubmitOutcome.Repeated : SubmitOutcome.Conflict, known, Job: null);
         }
     }
 
@@ -120,7 +120,7 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
     }
 
     /// <summary>A download is complete: the runs that wait for it look again what they still need.</summary>
-    /// <returns>Subjects that have new units.</returns>
+    /// <returns>Scopes that have new jobs.</returns>
     public async Task<IReadOnlyList<string>> DownloadCompletedAsync(string downloadKey, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
@@ -133,32 +133,32 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
         Expression<Func<Run, bool>> waits = run =>
             run.State == RunState.Ingesting
             && run.IngestionKey == null
-            && context.RunDependencies.Any(dependency => dependency.RunId == run.Id && dependency.Subject == downloadKey);
+            && context.RunDependencies.Any(dependency => dependency.RunId == run.Id && dependency.Scope == downloadKey);
         return await ForEachWaitingAsync(
             context,
             downloadKey,
             waits,
-            UnitKind.IngestDataset,
+            JobKind.IngestDataset,
             async (inner, run) =>
             {
-                // Leaving and entering the same state takes the row's lock, so that two downloads that end together plan one unit.
+                // Leaving and entering the same state takes the row's lock, so that two downloads that end together plan one job.
                 if (!await MoveAsync(inner, run.Id, RunState.Ingesting, RunState.Ingesting, cancellationToken))
                 {
                     return false;
                 }
 
-                var subject = UnitKey.SubjectOf(run.Id);
-                var steps = inner.WorkUnits.Where(unit => unit.Kind == UnitKind.IngestDataset && unit.Subject == subject);
+                var scope = JobKey.ScopeOf(run.Id);
+                var steps = inner.Jobs.Where(job => job.Kind == JobKind.IngestDataset && job.Scope == scope);
                 if (
-                    await steps.AnyAsync(unit => unit.State != UnitState.Done, cancellationToken)
+                    await steps.AnyAsync(job => job.State != JobState.Done, cancellationToken)
                     || await inner.Runs.AnyAsync(row => row.Id == run.Id && row.IngestionKey != null, cancellationToken)
                 )
                 {
                     return false;
                 }
 
-                var next = await steps.MaxAsync(unit => unit.Step, cancellationToken) + 1;
-                inner.PlanUnits(UnitKind.IngestDataset, subject, [next], run.TraceParent, Now());
+                var next = await steps.MaxAsync(job => job.Step, cancellationToken) + 1;
+                inner.PlanJobs(JobKind.IngestDataset, scope, [next], run.TraceParent, Now());
                 return true;
             },
             cancellationToken
@@ -166,30 +166,30 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
     }
 
     /// <summary>Looks whether all parts of an ingestion are packed, and plans its completion if so.</summary>
-    /// <returns>Subjects that have new units.</returns>
+    /// <returns>Scopes that have new jobs.</returns>
     public async Task<IReadOnlyList<string>> PartPackedAsync(string ingestionKey, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var units = context.WorkUnits.Where(unit => unit.Subject == ingestionKey);
+        var jobs = context.Jobs.Where(job => job.Scope == ingestionKey);
         if (
-            await units.AnyAsync(unit => unit.Kind == UnitKind.PackImages && unit.State != UnitState.Done, cancellationToken)
-            || !await units.AnyAsync(unit => unit.Kind == UnitKind.PackImages, cancellationToken)
-            || await units.AnyAsync(unit => unit.Kind == UnitKind.CompleteDataset, cancellationToken)
+            await jobs.AnyAsync(job => job.Kind == JobKind.PackImages && job.State != JobState.Done, cancellationToken)
+            || !await jobs.AnyAsync(job => job.Kind == JobKind.PackImages, cancellationToken)
+            || await jobs.AnyAsync(job => job.Kind == JobKind.CompleteDataset, cancellationToken)
         )
         {
             return [ingestionKey];
         }
 
-        var traceParent = await units.Select(unit => unit.TraceParent).FirstAsync(cancellationToken);
-        context.PlanUnits(UnitKind.CompleteDataset, ingestionKey, [0], traceParent, Now());
+        var traceParent = await jobs.Select(job => job.TraceParent).FirstAsync(cancellationToken);
+        context.PlanJobs(JobKind.CompleteDataset, ingestionKey, [0], traceParent, Now());
         try
         {
             await context.SaveChangesAsync(cancellationToken);
         }
         catch (DbUpdateException)
         {
-            // The last two parts ended together and the other one planned it: the unit's unique key lets one through.
-            if (!await units.AnyAsync(unit => unit.Kind == UnitKind.CompleteDataset, cancellationToken))
+            // The last two parts ended together and the other one planned it: the job's unique key lets one through.
+            if (!await jobs.AnyAsync(job => job.Kind == JobKind.CompleteDataset, cancellationToken))
             {
                 throw;
             }
@@ -199,7 +199,7 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
     }
 
     /// <summary>Looks whether a data set is complete, and moves the runs on that wait for it.</summary>
-    /// <returns>Subjects that have new units.</returns>
+    /// <returns>Scopes that have new jobs.</returns>
     public async Task<IReadOnlyList<string>> DatasetIngestedAsync(string ingestionKey, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
@@ -216,7 +216,7 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
             context,
             ingestionKey,
             run => run.IngestionKey == ingestionKey && run.State == RunState.Ingesting,
-            UnitKind.PlanFeatures,
+            JobKind.PlanFeatures,
             async (inner, run) =>
             {
                 if (!await MoveAsync(inner, run.Id, RunState.Ingesting, RunState.Extracting, cancellationToken))
@@ -227,7 +227,7 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
                 await inner
                     .Runs.Where(r => r.Id == run.Id)
                     .ExecuteUpdateAsync(r => r.SetProperty(x => x.DatasetSha256, dataset), cancellationToken);
-                inner.PlanUnits(UnitKind.PlanFeatures, UnitKey.SubjectOf(run.Id), [0], run.TraceParent, Now());
+                inner.PlanJobs(JobKind.PlanFeatures, JobKey.ScopeOf(run.Id), [0], run.TraceParent, Now());
                 return true;
             },
             cancellationToken,
@@ -241,13 +241,13 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
     }
 
     /// <summary>Looks whether all shards of a feature set are done, and moves the runs on that wait for it.</summary>
-    /// <returns>Subjects that have new units.</returns>
+    /// <returns>Scopes that have new jobs.</returns>
     public async Task<IReadOnlyList<string>> ShardExtractedAsync(string featureSetKey, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         if (
-            await context.WorkUnits.AnyAsync(
-                unit => unit.Kind == UnitKind.ExtractFeatures && unit.Subject == featureSetKey && unit.State != UnitState.Done,
+            await context.Jobs.AnyAsync(
+                job => job.Kind == JobKind.ExtractFeatures && job.Scope == featureSetKey && job.State != JobState.Done,
                 cancellationToken
             )
         )
@@ -264,7 +264,7 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
             context,
             featureSetKey,
             run => run.FeatureSetKey == featureSetKey && run.State == RunState.Extracting,
-            UnitKind.TrainHead,
+            JobKind.TrainHead,
             async (inner, run) =>
             {
                 if (!await MoveAsync(inner, run.Id, RunState.Extracting, RunState.Training, cancellationToken))
@@ -272,7 +272,7 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
                     return false;
                 }
 
-                inner.PlanUnits(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id), [0], run.TraceParent, Now());
+                inner.PlanJobs(JobKind.TrainHead, JobKey.ScopeOf(run.Id), [0], run.TraceParent, Now());
                 return true;
             },
             cancellationToken,
@@ -281,18 +281,18 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
     }
 
     /// <summary>
-    /// Looks again what follows from all that open runs wait for: a worker may have died between the commit of the last unit
+    /// Looks again what follows from all that open runs wait for: a worker may have died between the commit of the last job
     /// and its look, and where no broker redelivers its message, nobody else would.
     /// </summary>
-    /// <returns>Subjects that may have new units.</returns>
-    public async Task<IReadOnlyList<string>> CatchUpAsync(CancellationToken cancellationToken)
+    /// <returns>Scopes that may have new jobs.</returns>
+    public async Task<IReadOnlyList<string>> ReconcileAsync(CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var downloads = await context
             .Downloads.Where(download =>
                 download.CompletedAt != null
                 && context.RunDependencies.Any(d =>
-                    d.Subject == download.Key
+                    d.Scope == download.Key
                     && context.Runs.Any(run => run.Id == d.RunId && run.State == RunState.Ingesting && run.IngestionKey == null)
                 )
             )
@@ -309,56 +309,53 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
             .Distinct()
             .ToListAsync(cancellationToken);
 
-        var subjects = new List<string>();
+        var scopes = new List<string>();
         foreach (var download in downloads)
         {
-            subjects.AddRange(await DownloadCompletedAsync(download, cancellationToken));
+            scopes.AddRange(await DownloadCompletedAsync(download, cancellationToken));
         }
 
         foreach (var ingestion in ingestions)
         {
-            subjects.AddRange(await PartPackedAsync(ingestion, cancellationToken));
-            subjects.AddRange(await DatasetIngestedAsync(ingestion, cancellationToken));
+            scopes.AddRange(await PartPackedAsync(ingestion, cancellationToken));
+            scopes.AddRange(await DatasetIngestedAsync(ingestion, cancellationToken));
         }
 
         foreach (var featureSet in featureSets)
         {
-            subjects.AddRange(await ShardExtractedAsync(featureSet, cancellationToken));
+            scopes.AddRange(await ShardExtractedAsync(featureSet, cancellationToken));
         }
 
-        subjects.AddRange(await WakeAsync(cancellationToken));
-        return subjects;
+        scopes.AddRange(await WakeAsync(cancellationToken));
+        return scopes;
     }
 
-    /// <summary>Lets units go on that waited for files which have been made again: nothing earlier of their runs is left to do.</summary>
-    /// <returns>Subjects that have units to send.</returns>
+    /// <summary>Lets jobs go on that waited for files which have been made again: nothing earlier of their runs is left to do.</summary>
+    /// <returns>Scopes that have jobs to send.</returns>
     public async Task<IReadOnlyList<string>> WakeAsync(CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var needed = context.OpenDependencies();
-        var subjects = new List<string>();
-        foreach (
-            var unit in await context.WorkUnits.AsNoTracking().Where(unit => unit.State == UnitState.Waiting).ToListAsync(cancellationToken)
-        )
+        var scopes = new List<string>();
+        foreach (var job in await context.Jobs.AsNoTracking().Where(job => job.State == JobState.Blocked).ToListAsync(cancellationToken))
         {
-            var earlier = Enum.GetValues<UnitKind>().Where(kind => kind < unit.Kind).ToList();
-            var isBlocked = await context.WorkUnits.AnyAsync(
+            var earlier = Enum.GetValues<JobKind>().Where(kind => kind < job.Kind).ToList();
+            var isBlocked = await context.Jobs.AnyAsync(
                 before =>
-                    before.State != UnitState.Done
+                    before.State != JobState.Done
                     && earlier.Contains(before.Kind)
                     && needed.Any(other =>
-                        other.Subject == before.Subject
-                        && context.RunDependencies.Any(d => d.RunId == other.RunId && d.Subject == unit.Subject)
+                        other.Scope == before.Scope && context.RunDependencies.Any(d => d.RunId == other.RunId && d.Scope == job.Scope)
                     ),
                 cancellationToken
             );
-            if (!isBlocked && await context.UnblockAsync(unit.Id, cancellationToken))
+            if (!isBlocked && await context.UnblockAsync(job.Id, cancellationToken))
             {
-                subjects.Add(unit.Subject);
+                scopes.Add(job.Scope);
             }
         }
 
-        return subjects;
+        return scopes;
     }
 
     /// <summary>Cancels a run.</summary>
@@ -378,22 +375,22 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
         return true;
     }
 
-    /// <summary>Fails every open run that needs a subject.</summary>
-    public async Task FailAsync(string subject, RunFailure failure, CancellationToken cancellationToken)
+    /// <summary>Fails every open run that needs a scope.</summary>
+    public async Task FailAsync(string scope, RunFailure failure, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        await FailDependentsAsync(context, subject, failure, Now(), cancellationToken);
+        await FailDependentsAsync(context, scope, failure, Now(), cancellationToken);
     }
 
     internal static Task FailDependentsAsync(
         CatalogContext context,
-        string subject,
+        string scope,
         RunFailure failure,
         DateTime now,
         CancellationToken cancellationToken
     )
     {
-        var dependents = context.RunDependencies.Where(dependency => dependency.Subject == subject).Select(dependency => dependency.RunId);
+        var dependents = context.RunDependencies.Where(dependency => dependency.Scope == scope).Select(dependency => dependency.RunId);
         return EndAsync(context.Runs.Where(run => dependents.Contains(run.Id)), RunState.Failed, failure, now, cancellationToken);
     }
 
@@ -429,22 +426,22 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
     }
 
     /// <summary>
-    /// Moves on the runs that wait for a shared subject. Only those are looked at: thousands of others may need the subject and
-    /// have gone on long ago, or not come to it yet, and this is asked after every unit.
+    /// Moves on the runs that wait for a shared scope. Only those are looked at: thousands of others may need the scope and
+    /// have gone on long ago, or not come to it yet, and this is asked after every job.
     /// </summary>
     /// <param name="context">Reads.</param>
-    /// <param name="subject">The subject.</param>
+    /// <param name="scope">The scope.</param>
     /// <param name="waits">Which runs wait for it.</param>
-    /// <param name="next">The kind of unit that comes next for them.</param>
+    /// <param name="next">The kind of job that comes next for them.</param>
     /// <param name="move">Moves one on in a transaction; false where somebody else has.</param>
     /// <param name="cancellationToken">Stops waiting for the database.</param>
     /// <param name="tell">Tells of one that was moved on, once that is committed.</param>
-    /// <returns>Subjects that may have units to send.</returns>
+    /// <returns>Scopes that may have jobs to send.</returns>
     private async Task<IReadOnlyList<string>> ForEachWaitingAsync(
         CatalogContext context,
-        string subject,
+        string scope,
         Expression<Func<Run, bool>> waits,
-        UnitKind next,
+        JobKind next,
         Func<CatalogContext, WaitingRun, Task<bool>> move,
         CancellationToken cancellationToken,
         Action<WaitingRun>? tell = null
@@ -454,7 +451,7 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
             .Runs.Where(waits)
             .Select(run => new WaitingRun(run.Id, run.TraceParent, run.FeatureCacheHit, run.IngestingAt, run.ExtractingAt))
             .ToListAsync(cancellationToken);
-        var subjects = new List<string> { subject };
+        var scopes = new List<string> { scope };
         foreach (var run in waiting)
         {
             await using var inner = await contexts.CreateDbContextAsync(cancellationToken);
@@ -467,27 +464,27 @@ public sealed partial class RunFlow(IDbContextFactory<CatalogContext> contexts, 
             }
 
             // Also where nothing was moved: whoever moved it may have died before sending the message.
-            subjects.Add(UnitKey.SubjectOf(run.Id));
+            scopes.Add(JobKey.ScopeOf(run.Id));
         }
 
         // Whoever moved others may have died before sending their messages, too.
-        subjects.AddRange(
+        scopes.AddRange(
             await context
-                .WorkUnits.Where(unit =>
-                    unit.State == UnitState.Pending
-                    && unit.SentAt == null
-                    && unit.Kind == next
+                .Jobs.Where(job =>
+                    job.State == JobState.Pending
+                    && job.DispatchedAt == null
+                    && job.Kind == next
                     && context.RunDependencies.Any(own =>
-                        own.Subject == unit.Subject
-                        && context.RunDependencies.Any(dependency => dependency.RunId == own.RunId && dependency.Subject == subject)
+                        own.Scope == job.Scope
+                        && context.RunDependencies.Any(dependency => dependency.RunId == own.RunId && dependency.Scope == scope)
                     )
                 )
-                .OrderBy(unit => unit.Id)
-                .Select(unit => unit.Subject)
+                .OrderBy(job => job.Id)
+                .Select(job => job.Scope)
                 .Take(MostAtOnce)
                 .ToListAsync(cancellationToken)
         );
-        return subjects;
+        return scopes;
     }
 
     private DateTime Now() => time.GetUtcNow().UtcDateTime;

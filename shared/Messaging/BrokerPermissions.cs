@@ -6,7 +6,7 @@ namespace Distributed.Messaging;
 
 /// <summary>
 /// What each service's own user of the broker needs, and no more. A worker reads its own queues alone; it sends to all, since
-/// whoever completes a unit sends what follows. The broker demands <c>configure</c> of whoever makes sure that what it sends to is there.
+/// whoever completes a job sends what follows. The broker demands <c>configure</c> of whoever makes sure that what it sends to is there.
 /// </summary>
 /// <param name="Configure">Regular expression of what may be declared and deleted.</param>
 /// <param name="Write">Regular expression of what may be published to, and of queues that may be bound.</param>
@@ -16,11 +16,11 @@ public sealed record BrokerPermissions(string Configure, string Write, string Re
     /// <summary>The name of the user of programs outside the system: it may submit runs, and subscribe to final events with queues of its own.</summary>
     public const string Client = "client";
 
-    private static readonly Dictionary<string, UnitKind[]> Consumed = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, JobKind[]> Consumed = new(StringComparer.Ordinal)
     {
-        ["ingestion"] = [UnitKind.IngestDataset, UnitKind.DownloadFile, UnitKind.PackImages, UnitKind.CompleteDataset],
-        ["training"] = [UnitKind.PlanFeatures, UnitKind.ExtractFeatures, UnitKind.TrainHead],
-        ["evaluation"] = [UnitKind.EvaluateHead],
+        ["ingestion"] = [JobKind.IngestDataset, JobKind.DownloadFile, JobKind.PackImages, JobKind.CompleteDataset],
+        ["training"] = [JobKind.PlanFeatures, JobKind.ExtractFeatures, JobKind.TrainHead],
+        ["evaluation"] = [JobKind.EvaluateHead],
     };
 
     // Faults and errors of the bus itself.
@@ -31,15 +31,15 @@ public sealed record BrokerPermissions(string Configure, string Write, string Re
     /// <summary>All users, by name.</summary>
     public static IReadOnlyDictionary<string, BrokerPermissions> All { get; } =
         Consumed
-            .Select(service => KeyValuePair.Create(service.Key, ForWorker(service.Value.SelectMany(kind => UnitRoutes.For(kind).Queues))))
+            .Select(service => KeyValuePair.Create(service.Key, ForWorker(service.Value.SelectMany(kind => JobRoutes.For(kind).Queues))))
             .Append(KeyValuePair.Create("admin-api", ForAdmin()))
             .Append(KeyValuePair.Create(Client, ForClient()))
             .ToDictionary(StringComparer.Ordinal);
 
     /// <summary>The service whose workers do a kind of job.</summary>
-    internal static string ServiceOf(UnitKind kind) => Consumed.First(service => service.Value.Contains(kind)).Key;
+    internal static string ServiceOf(JobKind kind) => Consumed.First(service => service.Value.Contains(kind)).Key;
 
-    private static IEnumerable<string> Queues => UnitRoutes.All.SelectMany(route => route.Queues).Append(UnitRoutes.SubmitRunQueue);
+    private static IEnumerable<string> Queues => JobRoutes.All.SelectMany(route => route.Queues).Append(JobRoutes.SubmitRunQueue);
 
     private static BrokerPermissions ForWorker(IEnumerable<string> queues)
     {
@@ -55,7 +55,7 @@ public sealed record BrokerPermissions(string Configure, string Write, string Re
     // It declares everything, watches all queues, reads what is put aside, and consumes submissions.
     private static BrokerPermissions ForAdmin()
     {
-        var everything = Whole($"{OneOf(Queues)}(-dead-letter|_error|_skipped)?|{PutAsideReader.UnreadableQueue}|{Contracts}|{Bus}");
+        var everything = Whole($"{OneOf(Queues)}(-dead-letter|_error|_skipped)?|{DeadLetterProcessor.UnreadableQueue}|{Contracts}|{Bus}");
         return new BrokerPermissions(everything, everything, everything);
     }
 
@@ -63,7 +63,7 @@ public sealed record BrokerPermissions(string Configure, string Write, string Re
     {
         const string own = @"amq\.gen.*|client-.*";
         var events = OneOf(QueueTopology.Events);
-        return new BrokerPermissions(Whole(own), Whole($"{UnitRoutes.SubmitRunQueue}|{own}"), Whole($"{events}|{own}"));
+        return new BrokerPermissions(Whole(own), Whole($"{JobRoutes.SubmitRunQueue}|{own}"), Whole($"{events}|{own}"));
     }
 
     private static string OneOf(IEnumerable<string> names) => $"({string.Join('|', names.Select(Regex.Escape))})";

@@ -54,7 +54,7 @@ public interface IHostCheck
     /// <summary>One word for readiness and logs, as in <c>device</c>.</summary>
     string Name { get; }
 
-    /// <summary>The resource whose jobs need it (<see cref="UnitRoute.Resource"/>); null where all do.</summary>
+    /// <summary>The resource whose jobs need it (<see cref="JobRoute.Resource"/>); null where all do.</summary>
     string? Resource => null;
 
     /// <summary>

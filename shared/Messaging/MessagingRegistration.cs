@@ -15,17 +15,17 @@ public sealed class ConsumerSet
 
     internal List<(string Queue, Action<IReceiveEndpointConfigurator, IBusRegistrationContext> Configure)> Endpoints { get; } = [];
 
-    internal bool HasUnits { get; private set; }
+    internal bool HasJobs { get; private set; }
 
-    /// <summary>Adds the consumer of a kind of unit, on that kind's queues.</summary>
-    public ConsumerSet AddUnits<TConsumer, TMessage>()
-        where TConsumer : UnitConsumer<TMessage>
-        where TMessage : class, IUnitMessage
+    /// <summary>Adds the consumer of a kind of job, on that kind's queues.</summary>
+    public ConsumerSet AddJobs<TConsumer, TMessage>()
+        where TConsumer : JobConsumer<TMessage>
+        where TMessage : class, IJobMessage
     {
-        HasUnits = true;
+        HasJobs = true;
         Registrations.Add(bus => bus.AddConsumer<TConsumer>());
         Endpoints.AddRange(
-            UnitRoutes
+            JobRoutes
                 .For<TMessage>()
                 .Queues.Select(queue =>
                     (
@@ -33,7 +33,7 @@ public sealed class ConsumerSet
                         (Action<IReceiveEndpointConfigurator, IBusRegistrationContext>)(
                             (endpoint, context) =>
                             {
-                                // Units are sent to their queue by name; nothing is published to them.
+                                // Jobs are sent to their queue by name; nothing is published to them.
                                 endpoint.ConfigureConsumeTopology = false;
                                 endpoint.ConfigureConsumer<TConsumer>(context);
                             }
@@ -51,7 +51,7 @@ public sealed class ConsumerSet
         Registrations.Add(bus => bus.AddConsumer<TConsumer>());
         Endpoints.Add(
             (
-                UnitRoutes.SubmitRunQueue,
+                JobRoutes.SubmitRunQueue,
                 (endpoint, context) =>
                 {
                     endpoint.UseRawJsonDeserializer(isDefault: true);
@@ -72,7 +72,7 @@ public static class MessagingRegistration
     /// <summary>Part of the name of the queue in which each host hears of runs that end.</summary>
     internal const string RunEndedTag = "run-ended";
 
-    /// <summary>Adds the bus with some consumers, and what every host needs to handle units.</summary>
+    /// <summary>Adds the bus with some consumers, and what every host needs to handle jobs.</summary>
     /// <param name="services">The host's services.</param>
     /// <param name="connectionString">An AMQP URI, or <c>in-memory</c>.</param>
     /// <param name="consumers">The consumers.</param>
@@ -83,12 +83,12 @@ public static class MessagingRegistration
         var address = BrokerAddress.Parse(connectionString);
         services.AddSingleton(address);
         services.AddSingleton(consumers);
-        services.TryAddSingleton<UnitErrors>();
+        services.TryAddSingleton<JobErrors>();
         services.AddSingleton(new BusGate(address.IsInMemory));
-        services.AddSingleton<UnitDispatcher>();
-        services.AddSingleton<UnitAlarm>();
-        services.AddSingleton<UnitGate>();
-        services.AddSingleton<UnitWorker>();
+        services.AddSingleton<JobDispatcher>();
+        services.AddSingleton<JobAlarm>();
+        services.AddSingleton<PriorityLimiter>();
+        services.AddSingleton<JobWorker>();
         services.AddSingleton<RunAnnouncer>();
         services.AddSingleton<OutageRetry>();
         services.AddSingleton<Withdrawal>();
@@ -146,7 +146,7 @@ public static class MessagingRegistration
         services.AddHostedService<Watchdog>();
         if (!BrokerAddress.Parse(connectionString).IsInMemory)
         {
-            services.AddHostedService<PutAsideReader>();
+            services.AddHostedService<DeadLetterProcessor>();
             services.AddSingleton<WorkerPresence>();
             services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<WorkerPresence>());
         }
@@ -198,7 +198,7 @@ public static class MessagingRegistration
     )
         where TEndpoint : IReceiveEndpointConfigurator
     {
-        if (consumers.HasUnits)
+        if (consumers.HasJobs)
         {
             // Each host's own, and gone with it.
             configurator.ReceiveEndpoint(
@@ -214,7 +214,7 @@ public static class MessagingRegistration
                 name,
                 endpoint =>
                 {
-                    // One unit at a time: what a worker has not begun, another can take.
+                    // One job at a time: what a worker has not begun, another can take.
                     endpoint.PrefetchCount = 1;
                     endpoint.ConcurrentMessageLimit = 1;
                     queue?.Invoke(endpoint, name);

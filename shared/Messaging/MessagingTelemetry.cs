@@ -91,7 +91,7 @@ public static class MessagingTelemetry
         "Runs that have ended, by whether all their features were there when they were planned: hit or miss"
     );
 
-    private static readonly Dictionary<UnitKind, string> Kinds = Enum.GetValues<UnitKind>()
+    private static readonly Dictionary<JobKind, string> Kinds = Enum.GetValues<JobKind>()
         .ToDictionary(kind => kind, kind => Snake(kind.ToString()));
 
     static MessagingTelemetry()
@@ -112,20 +112,20 @@ public static class MessagingTelemetry
     public static InstrumentAdvice<double> Seconds(params double[] boundaries) => new() { HistogramBucketBoundaries = boundaries };
 
     /// <summary>A kind of job as labels have it: <c>extract_features</c>.</summary>
-    public static string NameOf(UnitKind kind) => Kinds[kind];
+    public static string NameOf(JobKind kind) => Kinds[kind];
 
     /// <summary>A name as labels have it: small letters, with underscores between words.</summary>
     public static string Snake(string name) => JsonNamingPolicy.SnakeCaseLower.ConvertName(name);
 
-    internal static void RecordJob(UnitKind kind, string outcome, TimeSpan duration) =>
+    internal static void RecordJob(JobKind kind, string outcome, TimeSpan duration) =>
         JobDuration.Record(duration.TotalSeconds, new("kind", NameOf(kind)), new("outcome", outcome));
 
-    internal static void RecordWait(UnitKind kind, TimeSpan wait) =>
+    internal static void RecordWait(JobKind kind, TimeSpan wait) =>
         JobWait.Record(Math.Max(0, wait.TotalSeconds), new KeyValuePair<string, object?>("kind", NameOf(kind)));
 
-    internal static void RecordReclaimed(UnitKind kind) => Reclaimed.Add(1, new KeyValuePair<string, object?>("kind", NameOf(kind)));
+    internal static void RecordReclaimed(JobKind kind) => Reclaimed.Add(1, new KeyValuePair<string, object?>("kind", NameOf(kind)));
 
-    internal static void RecordActive(UnitKind kind, int change) =>
+    internal static void RecordActive(JobKind kind, int change) =>
         ActiveJobs.Add(change, new KeyValuePair<string, object?>("kind", NameOf(kind)));
 
     internal static void RecordDeadLetter(string queue, string outcome) => DeadLetters.Add(1, new("queue", queue), new("outcome", outcome));
@@ -162,16 +162,12 @@ public static class MessagingTelemetry
     }
 
     /// <summary>Begins the span of an attempt at a job.</summary>
-    internal static Activity? StartJob(UnitKey unit) =>
+    internal static Activity? StartJob(JobKey job) =>
         Source.StartActivity(
-            $"job {NameOf(unit.Kind)}",
+            $"job {NameOf(job.Kind)}",
             ActivityKind.Internal,
             default(ActivityContext),
-            [
-                new("distributed.job.kind", NameOf(unit.Kind)),
-                new("distributed.job.subject", unit.Subject),
-                new("distributed.job.step", unit.Step),
-            ]
+            [new("distributed.job.kind", NameOf(job.Kind)), new("distributed.job.scope", job.Scope), new("distributed.job.step", job.Step)]
         );
 
     /// <summary>Says of a span how the attempt ended.</summary>

@@ -76,7 +76,7 @@ internal sealed partial class QueueTopology(RabbitConnections connections, BusGa
     private async Task DeclareAsync(CancellationToken cancellationToken)
     {
         await using var connection = await connections.OpenAsync("topology", cancellationToken);
-        foreach (var queue in UnitRoutes.All.SelectMany(route => route.Queues).Append(UnitRoutes.SubmitRunQueue))
+        foreach (var queue in JobRoutes.All.SelectMany(route => route.Queues).Append(JobRoutes.SubmitRunQueue))
         {
             try
             {

@@ -3,8 +3,8 @@ using MassTransit;
 
 namespace Distributed.Messaging;
 
-/// <summary>Wakes those that hold units: what they do may not be needed any more.</summary>
-public sealed class UnitAlarm
+/// <summary>Wakes those that hold jobs: what they do may not be needed any more.</summary>
+public sealed class JobAlarm
 {
     private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -20,7 +20,7 @@ public sealed class UnitAlarm
 /// Every host hears when a run ends before its time. It is a hint only: what is needed stands in the catalog, where the
 /// heartbeat looks also when the event is lost.
 /// </summary>
-internal sealed class RunEndedConsumer(UnitAlarm alarm) : IConsumer<RunCancelled>, IConsumer<RunFailed>
+internal sealed class RunEndedConsumer(JobAlarm alarm) : IConsumer<RunCancelled>, IConsumer<RunFailed>
 {
     public Task Consume(ConsumeContext<RunCancelled> context)
     {

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 namespace Distributed.Messaging;
 
 /// <summary>
-/// Sends again what may have been lost: the message of a unit whose lease has lapsed, of one that was never sent, and of
+/// Sends again what may have been lost: the message of a job whose lease has lapsed, of one that was never sent, and of
 /// one that was sent but not started while its queue is empty; looks again what follows from what is done; and fails runs whose time limit has
 /// passed. The fence makes a message too many harmless.
 /// </summary>
@@ -16,13 +16,13 @@ public sealed partial class Watchdog(
     CatalogMigration catalog,
     RunFlow runs,
     RunControl control,
-    UnitOutbox outbox,
-    UnitRepair repair,
-    UnitDispatcher dispatcher,
+    JobOutbox outbox,
+    JobRepair repair,
+    JobDispatcher dispatcher,
     RunAnnouncer announcer,
     IQueueInspector queues,
     OutageRetry outages,
-    UnitOptions options,
+    JobOptions options,
     TimeProvider time,
     ILogger<Watchdog> logger
 ) : BackgroundService
@@ -36,18 +36,18 @@ public sealed partial class Watchdog(
     /// <summary>Looks once.</summary>
     public async Task LookAsync(CancellationToken cancellationToken)
     {
-        await repair.CutTimesAheadAsync(cancellationToken);
+        await repair.ClampFutureTimestampsAsync(cancellationToken);
         await control.FailOverdueAsync(cancellationToken);
         await announcer.AnnounceAsync(cancellationToken);
-        await dispatcher.SendAsync(await runs.CatchUpAsync(cancellationToken), again: false, cancellationToken);
+        await dispatcher.SendAsync(await runs.ReconcileAsync(cancellationToken), again: false, cancellationToken);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var needed = context.WorkUnits.AsNoTracking().NeededByOpenRuns(context);
+        var needed = context.Jobs.AsNoTracking().NeededByOpenRuns(context);
 
         var unsent = await needed
-            .Where(unit => unit.State == UnitState.Pending && unit.SentAt == null)
-            .Select(unit => unit.Subject)
+            .Where(job => job.State == JobState.Pending && job.DispatchedAt == null)
+            .Select(job => job.Scope)
             .Distinct()
-            .OrderBy(subject => subject)
+            .OrderBy(scope => scope)
             .Take(MostAtOnce)
             .ToListAsync(cancellationToken);
         await dispatcher.SendAsync(unsent, again: false, cancellationToken);
@@ -76,27 +76,27 @@ public sealed partial class Watchdog(
     }
 
     /// <summary>First of all: somebody has died of them, or is cut off. Whatever waits in their queues, their own messages may be gone.</summary>
-    private async Task ResendLapsedAsync(CatalogContext context, IQueryable<WorkUnit> needed, CancellationToken cancellationToken)
+    private async Task ResendLapsedAsync(CatalogContext context, IQueryable<Job> needed, CancellationToken cancellationToken)
     {
         var throttle = options.Lease.TotalSeconds;
         var lapsed = await needed
-            .Where(unit =>
-                unit.State == UnitState.Running
-                && unit.LeaseUntil < DateTime.UtcNow
-                && (unit.SentAt == null || unit.SentAt < DateTime.UtcNow.AddSeconds(-throttle))
+            .Where(job =>
+                job.State == JobState.Running
+                && job.LeaseUntil < DateTime.UtcNow
+                && (job.DispatchedAt == null || job.DispatchedAt < DateTime.UtcNow.AddSeconds(-throttle))
             )
-            .OrderBy(unit => unit.LeaseUntil)
+            .OrderBy(job => job.LeaseUntil)
             .Take(MostAtOnce)
             .ToListWithPriorityAsync(context, cancellationToken);
         await ResendAsync(lapsed, cancellationToken);
     }
 
     /// <summary>Queue by queue: behind many messages of one kind, those of another may be lost.</summary>
-    private async Task ResendUnstartedAsync(CatalogContext context, IQueryable<WorkUnit> needed, CancellationToken cancellationToken)
+    private async Task ResendUnstartedAsync(CatalogContext context, IQueryable<Job> needed, CancellationToken cancellationToken)
     {
         var throttle = options.Lease.TotalSeconds;
-        var unstarted = needed.Where(unit => unit.State == UnitState.Pending && unit.SentAt < DateTime.UtcNow.AddSeconds(-throttle));
-        var kinds = await unstarted.Select(unit => unit.Kind).Distinct().ToListAsync(cancellationToken);
+        var unstarted = needed.Where(job => job.State == JobState.Pending && job.DispatchedAt < DateTime.UtcNow.AddSeconds(-throttle));
+        var kinds = await unstarted.Select(job => job.Kind).Distinct().ToListAsync(cancellationToken);
         if (kinds.Count == 0)
         {
             return;
@@ -105,37 +105,37 @@ public sealed partial class Watchdog(
         var candidates = kinds
             .SelectMany(kind =>
                 Enum.GetValues<RunPriority>()
-                    .Select(priority => (Kind: kind, Priority: priority, Queue: UnitRoutes.For(kind).QueueFor(priority)))
+                    .Select(priority => (Kind: kind, Priority: priority, Queue: JobRoutes.For(kind).QueueFor(priority)))
             )
             .ToList();
         var standings = await queues.LookAsync([.. candidates.Select(candidate => candidate.Queue)], cancellationToken);
         foreach (var (kind, priority, _) in candidates.Where(candidate => standings[candidate.Queue].Ready == 0))
         {
             var lost = await unstarted
-                .Where(unit => unit.Kind == kind)
+                .Where(job => job.Kind == kind)
                 .OfPriority(context, priority)
-                .OrderBy(unit => unit.SentAt)
+                .OrderBy(job => job.DispatchedAt)
                 .Take(MostAtOnce)
                 .ToListWithPriorityAsync(context, cancellationToken);
             await ResendAsync(lost, cancellationToken);
         }
     }
 
-    private async Task ResendAsync(IReadOnlyList<WorkUnit> units, CancellationToken cancellationToken)
+    private async Task ResendAsync(IReadOnlyList<Job> jobs, CancellationToken cancellationToken)
     {
-        foreach (var unit in units)
+        foreach (var job in jobs)
         {
             // Before it is sent: whatever becomes of that, others have their turn in the next look.
-            if (await outbox.TakeLostAsync(unit, cancellationToken))
+            if (await outbox.ClaimLostAsync(job, cancellationToken))
             {
-                LogResent(unit.Kind, unit.Subject, unit.Step);
-                await dispatcher.SendAsync(unit, cancellationToken);
+                LogResent(job.Kind, job.Scope, job.Step);
+                await dispatcher.SendAsync(job, cancellationToken);
             }
         }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Sending {Kind} {Subject} #{Step} again: there is no heartbeat")]
-    private partial void LogResent(UnitKind kind, string subject, int step);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Sending {Kind} {Scope} #{Step} again: there is no heartbeat")]
+    private partial void LogResent(JobKind kind, string scope, int step);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "The watchdog could not look")]
     private partial void LogFailed(Exception exception);

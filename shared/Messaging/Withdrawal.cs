@@ -7,7 +7,7 @@ namespace Distributed.Messaging;
 /// <param name="Matches">Whether an error is one.</param>
 public sealed record WorkerError(Func<Exception, bool> Matches);
 
-/// <summary>Takes this process out of the work: it would fail every unit that it takes from workers that could do it, or hears of none any more.</summary>
+/// <summary>Takes this process out of the work: it would fail every job that it takes from workers that could do it, or hears of none any more.</summary>
 public sealed partial class Withdrawal(IHostApplicationLifetime lifetime, ILogger<Withdrawal> logger)
 {
     /// <summary>Why the process is ending; null while it works.</summary>
@@ -18,7 +18,7 @@ public sealed partial class Withdrawal(IHostApplicationLifetime lifetime, ILogge
 
     internal void Begin(string reason, Exception? error = null)
     {
-        LogWithdrawn(error, UnitWorker.Name, reason);
+        LogWithdrawn(error, JobWorker.Name, reason);
         // Whoever watches over processes sees that this one did not end well, and starts it anew.
         End(reason, HostExit.Broken);
     }
@@ -26,7 +26,7 @@ public sealed partial class Withdrawal(IHostApplicationLifetime lifetime, ILogge
     /// <summary>Ends a host that has not begun to work, and would not after another start either.</summary>
     internal void Refuse(string reason, int exitCode)
     {
-        LogRefused(UnitWorker.Name, reason);
+        LogRefused(JobWorker.Name, reason);
         End(reason, exitCode);
     }
 

@@ -22,7 +22,7 @@ public sealed partial class WorkerPresence : BackgroundService
     private static readonly TimeSpan KnownFor = TimeSpan.FromSeconds(30);
 
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
-    private static readonly IReadOnlyList<string> Queues = [.. UnitRoutes.All.SelectMany(route => route.Queues)];
+    private static readonly IReadOnlyList<string> Queues = [.. JobRoutes.All.SelectMany(route => route.Queues)];
 
     private readonly IDbContextFactory<CatalogContext> _contexts;
     private readonly CatalogMigration _catalog;
@@ -65,13 +65,13 @@ public sealed partial class WorkerPresence : BackgroundService
     }
 
     /// <summary>Kinds of job for which no worker is connected; empty where that is not known.</summary>
-    public IReadOnlyList<UnitKind> Missing =>
-        Current is { } answer ? [.. UnitRoutes.All.Where(route => IsMissing(answer, route)).Select(route => route.Kind)] : [];
+    public IReadOnlyList<JobKind> Missing =>
+        Current is { } answer ? [.. JobRoutes.All.Where(route => IsMissing(answer, route)).Select(route => route.Kind)] : [];
 
     private Answer? Current => _answer is { } answer && _time.GetElapsedTime(answer.At) < KnownFor ? answer : null;
 
     /// <summary>What a run waits for whose jobs nobody takes.</summary>
-    public static string Describe(UnitKind kind) => $"No {BrokerPermissions.ServiceOf(kind)} worker is connected.";
+    public static string Describe(JobKind kind) => $"No {BrokerPermissions.ServiceOf(kind)} worker is connected.";
 
     /// <summary>Scans once.</summary>
     public async Task ScanAsync(CancellationToken cancellationToken)
@@ -116,12 +116,12 @@ public sealed partial class WorkerPresence : BackgroundService
         } while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    private static bool IsMissing(Answer answer, UnitRoute route) => route.Queues.All(queue => answer.Standings[queue].Consumers == 0);
+    private static bool IsMissing(Answer answer, JobRoute route) => route.Queues.All(queue => answer.Standings[queue].Consumers == 0);
 
     internal IEnumerable<Measurement<long>> Measure(Func<QueueStanding, long> count) =>
         Current is not { } answer
             ? []
-            : UnitRoutes.All.SelectMany(route =>
+            : JobRoutes.All.SelectMany(route =>
                 route.Queues.Select(queue => new Measurement<long>(
                     count(answer.Standings[queue]),
                     new("queue", queue),
@@ -130,7 +130,7 @@ public sealed partial class WorkerPresence : BackgroundService
             );
 
     /// <summary>Once when jobs come to wait for a service's workers, and once when one is there.</summary>
-    private async Task LogAsync(IReadOnlyList<UnitKind> missing, CancellationToken cancellationToken)
+    private async Task LogAsync(IReadOnlyList<JobKind> missing, CancellationToken cancellationToken)
     {
         var services = missing.Select(BrokerPermissions.ServiceOf).ToHashSet(StringComparer.Ordinal);
         foreach (var service in _missed.Where(service => !services.Contains(service)).ToList())
@@ -146,11 +146,11 @@ public sealed partial class WorkerPresence : BackgroundService
 
         await using var context = await _contexts.CreateDbContextAsync(cancellationToken);
         var waiting = await context
-            .WorkUnits.AsNoTracking()
+            .Jobs.AsNoTracking()
             .NeededByOpenRuns(context)
             .Unclaimed()
-            .Where(unit => missing.Contains(unit.Kind))
-            .GroupBy(unit => unit.Kind)
+            .Where(job => missing.Contains(job.Kind))
+            .GroupBy(job => job.Kind)
             .Select(kind => new { Kind = kind.Key, Count = kind.Count() })
             .ToListAsync(cancellationToken);
         foreach (var service in waiting.GroupBy(kind => BrokerPermissions.ServiceOf(kind.Kind), StringComparer.Ordinal))

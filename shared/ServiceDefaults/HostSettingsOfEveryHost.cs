@@ -26,7 +26,7 @@ public static class HostSettingsOfEveryHost
                 "true",
                 text => StrictText.TryParseBoolean(text, out _) ? null : $"is {SettingText.Quote(text)}"
             )
-            .AddOptions<UnitOptions>("Units")
+            .AddOptions<JobOptions>("Jobs")
             .AddList("Data:Roots")
             .AddOptional(
                 MetricsEndpoint.PortSetting,

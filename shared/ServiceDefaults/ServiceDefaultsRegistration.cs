@@ -65,7 +65,7 @@ public static class ServiceDefaultsRegistration
         );
         builder.Services.TryAddSingleton(new VolumeOptions());
         builder.Services.AddSingleton<IHostCheck, VolumeCheck>();
-        builder.Services.AddSingleton(configuration.GetSection("Units").Get<UnitOptions>() ?? new UnitOptions());
+        builder.Services.AddSingleton(configuration.GetSection("Jobs").Get<JobOptions>() ?? new JobOptions());
         builder.Services.AddCatalog(
             configuration.GetConnectionString("Catalog"),
             configuration.GetValue("Catalog:Migrate", defaultValue: true)
@@ -152,7 +152,7 @@ public static class ServiceDefaultsRegistration
         var telemetry = builder
             .Services.AddOpenTelemetry()
             .ConfigureResource(resource =>
-                resource.AddService(serviceName, serviceNamespace: "distributed", serviceInstanceId: UnitWorker.Name)
+                resource.AddService(serviceName, serviceNamespace: "distributed", serviceInstanceId: JobWorker.Name)
             )
             .WithMetrics(metrics =>
                 metrics

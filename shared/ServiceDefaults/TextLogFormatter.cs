@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging.Console;
 namespace Distributed.ServiceDefaults;
 
 /// <summary>
-/// Entries for people: <c>2026-01-31T12:00:00.000Z info  Messaging.UnitWorker: message run=… trace=…</c>, one line each whatever it says, and
+/// Entries for people: <c>2026-01-31T12:00:00.000Z info  Messaging.JobWorker: message run=… trace=…</c>, one line each whatever it says, and
 /// no longer than can be read.
 /// </summary>
 internal sealed class TextLogFormatter(TimeProvider time) : ConsoleFormatter(FormatName)

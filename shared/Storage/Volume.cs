@@ -27,7 +27,7 @@ public sealed class Volume
 
     private const int ProbeBytes = 4096;
 
-    /// <summary>Units of one data set follow each other and read the same large files; what rots on the disk meanwhile keeps its time stamp.</summary>
+    /// <summary>Jobs of one data set follow each other and read the same large files; what rots on the disk meanwhile keeps its time stamp.</summary>
     private static readonly TimeSpan TrustedFor = TimeSpan.FromMinutes(10);
     private const int MostTrusted = 10_000;
     private readonly string _rootWithSeparator;

@@ -25,7 +25,7 @@ public sealed class MessageTests : IAsyncLifetime
         var run = await FindAsync(id);
         Assert.Equal(("by message", RunState.Submitted), (run.Name, run.State));
         Assert.Equal(7, JsonDocument.Parse(run.Specification).RootElement.GetProperty("seed").GetInt32());
-        Assert.Equal(1, await _server.QueryAsync(context => context.WorkUnits.CountAsync(unit => unit.Subject == id.ToString())));
+        Assert.Equal(1, await _server.QueryAsync(context => context.Jobs.CountAsync(job => job.Scope == id.ToString())));
     }
 
     [Fact]
@@ -41,7 +41,7 @@ public sealed class MessageTests : IAsyncLifetime
         await FindAsync(last);
         var run = await _server.QueryAsync(context => context.Runs.SingleAsync(row => row.Id == repeated));
         Assert.Contains("\"seed\":7", run.Specification);
-        Assert.Equal(1, await _server.QueryAsync(context => context.WorkUnits.CountAsync(unit => unit.Subject == repeated.ToString())));
+        Assert.Equal(1, await _server.QueryAsync(context => context.Jobs.CountAsync(job => job.Scope == repeated.ToString())));
     }
 
     [Theory]
@@ -60,7 +60,7 @@ public sealed class MessageTests : IAsyncLifetime
         var run = await FindAsync(id);
         Assert.Equal((RunState.Failed, published.Reason), (run.State, run.Failure));
         Assert.All(named, name => Assert.Contains(name, run.Failure));
-        Assert.Equal(0, await _server.QueryAsync(context => context.WorkUnits.CountAsync()));
+        Assert.Equal(0, await _server.QueryAsync(context => context.Jobs.CountAsync()));
     }
 
     [Fact]

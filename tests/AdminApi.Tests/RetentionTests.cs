@@ -37,17 +37,17 @@ public sealed class RetentionTests
         await using var server = await AdminServer.StartAsync();
         var run = await AddRunAsync(server, RunState.Training);
         var current = Guid.NewGuid();
-        var unit = new WorkUnit
+        var job = new Job
         {
-            Kind = UnitKind.TrainHead,
-            Subject = $"{run.Id:D}",
+            Kind = JobKind.TrainHead,
+            Scope = $"{run.Id:D}",
             Step = 3,
-            State = UnitState.Running,
+            State = JobState.Running,
             Attempt = current,
             LeaseUntil = DateTime.UtcNow.AddMinutes(1),
         };
         await server.AddAsync(
-            unit,
+            job,
             Checkpoint(run, 0, CheckpointKind.Last, await WriteAsync(server, $"runs/{run.Id:D}/last-00000.{Guid.NewGuid():N}.safetensors")),
             new Download
             {
@@ -177,12 +177,12 @@ public sealed class RetentionTests
         );
         var states = await server.QueryAsync(context =>
             context
-                .WorkUnits.AsNoTracking()
-                .GroupBy(unit => new { unit.Subject, unit.State })
-                .Select(group => new { group.Key.Subject, group.Key.State })
+                .Jobs.AsNoTracking()
+                .GroupBy(job => new { job.Scope, job.State })
+                .Select(group => new { group.Key.Scope, group.Key.State })
                 .ToListAsync()
         );
-        Assert.All(states, unit => Assert.Equal(unit.Subject is "first" or "needed" ? UnitState.Done : UnitState.Pending, unit.State));
+        Assert.All(states, job => Assert.Equal(job.Scope is "first" or "needed" ? JobState.Done : JobState.Pending, job.State));
         Assert.Equal(2, await server.QueryAsync(context => context.FeatureSets.CountAsync(set => set.CompletedAt != null)));
     }
 
@@ -214,9 +214,7 @@ public sealed class RetentionTests
             Assert.All(shards, shard => Assert.True(File.Exists(server.Services.GetRequiredService<Volume>().FullPath(shard.File.Path))));
             Assert.Equal(
                 cached ? 0 : 2,
-                await server.QueryAsync(context =>
-                    context.WorkUnits.CountAsync(unit => unit.Subject == key && unit.State == UnitState.Pending)
-                )
+                await server.QueryAsync(context => context.Jobs.CountAsync(job => job.Scope == key && job.State == JobState.Pending))
             );
             (joinedFirst, collectedFirst) = cached ? (joinedFirst + 1, collectedFirst) : (joinedFirst, collectedFirst + 1);
         }
@@ -230,7 +228,7 @@ public sealed class RetentionTests
         {
             await using var transaction = await context.Database.BeginTransactionAsync();
             Assert.True(await context.LockFeatureSetAsync(key, CancellationToken.None));
-            var cached = !await context.WorkUnits.AnyAsync(unit => unit.Subject == key && unit.State != UnitState.Done);
+            var cached = !await context.Jobs.AnyAsync(job => job.Scope == key && job.State != JobState.Done);
             await context.DependAsync(run.Id, key, CancellationToken.None);
             await context.SaveChangesAsync();
             await transaction.CommitAsync();
@@ -314,19 +312,19 @@ public sealed class RetentionTests
                     Seconds = 1,
                     Worker = "w",
                 },
-                new WorkUnit
+                new Job
                 {
-                    Kind = UnitKind.ExtractFeatures,
-                    Subject = key,
+                    Kind = JobKind.ExtractFeatures,
+                    Scope = key,
                     Step = shard,
-                    State = UnitState.Done,
+                    State = JobState.Done,
                 }
             );
         }
 
         if (depends)
         {
-            await server.AddAsync(new RunDependency { RunId = run.Id, Subject = key });
+            await server.AddAsync(new RunDependency { RunId = run.Id, Scope = key });
         }
     }
 

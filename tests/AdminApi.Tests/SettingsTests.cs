@@ -25,8 +25,8 @@ public sealed class SettingsTests
                 ("Retention:FeatureBytes", "5000000000"),
                 ("Catalog:Migrate", "False"),
                 ("Data:Roots:0", "/data"),
-                ("Units:Lease", "00:00:03"),
-                ("Units:Heartbeat", "00:00:00.500"),
+                ("Jobs:Lease", "00:00:03"),
+                ("Jobs:Heartbeat", "00:00:00.500"),
                 ("Logging:Format", "JSON"),
                 ("Logging:LogLevel:MassTransit", "Debug"),
                 ("ConnectionStrings:SomebodyElses", "x"),
@@ -76,7 +76,7 @@ public sealed class SettingsTests
     [InlineData("Catalog:Migrate", "yes", "Catalog__Migrate is 'yes'; it must be true or false.")]
     [InlineData("Data:Root:0", "/data", "Data__Root__0 is no setting; did you mean Data__Roots?")]
     [InlineData("Data:Roots:first", "/data", "Data__Roots__first is no setting")]
-    [InlineData("Units:Heartbeat", "00:00:30", "Units__Heartbeat is 00:00:30; it must be shorter than the lease, which is 00:00:30.")]
+    [InlineData("Jobs:Heartbeat", "00:00:30", "Jobs__Heartbeat is 00:00:30; it must be shorter than the lease, which is 00:00:30.")]
     [InlineData("ConnectionStrings:Catalogue", "x", "ConnectionStrings__Catalogue is no setting; did you mean ConnectionStrings__Catalog?")]
     [InlineData(
         "ConnectionStrings:Catalog",
@@ -136,7 +136,7 @@ public sealed class SettingsTests
                     "--Api:Keys=loopback",
                     "--Logging:LogLevel:Microsoft=Warning",
                     "--environment=Production",
-                    "--Units:Lease",
+                    "--Jobs:Lease",
                     "00:00:05",
                 ])
         );

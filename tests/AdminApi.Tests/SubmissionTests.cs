@@ -44,9 +44,9 @@ public sealed class SubmissionTests : IAsyncLifetime
     {
         var run = await _server.SubmitAsync();
 
-        var unit = await _server.QueryAsync(context => context.WorkUnits.SingleAsync(unit => unit.Subject == run.ToString()));
-        Assert.Equal((UnitKind.IngestDataset, UnitState.Pending), (unit.Kind, unit.State));
-        Assert.NotNull(unit.SentAt);
+        var job = await _server.QueryAsync(context => context.Jobs.SingleAsync(job => job.Scope == run.ToString()));
+        Assert.Equal((JobKind.IngestDataset, JobState.Pending), (job.Kind, job.State));
+        Assert.NotNull(job.DispatchedAt);
     }
 
     [Fact]

@@ -33,24 +33,24 @@ public sealed partial class ConventionTests
     }
 
     [Fact]
-    public void Every_kind_of_unit_has_one_queue_one_message_and_one_consumer()
+    public void Every_kind_of_job_has_one_queue_one_message_and_one_consumer()
     {
-        Assert.Equal(Enum.GetValues<UnitKind>().Order(), UnitRoutes.All.Select(route => route.Kind).Order());
-        Assert.Equal(UnitRoutes.All.Count, UnitRoutes.All.Select(route => route.Queue).Distinct(StringComparer.Ordinal).Count());
+        Assert.Equal(Enum.GetValues<JobKind>().Order(), JobRoutes.All.Select(route => route.Kind).Order());
+        Assert.Equal(JobRoutes.All.Count, JobRoutes.All.Select(route => route.Queue).Distinct(StringComparer.Ordinal).Count());
         Assert.Equal(
-            typeof(IUnitMessage)
+            typeof(IJobMessage)
                 .Assembly.GetTypes()
-                .Where(type => type.IsClass && type.IsAssignableTo(typeof(IUnitMessage)))
+                .Where(type => type.IsClass && type.IsAssignableTo(typeof(IJobMessage)))
                 .OrderBy(type => type.Name),
-            UnitRoutes.All.Select(route => route.MessageType).OrderBy(type => type.Name)
+            JobRoutes.All.Select(route => route.MessageType).OrderBy(type => type.Name)
         );
         Assert.All(
-            UnitRoutes.All,
+            JobRoutes.All,
             route =>
             {
-                var message = route.CreateMessage("subject", 7);
-                Assert.Equal((route.MessageType, "subject", 7), (message.GetType(), message.Subject, message.Step));
-                Assert.Single(Consumers, consumer => consumer.IsAssignableTo(typeof(UnitConsumer<>).MakeGenericType(route.MessageType)));
+                var message = route.CreateMessage("scope", 7);
+                Assert.Equal((route.MessageType, "scope", 7), (message.GetType(), message.Scope, message.Step));
+                Assert.Single(Consumers, consumer => consumer.IsAssignableTo(typeof(JobConsumer<>).MakeGenericType(route.MessageType)));
             }
         );
     }
@@ -58,10 +58,10 @@ public sealed partial class ConventionTests
     [Fact]
     public void At_the_broker_every_worker_may_read_the_queues_that_it_consumes_and_no_others() =>
         Assert.All(
-            UnitRoutes.All,
+            JobRoutes.All,
             route =>
             {
-                var consumer = Consumers.Single(type => type.IsAssignableTo(typeof(UnitConsumer<>).MakeGenericType(route.MessageType)));
+                var consumer = Consumers.Single(type => type.IsAssignableTo(typeof(JobConsumer<>).MakeGenericType(route.MessageType)));
                 var service = consumer.Assembly.GetName().Name!.Split('.')[^1].ToLowerInvariant();
                 var readers = BrokerPermissions.All.Where(user =>
                     user.Key != "admin-api"
@@ -86,7 +86,7 @@ public sealed partial class ConventionTests
     [Fact]
     public void Messages_are_immutable_records() =>
         Assert.All(
-            UnitRoutes
+            JobRoutes
                 .All.Select(route => route.MessageType)
                 .Concat([typeof(SubmitRun), typeof(RunEvaluated), typeof(RunFailed), typeof(RunCancelled)]),
             message =>
@@ -172,7 +172,7 @@ public sealed partial class ConventionTests
     }
 
     [Fact]
-    public void Units_and_attempts_are_written_by_their_own_folder_alone()
+    public void Jobs_and_attempts_are_written_by_their_own_folder_alone()
     {
         var sources = Solution
             .Services.Concat(Solution.Shared)
@@ -180,20 +180,20 @@ public sealed partial class ConventionTests
             .Where(path => !path.Contains("/obj/", StringComparison.Ordinal) && !path.Contains("/bin/", StringComparison.Ordinal))
             .ToList();
 
-        Assert.Contains(sources, path => UnitWrite().IsMatch(File.ReadAllText(path)));
+        Assert.Contains(sources, path => JobWrite().IsMatch(File.ReadAllText(path)));
         Assert.All(
-            sources.Where(path => !path.Contains("/shared/Catalog/Units/", StringComparison.Ordinal)),
-            path => Assert.DoesNotMatch(UnitWrite(), File.ReadAllText(path))
+            sources.Where(path => !path.Contains("/shared/Catalog/Jobs/", StringComparison.Ordinal)),
+            path => Assert.DoesNotMatch(JobWrite(), File.ReadAllText(path))
         );
     }
 
-    /// <summary>A statement that changes the tables of units or of attempts.</summary>
+    /// <summary>A statement that changes the tables of jobs or of attempts.</summary>
     [GeneratedRegex(
-        @"\b(WorkUnits|Attempts)\b[^;]*\.(Add|AddRange|ExecuteUpdateAsync|ExecuteDeleteAsync)\(|new (WorkUnit|Attempt)\b",
+        @"\b(Jobs|Attempts)\b[^;]*\.(Add|AddRange|ExecuteUpdateAsync|ExecuteDeleteAsync)\(|new (Job|Attempt)\b",
         RegexOptions.ExplicitCapture,
         5000
     )]
-    private static partial Regex UnitWrite();
+    private static partial Regex JobWrite();
 
     /// <summary>A catch block with nothing in it, not even a comment that says why.</summary>
     [GeneratedRegex(@"catch\s*(\([^{]*\))?[^{;]*\{\s*\}", RegexOptions.ExplicitCapture, 5000)]

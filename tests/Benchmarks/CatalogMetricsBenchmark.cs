@@ -83,13 +83,13 @@ internal sealed class CatalogMetricsBenchmark : IBenchmark
                 insert into runs (id, tags, specification, priority, state, submitted_at)
                 select gen_random_uuid(), array[]::text[], '{"{}"}', 'Interactive', (array['Submitted', 'Ingesting', 'Extracting', 'Training', 'Evaluating'])[i % 5 + 1], now() from generate_series(1, {Open}) i
                 """,
-            "insert into run_dependencies (run_id, subject) select id, id::text from runs",
+            "insert into run_dependencies (run_id, scope) select id, id::text from runs",
             """
                 insert into evaluations (run_id, test_images, test_accuracy, test_accuracy_low, test_accuracy_high, test_loss, top_k, macro_f1, confusion_matrix, head_sha256, created_at)
                 select id, 100, 0.9, 0.8, 0.95, 0.3, 5, 0.9, '[]', 'h', now() from runs where state = 'Completed'
                 """,
             """
-                insert into work_units (kind, subject, step, state, starts, created_at)
+                insert into jobs (kind, scope, step, state, starts, created_at)
                 select 'TrainHead', id::text, 0, case when finished_at is null then 'Pending' else 'Done' end, 0, now() from runs
                 """,
             "analyze",

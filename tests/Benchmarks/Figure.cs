@@ -5,19 +5,19 @@ namespace Distributed.Benchmarks;
 
 /// <summary>One measured figure beside a peer's.</summary>
 /// <param name="Name">Name of the row.</param>
-/// <param name="Unit">Of both figures.</param>
+/// <param name="Job">Of both figures.</param>
 /// <param name="Ours">Median over the rounds.</param>
 /// <param name="Peer">The same of the peer, where there is one.</param>
 /// <param name="PeerName">What the peer is.</param>
 /// <param name="Ratio">Above 1 where we are better, whether more or less is better.</param>
 /// <param name="Spread">Interquartile range of our rounds, percent of the median.</param>
-internal sealed record Figure(string Name, string Unit, double Ours, double? Peer, string? PeerName, double? Ratio, double Spread)
+internal sealed record Figure(string Name, string Job, double Ours, double? Peer, string? PeerName, double? Ratio, double Spread)
 {
     /// <summary>Joins two sides that were measured in turns.</summary>
-    public static Figure Of(string name, string unit, Measurement ours, Measurement? peer, bool lessIsBetter = false) =>
+    public static Figure Of(string name, string job, Measurement ours, Measurement? peer, bool lessIsBetter = false) =>
         new(
             name,
-            unit,
+            job,
             ours.Median,
             peer?.Median,
             peer?.Name,
@@ -54,7 +54,7 @@ internal static class FigureTable
     public static string Line(Figure figure) =>
         Join(
             figure.Name,
-            figure.Unit,
+            figure.Job,
             Number(figure.Ours),
             Number(figure.Peer),
             Number(figure.Ratio, "F2"),
@@ -62,8 +62,8 @@ internal static class FigureTable
             figure.PeerName ?? ""
         );
 
-    private static string Join(string name, string unit, string ours, string peer, string ratio, string spread, string peerName) =>
-        $"{name, -18} {unit, -9} {ours, 9} {peer, 9} {ratio, 6} {spread, 8}  {peerName}";
+    private static string Join(string name, string job, string ours, string peer, string ratio, string spread, string peerName) =>
+        $"{name, -18} {job, -9} {ours, 9} {peer, 9} {ratio, 6} {spread, 8}  {peerName}";
 
     private static string Number(double? value, string format = "F1") => value?.ToString(format, CultureInfo.InvariantCulture) ?? "-";
 }

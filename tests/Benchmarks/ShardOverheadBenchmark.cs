@@ -30,7 +30,7 @@ internal sealed class ShardOverheadBenchmark : IBenchmark
     /// <summary>A worker, which works until its process ends.</summary>
     public static (string Name, Func<double> Measure) Work250(string catalog, string broker)
     {
-        var host = BuildHost(catalog, broker, new ConsumerSet().AddUnits<WaitingConsumer, ExtractFeatures>());
+        var host = BuildHost(catalog, broker, new ConsumerSet().AddJobs<WaitingConsumer, ExtractFeatures>());
         host.StartAsync().GetAwaiter().GetResult();
         host.Services.GetRequiredService<BusGate>().Open.GetAwaiter().GetResult();
         return ($"a worker that waits {Work.TotalMilliseconds:F0} ms", () => throw new NotSupportedException("A worker is not asked."));
@@ -109,20 +109,20 @@ internal sealed class ShardOverheadBenchmark : IBenchmark
                     FeatureSetKey = key,
                 }
             );
-            context.RunDependencies.Add(new RunDependency { RunId = run, Subject = key });
-            context.PlanUnits(UnitKind.ExtractFeatures, key, Enumerable.Range(0, shards), traceParent: null, DateTime.UtcNow);
+            context.RunDependencies.Add(new RunDependency { RunId = run, Scope = key });
+            context.PlanJobs(JobKind.ExtractFeatures, key, Enumerable.Range(0, shards), traceParent: null, DateTime.UtcNow);
             await context.SaveChangesAsync(cancellationToken);
         }
 
-        await services.GetRequiredService<UnitDispatcher>().SendAsync([key], again: false, cancellationToken);
+        await services.GetRequiredService<JobDispatcher>().SendAsync([key], again: false, cancellationToken);
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
         while (await timer.WaitForNextTickAsync(cancellationToken))
         {
             await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-            if (!await context.WorkUnits.AnyAsync(unit => unit.Subject == key && unit.State != UnitState.Done, cancellationToken))
+            if (!await context.Jobs.AnyAsync(job => job.Scope == key && job.State != JobState.Done, cancellationToken))
             {
                 var attempts = await context
-                    .Attempts.Where(attempt => context.WorkUnits.Any(unit => unit.Id == attempt.UnitId && unit.Subject == key))
+                    .Attempts.Where(attempt => context.Jobs.Any(job => job.Id == attempt.JobId && job.Scope == key))
                     .Select(attempt => new { attempt.StartedAt, attempt.EndedAt })
                     .ToListAsync(cancellationToken);
                 var elapsed = attempts.Max(attempt => attempt.EndedAt!.Value) - attempts.Min(attempt => attempt.StartedAt);
@@ -147,9 +147,9 @@ internal sealed class ShardOverheadBenchmark : IBenchmark
     }
 
     /// <summary>Does nothing but wait, and writes what a shard writes.</summary>
-    private sealed class WaitingConsumer(UnitWorker worker, RunFlow runs) : UnitConsumer<ExtractFeatures>(worker)
+    private sealed class WaitingConsumer(JobWorker worker, RunFlow runs) : JobConsumer<ExtractFeatures>(worker)
     {
-        public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
+        public override async Task<JobWrite> ExecuteAsync(JobLease lease, CancellationToken cancellationToken)
         {
             var started = Stopwatch.GetTimestamp();
             await Task.Delay(Work, cancellationToken);
@@ -159,19 +159,19 @@ internal sealed class ShardOverheadBenchmark : IBenchmark
                 context.FeatureShards.Add(
                     new FeatureShard
                     {
-                        FeatureSetKey = lease.Unit.Subject,
-                        Shard = lease.Unit.Step,
+                        FeatureSetKey = lease.Job.Scope,
+                        Shard = lease.Job.Step,
                         ImageCount = 1,
                         File = new StoredFile($"features/{lease.TokenText}", 0, new string('0', 64)),
                         Seconds = waited.TotalSeconds,
-                        Worker = UnitWorker.Name,
+                        Worker = JobWorker.Name,
                     }
                 );
                 return Task.CompletedTask;
             };
         }
 
-        public override Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken) =>
-            runs.ShardExtractedAsync(unit.Subject, cancellationToken);
+        public override Task<IReadOnlyList<string>> FollowUpAsync(JobKey job, CancellationToken cancellationToken) =>
+            runs.ShardExtractedAsync(job.Scope, cancellationToken);
     }
 }

@@ -33,7 +33,7 @@ internal sealed class TelemetryCostBenchmark : IBenchmark
         await using var without = await Side.StartAsync("without telemetry", source.Path, collector: null, cancellationToken);
         var figures = new List<Figure>();
         foreach (
-            var (name, unit, lessIsBetter, measure) in new (string, string, bool, Func<Side, int, Task<double>>)[]
+            var (name, job, lessIsBetter, measure) in new (string, string, bool, Func<Side, int, Task<double>>)[]
             {
                 ("new-images", "s", true, (side, round) => side.ExtractAsync(round, cancellationToken)),
                 ("queue", "runs/s", false, (side, _) => side.QueueAsync(cancellationToken)),
@@ -55,7 +55,7 @@ internal sealed class TelemetryCostBenchmark : IBenchmark
             }
 
             figures.Add(
-                Figure.Of($"{Name}-{name}", unit, new Measurement(with.Name, ours), new Measurement(without.Name, peer), lessIsBetter)
+                Figure.Of($"{Name}-{name}", job, new Measurement(with.Name, ours), new Measurement(without.Name, peer), lessIsBetter)
             );
         }
 

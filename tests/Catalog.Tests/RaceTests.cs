@@ -19,37 +19,37 @@ public sealed class RaceTests(PostgresCatalog catalog) : IClassFixture<PostgresC
     );
 
     [Fact]
-    public Task Of_two_hosts_that_start_the_same_unit_one_wins() =>
+    public Task Of_two_hosts_that_start_the_same_job_one_wins() =>
         RaceAsync(async () =>
         {
-            var unit = await catalog.PlanTrainingAsync(await catalog.SubmitAsync());
+            var job = await catalog.PlanTrainingAsync(await catalog.SubmitAsync());
 
-            var starts = await TogetherAsync(2, host => catalog.Ledger.StartAsync(unit, $"host {host}", redelivered: false, None));
+            var starts = await TogetherAsync(2, host => catalog.Store.ClaimAsync(job, $"host {host}", redelivered: false, None));
 
-            Assert.Equal([StartOutcome.Started, StartOutcome.Held], starts.Select(start => start.Outcome).Order());
-            Assert.Equal(1, (await catalog.ReadAsync(unit)).Starts);
+            Assert.Equal([ClaimOutcome.Claimed, ClaimOutcome.Held], starts.Select(start => start.Outcome).Order());
+            Assert.Equal(1, (await catalog.ReadAsync(job)).Attempts);
         });
 
     [Fact]
-    public Task Of_two_hosts_that_take_a_lapsed_unit_over_one_wins_and_the_late_one_commits_nothing() =>
+    public Task Of_two_hosts_that_take_a_lapsed_job_over_one_wins_and_the_late_one_commits_nothing() =>
         RaceAsync(async () =>
         {
             var run = await catalog.SubmitAsync();
-            var unit = await catalog.PlanTrainingAsync(run);
-            var late = await catalog.StartAsync(unit);
-            await catalog.LapseAsync(unit);
+            var job = await catalog.PlanTrainingAsync(run);
+            var late = await catalog.StartAsync(job);
+            await catalog.LapseAsync(job);
 
             var outcomes = await TogetherAsync(
                 3,
                 async host =>
                     host == 2
-                        ? await catalog.Ledger.CommitAsync(late, Write(run, 1), None)
-                        : (await catalog.Ledger.StartAsync(unit, $"host {host}", redelivered: false, None)).Lease is { } lease
-                            && await catalog.Ledger.CommitAsync(lease, Write(run, 2), None)
+                        ? await catalog.Store.CommitAsync(late, Write(run, 1), None)
+                        : (await catalog.Store.ClaimAsync(job, $"host {host}", redelivered: false, None)).Lease is { } lease
+                            && await catalog.Store.CommitAsync(lease, Write(run, 2), None)
             );
 
             Assert.Single(outcomes, true);
-            Assert.Equal(UnitState.Done, (await catalog.ReadAsync(unit)).State);
+            Assert.Equal(JobState.Done, (await catalog.ReadAsync(job)).State);
             Assert.Equal(1, await catalog.CountEpochsAsync(run));
         });
 
@@ -58,18 +58,18 @@ public sealed class RaceTests(PostgresCatalog catalog) : IClassFixture<PostgresC
         RaceAsync(async () =>
         {
             Run[] runs = [await catalog.SubmitAsync(RunState.Extracting), await catalog.SubmitAsync(RunState.Extracting)];
-            var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2, runs);
-            UnitLease[] leases =
+            var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 2, runs);
+            JobLease[] leases =
             [
-                await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, set, 0)),
-                await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, set, 1)),
+                await catalog.StartAsync(new JobKey(JobKind.ExtractFeatures, set, 0)),
+                await catalog.StartAsync(new JobKey(JobKind.ExtractFeatures, set, 1)),
             ];
 
             await TogetherAsync(
                 2,
                 async shard =>
                 {
-                    Assert.True(await catalog.Ledger.CommitAsync(leases[shard], (_, _) => Task.CompletedTask, None));
+                    Assert.True(await catalog.Store.CommitAsync(leases[shard], (_, _) => Task.CompletedTask, None));
                     return await catalog.Runs.ShardExtractedAsync(set, None);
                 }
             );
@@ -77,36 +77,36 @@ public sealed class RaceTests(PostgresCatalog catalog) : IClassFixture<PostgresC
             foreach (var run in runs)
             {
                 Assert.Equal(RunState.Training, (await catalog.ReadAsync(run)).State);
-                Assert.Equal([0], await catalog.StepsAsync(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id)));
+                Assert.Equal([0], await catalog.StepsAsync(JobKind.TrainHead, JobKey.ScopeOf(run.Id)));
             }
         });
 
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public Task A_connection_that_dies_around_a_commit_leaves_the_unit_written_once(bool isCommitted) =>
+    public Task A_connection_that_dies_around_a_commit_leaves_the_job_written_once(bool isCommitted) =>
         RaceAsync(async () =>
         {
             var run = await catalog.SubmitAsync();
-            var unit = await catalog.PlanTrainingAsync(run);
-            var lease = await catalog.StartAsync(unit);
-            var ledger = new UnitLedger(
+            var job = await catalog.PlanTrainingAsync(run);
+            var lease = await catalog.StartAsync(job);
+            var store = new JobStore(
                 catalog.With(new DyingCommit(catalog.ConnectionString, isCommitted)),
                 catalog.Options,
                 TimeProvider.System
             );
 
-            var outcome = await Record.ExceptionAsync(() => ledger.CommitAsync(lease, Write(run, 1), None));
+            var outcome = await Record.ExceptionAsync(() => store.CommitAsync(lease, Write(run, 1), None));
 
             Assert.True(CatalogOutage.Is(outcome!), $"{outcome}");
-            Assert.Equal(isCommitted ? UnitState.Done : UnitState.Running, (await catalog.ReadAsync(unit)).State);
-            Assert.True(await catalog.Ledger.CommitAsync(lease, Write(run, 1), None));
-            Assert.Equal(UnitState.Done, (await catalog.ReadAsync(unit)).State);
+            Assert.Equal(isCommitted ? JobState.Done : JobState.Running, (await catalog.ReadAsync(job)).State);
+            Assert.True(await catalog.Store.CommitAsync(lease, Write(run, 1), None));
+            Assert.Equal(JobState.Done, (await catalog.ReadAsync(job)).State);
             Assert.Equal(1, await catalog.CountEpochsAsync(run));
         });
 
     [Fact]
-    public Task A_run_cancelled_while_its_unit_commits_is_either_cancelled_or_moved_on() =>
+    public Task A_run_cancelled_while_its_job_commits_is_either_cancelled_or_moved_on() =>
         RaceAsync(async () =>
         {
             var run = await catalog.SubmitAsync(RunState.Training);
@@ -117,7 +117,7 @@ public sealed class RaceTests(PostgresCatalog catalog) : IClassFixture<PostgresC
                 racer =>
                     racer == 0
                         ? catalog.Runs.CancelAsync(run.Id, AuditActor.Loopback, None)
-                        : catalog.Ledger.CommitAsync(
+                        : catalog.Store.CommitAsync(
                             lease,
                             async (context, token) =>
                             {
@@ -143,7 +143,7 @@ public sealed class RaceTests(PostgresCatalog catalog) : IClassFixture<PostgresC
             // The API died between accepting and publishing; two watchdogs find the run, as does its sender's repetition.
             var run = TestCatalog.NewRun(key: Guid.NewGuid().ToString());
             Assert.Equal(SubmitOutcome.Created, (await catalog.Runs.SubmitAsync(run, AuditActor.Loopback, None)).Outcome);
-            var subject = UnitKey.SubjectOf(run.Id);
+            var scope = JobKey.ScopeOf(run.Id);
 
             var taken = await TogetherAsync(
                 3,
@@ -159,20 +159,20 @@ public sealed class RaceTests(PostgresCatalog catalog) : IClassFixture<PostgresC
                         Assert.Equal((SubmitOutcome.Repeated, run.Id), (outcome, known.Id));
                     }
 
-                    return await catalog.Outbox.TakeToSendAsync(subject, again: false, None);
+                    return await catalog.Outbox.ClaimForDispatchAsync(scope, again: false, None);
                 }
             );
 
-            Assert.Single(taken.SelectMany(units => units));
+            Assert.Single(taken.SelectMany(jobs => jobs));
             var starts = await TogetherAsync(
                 2,
-                host => catalog.Ledger.StartAsync(new UnitKey(UnitKind.IngestDataset, subject, 0), $"host {host}", redelivered: true, None)
+                host => catalog.Store.ClaimAsync(new JobKey(JobKind.IngestDataset, scope, 0), $"host {host}", redelivered: true, None)
             );
-            Assert.Contains(starts, start => start.Outcome == StartOutcome.Started);
+            Assert.Contains(starts, start => start.Outcome == ClaimOutcome.Claimed);
             var committed = 0;
             foreach (var start in starts.Where(start => start.Lease is not null))
             {
-                committed += await catalog.Ledger.CommitAsync(start.Lease!, (_, _) => Task.CompletedTask, None) ? 1 : 0;
+                committed += await catalog.Store.CommitAsync(start.Lease!, (_, _) => Task.CompletedTask, None) ? 1 : 0;
             }
 
             Assert.Equal(1, committed);

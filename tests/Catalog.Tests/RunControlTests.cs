@@ -31,7 +31,7 @@ public abstract class RunControlTests(TestCatalog catalog)
             }
         }
 
-        await catalog.Runs.FailAsync(UnitKey.SubjectOf(run.Id), new RunFailure(FailureCause.Internal, "broken"), None);
+        await catalog.Runs.FailAsync(JobKey.ScopeOf(run.Id), new RunFailure(FailureCause.Internal, "broken"), None);
 
         Assert.Equal(RetryOutcome.Reopened, await Control.RetryAsync(run.Id, AuditActor.Loopback, None));
 
@@ -41,25 +41,25 @@ public abstract class RunControlTests(TestCatalog catalog)
     }
 
     [Fact]
-    public async Task Retrying_makes_units_that_were_given_up_startable_afresh_and_leaves_what_is_done()
+    public async Task Retrying_makes_jobs_that_were_given_up_startable_afresh_and_leaves_what_is_done()
     {
         var run = await catalog.SubmitAsync(RunState.Extracting);
-        var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 3, run);
-        UnitKey Shard(int step) => new(UnitKind.ExtractFeatures, set, step);
+        var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 3, run);
+        JobKey Shard(int step) => new(JobKind.ExtractFeatures, set, step);
         await catalog.FinishAsync(Shard(0));
-        for (var start = 0; start < catalog.Options.MostStarts; start++)
+        for (var start = 0; start < catalog.Options.MaxAttempts; start++)
         {
             await catalog.StartAsync(Shard(1), redelivered: true);
         }
 
-        Assert.Equal(StartOutcome.Poisoned, (await catalog.Ledger.StartAsync(Shard(1), "worker", redelivered: true, None)).Outcome);
+        Assert.Equal(ClaimOutcome.Poisoned, (await catalog.Store.ClaimAsync(Shard(1), "worker", redelivered: true, None)).Outcome);
 
         Assert.Equal(RetryOutcome.Reopened, await Control.RetryAsync(run.Id, AuditActor.Loopback, None));
 
-        Assert.Equal(UnitState.Done, (await catalog.ReadAsync(Shard(0))).State);
+        Assert.Equal(JobState.Done, (await catalog.ReadAsync(Shard(0))).State);
         var failed = await catalog.ReadAsync(Shard(1));
-        Assert.Equal((UnitState.Pending, 0, null), (failed.State, failed.Starts, failed.SentAt));
-        Assert.Equal([1, 2], (await catalog.Outbox.TakeToSendAsync(set, again: false, None)).Select(unit => unit.Step));
+        Assert.Equal((JobState.Pending, 0, null), (failed.State, failed.Attempts, failed.DispatchedAt));
+        Assert.Equal([1, 2], (await catalog.Outbox.ClaimForDispatchAsync(set, again: false, None)).Select(job => job.Step));
         await catalog.FinishAsync(Shard(1));
         await catalog.FinishAsync(Shard(2));
         await catalog.Runs.ShardExtractedAsync(set, None);
@@ -70,13 +70,13 @@ public abstract class RunControlTests(TestCatalog catalog)
     public async Task A_cancelled_run_whose_messages_were_dropped_is_sent_anew_when_it_is_retried()
     {
         var run = await catalog.SubmitAsync();
-        var subject = UnitKey.SubjectOf(run.Id);
-        Assert.Single(await catalog.Outbox.TakeToSendAsync(subject, again: false, None));
+        var scope = JobKey.ScopeOf(run.Id);
+        Assert.Single(await catalog.Outbox.ClaimForDispatchAsync(scope, again: false, None));
         Assert.True(await catalog.Runs.CancelAsync(run.Id, AuditActor.Loopback, None));
 
         Assert.Equal(RetryOutcome.Reopened, await Control.RetryAsync(run.Id, AuditActor.Loopback, None));
 
-        Assert.Single(await catalog.Outbox.TakeToSendAsync(subject, again: false, None));
+        Assert.Single(await catalog.Outbox.ClaimForDispatchAsync(scope, again: false, None));
         Assert.Equal(RunState.Submitted, (await catalog.ReadAsync(run)).State);
     }
 
@@ -112,7 +112,7 @@ public abstract class RunControlTests(TestCatalog catalog)
     public async Task A_deleted_run_leaves_what_it_shares_and_nothing_else()
     {
         var (deleted, other) = (await catalog.SubmitAsync(RunState.Extracting), await catalog.SubmitAsync(RunState.Extracting));
-        var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 1, deleted, other);
+        var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 1, deleted, other);
         Assert.Equal(DeleteOutcome.Open, await Control.DeleteAsync(deleted.Id, AuditActor.Loopback, None));
         await catalog.Runs.CancelAsync(deleted.Id, AuditActor.Loopback, None);
         Assert.Equal(DeleteOutcome.Unannounced, await Control.DeleteAsync(deleted.Id, AuditActor.Loopback, None));
@@ -126,9 +126,9 @@ public abstract class RunControlTests(TestCatalog catalog)
         Assert.Equal(DeleteOutcome.Unknown, await Control.DeleteAsync(deleted.Id, AuditActor.Loopback, None));
         Assert.False(await context.Runs.AnyAsync(run => run.Id == deleted.Id));
         Assert.False(await context.RunDependencies.AnyAsync(dependency => dependency.RunId == deleted.Id));
-        Assert.Empty(await catalog.StepsAsync(UnitKind.IngestDataset, UnitKey.SubjectOf(deleted.Id)));
-        Assert.Equal([0], await catalog.StepsAsync(UnitKind.ExtractFeatures, set));
-        Assert.Equal([0], await catalog.StepsAsync(UnitKind.IngestDataset, UnitKey.SubjectOf(other.Id)));
+        Assert.Empty(await catalog.StepsAsync(JobKind.IngestDataset, JobKey.ScopeOf(deleted.Id)));
+        Assert.Equal([0], await catalog.StepsAsync(JobKind.ExtractFeatures, set));
+        Assert.Equal([0], await catalog.StepsAsync(JobKind.IngestDataset, JobKey.ScopeOf(other.Id)));
     }
 
     [Fact]
@@ -192,8 +192,11 @@ public abstract class RunControlTests(TestCatalog catalog)
     public async Task What_an_interactive_run_needs_is_interactive()
     {
         var (bulk, interactive) = (await SubmitAsync("{}", null, RunPriority.Bulk), await SubmitAsync("{}", null));
-        var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2, bulk);
-        Assert.All(await catalog.Outbox.TakeToSendAsync(set, again: false, None), unit => Assert.Equal(RunPriority.Bulk, unit.Priority));
+        var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 2, bulk);
+        Assert.All(
+            await catalog.Outbox.ClaimForDispatchAsync(set, again: false, None),
+            job => Assert.Equal(RunPriority.Bulk, job.Priority)
+        );
 
         await using (var context = await catalog.Contexts.CreateDbContextAsync())
         {
@@ -202,9 +205,9 @@ public abstract class RunControlTests(TestCatalog catalog)
         }
 
         // What waited behind other bulk work is sent anew, before it.
-        var sent = await catalog.Outbox.TakeToSendAsync(set, again: false, None);
-        Assert.Equal([0, 1], sent.Select(unit => unit.Step));
-        Assert.All(sent, unit => Assert.Equal(RunPriority.Interactive, unit.Priority));
+        var sent = await catalog.Outbox.ClaimForDispatchAsync(set, again: false, None);
+        Assert.Equal([0, 1], sent.Select(job => job.Step));
+        Assert.All(sent, job => Assert.Equal(RunPriority.Interactive, job.Priority));
         var another = await SubmitAsync("{}", null, RunPriority.Bulk);
         await using (var context = await catalog.Contexts.CreateDbContextAsync())
         {
@@ -212,7 +215,7 @@ public abstract class RunControlTests(TestCatalog catalog)
             await context.SaveChangesAsync();
         }
 
-        Assert.Empty(await catalog.Outbox.TakeToSendAsync(set, again: false, None));
+        Assert.Empty(await catalog.Outbox.ClaimForDispatchAsync(set, again: false, None));
     }
 
     private async Task<Run> SubmitAsync(string specification, DateTime? deadline, RunPriority priority = RunPriority.Interactive)

@@ -21,8 +21,8 @@ public abstract class RunFlowTests(TestCatalog catalog)
         var (outcome, _, _) = await Runs.SubmitAsync(run, AuditActor.Loopback, None);
 
         Assert.Equal(SubmitOutcome.Created, outcome);
-        var unit = Assert.Single(await catalog.Outbox.TakeToSendAsync(UnitKey.SubjectOf(run.Id), again: false, None));
-        Assert.Equal((UnitKind.IngestDataset, 0, run.TraceParent), (unit.Kind, unit.Step, unit.TraceParent));
+        var job = Assert.Single(await catalog.Outbox.ClaimForDispatchAsync(JobKey.ScopeOf(run.Id), again: false, None));
+        Assert.Equal((JobKind.IngestDataset, 0, run.TraceParent), (job.Kind, job.Step, job.TraceParent));
     }
 
     [Fact]
@@ -34,7 +34,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
         await Runs.SubmitAsync(run, AuditActor.Loopback, None);
 
         Assert.Equal(RunState.Failed, (await catalog.ReadAsync(run)).State);
-        Assert.Empty(await catalog.StepsAsync(UnitKind.IngestDataset, UnitKey.SubjectOf(run.Id)));
+        Assert.Empty(await catalog.StepsAsync(JobKind.IngestDataset, JobKey.ScopeOf(run.Id)));
     }
 
     [Theory]
@@ -78,8 +78,8 @@ public abstract class RunFlowTests(TestCatalog catalog)
 
             Assert.Single(results, result => result.Outcome == SubmitOutcome.Created);
             Assert.Equal(7, results.Count(result => result.Outcome == SubmitOutcome.Repeated));
-            var subject = UnitKey.SubjectOf(Assert.Single(results.Select(result => result.Run.Id).Distinct()));
-            Assert.Equal([0], await catalog.StepsAsync(UnitKind.IngestDataset, subject));
+            var scope = JobKey.ScopeOf(Assert.Single(results.Select(result => result.Run.Id).Distinct()));
+            Assert.Equal([0], await catalog.StepsAsync(JobKind.IngestDataset, scope));
         }
     }
 
@@ -122,23 +122,23 @@ public abstract class RunFlowTests(TestCatalog catalog)
         for (var race = 0; race < catalog.Races; race++)
         {
             var run = await catalog.SubmitAsync(RunState.Extracting);
-            var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2, run);
+            var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 2, run);
             var leases = await Task.WhenAll(
-                Enumerable.Range(0, 2).Select(step => catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, set, step)))
+                Enumerable.Range(0, 2).Select(step => catalog.StartAsync(new JobKey(JobKind.ExtractFeatures, set, step)))
             );
 
             await Task.WhenAll(
                 leases.Select(lease =>
                     Task.Run(async () =>
                     {
-                        Assert.True(await catalog.Ledger.CommitAsync(lease, (_, _) => Task.CompletedTask, None));
+                        Assert.True(await catalog.Store.CommitAsync(lease, (_, _) => Task.CompletedTask, None));
                         await Runs.ShardExtractedAsync(set, None);
                     })
                 )
             );
 
             Assert.Equal(RunState.Training, (await catalog.ReadAsync(run)).State);
-            Assert.Equal([0], await catalog.StepsAsync(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id)));
+            Assert.Equal([0], await catalog.StepsAsync(JobKind.TrainHead, JobKey.ScopeOf(run.Id)));
         }
     }
 
@@ -148,28 +148,28 @@ public abstract class RunFlowTests(TestCatalog catalog)
         for (var race = 0; race < catalog.Races; race++)
         {
             var first = await catalog.SubmitAsync(RunState.Extracting);
-            var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 1, first);
+            var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 1, first);
             var joining = await catalog.SubmitAsync(RunState.Extracting);
-            var plan = new UnitKey(UnitKind.PlanFeatures, UnitKey.SubjectOf(joining.Id), 0);
+            var plan = new JobKey(JobKind.PlanFeatures, JobKey.ScopeOf(joining.Id), 0);
             await using (var context = await catalog.Contexts.CreateDbContextAsync())
             {
-                context.PlanUnits(plan.Kind, plan.Subject, [0], null, DateTime.UtcNow);
+                context.PlanJobs(plan.Kind, plan.Scope, [0], null, DateTime.UtcNow);
                 await context.SaveChangesAsync();
             }
 
-            var shard = await catalog.StartAsync(new UnitKey(UnitKind.ExtractFeatures, set, 0));
+            var shard = await catalog.StartAsync(new JobKey(JobKind.ExtractFeatures, set, 0));
             var planning = await catalog.StartAsync(plan);
 
             await Task.WhenAll(
                 Task.Run(async () =>
                 {
-                    Assert.True(await catalog.Ledger.CommitAsync(shard, (_, _) => Task.CompletedTask, None));
+                    Assert.True(await catalog.Store.CommitAsync(shard, (_, _) => Task.CompletedTask, None));
                     await Runs.ShardExtractedAsync(set, None);
                 }),
                 Task.Run(async () =>
                 {
                     Assert.True(
-                        await catalog.Ledger.CommitAsync(
+                        await catalog.Store.CommitAsync(
                             planning,
                             (context, token) => TestCatalog.JoinAsync(context, joining, set, token),
                             None
@@ -182,7 +182,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
             foreach (var run in (Run[])[first, joining])
             {
                 Assert.Equal(RunState.Training, (await catalog.ReadAsync(run)).State);
-                Assert.Equal([0], await catalog.StepsAsync(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id)));
+                Assert.Equal([0], await catalog.StepsAsync(JobKind.TrainHead, JobKey.ScopeOf(run.Id)));
             }
         }
     }
@@ -191,24 +191,24 @@ public abstract class RunFlowTests(TestCatalog catalog)
     public async Task A_run_that_joins_a_finished_feature_set_goes_on_at_once()
     {
         var first = await catalog.SubmitAsync(RunState.Extracting);
-        var key = await catalog.PlanAsync(UnitKind.ExtractFeatures, 1, first);
+        var key = await catalog.PlanAsync(JobKind.ExtractFeatures, 1, first);
         await using (var context = await catalog.Contexts.CreateDbContextAsync())
         {
             context.FeatureSets.Add(TestCatalog.NewFeatureSet(key, 1));
             await context.SaveChangesAsync();
         }
 
-        await catalog.FinishAsync(new UnitKey(UnitKind.ExtractFeatures, key, 0));
+        await catalog.FinishAsync(new JobKey(JobKind.ExtractFeatures, key, 0));
         await Runs.ShardExtractedAsync(key, None);
         var completed = await CompletedAtAsync(key);
         var second = await catalog.SubmitAsync(RunState.Extracting);
         await DependAsync(second, key);
 
-        var subjects = await Runs.ShardExtractedAsync(key, None);
+        var scopes = await Runs.ShardExtractedAsync(key, None);
 
-        Assert.Contains(UnitKey.SubjectOf(second.Id), subjects);
+        Assert.Contains(JobKey.ScopeOf(second.Id), scopes);
         Assert.Equal(RunState.Training, (await catalog.ReadAsync(second)).State);
-        Assert.Equal([0], await catalog.StepsAsync(UnitKind.TrainHead, UnitKey.SubjectOf(second.Id)));
+        Assert.Equal([0], await catalog.StepsAsync(JobKind.TrainHead, JobKey.ScopeOf(second.Id)));
         Assert.NotNull(completed);
         Assert.Equal(completed, await CompletedAtAsync(key));
     }
@@ -217,10 +217,10 @@ public abstract class RunFlowTests(TestCatalog catalog)
     public async Task A_run_waits_until_every_shard_is_done()
     {
         var run = await catalog.SubmitAsync(RunState.Extracting);
-        var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2, run);
-        await catalog.FinishAsync(new UnitKey(UnitKind.ExtractFeatures, set, 1));
+        var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 2, run);
+        await catalog.FinishAsync(new JobKey(JobKind.ExtractFeatures, set, 1));
 
-        // The subject itself comes back: its next shards may be sent now.
+        // The scope itself comes back: its next shards may be sent now.
         Assert.Equal([set], await Runs.ShardExtractedAsync(set, None));
 
         Assert.Equal(RunState.Extracting, (await catalog.ReadAsync(run)).State);
@@ -230,31 +230,31 @@ public abstract class RunFlowTests(TestCatalog catalog)
     public async Task A_training_whose_message_may_be_lost_is_told_again_but_not_planned_again()
     {
         var run = await catalog.SubmitAsync(RunState.Extracting);
-        var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 1, run);
-        await catalog.FinishAsync(new UnitKey(UnitKind.ExtractFeatures, set, 0));
+        var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 1, run);
+        await catalog.FinishAsync(new JobKey(JobKind.ExtractFeatures, set, 0));
         await Runs.ShardExtractedAsync(set, None);
 
-        var subjects = await Runs.ShardExtractedAsync(set, None);
+        var scopes = await Runs.ShardExtractedAsync(set, None);
 
-        Assert.Contains(UnitKey.SubjectOf(run.Id), subjects);
-        Assert.Equal([0], await catalog.StepsAsync(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id)));
+        Assert.Contains(JobKey.ScopeOf(run.Id), scopes);
+        Assert.Equal([0], await catalog.StepsAsync(JobKind.TrainHead, JobKey.ScopeOf(run.Id)));
     }
 
     [Fact]
     public async Task A_run_whose_last_shard_was_committed_by_a_worker_that_died_is_found_and_moved_on()
     {
         var run = await catalog.SubmitAsync(RunState.Extracting);
-        var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2, run);
-        await catalog.FinishAsync(new UnitKey(UnitKind.ExtractFeatures, set, 0));
-        await Runs.CatchUpAsync(None);
+        var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 2, run);
+        await catalog.FinishAsync(new JobKey(JobKind.ExtractFeatures, set, 0));
+        await Runs.ReconcileAsync(None);
         Assert.Equal(RunState.Extracting, (await catalog.ReadAsync(run)).State);
 
-        await catalog.FinishAsync(new UnitKey(UnitKind.ExtractFeatures, set, 1));
-        var subjects = await Runs.CatchUpAsync(None);
+        await catalog.FinishAsync(new JobKey(JobKind.ExtractFeatures, set, 1));
+        var scopes = await Runs.ReconcileAsync(None);
 
-        Assert.Contains(UnitKey.SubjectOf(run.Id), subjects);
+        Assert.Contains(JobKey.ScopeOf(run.Id), scopes);
         Assert.Equal(RunState.Training, (await catalog.ReadAsync(run)).State);
-        Assert.Equal([0], await catalog.StepsAsync(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id)));
+        Assert.Equal([0], await catalog.StepsAsync(JobKind.TrainHead, JobKey.ScopeOf(run.Id)));
     }
 
     [Fact]
@@ -263,37 +263,37 @@ public abstract class RunFlowTests(TestCatalog catalog)
         for (var race = 0; race < catalog.Races; race++)
         {
             var run = await catalog.SubmitAsync(RunState.Ingesting);
-            var ingestion = await catalog.PlanAsync(UnitKind.PackImages, 2, run);
+            var ingestion = await catalog.PlanAsync(JobKind.PackImages, 2, run);
             var leases = await Task.WhenAll(
-                Enumerable.Range(0, 2).Select(step => catalog.StartAsync(new UnitKey(UnitKind.PackImages, ingestion, step)))
+                Enumerable.Range(0, 2).Select(step => catalog.StartAsync(new JobKey(JobKind.PackImages, ingestion, step)))
             );
 
             await Task.WhenAll(
                 leases.Select(lease =>
                     Task.Run(async () =>
                     {
-                        Assert.True(await catalog.Ledger.CommitAsync(lease, (_, _) => Task.CompletedTask, None));
+                        Assert.True(await catalog.Store.CommitAsync(lease, (_, _) => Task.CompletedTask, None));
                         await Runs.PartPackedAsync(ingestion, None);
                     })
                 )
             );
 
-            Assert.Equal([0], await catalog.StepsAsync(UnitKind.CompleteDataset, ingestion));
+            Assert.Equal([0], await catalog.StepsAsync(JobKind.CompleteDataset, ingestion));
         }
     }
 
     [Fact]
     public async Task No_completion_is_planned_before_the_last_part_is_packed()
     {
-        var ingestion = await catalog.PlanAsync(UnitKind.PackImages, 2, await catalog.SubmitAsync(RunState.Ingesting));
-        await catalog.FinishAsync(new UnitKey(UnitKind.PackImages, ingestion, 0));
+        var ingestion = await catalog.PlanAsync(JobKind.PackImages, 2, await catalog.SubmitAsync(RunState.Ingesting));
+        await catalog.FinishAsync(new JobKey(JobKind.PackImages, ingestion, 0));
 
         await Runs.PartPackedAsync(ingestion, None);
-        Assert.Empty(await catalog.StepsAsync(UnitKind.CompleteDataset, ingestion));
+        Assert.Empty(await catalog.StepsAsync(JobKind.CompleteDataset, ingestion));
 
-        await catalog.FinishAsync(new UnitKey(UnitKind.PackImages, ingestion, 1));
+        await catalog.FinishAsync(new JobKey(JobKind.PackImages, ingestion, 1));
         await Runs.PartPackedAsync(ingestion, None);
-        Assert.Equal([0], await catalog.StepsAsync(UnitKind.CompleteDataset, ingestion));
+        Assert.Equal([0], await catalog.StepsAsync(JobKind.CompleteDataset, ingestion));
     }
 
     [Fact]
@@ -301,29 +301,29 @@ public abstract class RunFlowTests(TestCatalog catalog)
     {
         var waiting = await catalog.SubmitAsync(RunState.Ingesting);
         var cancelled = await catalog.SubmitAsync(RunState.Ingesting);
-        var key = await catalog.PlanAsync(UnitKind.CompleteDataset, 1, waiting, cancelled);
+        var key = await catalog.PlanAsync(JobKind.CompleteDataset, 1, waiting, cancelled);
         await Runs.CancelAsync(cancelled.Id, AuditActor.Loopback, None);
         await AddIngestionAsync(key, dataset: null);
 
         Assert.Empty(await Runs.DatasetIngestedAsync(key, None));
         await CompleteIngestionAsync(key, "the-dataset");
-        var subjects = await Runs.DatasetIngestedAsync(key, None);
+        var scopes = await Runs.DatasetIngestedAsync(key, None);
 
-        Assert.Contains(UnitKey.SubjectOf(waiting.Id), subjects);
+        Assert.Contains(JobKey.ScopeOf(waiting.Id), scopes);
         var moved = await catalog.ReadAsync(waiting);
         Assert.Equal((RunState.Extracting, "the-dataset"), (moved.State, moved.DatasetSha256));
-        Assert.Equal([0], await catalog.StepsAsync(UnitKind.PlanFeatures, UnitKey.SubjectOf(waiting.Id)));
+        Assert.Equal([0], await catalog.StepsAsync(JobKind.PlanFeatures, JobKey.ScopeOf(waiting.Id)));
         Assert.Equal(RunState.Cancelled, (await catalog.ReadAsync(cancelled)).State);
-        Assert.Empty(await catalog.StepsAsync(UnitKind.PlanFeatures, UnitKey.SubjectOf(cancelled.Id)));
+        Assert.Empty(await catalog.StepsAsync(JobKind.PlanFeatures, JobKey.ScopeOf(cancelled.Id)));
     }
 
     [Fact]
-    public async Task Failing_a_subject_fails_the_open_runs_that_need_it_and_no_others()
+    public async Task Failing_a_scope_fails_the_open_runs_that_need_it_and_no_others()
     {
         var needing = await catalog.SubmitAsync(RunState.Extracting);
         var completed = await catalog.SubmitAsync(RunState.Completed);
         var other = await catalog.SubmitAsync(RunState.Extracting);
-        var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 1, needing, completed);
+        var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 1, needing, completed);
 
         await Runs.FailAsync(set, new RunFailure(FailureCause.Internal, "No such file."), None);
 
@@ -353,7 +353,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
                 )
             );
 
-            Assert.Equal([0, 1], await catalog.StepsAsync(UnitKind.IngestDataset, UnitKey.SubjectOf(run.Id)));
+            Assert.Equal([0, 1], await catalog.StepsAsync(JobKind.IngestDataset, JobKey.ScopeOf(run.Id)));
         }
     }
 
@@ -364,7 +364,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
 
         Assert.Empty(await Runs.DownloadCompletedAsync(downloads[0], None));
 
-        Assert.Equal([0], await catalog.StepsAsync(UnitKind.IngestDataset, UnitKey.SubjectOf(run.Id)));
+        Assert.Equal([0], await catalog.StepsAsync(JobKind.IngestDataset, JobKey.ScopeOf(run.Id)));
     }
 
     [Fact]
@@ -374,7 +374,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
         {
             var key = $"set-{Guid.NewGuid():N}";
             var runs = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => catalog.SubmitAsync(RunState.Extracting)));
-            var leases = new List<(Run Run, UnitLease Lease)>();
+            var leases = new List<(Run Run, JobLease Lease)>();
             foreach (var run in runs)
             {
                 leases.Add((run, await catalog.StartAsync(await catalog.PlanTrainingAsync(run))));
@@ -383,15 +383,15 @@ public abstract class RunFlowTests(TestCatalog catalog)
             var committed = await Task.WhenAll(
                 leases.Select(planner =>
                     Task.Run(() =>
-                        catalog.Ledger.CommitAsync(
+                        catalog.Store.CommitAsync(
                             planner.Lease,
                             async (context, token) =>
                             {
                                 if (!await context.FeatureSets.AnyAsync(set => set.Key == key, token))
                                 {
                                     context.FeatureSets.Add(TestCatalog.NewFeatureSet(key, 3));
-                                    context.PlanUnits(
-                                        UnitKind.ExtractFeatures,
+                                    context.PlanJobs(
+                                        JobKind.ExtractFeatures,
                                         key,
                                         Enumerable.Range(0, 3),
                                         traceParent: null,
@@ -408,9 +408,9 @@ public abstract class RunFlowTests(TestCatalog catalog)
             );
 
             Assert.All(committed, Assert.True);
-            Assert.Equal([0, 1, 2], await catalog.StepsAsync(UnitKind.ExtractFeatures, key));
+            Assert.Equal([0, 1, 2], await catalog.StepsAsync(JobKind.ExtractFeatures, key));
             await using var context = await catalog.Contexts.CreateDbContextAsync();
-            Assert.Equal(4, await context.RunDependencies.CountAsync(dependency => dependency.Subject == key));
+            Assert.Equal(4, await context.RunDependencies.CountAsync(dependency => dependency.Scope == key));
         }
     }
 
@@ -418,20 +418,20 @@ public abstract class RunFlowTests(TestCatalog catalog)
     public async Task What_was_sent_for_a_run_that_is_over_is_sent_anew_for_the_next_that_needs_it()
     {
         var first = await catalog.SubmitAsync(RunState.Extracting);
-        var set = await catalog.PlanAsync(UnitKind.ExtractFeatures, 2, first);
-        Assert.Equal(2, (await catalog.Outbox.TakeToSendAsync(set, again: false, None)).Count);
+        var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 2, first);
+        Assert.Equal(2, (await catalog.Outbox.ClaimForDispatchAsync(set, again: false, None)).Count);
         await Runs.CancelAsync(first.Id, AuditActor.Loopback, None);
         var second = await catalog.SubmitAsync(RunState.Extracting);
 
         await DependAsync(second, set);
 
-        Assert.Equal(2, (await catalog.Outbox.TakeToSendAsync(set, again: false, None)).Count);
+        Assert.Equal(2, (await catalog.Outbox.ClaimForDispatchAsync(set, again: false, None)).Count);
     }
 
-    private async Task DependAsync(Run run, string subject)
+    private async Task DependAsync(Run run, string scope)
     {
         await using var context = await catalog.Contexts.CreateDbContextAsync();
-        await TestCatalog.JoinAsync(context, run, subject, None);
+        await TestCatalog.JoinAsync(context, run, scope, None);
         await context.SaveChangesAsync();
     }
 
@@ -475,11 +475,11 @@ public abstract class RunFlowTests(TestCatalog catalog)
     private async Task<(Run Run, string[] Downloads)> WaitForDownloadsAsync(int count)
     {
         var run = await catalog.SubmitAsync(RunState.Ingesting);
-        await catalog.FinishAsync(new UnitKey(UnitKind.IngestDataset, UnitKey.SubjectOf(run.Id), 0));
+        await catalog.FinishAsync(new JobKey(JobKind.IngestDataset, JobKey.ScopeOf(run.Id), 0));
         var downloads = new string[count];
         for (var i = 0; i < count; i++)
         {
-            downloads[i] = await catalog.PlanAsync(UnitKind.DownloadFile, 1, run);
+            downloads[i] = await catalog.PlanAsync(JobKind.DownloadFile, 1, run);
             await using var context = await catalog.Contexts.CreateDbContextAsync();
             context.Downloads.Add(
                 new Download

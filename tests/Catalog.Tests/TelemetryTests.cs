@@ -16,7 +16,7 @@ public abstract class TelemetryTests(TestCatalog catalog)
     public async Task A_lease_names_the_run_it_is_for_which_for_shared_work_is_the_first_open_one()
     {
         var (over, first, second) = (await catalog.SubmitAsync(), await catalog.SubmitAsync(), await catalog.SubmitAsync());
-        var shared = new UnitKey(UnitKind.PackImages, await catalog.PlanAsync(UnitKind.PackImages, 1, over, second, first), 0);
+        var shared = new JobKey(JobKind.PackImages, await catalog.PlanAsync(JobKind.PackImages, 1, over, second, first), 0);
         Assert.True(await catalog.Runs.CancelAsync(over.Id, AuditActor.Loopback, None));
 
         Assert.Equal(first.Id, (await catalog.StartAsync(shared)).RunId);
@@ -27,24 +27,24 @@ public abstract class TelemetryTests(TestCatalog catalog)
     public async Task Work_goes_on_from_the_spans_of_the_slice_before_of_all_shards_and_of_all_parts()
     {
         var run = await catalog.SubmitAsync();
-        var features = await catalog.PlanAsync(UnitKind.ExtractFeatures, 3, run);
-        var shards = await FinishAsync(UnitKind.ExtractFeatures, features, 0, 1);
-        var images = await catalog.PlanAsync(UnitKind.PackImages, 2, run);
-        var parts = await FinishAsync(UnitKind.PackImages, images, 0, 1);
-        var subject = (await catalog.PlanTrainingAsync(run)).Subject;
-        await PlanAsync(UnitKind.TrainHead, subject, 1, 2);
+        var features = await catalog.PlanAsync(JobKind.ExtractFeatures, 3, run);
+        var shards = await FinishAsync(JobKind.ExtractFeatures, features, 0, 1);
+        var images = await catalog.PlanAsync(JobKind.PackImages, 2, run);
+        var parts = await FinishAsync(JobKind.PackImages, images, 0, 1);
+        var scope = (await catalog.PlanTrainingAsync(run)).Scope;
+        await PlanAsync(JobKind.TrainHead, scope, 1, 2);
 
         // Two of three shards are done, and one slice.
-        Assert.Equal(shards, await FindAsync(new UnitKey(UnitKind.TrainHead, subject, 0)));
-        var slices = await FinishAsync(UnitKind.TrainHead, subject, 0, 1);
-        Assert.Equal([slices[0]], await FindAsync(new UnitKey(UnitKind.TrainHead, subject, 1)));
-        Assert.Equal([slices[1]], await FindAsync(new UnitKey(UnitKind.TrainHead, subject, 2)));
-        await PlanAsync(UnitKind.EvaluateHead, subject, 0);
-        Assert.Empty(await FindAsync(new UnitKey(UnitKind.EvaluateHead, subject, 0)));
-        var last = await FinishAsync(UnitKind.TrainHead, subject, 2);
-        Assert.Equal(last, await FindAsync(new UnitKey(UnitKind.EvaluateHead, subject, 0)));
-        Assert.Equal(parts, await FindAsync(new UnitKey(UnitKind.CompleteDataset, images, 0)));
-        Assert.Empty(await FindAsync(new UnitKey(UnitKind.IngestDataset, subject, 0)));
+        Assert.Equal(shards, await FindAsync(new JobKey(JobKind.TrainHead, scope, 0)));
+        var slices = await FinishAsync(JobKind.TrainHead, scope, 0, 1);
+        Assert.Equal([slices[0]], await FindAsync(new JobKey(JobKind.TrainHead, scope, 1)));
+        Assert.Equal([slices[1]], await FindAsync(new JobKey(JobKind.TrainHead, scope, 2)));
+        await PlanAsync(JobKind.EvaluateHead, scope, 0);
+        Assert.Empty(await FindAsync(new JobKey(JobKind.EvaluateHead, scope, 0)));
+        var last = await FinishAsync(JobKind.TrainHead, scope, 2);
+        Assert.Equal(last, await FindAsync(new JobKey(JobKind.EvaluateHead, scope, 0)));
+        Assert.Equal(parts, await FindAsync(new JobKey(JobKind.CompleteDataset, images, 0)));
+        Assert.Empty(await FindAsync(new JobKey(JobKind.IngestDataset, scope, 0)));
     }
 
     [Fact]
@@ -54,7 +54,7 @@ public abstract class TelemetryTests(TestCatalog catalog)
         var before = await CatalogFigures.ReadAsync(context, None);
         var run = await catalog.SubmitAsync(RunState.Training);
         var over = await catalog.SubmitAsync();
-        await catalog.PlanAsync(UnitKind.ExtractFeatures, 3, run, over);
+        await catalog.PlanAsync(JobKind.ExtractFeatures, 3, run, over);
         await catalog.StartAsync(await catalog.PlanTrainingAsync(run));
         Assert.True(await catalog.Runs.CancelAsync(over.Id, AuditActor.Loopback, None));
 
@@ -62,8 +62,8 @@ public abstract class TelemetryTests(TestCatalog catalog)
 
         Assert.Equal(before.OpenRuns[RunState.Training] + 1, after.OpenRuns[RunState.Training]);
         Assert.Equal(before.OpenRuns[RunState.Submitted], after.OpenRuns[RunState.Submitted]);
-        Assert.Equal(before.PendingJobs.GetValueOrDefault(UnitKind.ExtractFeatures) + 3, after.PendingJobs[UnitKind.ExtractFeatures]);
-        Assert.Equal(before.PendingJobs.GetValueOrDefault(UnitKind.TrainHead), after.PendingJobs.GetValueOrDefault(UnitKind.TrainHead));
+        Assert.Equal(before.PendingJobs.GetValueOrDefault(JobKind.ExtractFeatures) + 3, after.PendingJobs[JobKind.ExtractFeatures]);
+        Assert.Equal(before.PendingJobs.GetValueOrDefault(JobKind.TrainHead), after.PendingJobs.GetValueOrDefault(JobKind.TrainHead));
     }
 
     [Fact]
@@ -163,27 +163,27 @@ public abstract class TelemetryTests(TestCatalog catalog)
         );
     }
 
-    private async Task PlanAsync(UnitKind kind, string subject, params int[] steps)
+    private async Task PlanAsync(JobKind kind, string scope, params int[] steps)
     {
         await using var context = await catalog.Contexts.CreateDbContextAsync();
-        context.PlanUnits(kind, subject, steps, traceParent: null, DateTime.UtcNow);
+        context.PlanJobs(kind, scope, steps, traceParent: null, DateTime.UtcNow);
         await context.SaveChangesAsync();
     }
 
-    /// <summary>Does units, each in a span.</summary>
+    /// <summary>Does jobs, each in a span.</summary>
     /// <returns>The spans.</returns>
-    private async Task<List<string>> FinishAsync(UnitKind kind, string subject, params int[] steps)
+    private async Task<List<string>> FinishAsync(JobKind kind, string scope, params int[] steps)
     {
         var spans = new List<string>();
         foreach (var step in steps)
         {
             using var span = new Activity("job").SetIdFormat(ActivityIdFormat.W3C).Start();
-            await catalog.FinishAsync(new UnitKey(kind, subject, step));
+            await catalog.FinishAsync(new JobKey(kind, scope, step));
             spans.Add(span.Id!);
         }
 
         return spans;
     }
 
-    private async Task<IReadOnlyList<string>> FindAsync(UnitKey unit) => await catalog.Ledger.FindPrecedingSpansAsync(unit, None);
+    private async Task<IReadOnlyList<string>> FindAsync(JobKey job) => await catalog.Store.FindPrecedingSpansAsync(job, None);
 }

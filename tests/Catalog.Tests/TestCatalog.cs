@@ -9,24 +9,24 @@ using Xunit.Sdk;
 
 namespace Distributed.Catalog.Tests;
 
-/// <summary>A migrated catalog as a host has it, in a database of the test class's own. Tests share it, so each makes its own runs and subjects.</summary>
+/// <summary>A migrated catalog as a host has it, in a database of the test class's own. Tests share it, so each makes its own runs and scopes.</summary>
 public abstract class TestCatalog : IAsyncLifetime
 {
     private ServiceProvider? _services;
     private string? _connectionString;
     private SkipException? _skip;
 
-    public UnitOptions Options { get; } = new();
+    public JobOptions Options { get; } = new();
 
     public string ConnectionString => _skip is null ? _connectionString! : throw _skip;
 
     public IDbContextFactory<CatalogContext> Contexts => Service<IDbContextFactory<CatalogContext>>();
 
-    public UnitLedger Ledger => Service<UnitLedger>();
+    public JobStore Store => Service<JobStore>();
 
-    public UnitOutbox Outbox => Service<UnitOutbox>();
+    public JobOutbox Outbox => Service<JobOutbox>();
 
-    public UnitRepair Repair => Service<UnitRepair>();
+    public JobRepair Repair => Service<JobRepair>();
 
     public RunFlow Runs => Service<RunFlow>();
 
@@ -93,91 +93,83 @@ public abstract class TestCatalog : IAsyncLifetime
             TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         };
 
-    /// <summary>Plans units of a subject that the runs share.</summary>
-    public async Task<string> PlanAsync(UnitKind kind, int count, params Run[] runs)
+    /// <summary>Plans jobs of a scope that the runs share.</summary>
+    public async Task<string> PlanAsync(JobKind kind, int count, params Run[] runs)
     {
-        var subject = $"{kind}-{Guid.NewGuid():N}";
+        var scope = $"{kind}-{Guid.NewGuid():N}";
         await using var context = await Contexts.CreateDbContextAsync();
-        context.PlanUnits(kind, subject, Enumerable.Range(0, count), runs.FirstOrDefault()?.TraceParent, DateTime.UtcNow);
-        context.RunDependencies.AddRange(runs.Select(run => new RunDependency { RunId = run.Id, Subject = subject }));
+        context.PlanJobs(kind, scope, Enumerable.Range(0, count), runs.FirstOrDefault()?.TraceParent, DateTime.UtcNow);
+        context.RunDependencies.AddRange(runs.Select(run => new RunDependency { RunId = run.Id, Scope = scope }));
         await context.SaveChangesAsync();
         foreach (var run in runs)
         {
-            await NameAsync(context, run.Id, kind, subject, CancellationToken.None);
+            await NameAsync(context, run.Id, kind, scope, CancellationToken.None);
         }
 
-        return subject;
+        return scope;
     }
 
     /// <summary>Makes a run need a feature set as its planner does, in the transaction of the context.</summary>
     public static async Task JoinAsync(CatalogContext context, Run run, string featureSet, CancellationToken cancellationToken)
     {
         await context.DependAsync(run.Id, featureSet, cancellationToken);
-        await NameAsync(context, run.Id, UnitKind.ExtractFeatures, featureSet, cancellationToken);
+        await NameAsync(context, run.Id, JobKind.ExtractFeatures, featureSet, cancellationToken);
     }
 
     /// <summary>Notes in a run's row which images or features are its own.</summary>
-    private static async Task NameAsync(
-        CatalogContext context,
-        Guid runId,
-        UnitKind kind,
-        string subject,
-        CancellationToken cancellationToken
-    )
+    private static async Task NameAsync(CatalogContext context, Guid runId, JobKind kind, string scope, CancellationToken cancellationToken)
     {
         var row = context.Runs.Where(run => run.Id == runId);
-        if (kind == UnitKind.ExtractFeatures)
+        if (kind == JobKind.ExtractFeatures)
         {
-            await row.ExecuteUpdateAsync(run => run.SetProperty(r => r.FeatureSetKey, subject), cancellationToken);
+            await row.ExecuteUpdateAsync(run => run.SetProperty(r => r.FeatureSetKey, scope), cancellationToken);
         }
-        else if (kind is UnitKind.PackImages or UnitKind.CompleteDataset)
+        else if (kind is JobKind.PackImages or JobKind.CompleteDataset)
         {
-            await row.ExecuteUpdateAsync(run => run.SetProperty(r => r.IngestionKey, subject), cancellationToken);
+            await row.ExecuteUpdateAsync(run => run.SetProperty(r => r.IngestionKey, scope), cancellationToken);
         }
     }
 
-    /// <summary>A unit of a run's own.</summary>
-    public async Task<UnitKey> PlanTrainingAsync(Run run)
+    /// <summary>A job of a run's own.</summary>
+    public async Task<JobKey> PlanTrainingAsync(Run run)
     {
-        var unit = new UnitKey(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id), 0);
+        var job = new JobKey(JobKind.TrainHead, JobKey.ScopeOf(run.Id), 0);
         await using var context = await Contexts.CreateDbContextAsync();
-        context.PlanUnits(unit.Kind, unit.Subject, [unit.Step], run.TraceParent, DateTime.UtcNow);
+        context.PlanJobs(job.Kind, job.Scope, [job.Step], run.TraceParent, DateTime.UtcNow);
         await context.SaveChangesAsync();
-        return unit;
+        return job;
     }
 
-    public async Task<UnitLease> StartAsync(UnitKey unit, bool redelivered = false)
+    public async Task<JobLease> StartAsync(JobKey job, bool redelivered = false)
     {
-        var start = await Ledger.StartAsync(unit, "worker", redelivered, CancellationToken.None);
-        Assert.Equal(StartOutcome.Started, start.Outcome);
+        var start = await Store.ClaimAsync(job, "worker", redelivered, CancellationToken.None);
+        Assert.Equal(ClaimOutcome.Claimed, start.Outcome);
         return start.Lease!;
     }
 
-    public async Task FinishAsync(UnitKey unit) =>
-        Assert.True(await Ledger.CommitAsync(await StartAsync(unit), (_, _) => Task.CompletedTask, CancellationToken.None));
+    public async Task FinishAsync(JobKey job) =>
+        Assert.True(await Store.CommitAsync(await StartAsync(job), (_, _) => Task.CompletedTask, CancellationToken.None));
 
-    public Task LapseAsync(UnitKey unit) => SetTimesAsync(unit, DateTime.UtcNow.AddMinutes(-1));
+    public Task LapseAsync(JobKey job) => SetTimesAsync(job, DateTime.UtcNow.AddMinutes(-1));
 
-    /// <summary>When a unit's lease lapses, where it has one, and when its message was sent.</summary>
-    public async Task SetTimesAsync(UnitKey unit, DateTime at)
+    /// <summary>When a job's lease lapses, where it has one, and when its message was sent.</summary>
+    public async Task SetTimesAsync(JobKey job, DateTime at)
     {
         await using var context = await Contexts.CreateDbContextAsync();
         Assert.Equal(
             1,
             await context
-                .WorkUnits.Where(row => row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step)
+                .Jobs.Where(row => row.Kind == job.Kind && row.Scope == job.Scope && row.Step == job.Step)
                 .ExecuteUpdateAsync(row =>
-                    row.SetProperty(r => r.LeaseUntil, r => r.LeaseUntil == null ? null : at).SetProperty(r => r.SentAt, at)
+                    row.SetProperty(r => r.LeaseUntil, r => r.LeaseUntil == null ? null : at).SetProperty(r => r.DispatchedAt, at)
                 )
         );
     }
 
-    public async Task<WorkUnit> ReadAsync(UnitKey unit)
+    public async Task<Job> ReadAsync(JobKey job)
     {
         await using var context = await Contexts.CreateDbContextAsync();
-        return await context
-            .WorkUnits.AsNoTracking()
-            .SingleAsync(row => row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step);
+        return await context.Jobs.AsNoTracking().SingleAsync(row => row.Kind == job.Kind && row.Scope == job.Scope && row.Step == job.Step);
     }
 
     public async Task<Run> ReadAsync(Run run)
@@ -186,15 +178,11 @@ public abstract class TestCatalog : IAsyncLifetime
         return await context.Runs.AsNoTracking().SingleAsync(row => row.Id == run.Id);
     }
 
-    /// <summary>Steps planned of a kind for a subject.</summary>
-    public async Task<List<int>> StepsAsync(UnitKind kind, string subject)
+    /// <summary>Steps planned of a kind for a scope.</summary>
+    public async Task<List<int>> StepsAsync(JobKind kind, string scope)
     {
         await using var context = await Contexts.CreateDbContextAsync();
-        return await context
-            .WorkUnits.Where(row => row.Kind == kind && row.Subject == subject)
-            .Select(row => row.Step)
-            .Order()
-            .ToListAsync();
+        return await context.Jobs.Where(row => row.Kind == kind && row.Scope == scope).Select(row => row.Step).Order().ToListAsync();
     }
 
     public async Task<int> CountEpochsAsync(Run run)

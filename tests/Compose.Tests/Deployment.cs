@@ -31,7 +31,7 @@ internal sealed class Deployment : IAsyncDisposable
         "BenchmarkDotNet.Artifacts",
     ];
 
-    /// <summary>A small sample in small units, so that several workers have something to do.</summary>
+    /// <summary>A small sample in small jobs, so that several workers have something to do.</summary>
     private const string Override = """
         services:
           ingestion:

@@ -25,12 +25,12 @@ public sealed class HarmTests(Stacks stacks)
             "3",
             await deployment.QueryAsync(
                 $"""
-                select count(distinct split_part(a.worker, '/', 1)) from attempts a join work_units u on u.id = a.unit_id
-                join runs r on r.id = '{runId}' where u.kind = 'ExtractFeatures' and u.subject = r.feature_set_key
+                select count(distinct split_part(a.worker, '/', 1)) from attempts a join jobs u on u.id = a.job_id
+                join runs r on r.id = '{runId}' where u.kind = 'ExtractFeatures' and u.scope = r.feature_set_key
                 """
             )
         );
-        Assert.Equal("0", await deployment.QueryAsync("select count(*) from work_units where state <> 'Done'"));
+        Assert.Equal("0", await deployment.QueryAsync("select count(*) from jobs where state <> 'Done'"));
         await deployment.WaitForReadyAsync(trainers: 3);
         var trainers = await deployment.ContainersAsync("training");
         Assert.All(killed, id => Assert.True(trainers.Single(trainer => trainer.Id.StartsWith(id, StringComparison.Ordinal)).Restarts > 0));
@@ -113,18 +113,18 @@ public sealed class HarmTests(Stacks stacks)
 
     private static Task<string> WaitForWorkAsync(Deployment deployment, Guid runId, string kind) =>
         deployment.WaitAsync(
-            $"a unit of {kind} to be done",
+            $"a job of {kind} to be done",
             () =>
                 deployment.QueryAsync(
                     $"""
-                    select count(*) from work_units u join runs r on r.id = '{runId}'
-                    where u.kind = '{kind}' and u.state = 'Done' and u.subject in (r.id::text, r.feature_set_key)
+                    select count(*) from jobs u join runs r on r.id = '{runId}'
+                    where u.kind = '{kind}' and u.state = 'Done' and u.scope in (r.id::text, r.feature_set_key)
                     """
                 ),
             count => count != "0"
         );
 
-    /// <summary>Ends the process of a trainer that holds a unit of a kind, after another such unit is done.</summary>
+    /// <summary>Ends the process of a trainer that holds a job of a kind, after another such job is done.</summary>
     /// <returns>The beginning of the container's id.</returns>
     private static async Task<string> KillWorkerAsync(Deployment deployment, Guid runId, string kind)
     {
@@ -132,11 +132,11 @@ public sealed class HarmTests(Stacks stacks)
         while (true)
         {
             var attempt = await deployment.WaitAsync(
-                $"a unit of {kind} to run",
+                $"a job of {kind} to run",
                 () =>
                     deployment.QueryAsync(
                         $"""
-                        select a.token || ' ' || split_part(a.worker, '/', 1) from attempts a join work_units u on u.id = a.unit_id
+                        select a.token || ' ' || split_part(a.worker, '/', 1) from attempts a join jobs u on u.id = a.job_id
                         where u.kind = '{kind}' and u.state = 'Running' and a.outcome is null order by a.started_at desc limit 1
                         """
                     ),

@@ -16,7 +16,7 @@ public sealed class SnapshotTests
 
     private static readonly Type[] Contracts =
     [
-        .. typeof(IUnitMessage).Assembly.GetExportedTypes().Where(type => type.IsClass && type.IsAssignableTo(typeof(IUnitMessage))),
+        .. typeof(IJobMessage).Assembly.GetExportedTypes().Where(type => type.IsClass && type.IsAssignableTo(typeof(IJobMessage))),
         typeof(SubmitRun),
         typeof(RunEvaluated),
         typeof(RunFailed),

@@ -53,29 +53,25 @@ public sealed class DamageTests : IAsyncLifetime
 
     public ValueTask DisposeAsync() => _services.DisposeAsync();
 
-    public static TheoryData<string, UnitKind, UnitKind> Files =>
+    public static TheoryData<string, JobKind, JobKind> Files =>
         new()
         {
-            // The file, the unit that is about to read it, the unit that makes it again.
-            { "listing", UnitKind.PackImages, UnitKind.IngestDataset },
-            { "records", UnitKind.CompleteDataset, UnitKind.PackImages },
-            { "manifest", UnitKind.PlanFeatures, UnitKind.CompleteDataset },
-            { "pixels", UnitKind.ExtractFeatures, UnitKind.PackImages },
-            { "backbone", UnitKind.ExtractFeatures, UnitKind.PlanFeatures },
-            { "split", UnitKind.TrainHead, UnitKind.PlanFeatures },
-            { "shard", UnitKind.TrainHead, UnitKind.ExtractFeatures },
-            { "shards", UnitKind.EvaluateHead, UnitKind.ExtractFeatures },
-            { "last", UnitKind.TrainHead, UnitKind.TrainHead },
-            { "best", UnitKind.EvaluateHead, UnitKind.TrainHead },
+            // The file, the job that is about to read it, the job that makes it again.
+            { "listing", JobKind.PackImages, JobKind.IngestDataset },
+            { "records", JobKind.CompleteDataset, JobKind.PackImages },
+            { "manifest", JobKind.PlanFeatures, JobKind.CompleteDataset },
+            { "pixels", JobKind.ExtractFeatures, JobKind.PackImages },
+            { "backbone", JobKind.ExtractFeatures, JobKind.PlanFeatures },
+            { "split", JobKind.TrainHead, JobKind.PlanFeatures },
+            { "shard", JobKind.TrainHead, JobKind.ExtractFeatures },
+            { "shards", JobKind.EvaluateHead, JobKind.ExtractFeatures },
+            { "last", JobKind.TrainHead, JobKind.TrainHead },
+            { "best", JobKind.EvaluateHead, JobKind.TrainHead },
         };
 
     [Theory]
     [MemberData(nameof(Files))]
-    public async Task A_damaged_file_is_made_again_and_the_result_is_that_of_an_undisturbed_run(
-        string file,
-        UnitKind reader,
-        UnitKind maker
-    )
+    public async Task A_damaged_file_is_made_again_and_the_result_is_that_of_an_undisturbed_run(string file, JobKind reader, JobKind maker)
     {
         List<StoredFile> damaged = [];
         var gate = _services.Services.GetRequiredService<Gate>();
@@ -117,15 +113,14 @@ public sealed class DamageTests : IAsyncLifetime
         var reasons = await _services.QueryAsync(context =>
             context
                 .Attempts.Where(attempt =>
-                    attempt.Outcome == AttemptOutcome.Blocked
-                    && context.WorkUnits.Any(unit => unit.Id == attempt.UnitId && unit.Kind == reader)
+                    attempt.Outcome == AttemptOutcome.Blocked && context.Jobs.Any(job => job.Id == attempt.JobId && job.Kind == reader)
                 )
                 .Select(attempt => attempt.Error!)
                 .ToListAsync()
         );
         Assert.Contains(reasons, reason => damaged.Any(old => reason.Contains($"'{old.Path}'", StringComparison.Ordinal)));
         Assert.True(await _services.CountStartsAsync(maker) > await undisturbed._services.CountStartsAsync(maker));
-        Assert.Equal(0, await _services.QueryAsync(context => context.WorkUnits.CountAsync(unit => unit.State != UnitState.Done)));
+        Assert.Equal(0, await _services.QueryAsync(context => context.Jobs.CountAsync(job => job.State != JobState.Done)));
     }
 
     [Fact]
@@ -147,7 +142,7 @@ public sealed class DamageTests : IAsyncLifetime
         StoredFile? damaged = null;
         _services
             .Services.GetRequiredService<Gate>()
-            .Before(UnitKind.ExtractFeatures, afterStarts: 0, async () => Flip(damaged = (await FindAsync("backbone"))[0]));
+            .Before(JobKind.ExtractFeatures, afterStarts: 0, async () => Flip(damaged = (await FindAsync("backbone"))[0]));
 
         await _services.RunAsync(_specification with { Name = "second", InputSize = 32 }, RunState.Completed);
 
@@ -162,7 +157,7 @@ public sealed class DamageTests : IAsyncLifetime
         StoredFile? part = null;
         var gate = _services.Services.GetRequiredService<Gate>();
         gate.Before(
-            UnitKind.ExtractFeatures,
+            JobKind.ExtractFeatures,
             afterStarts: 0,
             async () =>
             {
@@ -182,7 +177,7 @@ public sealed class DamageTests : IAsyncLifetime
     {
         var gate = _services.Services.GetRequiredService<Gate>();
         gate.Before(
-            UnitKind.ExtractFeatures,
+            JobKind.ExtractFeatures,
             afterStarts: 0,
             async () =>
             {
@@ -198,18 +193,18 @@ public sealed class DamageTests : IAsyncLifetime
     public async Task A_file_that_is_damaged_each_time_it_is_made_fails_the_run_after_five_times_by_name()
     {
         var gate = _services.Services.GetRequiredService<Gate>();
-        gate.BeforeEach(UnitKind.TrainHead, async () => (await FindAsync("shard")).ForEach(Flip));
+        gate.BeforeEach(JobKind.TrainHead, async () => (await FindAsync("shard")).ForEach(Flip));
 
         var reason = await _services.FailAsync(_specification);
 
         Assert.Contains("shard-00000", reason);
         Assert.Contains("is damaged", reason);
         Assert.Equal(
-            new UnitOptions().MostStarts,
+            new JobOptions().MaxAttempts,
             await _services.QueryAsync(context =>
                 context.Attempts.CountAsync(attempt =>
                     attempt.Outcome == AttemptOutcome.Done
-                    && context.WorkUnits.Any(unit => unit.Id == attempt.UnitId && unit.Kind == UnitKind.ExtractFeatures && unit.Step == 0)
+                    && context.Jobs.Any(job => job.Id == attempt.JobId && job.Kind == JobKind.ExtractFeatures && job.Step == 0)
                 )
             )
         );
@@ -290,12 +285,12 @@ public sealed class DamageTests : IAsyncLifetime
     private sealed class Gate : IConsumeObserver
     {
         private readonly Lock _lock = new();
-        private (UnitKind Kind, int After, bool Once, Func<Task> Action)? _wanted;
+        private (JobKind Kind, int After, bool Once, Func<Task> Action)? _wanted;
         private int _seen;
 
-        public void Before(UnitKind kind, int afterStarts, Func<Task> action) => _wanted = (kind, afterStarts, true, action);
+        public void Before(JobKind kind, int afterStarts, Func<Task> action) => _wanted = (kind, afterStarts, true, action);
 
-        public void BeforeEach(UnitKind kind, Func<Task> action) => _wanted = (kind, 0, false, action);
+        public void BeforeEach(JobKind kind, Func<Task> action) => _wanted = (kind, 0, false, action);
 
         public Task PreConsume<T>(ConsumeContext<T> context)
             where T : class
@@ -303,7 +298,7 @@ public sealed class DamageTests : IAsyncLifetime
             Func<Task> action;
             lock (_lock)
             {
-                if (_wanted is not { } wanted || UnitRoutes.For(wanted.Kind).MessageType != typeof(T) || _seen++ < wanted.After)
+                if (_wanted is not { } wanted || JobRoutes.For(wanted.Kind).MessageType != typeof(T) || _seen++ < wanted.After)
                 {
                     return Task.CompletedTask;
                 }

@@ -29,18 +29,18 @@ internal static class Trial
 
     /// <summary>Of all that complete runs needed: what was counted more than once, and what is left to do.</summary>
     private const string Doubles = """
-        with needed as (select distinct d.subject from run_dependencies d join runs r on r.id = d.run_id where r.state = 'Completed'),
-            units as (select * from work_units where subject in (select subject from needed))
-        select 'unit ' || kind || ' ' || subject || ' #' || step || ' is ' || state from units where state <> 'Done'
-        union all select 'unit ' || u.kind || ' ' || u.subject || ' #' || u.step || ' was done ' || count(*) || ' times'
-            from attempts a join units u on u.id = a.unit_id where a.outcome = 'Done' group by u.id, u.kind, u.subject, u.step having count(*) > 1
-        union all select 'run ' || subject || ' has ' || count(*) || ' units ' || kind
-            from units where kind in ('PlanFeatures', 'EvaluateHead', 'IngestDataset', 'CompleteDataset') group by subject, kind having count(*) <> 1
+        with needed as (select distinct d.scope from run_dependencies d join runs r on r.id = d.run_id where r.state = 'Completed'),
+            jobs as (select * from jobs where scope in (select scope from needed))
+        select 'job ' || kind || ' ' || scope || ' #' || step || ' is ' || state from jobs where state <> 'Done'
+        union all select 'job ' || u.kind || ' ' || u.scope || ' #' || u.step || ' was done ' || count(*) || ' times'
+            from attempts a join jobs u on u.id = a.job_id where a.outcome = 'Done' group by u.id, u.kind, u.scope, u.step having count(*) > 1
+        union all select 'run ' || scope || ' has ' || count(*) || ' jobs ' || kind
+            from jobs where kind in ('PlanFeatures', 'EvaluateHead', 'IngestDataset', 'CompleteDataset') group by scope, kind having count(*) <> 1
         union all select 'features ' || f.key || ' have ' || count(s.shard) || ' shards of ' || f.shard_count || ', ' || coalesce(sum(s.image_count), 0) || ' images of ' || f.image_count
-            from feature_sets f left join feature_shards s on s.feature_set_key = f.key where f.key in (select subject from needed)
+            from feature_sets f left join feature_shards s on s.feature_set_key = f.key where f.key in (select scope from needed)
             group by f.key having count(s.shard) <> f.shard_count or coalesce(sum(s.image_count), 0) <> f.image_count
         union all select 'ingestion ' || i.key || ' has ' || count(p.part) || ' parts of ' || i.part_count
-            from ingestions i left join packed_parts p on p.ingestion_key = i.key where i.key in (select subject from needed)
+            from ingestions i left join packed_parts p on p.ingestion_key = i.key where i.key in (select scope from needed)
             group by i.key having count(p.part) <> i.part_count
         union all select 'run ' || run_id || ' has ' || count(*) || ' epochs, the last is ' || max(epoch) from epoch_metrics group by run_id having count(*) <> max(epoch)
         union all select 'run ' || r.id || ' was tested ' || count(e.run_id) || ' times'
@@ -167,7 +167,7 @@ internal static class Trial
 
         lab.Say(
             $"undisturbed: accuracies {string.Join(' ', results.Select(result => FormattableString.Invariant($"{result.Accuracy:F3}")))}; "
-                + $"{await cluster.QueryAsync<long>("select count(*) from work_units")} units"
+                + $"{await cluster.QueryAsync<long>("select count(*) from jobs")} jobs"
         );
         return results;
     }
@@ -177,7 +177,7 @@ internal static class Trial
     /// <param name="cluster">Where they ran.</param>
     /// <param name="runs">The runs.</param>
     /// <param name="twins">What became of them undisturbed.</param>
-    /// <param name="repairs">Whether units may have been done again, for files that were damaged.</param>
+    /// <param name="repairs">Whether jobs may have been done again, for files that were damaged.</param>
     public static async Task CheckAsync(
         FaultLab lab,
         Cluster cluster,
@@ -202,7 +202,7 @@ internal static class Trial
 
         foreach (var doubled in await DoublesAsync(cluster))
         {
-            // A file that is made again is made by the unit that made it first.
+            // A file that is made again is made by the job that made it first.
             if (!repairs || !doubled.Contains("was done", StringComparison.Ordinal))
             {
                 lab.CountDoubled(doubled);

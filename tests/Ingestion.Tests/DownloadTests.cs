@@ -128,7 +128,7 @@ public sealed class DownloadTests
         var second = await services.ReachAsync(runs[1], RunState.Extracting);
         Assert.Equal(first.DatasetSha256, second.DatasetSha256);
         Assert.Equal(1, server.Requests);
-        Assert.Equal(1, await services.CountStartsAsync(UnitKind.DownloadFile));
+        Assert.Equal(1, await services.CountStartsAsync(JobKind.DownloadFile));
         var download = await services.QueryAsync(context => context.Downloads.SingleAsync());
         Assert.Equal((archive.Length, (long?)archive.Length), (download.BytesDone, download.BytesTotal));
 
@@ -205,7 +205,7 @@ public sealed class DownloadTests
 
     private static Task<int> CountWaitingAsync(ServiceHarness services) =>
         services.QueryAsync(context =>
-            context.RunDependencies.CountAsync(dependency => context.Downloads.Any(download => download.Key == dependency.Subject))
+            context.RunDependencies.CountAsync(dependency => context.Downloads.Any(download => download.Key == dependency.Scope))
         );
 
     private static Task<ServiceHarness> StartAsync(params (string Name, string Value)[] settings) =>

@@ -174,7 +174,7 @@ public sealed class IsolatedDecodingTests : IDisposable
         await ServiceHarness.UntilAsync(() => Task.FromResult(withdrawal.Reason is not null));
         await ServiceHarness.UntilAsync(() =>
             services.QueryAsync(async context =>
-                (await context.WorkUnits.SingleAsync(unit => unit.Kind == UnitKind.PackImages)).State == UnitState.Pending
+                (await context.Jobs.SingleAsync(job => job.Kind == JobKind.PackImages)).State == JobState.Pending
             )
         );
         Environment.ExitCode = 0;
@@ -182,9 +182,7 @@ public sealed class IsolatedDecodingTests : IDisposable
         Assert.Equal("decoding: A known image cannot be decoded: There is no libSkiaSharp.", withdrawal.Reason);
         Assert.Equal(
             0,
-            await services.QueryAsync(async context =>
-                (await context.WorkUnits.SingleAsync(unit => unit.Kind == UnitKind.PackImages)).Starts
-            )
+            await services.QueryAsync(async context => (await context.Jobs.SingleAsync(job => job.Kind == JobKind.PackImages)).Attempts)
         );
         Assert.Equal(RunState.Ingesting, (await services.FindAsync(runId)).State);
         Assert.Equal(0, await services.QueryAsync(context => context.PackedParts.CountAsync()));

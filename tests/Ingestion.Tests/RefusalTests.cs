@@ -101,7 +101,7 @@ public sealed class RefusalTests : IAsyncLifetime
         Assert.Contains("no usable images to train on for class 'ghosts'", reason);
         Assert.Contains("ghosts/one.png", reason);
         Assert.Equal(reason, await FailAsync(folder));
-        Assert.Equal(1, await _services.CountStartsAsync(UnitKind.PackImages));
+        Assert.Equal(1, await _services.CountStartsAsync(JobKind.PackImages));
     }
 
     [Fact]
@@ -150,7 +150,7 @@ public sealed class RefusalTests : IAsyncLifetime
         );
 
         Assert.Contains("'class1/000.png'", refused.Message);
-        Assert.True(_services.Services.GetRequiredService<UnitErrors>().IsPermanent(refused));
+        Assert.True(_services.Services.GetRequiredService<JobErrors>().IsPermanent(refused));
     }
 
     private static RunSpecification Specify(string dataset) => new() { Dataset = dataset, InputSize = 32 };

@@ -94,7 +94,7 @@ internal sealed class ServiceHarness : IAsyncDisposable
 
     /// <summary>Sends what a run waits for.</summary>
     public Task SendAsync(Guid runId) =>
-        Services.GetRequiredService<UnitDispatcher>().SendAsync([UnitKey.SubjectOf(runId)], again: false, CancellationToken.None);
+        Services.GetRequiredService<JobDispatcher>().SendAsync([JobKey.ScopeOf(runId)], again: false, CancellationToken.None);
 
     /// <summary>Waits until a run has come to a state, or to its end.</summary>
     public async Task<Run> ReachAsync(Guid runId, RunState state)
@@ -126,11 +126,9 @@ internal sealed class ServiceHarness : IAsyncDisposable
         return await query(context);
     }
 
-    /// <summary>How often units of a kind were started.</summary>
-    public Task<int> CountStartsAsync(UnitKind kind) =>
-        QueryAsync(context =>
-            context.Attempts.CountAsync(attempt => context.WorkUnits.Any(unit => unit.Id == attempt.UnitId && unit.Kind == kind))
-        );
+    /// <summary>How often jobs of a kind were started.</summary>
+    public Task<int> CountStartsAsync(JobKind kind) =>
+        QueryAsync(context => context.Attempts.CountAsync(attempt => context.Jobs.Any(job => job.Id == attempt.JobId && job.Kind == kind)));
 
     public static async Task UntilAsync(Func<Task<bool>> condition)
     {

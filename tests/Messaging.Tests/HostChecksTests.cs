@@ -31,9 +31,9 @@ public sealed class HostChecksTests : IDisposable
         await healthy.Services.GetRequiredService<BusGate>().Open.WaitAsync(Wait.Limit);
         await Wait.UntilAsync(() => check.Count > 1, "the check is repeated");
 
-        var (_, unit) = await sender.PlanTrainingAsync();
-        await sender.SendAsync(unit);
-        await sender.UntilAsync(unit, UnitState.Done);
+        var (_, job) = await sender.PlanTrainingAsync();
+        await sender.SendAsync(job);
+        await sender.UntilAsync(job, JobState.Done);
 
         Assert.Equal(("volume", "The volume is not mounted."), Assert.Single(waiting.Services.GetRequiredService<HostChecks>().Pending));
         Assert.False(waiting.Services.GetRequiredService<BusGate>().Open.IsCompleted);
@@ -44,7 +44,7 @@ public sealed class HostChecksTests : IDisposable
         await healthy.StopAsync();
         var (_, second) = await sender.PlanTrainingAsync();
         await sender.SendAsync(second);
-        await sender.UntilAsync(second, UnitState.Done);
+        await sender.UntilAsync(second, JobState.Done);
         Assert.Single(waiting.Script.Executions);
     }
 
@@ -55,8 +55,8 @@ public sealed class HostChecksTests : IDisposable
     {
         await using var broker = await RabbitMqVirtualHost.CreateAsync();
         await using var sender = await TestHost.StartAsync(_catalog.ConnectionString, broker.Uri.ToString());
-        var (_, unit) = await sender.PlanTrainingAsync();
-        await sender.SendAsync(unit);
+        var (_, job) = await sender.PlanTrainingAsync();
+        await sender.SendAsync(job);
         await using var host = await StartAsync(
             new Check { Result = new(outcome, "Training__Device is 'tpu'.") },
             broker.Uri.ToString(),
@@ -70,68 +70,68 @@ public sealed class HostChecksTests : IDisposable
         Assert.Equal(status, host.Services.GetRequiredService<Withdrawal>().ExitCode);
         Assert.Equal("volume: Training__Device is 'tpu'.", host.Services.GetRequiredService<Withdrawal>().Reason);
         Assert.Empty(host.Script.Executions);
-        Assert.Equal((0, UnitState.Pending), ((await sender.ReadAsync(unit)).Starts, (await sender.ReadAsync(unit)).State));
+        Assert.Equal((0, JobState.Pending), ((await sender.ReadAsync(job)).Attempts, (await sender.ReadAsync(job)).State));
     }
 
     [Fact]
-    public async Task In_one_process_a_unit_waits_for_the_checks_of_its_resource_alone()
+    public async Task In_one_process_a_job_waits_for_the_checks_of_its_resource_alone()
     {
-        var ofOthers = new Check { Resource = UnitRoutes.Images, Result = HostCheckResult.Waiting("No codec.") };
-        var own = new Check { Resource = UnitRoutes.Tensors, Result = HostCheckResult.Waiting("No device.") };
+        var ofOthers = new Check { Resource = JobRoutes.Images, Result = HostCheckResult.Waiting("No codec.") };
+        var own = new Check { Resource = JobRoutes.Tensors, Result = HostCheckResult.Waiting("No device.") };
         await using var host = await TestHost.StartAsync(
             _catalog.ConnectionString,
             consumers: set => TestHost.Training(set),
             configure: services => services.AddSingleton<IHostCheck>(ofOthers).AddSingleton<IHostCheck>(own)
         );
-        var (_, unit) = await host.PlanTrainingAsync();
-        await host.SendAsync(unit);
+        var (_, job) = await host.PlanTrainingAsync();
+        await host.SendAsync(job);
         await Wait.UntilAsync(() => own.Count > 1, "the check is repeated");
-        Assert.Equal(UnitState.Pending, (await host.ReadAsync(unit)).State);
+        Assert.Equal(JobState.Pending, (await host.ReadAsync(job)).State);
 
         own.Result = HostCheckResult.Passed;
 
-        await host.UntilAsync(unit, UnitState.Done);
+        await host.UntilAsync(job, JobState.Done);
         Assert.Equal("volume", Assert.Single(host.Services.GetRequiredService<HostChecks>().Pending).Name);
     }
 
-    /// <summary>A permanent error would fail the run, any other be charged to the unit, a missing file be made again.</summary>
+    /// <summary>A permanent error would fail the run, any other be charged to the job, a missing file be made again.</summary>
     public static TheoryData<Exception> Errors =>
         [new FormatException("no such class"), new DllNotFoundException("libSkiaSharp"), new Storage.StoredFileException("missing", ["a"])];
 
     [Theory]
     [MemberData(nameof(Errors), DisableDiscoveryEnumeration = true)]
-    public async Task A_unit_that_fails_on_a_host_whose_check_fails_then_is_given_back_uncharged_and_the_host_ends(Exception error)
+    public async Task A_job_that_fails_on_a_host_whose_check_fails_then_is_given_back_uncharged_and_the_host_ends(Exception error)
     {
         var check = new Check();
         await using var host = await StartAsync(check);
-        var (run, unit) = await host.PlanTrainingAsync();
+        var (run, job) = await host.PlanTrainingAsync();
         host.Script.Execute = (_, _) =>
         {
             check.Result = HostCheckResult.Broken("A library is missing.");
             throw error;
         };
 
-        await host.SendAsync(unit);
+        await host.SendAsync(job);
 
         var lifetime = host.Services.GetRequiredService<IHostApplicationLifetime>();
         await Wait.UntilAsync(() => lifetime.ApplicationStopping.IsCancellationRequested, "the host is told to stop");
-        await host.UntilAsync(unit, UnitState.Pending);
+        await host.UntilAsync(job, JobState.Pending);
         await host.StopAsync();
-        Assert.Equal(0, (await host.ReadAsync(unit)).Starts);
+        Assert.Equal(0, (await host.ReadAsync(job)).Attempts);
         Assert.Equal(RunState.Training, (await host.ReadAsync(run)).State);
         Assert.Equal("volume: A library is missing.", host.Services.GetRequiredService<Withdrawal>().Reason);
         Assert.Equal(1, host.Services.GetRequiredService<Withdrawal>().ExitCode);
     }
 
     [Fact]
-    public async Task A_unit_that_fails_on_a_host_whose_checks_pass_fails_its_run()
+    public async Task A_job_that_fails_on_a_host_whose_checks_pass_fails_its_run()
     {
         var check = new Check();
         await using var host = await StartAsync(check);
-        var (run, unit) = await host.PlanTrainingAsync();
+        var (run, job) = await host.PlanTrainingAsync();
         host.Script.Execute = (_, _) => throw new FormatException("no such class");
 
-        await host.SendAsync(unit);
+        await host.SendAsync(job);
 
         await host.UntilAsync(run, RunState.Failed);
         Assert.Equal(2, check.Count);

@@ -20,17 +20,17 @@ public sealed class PriorityTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_interactive_run_is_done_before_bulk_runs_that_were_there_first_one_unit_at_a_time()
+    public async Task An_interactive_run_is_done_before_bulk_runs_that_were_there_first_one_job_at_a_time()
     {
         await using var host = await TestHost.StartAsync(
             _catalog.ConnectionString,
             _broker!.Uri.ToString(),
-            set => TestHost.Training(set).AddUnits<ScriptedExtraction, ExtractFeatures>()
+            set => TestHost.Training(set).AddJobs<ScriptedExtraction, ExtractFeatures>()
         );
-        var bulk = new List<UnitKey>();
+        var bulk = new List<JobKey>();
         for (var run = 0; run < 6; run++)
         {
-            bulk.Add((await host.PlanTrainingAsync(priority: RunPriority.Bulk)).Unit);
+            bulk.Add((await host.PlanTrainingAsync(priority: RunPriority.Bulk)).Job);
         }
 
         var (interactiveRun, interactive) = await host.PlanTrainingAsync();
@@ -45,12 +45,12 @@ public sealed class PriorityTests : IAsyncLifetime
             Interlocked.Decrement(ref running);
             return (context, _) =>
             {
-                if (lease.Unit.Subject == interactive.Subject && lease.Unit.Step < Slices - 1)
+                if (lease.Job.Scope == interactive.Scope && lease.Job.Step < Slices - 1)
                 {
-                    context.PlanUnits(
-                        UnitKind.TrainHead,
-                        interactive.Subject,
-                        [lease.Unit.Step + 1],
+                    context.PlanJobs(
+                        JobKind.TrainHead,
+                        interactive.Scope,
+                        [lease.Job.Step + 1],
                         interactiveRun.TraceParent,
                         DateTime.UtcNow
                     );
@@ -59,33 +59,33 @@ public sealed class PriorityTests : IAsyncLifetime
                 return Task.CompletedTask;
             };
         };
-        foreach (var unit in bulk)
+        foreach (var job in bulk)
         {
-            await host.SendAsync(unit);
+            await host.SendAsync(job);
         }
 
         await begun.Task.WaitAsync(Wait.Limit);
         await host.SendAsync(interactive);
         sent.SetResult();
 
-        foreach (var unit in bulk)
+        foreach (var job in bulk)
         {
-            await host.UntilAsync(unit, UnitState.Done);
+            await host.UntilAsync(job, JobState.Done);
         }
 
-        // The bulk unit that was begun before is all that went before; every slice of the interactive run followed.
-        var order = host.Script.Executions.Select(lease => lease.Unit.Subject).ToList();
+        // The bulk job that was begun before is all that went before; every slice of the interactive run followed.
+        var order = host.Script.Executions.Select(lease => lease.Job.Scope).ToList();
         Assert.Equal(bulk.Count + Slices, order.Count);
-        Assert.All(order.GetRange(1, Slices), subject => Assert.Equal(interactive.Subject, subject));
+        Assert.All(order.GetRange(1, Slices), scope => Assert.Equal(interactive.Scope, scope));
         Assert.Equal(1, most);
-        foreach (var unit in bulk)
+        foreach (var job in bulk)
         {
-            Assert.Equal(1, (await host.ReadAsync(unit)).Starts);
+            Assert.Equal(1, (await host.ReadAsync(job)).Attempts);
         }
     }
 
     [Fact]
-    public async Task A_bulk_unit_that_is_not_begun_in_time_is_put_back_uncharged_and_done_later()
+    public async Task A_bulk_job_that_is_not_begun_in_time_is_put_back_uncharged_and_done_later()
     {
         await using var host = await TestHost.StartAsync(
             _catalog.ConnectionString,
@@ -98,7 +98,7 @@ public sealed class PriorityTests : IAsyncLifetime
         var end = new TaskCompletionSource();
         host.Script.Execute = async (lease, token) =>
         {
-            if (lease.Unit == interactive)
+            if (lease.Job == interactive)
             {
                 await end.Task.WaitAsync(Wait.Limit, token);
             }
@@ -106,19 +106,19 @@ public sealed class PriorityTests : IAsyncLifetime
             return Script.Nothing;
         };
         await host.SendAsync(interactive);
-        await Wait.UntilAsync(() => host.Script.Executions.Count == 1, "the interactive unit has begun");
+        await Wait.UntilAsync(() => host.Script.Executions.Count == 1, "the interactive job has begun");
         await host.SendAsync(bulk);
 
-        await Wait.UntilAsync(() => host.Messages.Sent.Count >= 4, "the bulk unit was put back twice");
+        await Wait.UntilAsync(() => host.Messages.Sent.Count >= 4, "the bulk job was put back twice");
         var row = await host.ReadAsync(bulk);
-        Assert.Equal((UnitState.Pending, 0), (row.State, row.Starts));
+        Assert.Equal((JobState.Pending, 0), (row.State, row.Attempts));
         end.SetResult();
 
-        await host.UntilAsync(bulk, UnitState.Done);
+        await host.UntilAsync(bulk, JobState.Done);
         Assert.Equal(2, host.Script.Executions.Count);
     }
 
-    /// <summary>The patience of bulk units and shorter times pass in a hundredth; the limit for the sending of a message stays what it is.</summary>
+    /// <summary>The patience of bulk jobs and shorter times pass in a hundredth; the limit for the sending of a message stays what it is.</summary>
     private sealed class HurriedTime : TimeProvider
     {
         private static readonly TimeSpan BulkPatience = TimeSpan.FromSeconds(10);

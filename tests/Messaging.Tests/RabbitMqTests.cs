@@ -22,14 +22,14 @@ public sealed class RabbitMqTests : IAsyncLifetime
     [
         "complete-dataset",
         "complete-dataset-bulk",
-        "dataset-ingested",
-        "dataset-ingested-bulk",
+        "plan-features",
+        "plan-features-bulk",
         "download-file",
         "download-file-bulk",
         "extract-features",
         "extract-features-bulk",
-        "head-trained",
-        "head-trained-bulk",
+        "evaluate-head",
+        "evaluate-head-bulk",
         "ingest-dataset",
         "ingest-dataset-bulk",
         "pack-images",
@@ -123,15 +123,15 @@ public sealed class RabbitMqTests : IAsyncLifetime
     public async Task Hosts_with_and_without_consumers_start_in_any_order_and_work(bool consumersFirst)
     {
         Task<TestHost> StartWithConsumersAsync() =>
-            StartAsync(set => TestHost.Training(set).AddUnits<ScriptedExtraction, ExtractFeatures>().AddSubmissions<Submissions>());
+            StartAsync(set => TestHost.Training(set).AddJobs<ScriptedExtraction, ExtractFeatures>().AddSubmissions<Submissions>());
         await using var first = consumersFirst ? await StartWithConsumersAsync() : await StartAsync();
         await using var second = consumersFirst ? await StartAsync() : await StartWithConsumersAsync();
         var (consuming, sending) = consumersFirst ? (first, second) : (second, first);
-        var (_, unit) = await sending.PlanTrainingAsync();
+        var (_, job) = await sending.PlanTrainingAsync();
 
-        await sending.SendAsync(unit);
+        await sending.SendAsync(job);
 
-        await sending.UntilAsync(unit, UnitState.Done);
+        await sending.UntilAsync(job, JobState.Done);
         Assert.Single(consuming.Script.Executions);
         await UntilAcknowledgedAsync(consuming, 1);
         await consuming.StopAsync();
@@ -142,15 +142,15 @@ public sealed class RabbitMqTests : IAsyncLifetime
     public async Task What_a_worker_did_not_send_before_it_died_is_sent_by_whoever_gets_its_message()
     {
         await using var host = await StartAsync(set => TestHost.Training(set));
-        var (run, unit) = await host.PlanTrainingAsync();
-        var next = unit with { Step = 1 };
+        var (run, job) = await host.PlanTrainingAsync();
+        var next = job with { Step = 1 };
         host.Script.Execute = (lease, _) =>
-            Task.FromResult<UnitWrite>(
+            Task.FromResult<JobWrite>(
                 (context, _) =>
                 {
-                    if (lease.Unit == unit)
+                    if (lease.Job == job)
                     {
-                        context.PlanUnits(unit.Kind, unit.Subject, [1], run.TraceParent, DateTime.UtcNow);
+                        context.PlanJobs(job.Kind, job.Scope, [1], run.TraceParent, DateTime.UtcNow);
                     }
 
                     return Task.CompletedTask;
@@ -161,48 +161,48 @@ public sealed class RabbitMqTests : IAsyncLifetime
         host.Script.FollowUp = async key =>
         {
             // Committed, marked as sent, and no further.
-            Assert.Single(await host.Outbox.TakeToSendAsync(key.Subject, again: false, CancellationToken.None));
+            Assert.Single(await host.Outbox.ClaimForDispatchAsync(key.Scope, again: false, CancellationToken.None));
             marked.SetResult();
             return await dead.Task;
         };
-        await host.SendAsync(unit);
+        await host.SendAsync(job);
         await marked.Task.WaitAsync(Wait.Limit);
 
         await CloseConnectionsAsync();
         await using var other = await StartAsync(set => TestHost.Training(set));
 
-        await other.UntilAsync(next, UnitState.Done);
-        Assert.Equal([next], other.Script.Executions.Select(lease => lease.Unit));
+        await other.UntilAsync(next, JobState.Done);
+        Assert.Equal([next], other.Script.Executions.Select(lease => lease.Job));
         dead.SetResult([]);
     }
 
     [Fact]
-    public async Task A_message_of_a_unit_waits_on_disk_until_somebody_takes_it()
+    public async Task A_message_of_a_job_waits_on_disk_until_somebody_takes_it()
     {
         await using var host = await StartAsync();
-        var (_, unit) = await host.PlanTrainingAsync();
+        var (_, job) = await host.PlanTrainingAsync();
 
-        await host.SendAsync(unit);
+        await host.SendAsync(job);
 
         await using var connection = await ConnectAsync();
         await using var channel = await connection.CreateChannelAsync();
         await Wait.UntilAsync(async () => await channel.MessageCountAsync("train-head") == 1, "the message is there");
         var message = await channel.BasicGetAsync("train-head", autoAck: true);
         Assert.Equal(DeliveryModes.Persistent, message!.BasicProperties.DeliveryMode);
-        Assert.Contains(unit.Subject, Encoding.UTF8.GetString(message.Body.Span), StringComparison.Ordinal);
+        Assert.Contains(job.Scope, Encoding.UTF8.GetString(message.Body.Span), StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_message_that_no_queue_takes_is_an_error()
     {
         await using var host = await StartAsync();
-        var (_, unit) = await host.PlanTrainingAsync();
+        var (_, job) = await host.PlanTrainingAsync();
         using (var deleted = await _management.DeleteAsync($"api/queues/{_broker!.Name}/train-head"))
         {
             deleted.EnsureSuccessStatusCode();
         }
 
-        var error = await Record.ExceptionAsync(() => host.SendAsync(unit).WaitAsync(Wait.Limit));
+        var error = await Record.ExceptionAsync(() => host.SendAsync(job).WaitAsync(Wait.Limit));
 
         Assert.IsType<MessageReturnedException>(error);
     }
@@ -257,10 +257,10 @@ public sealed class RabbitMqTests : IAsyncLifetime
         await channel.ExchangeDeclareAsync("Distributed.Contracts:RunFailed", ExchangeType.Fanout, durable: true);
         var queue = (await channel.QueueDeclareAsync()).QueueName;
         await channel.QueueBindAsync(queue, "Distributed.Contracts:RunFailed", "");
-        var (run, unit) = await host.PlanTrainingAsync();
+        var (run, job) = await host.PlanTrainingAsync();
         host.Script.Execute = (_, _) => throw new FormatException("No images.");
 
-        await host.SendAsync(unit);
+        await host.SendAsync(job);
 
         await Wait.UntilAsync(async () => await channel.MessageCountAsync(queue) == 1, "the failure is published");
         var body = JsonDocument.Parse((await channel.BasicGetAsync(queue, autoAck: true))!.Body).RootElement.GetProperty("message");
@@ -269,7 +269,7 @@ public sealed class RabbitMqTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_unit_is_worked_on_in_the_trace_of_its_run()
+    public async Task A_job_is_worked_on_in_the_trace_of_its_run()
     {
         const string trace = "0af7651916cd43dd8448eb211c80319c";
         using var listener = new ActivityListener
@@ -279,7 +279,7 @@ public sealed class RabbitMqTests : IAsyncLifetime
         };
         ActivitySource.AddActivityListener(listener);
         await using var host = await StartAsync(set => TestHost.Training(set));
-        var (_, unit) = await host.PlanTrainingAsync($"00-{trace}-b7ad6b7169203331-01");
+        var (_, job) = await host.PlanTrainingAsync($"00-{trace}-b7ad6b7169203331-01");
         ActivityTraceId? seen = null;
         host.Script.Execute = (_, _) =>
         {
@@ -290,10 +290,10 @@ public sealed class RabbitMqTests : IAsyncLifetime
         // The watchdog and other runs' workers send from traces of their own.
         using (var other = new Activity("another trace").Start())
         {
-            await host.SendAsync(unit);
+            await host.SendAsync(job);
         }
 
-        await host.UntilAsync(unit, UnitState.Done);
+        await host.UntilAsync(job, JobState.Done);
         Assert.Equal(trace, seen.ToString());
     }
 
@@ -301,14 +301,14 @@ public sealed class RabbitMqTests : IAsyncLifetime
     public async Task The_watchdog_sends_again_what_the_broker_lost()
     {
         await using var host = await StartAsync();
-        var (_, unit) = await host.PlanTrainingAsync();
-        await host.SendAsync(unit);
-        await host.AgeAsync(unit);
+        var (_, job) = await host.PlanTrainingAsync();
+        await host.SendAsync(job);
+        await host.AgeAsync(job);
         await host.Watchdog.LookAsync(CancellationToken.None);
         await using var connection = await ConnectAsync();
         await using var channel = await connection.CreateChannelAsync();
         Assert.Equal(1u, await channel.QueuePurgeAsync("train-head"));
-        await host.AgeAsync(unit);
+        await host.AgeAsync(job);
 
         await host.Watchdog.LookAsync(CancellationToken.None);
 
@@ -321,12 +321,12 @@ public sealed class RabbitMqTests : IAsyncLifetime
         await using var database = await PostgresDatabase.CreateAsync();
         await using (var waiting = await StartAsync(set => TestHost.Training(set), catalog: database.ConnectionString))
         {
-            // Another unit has the turn: it takes the message and waits.
+            // Another job has the turn: it takes the message and waits.
             using var turn = await waiting
-                .Services.GetRequiredService<UnitGate>()
-                .EnterAsync(UnitRoutes.Tensors, RunPriority.Interactive, Timeout.InfiniteTimeSpan, CancellationToken.None);
-            var (_, unit) = await waiting.PlanTrainingAsync();
-            await waiting.SendAsync(unit);
+                .Services.GetRequiredService<PriorityLimiter>()
+                .EnterAsync(JobRoutes.Tensors, RunPriority.Interactive, Timeout.InfiniteTimeSpan, CancellationToken.None);
+            var (_, job) = await waiting.PlanTrainingAsync();
+            await waiting.SendAsync(job);
             await Wait.UntilAsync(
                 async () => waiting.Messages.Sent.Count == 1 && await CountReadyAsync("train-head") == 0,
                 "the message is taken"
@@ -337,7 +337,7 @@ public sealed class RabbitMqTests : IAsyncLifetime
         await Wait.UntilAsync(async () => await CountReadyAsync("train-head") == 1, "the message waits again");
         Assert.Null(await CountReadyAsync("train-head_error"));
         await using var next = await StartAsync(set => TestHost.Training(set), catalog: database.ConnectionString);
-        await Wait.UntilAsync(() => next.Script.FollowUps.Count == 1, "the next host has done the unit");
+        await Wait.UntilAsync(() => next.Script.FollowUps.Count == 1, "the next host has done the job");
     }
 
     [Fact]
@@ -349,18 +349,18 @@ public sealed class RabbitMqTests : IAsyncLifetime
         await using var waiting = await StartAsync(set => TestHost.Training(set), catalog: away, awaitCatalog: false, awaitBus: false);
         await using var healthy = await StartAsync(set => TestHost.Training(set), catalog: database.ConnectionString);
 
-        var (_, unit) = await sender.PlanTrainingAsync();
-        await sender.SendAsync(unit);
+        var (_, job) = await sender.PlanTrainingAsync();
+        await sender.SendAsync(job);
 
-        await sender.UntilAsync(unit, UnitState.Done);
+        await sender.UntilAsync(job, JobState.Done);
         Assert.False(waiting.Services.GetRequiredService<BusGate>().Open.IsCompleted);
     }
 
     [Fact]
-    public async Task A_unit_whose_worker_lost_its_connection_is_done_once()
+    public async Task A_job_whose_worker_lost_its_connection_is_done_once()
     {
         await using var host = await StartAsync(set => TestHost.Training(set));
-        var (run, unit) = await host.PlanTrainingAsync();
+        var (run, job) = await host.PlanTrainingAsync();
         host.Script.Execute = async (lease, token) =>
         {
             if (host.Script.Executions.Count == 1)
@@ -384,12 +384,12 @@ public sealed class RabbitMqTests : IAsyncLifetime
                 return Task.CompletedTask;
             };
         };
-        await host.SendAsync(unit);
+        await host.SendAsync(job);
         await Wait.UntilAsync(() => host.Script.Executions.Count == 1, "work has begun");
 
         await CloseConnectionsAsync();
 
-        await host.UntilAsync(unit, UnitState.Done);
+        await host.UntilAsync(job, JobState.Done);
         Assert.Equal(2, host.Script.Executions.Count);
         Assert.Equal(1, await host.CountEpochsAsync(run.Id));
     }

@@ -18,11 +18,11 @@ public sealed class RunAnnouncerTests : IDisposable
     {
         await using var host = await TestHost.StartAsync(_catalog.ConnectionString);
         var (completed, _) = await host.PlanTrainingAsync();
-        var (failed, unit) = await host.PlanTrainingAsync();
+        var (failed, job) = await host.PlanTrainingAsync();
         var (cancelled, _) = await host.PlanTrainingAsync();
         await host.PlanTrainingAsync();
         await CompleteAsync(host, completed);
-        await host.Runs.FailAsync(unit.Subject, new RunFailure(FailureCause.Internal, "The disk is full."), CancellationToken.None);
+        await host.Runs.FailAsync(job.Scope, new RunFailure(FailureCause.Internal, "The disk is full."), CancellationToken.None);
         await host.Runs.CancelAsync(cancelled.Id, AuditActor.Loopback, CancellationToken.None);
 
         await host.Announcer.AnnounceAsync(CancellationToken.None);
@@ -38,8 +38,8 @@ public sealed class RunAnnouncerTests : IDisposable
     public async Task The_end_of_a_run_is_counted_once_with_its_outcome_and_its_cause()
     {
         await using var host = await TestHost.StartAsync(_catalog.ConnectionString);
-        var (_, unit) = await host.PlanTrainingAsync();
-        await host.Runs.FailAsync(unit.Subject, new RunFailure(FailureCause.DamagedFile, "The report is damaged."), CancellationToken.None);
+        var (_, job) = await host.PlanTrainingAsync();
+        await host.Runs.FailAsync(job.Scope, new RunFailure(FailureCause.DamagedFile, "The report is damaged."), CancellationToken.None);
         var counted = new ConcurrentQueue<string>();
         using var listener = new MeterListener();
         // Tests of other classes run beside this one, and their runs end otherwise.

@@ -61,15 +61,15 @@ internal sealed class TestHost : IAsyncDisposable
 
     public IDbContextFactory<CatalogContext> Contexts => Services.GetRequiredService<IDbContextFactory<CatalogContext>>();
 
-    public UnitLedger Ledger => Services.GetRequiredService<UnitLedger>();
+    public JobStore Store => Services.GetRequiredService<JobStore>();
 
-    public UnitOutbox Outbox => Services.GetRequiredService<UnitOutbox>();
+    public JobOutbox Outbox => Services.GetRequiredService<JobOutbox>();
 
-    public UnitRepair Repair => Services.GetRequiredService<UnitRepair>();
+    public JobRepair Repair => Services.GetRequiredService<JobRepair>();
 
     public RunFlow Runs => Services.GetRequiredService<RunFlow>();
 
-    public UnitDispatcher Dispatcher => Services.GetRequiredService<UnitDispatcher>();
+    public JobDispatcher Dispatcher => Services.GetRequiredService<JobDispatcher>();
 
     public RunAnnouncer Announcer => Services.GetRequiredService<RunAnnouncer>();
 
@@ -90,7 +90,7 @@ internal sealed class TestHost : IAsyncDisposable
         var script = new Script();
         var messages = new Messages();
         builder.Services.AddSingleton(script);
-        builder.Services.AddSingleton(new UnitOptions { Heartbeat = TimeSpan.FromMilliseconds(50) });
+        builder.Services.AddSingleton(new JobOptions { Heartbeat = TimeSpan.FromMilliseconds(50) });
         builder.Services.Configure<HostOptions>(options => options.ServicesStartConcurrently = true);
         builder.Services.AddCatalog(catalog);
         var set = new ConsumerSet();
@@ -124,7 +124,7 @@ internal sealed class TestHost : IAsyncDisposable
         return new TestHost(host, messages, script);
     }
 
-    public static ConsumerSet Training(ConsumerSet set) => set.AddUnits<ScriptedTraining, TrainHead>();
+    public static ConsumerSet Training(ConsumerSet set) => set.AddJobs<ScriptedTraining, TrainHead>();
 
     public Task StopAsync() => _host.StopAsync();
 
@@ -135,7 +135,7 @@ internal sealed class TestHost : IAsyncDisposable
     }
 
     /// <summary>A run in training whose first slice is planned and not sent.</summary>
-    public async Task<(Run Run, UnitKey Unit)> PlanTrainingAsync(string? traceParent = null, RunPriority priority = RunPriority.Interactive)
+    public async Task<(Run Run, JobKey Job)> PlanTrainingAsync(string? traceParent = null, RunPriority priority = RunPriority.Interactive)
     {
         var run = new Run
         {
@@ -148,33 +148,31 @@ internal sealed class TestHost : IAsyncDisposable
             Priority = priority,
         };
         await Runs.SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);
-        var unit = new UnitKey(UnitKind.TrainHead, UnitKey.SubjectOf(run.Id), 0);
+        var job = new JobKey(JobKind.TrainHead, JobKey.ScopeOf(run.Id), 0);
         await using var context = await Contexts.CreateDbContextAsync();
         Assert.True(await Runs.MoveAsync(context, run.Id, RunState.Submitted, RunState.Training, CancellationToken.None));
-        await context.WorkUnits.Where(row => row.Subject == unit.Subject).ExecuteDeleteAsync();
-        context.PlanUnits(unit.Kind, unit.Subject, [0], traceParent, DateTime.UtcNow);
+        await context.Jobs.Where(row => row.Scope == job.Scope).ExecuteDeleteAsync();
+        context.PlanJobs(job.Kind, job.Scope, [0], traceParent, DateTime.UtcNow);
         await context.SaveChangesAsync();
-        return (run, unit);
+        return (run, job);
     }
 
-    public Task SendAsync(UnitKey unit) => Dispatcher.SendAsync([unit.Subject], again: false, CancellationToken.None);
+    public Task SendAsync(JobKey job) => Dispatcher.SendAsync([job.Scope], again: false, CancellationToken.None);
 
-    /// <summary>Sends a unit's message a further time, as a watchdog or a redelivery would.</summary>
-    public async Task SendDuplicateAsync(UnitKey unit) => await Dispatcher.SendAsync(await ReadAsync(unit), CancellationToken.None);
+    /// <summary>Sends a job's message a further time, as a watchdog or a redelivery would.</summary>
+    public async Task SendDuplicateAsync(JobKey job) => await Dispatcher.SendAsync(await ReadAsync(job), CancellationToken.None);
 
-    public async Task<WorkUnit> ReadAsync(UnitKey unit)
+    public async Task<Job> ReadAsync(JobKey job)
     {
         await using var context = await Contexts.CreateDbContextAsync();
-        return await context
-            .WorkUnits.AsNoTracking()
-            .SingleAsync(row => row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step);
+        return await context.Jobs.AsNoTracking().SingleAsync(row => row.Kind == job.Kind && row.Scope == job.Scope && row.Step == job.Step);
     }
 
-    public async Task<bool> IsAsync(UnitKey unit, UnitState state)
+    public async Task<bool> IsAsync(JobKey job, JobState state)
     {
         await using var context = await Contexts.CreateDbContextAsync();
-        return await context.WorkUnits.AnyAsync(row =>
-            row.Kind == unit.Kind && row.Subject == unit.Subject && row.Step == unit.Step && row.State == state
+        return await context.Jobs.AnyAsync(row =>
+            row.Kind == job.Kind && row.Scope == job.Scope && row.Step == job.Step && row.State == state
         );
     }
 
@@ -184,22 +182,22 @@ internal sealed class TestHost : IAsyncDisposable
         return await context.Runs.AsNoTracking().SingleAsync(row => row.Id == run.Id);
     }
 
-    public Task UntilAsync(UnitKey unit, UnitState state) => Wait.UntilAsync(() => IsAsync(unit, state), $"{unit} is {state}");
+    public Task UntilAsync(JobKey job, JobState state) => Wait.UntilAsync(() => IsAsync(job, state), $"{job} is {state}");
 
     public Task UntilAsync(Run run, RunState state) =>
         Wait.UntilAsync(async () => (await ReadAsync(run)).State == state, $"the run is {state}");
 
-    /// <summary>Makes it look as if a unit's message had been sent, and its lease had ended, long ago.</summary>
-    /// <param name="unit">The unit.</param>
+    /// <summary>Makes it look as if a job's message had been sent, and its lease had ended, long ago.</summary>
+    /// <param name="job">The job.</param>
     /// <param name="age">How long ago, an hour where null; below zero it lies ahead.</param>
-    public async Task AgeAsync(UnitKey unit, TimeSpan? age = null)
+    public async Task AgeAsync(JobKey job, TimeSpan? age = null)
     {
         var past = DateTime.UtcNow - (age ?? TimeSpan.FromHours(1));
         await using var context = await Contexts.CreateDbContextAsync();
         await context
-            .WorkUnits.Where(row => row.Subject == unit.Subject && row.Step == unit.Step && row.Kind == unit.Kind)
+            .Jobs.Where(row => row.Scope == job.Scope && row.Step == job.Step && row.Kind == job.Kind)
             .ExecuteUpdateAsync(row =>
-                row.SetProperty(r => r.SentAt, r => r.SentAt == null ? null : past)
+                row.SetProperty(r => r.DispatchedAt, r => r.DispatchedAt == null ? null : past)
                     .SetProperty(r => r.LeaseUntil, r => r.LeaseUntil == null ? null : past)
             );
     }

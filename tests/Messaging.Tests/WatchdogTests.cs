@@ -16,30 +16,30 @@ public sealed class WatchdogTests : IDisposable
     public void Dispose() => _catalog.Dispose();
 
     [Fact]
-    public async Task A_unit_that_was_never_sent_is_sent_once()
+    public async Task A_job_that_was_never_sent_is_sent_once()
     {
         await using var host = await StartAsync();
-        var (_, unit) = await host.PlanTrainingAsync();
+        var (_, job) = await host.PlanTrainingAsync();
 
         await host.Watchdog.LookAsync(CancellationToken.None);
         await host.Watchdog.LookAsync(CancellationToken.None);
 
-        Assert.Equal([new TrainHead(unit.Subject, 0)], host.Messages.Sent);
+        Assert.Equal([new TrainHead(job.Scope, 0)], host.Messages.Sent);
     }
 
     [Fact]
-    public async Task A_unit_whose_holder_shows_no_life_is_sent_again_whatever_waits_in_the_queue()
+    public async Task A_job_whose_holder_shows_no_life_is_sent_again_whatever_waits_in_the_queue()
     {
         _queues.AreEmpty = false;
         await using var host = await StartAsync();
-        var (_, unit) = await host.PlanTrainingAsync();
-        await host.SendAsync(unit);
-        await host.Ledger.StartAsync(unit, "worker", redelivered: false, CancellationToken.None);
+        var (_, job) = await host.PlanTrainingAsync();
+        await host.SendAsync(job);
+        await host.Store.ClaimAsync(job, "worker", redelivered: false, CancellationToken.None);
 
         await host.Watchdog.LookAsync(CancellationToken.None);
         Assert.Single(host.Messages.Sent);
 
-        await host.AgeAsync(unit);
+        await host.AgeAsync(job);
         await host.Watchdog.LookAsync(CancellationToken.None);
         await host.Watchdog.LookAsync(CancellationToken.None);
         Assert.Equal(2, host.Messages.Sent.Count);
@@ -49,24 +49,24 @@ public sealed class WatchdogTests : IDisposable
     public async Task A_message_that_was_lost_before_the_clock_was_set_back_does_not_wait_until_the_clock_is_there_again()
     {
         await using var host = await StartAsync();
-        var (_, unit) = await host.PlanTrainingAsync();
-        await host.SendAsync(unit);
-        await host.AgeAsync(unit, TimeSpan.FromHours(-1));
+        var (_, job) = await host.PlanTrainingAsync();
+        await host.SendAsync(job);
+        await host.AgeAsync(job, TimeSpan.FromHours(-1));
 
         await host.Watchdog.LookAsync(CancellationToken.None);
 
         Assert.Single(host.Messages.Sent);
-        Assert.True((await host.ReadAsync(unit)).SentAt < DateTime.UtcNow);
+        Assert.True((await host.ReadAsync(job)).DispatchedAt < DateTime.UtcNow);
     }
 
     [Fact]
-    public async Task A_unit_whose_holder_lives_is_left_alone_however_long_ago_it_was_sent()
+    public async Task A_job_whose_holder_lives_is_left_alone_however_long_ago_it_was_sent()
     {
         await using var host = await StartAsync();
-        var (_, unit) = await host.PlanTrainingAsync();
-        await host.SendAsync(unit);
-        await host.AgeAsync(unit);
-        await host.Ledger.StartAsync(unit, "worker", redelivered: false, CancellationToken.None);
+        var (_, job) = await host.PlanTrainingAsync();
+        await host.SendAsync(job);
+        await host.AgeAsync(job);
+        await host.Store.ClaimAsync(job, "worker", redelivered: false, CancellationToken.None);
 
         await host.Watchdog.LookAsync(CancellationToken.None);
 
@@ -76,15 +76,15 @@ public sealed class WatchdogTests : IDisposable
     [Theory]
     [InlineData(true, 2)]
     [InlineData(false, 1)]
-    public async Task A_unit_that_nobody_started_is_sent_again_when_its_queue_is_empty(bool isEmpty, int messages)
+    public async Task A_job_that_nobody_started_is_sent_again_when_its_queue_is_empty(bool isEmpty, int messages)
     {
         _queues.AreEmpty = isEmpty;
         await using var host = await StartAsync();
-        var (_, unit) = await host.PlanTrainingAsync();
-        await host.SendAsync(unit);
+        var (_, job) = await host.PlanTrainingAsync();
+        await host.SendAsync(job);
         await host.Watchdog.LookAsync(CancellationToken.None);
         Assert.Single(host.Messages.Sent);
-        await host.AgeAsync(unit);
+        await host.AgeAsync(job);
 
         await host.Watchdog.LookAsync(CancellationToken.None);
         await host.Watchdog.LookAsync(CancellationToken.None);
@@ -94,22 +94,22 @@ public sealed class WatchdogTests : IDisposable
     }
 
     [Fact]
-    public async Task Nothing_is_sent_for_runs_that_are_over_or_units_that_are_done()
+    public async Task Nothing_is_sent_for_runs_that_are_over_or_jobs_that_are_done()
     {
         await using var host = await StartAsync();
         var (over, unsent) = await host.PlanTrainingAsync();
         await host.Runs.CancelAsync(over.Id, AuditActor.Loopback, CancellationToken.None);
         var (alsoOver, held) = await host.PlanTrainingAsync();
-        await host.Outbox.TakeToSendAsync(held.Subject, again: false, CancellationToken.None);
-        await host.Ledger.StartAsync(held, "worker", redelivered: false, CancellationToken.None);
+        await host.Outbox.ClaimForDispatchAsync(held.Scope, again: false, CancellationToken.None);
+        await host.Store.ClaimAsync(held, "worker", redelivered: false, CancellationToken.None);
         await host.Runs.CancelAsync(alsoOver.Id, AuditActor.Loopback, CancellationToken.None);
         var (_, done) = await host.PlanTrainingAsync();
-        await host.Outbox.TakeToSendAsync(done.Subject, again: false, CancellationToken.None);
-        var start = await host.Ledger.StartAsync(done, "worker", redelivered: false, CancellationToken.None);
-        await host.Ledger.CommitAsync(start.Lease!, (_, _) => Task.CompletedTask, CancellationToken.None);
-        foreach (var unit in (UnitKey[])[unsent, held, done])
+        await host.Outbox.ClaimForDispatchAsync(done.Scope, again: false, CancellationToken.None);
+        var start = await host.Store.ClaimAsync(done, "worker", redelivered: false, CancellationToken.None);
+        await host.Store.CommitAsync(start.Lease!, (_, _) => Task.CompletedTask, CancellationToken.None);
+        foreach (var job in (JobKey[])[unsent, held, done])
         {
-            await host.AgeAsync(unit);
+            await host.AgeAsync(job);
         }
 
         await host.Watchdog.LookAsync(CancellationToken.None);
@@ -124,7 +124,7 @@ public sealed class WatchdogTests : IDisposable
         var (run, _) = await host.PlanTrainingAsync();
         await using (var context = await host.Contexts.CreateDbContextAsync())
         {
-            context.PlanUnits(UnitKind.ExtractFeatures, "set", Enumerable.Range(0, 40), null, DateTime.UtcNow);
+            context.PlanJobs(JobKind.ExtractFeatures, "set", Enumerable.Range(0, 40), null, DateTime.UtcNow);
             await context.DependAsync(run.Id, "set", CancellationToken.None);
             await context.SaveChangesAsync();
         }
@@ -133,13 +133,13 @@ public sealed class WatchdogTests : IDisposable
         await host.Watchdog.LookAsync(CancellationToken.None);
 
         Assert.Equal(
-            Enumerable.Range(0, new UnitOptions().Queued),
+            Enumerable.Range(0, new JobOptions().Queued),
             host.Messages.Sent.OfType<ExtractFeatures>().Select(message => message.Step)
         );
     }
 
     [Fact]
-    public async Task Many_units_of_a_queue_that_is_not_empty_hide_nothing_lost_from_another()
+    public async Task Many_jobs_of_a_queue_that_is_not_empty_hide_nothing_lost_from_another()
     {
         _queues.Full.Add("extract-features");
         await using var host = await StartAsync();
@@ -147,11 +147,11 @@ public sealed class WatchdogTests : IDisposable
         await host.SendAsync(lost);
         await using (var context = await host.Contexts.CreateDbContextAsync())
         {
-            context.PlanUnits(UnitKind.ExtractFeatures, "set", Enumerable.Range(0, 250), null, DateTime.UtcNow);
+            context.PlanJobs(JobKind.ExtractFeatures, "set", Enumerable.Range(0, 250), null, DateTime.UtcNow);
             await context.DependAsync(run.Id, "set", CancellationToken.None);
             await context.SaveChangesAsync();
             var longAgo = DateTime.UtcNow.AddHours(-2);
-            await context.WorkUnits.Where(row => row.Subject == "set").ExecuteUpdateAsync(row => row.SetProperty(r => r.SentAt, longAgo));
+            await context.Jobs.Where(row => row.Scope == "set").ExecuteUpdateAsync(row => row.SetProperty(r => r.DispatchedAt, longAgo));
         }
 
         await host.AgeAsync(lost);
@@ -159,40 +159,40 @@ public sealed class WatchdogTests : IDisposable
 
         await host.Watchdog.LookAsync(CancellationToken.None);
 
-        Assert.Equal([new TrainHead(lost.Subject, 0)], host.Messages.Sent.Skip(before));
+        Assert.Equal([new TrainHead(lost.Scope, 0)], host.Messages.Sent.Skip(before));
     }
 
     [Fact]
-    public async Task Lost_units_of_both_priorities_are_sent_again_to_their_own_queues()
+    public async Task Lost_jobs_of_both_priorities_are_sent_again_to_their_own_queues()
     {
         _queues.Full.Add("train-head-bulk");
         await using var host = await StartAsync();
         var (_, interactive) = await host.PlanTrainingAsync();
         var (_, bulk) = await host.PlanTrainingAsync(priority: RunPriority.Bulk);
-        foreach (var unit in (UnitKey[])[interactive, bulk])
+        foreach (var job in (JobKey[])[interactive, bulk])
         {
-            await host.SendAsync(unit);
-            await host.AgeAsync(unit);
+            await host.SendAsync(job);
+            await host.AgeAsync(job);
         }
 
         await host.Watchdog.LookAsync(CancellationToken.None);
-        Assert.Equal([new TrainHead(interactive.Subject, 0)], host.Messages.Sent.Skip(2));
+        Assert.Equal([new TrainHead(interactive.Scope, 0)], host.Messages.Sent.Skip(2));
 
         _queues.Full.Clear();
         await host.Watchdog.LookAsync(CancellationToken.None);
-        Assert.Equal([new TrainHead(bulk.Subject, 0)], host.Messages.Sent.Skip(3));
+        Assert.Equal([new TrainHead(bulk.Scope, 0)], host.Messages.Sent.Skip(3));
     }
 
     [Fact]
-    public async Task A_unit_that_runs_though_it_counts_as_unsent_is_sent_again_when_its_lease_lapses()
+    public async Task A_job_that_runs_though_it_counts_as_unsent_is_sent_again_when_its_lease_lapses()
     {
         await using var host = await StartAsync();
-        var (_, unit) = await host.PlanTrainingAsync();
-        var sent = await host.Outbox.TakeToSendAsync(unit.Subject, again: false, CancellationToken.None);
+        var (_, job) = await host.PlanTrainingAsync();
+        var sent = await host.Outbox.ClaimForDispatchAsync(job.Scope, again: false, CancellationToken.None);
         // The broker has taken the message, and the sender has not heard so.
-        await host.Outbox.ReturnUnsentAsync(sent, CancellationToken.None);
-        await host.Ledger.StartAsync(unit, "worker", redelivered: false, CancellationToken.None);
-        await host.AgeAsync(unit);
+        await host.Outbox.ReturnUndispatchedAsync(sent, CancellationToken.None);
+        await host.Store.ClaimAsync(job, "worker", redelivered: false, CancellationToken.None);
+        await host.AgeAsync(job);
 
         await host.Watchdog.LookAsync(CancellationToken.None);
 
@@ -204,9 +204,9 @@ public sealed class WatchdogTests : IDisposable
     {
         _queues.Hanging = 2;
         await using var host = await StartAsync();
-        var (_, unit) = await host.PlanTrainingAsync();
-        await host.SendAsync(unit);
-        await host.AgeAsync(unit);
+        var (_, job) = await host.PlanTrainingAsync();
+        await host.SendAsync(job);
+        await host.AgeAsync(job);
         var time = new FakeTimeProvider();
         using var watchdog = ActivatorUtilities.CreateInstance<Watchdog>(host.Services, time);
 
@@ -227,12 +227,12 @@ public sealed class WatchdogTests : IDisposable
     public async Task A_broker_that_takes_no_message_is_away_and_the_message_counts_as_unsent()
     {
         await using var host = await StartAsync();
-        var (_, unit) = await host.PlanTrainingAsync();
+        var (_, job) = await host.PlanTrainingAsync();
         var time = new FakeTimeProvider();
-        var dispatcher = ActivatorUtilities.CreateInstance<UnitDispatcher>(host.Services, time);
+        var dispatcher = ActivatorUtilities.CreateInstance<JobDispatcher>(host.Services, time);
         host.Messages.Sending = new TaskCompletionSource().Task;
 
-        var sending = Record.ExceptionAsync(() => dispatcher.SendAsync([unit.Subject], again: false, CancellationToken.None));
+        var sending = Record.ExceptionAsync(() => dispatcher.SendAsync([job.Scope], again: false, CancellationToken.None));
         await Wait.UntilAsync(
             () =>
             {
@@ -243,10 +243,10 @@ public sealed class WatchdogTests : IDisposable
         );
 
         Assert.Contains("has not taken a message", Assert.IsType<ConnectionException>(await sending).Message, StringComparison.Ordinal);
-        Assert.Null((await host.ReadAsync(unit)).SentAt);
+        Assert.Null((await host.ReadAsync(job)).DispatchedAt);
         host.Messages.Sending = Task.CompletedTask;
-        await host.SendAsync(unit);
-        Assert.NotNull((await host.ReadAsync(unit)).SentAt);
+        await host.SendAsync(job);
+        Assert.NotNull((await host.ReadAsync(job)).DispatchedAt);
     }
 
     private Task<TestHost> StartAsync() =>

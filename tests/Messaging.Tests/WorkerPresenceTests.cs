@@ -29,7 +29,7 @@ public sealed class WorkerPresenceTests : IAsyncLifetime
         using var presence = Create(admin);
         await presence.ScanAsync(CancellationToken.None);
         // Nobody waits for a worker yet.
-        Assert.Contains(UnitKind.TrainHead, presence.Missing);
+        Assert.Contains(JobKind.TrainHead, presence.Missing);
         Assert.Empty(_log.Lines);
 
         await admin.PlanTrainingAsync();
@@ -46,7 +46,7 @@ public sealed class WorkerPresenceTests : IAsyncLifetime
             await presence.ScanAsync(CancellationToken.None);
             await presence.ScanAsync(CancellationToken.None);
 
-            Assert.DoesNotContain(UnitKind.TrainHead, presence.Missing);
+            Assert.DoesNotContain(JobKind.TrainHead, presence.Missing);
         }
     }
 
@@ -60,12 +60,12 @@ public sealed class WorkerPresenceTests : IAsyncLifetime
         var measured = Measure(presence);
 
         Assert.Equal(
-            UnitRoutes.All.SelectMany(route => route.Queues).Order(StringComparer.Ordinal),
+            JobRoutes.All.SelectMany(route => route.Queues).Order(StringComparer.Ordinal),
             measured.Keys.Select(key => key.Queue).Order(StringComparer.Ordinal)
         );
         Assert.Equal(1, measured[("train-head", "training")]);
         Assert.Equal(1, measured[("train-head-bulk", "training")]);
-        Assert.Equal(0, measured[("head-trained", "evaluation")]);
+        Assert.Equal(0, measured[("evaluate-head", "evaluation")]);
         Assert.Equal(0, measured[("pack-images", "ingestion")]);
     }
 

@@ -46,7 +46,7 @@ public sealed class ObservedSystem : IAsyncLifetime
                 ["Training__ShardImages"] = "32",
                 ["Training__Slice"] = "00:00:00.500",
                 ["Training__Threads"] = "1",
-                ["Units__Lease"] = "00:00:05",
+                ["Jobs__Lease"] = "00:00:05",
             },
             servers: _servers.Addresses
         );
@@ -126,7 +126,7 @@ public sealed class ObservedSystem : IAsyncLifetime
             await cluster.WaitForCompletionAsync(run);
         }
 
-        await WaitForUnitAsync(cluster, cancelled, "TrainHead", "Done");
+        await WaitForJobAsync(cluster, cancelled, "TrainHead", "Done");
         await CancelAsync(cluster, cancelled);
         await WaitForStateAsync(cluster, failing, "Failed");
     }
@@ -140,7 +140,7 @@ public sealed class ObservedSystem : IAsyncLifetime
             "the job to go to another trainer",
             () =>
                 cluster.QueryAsync<long>(
-                    $"select count(*) from work_units u join attempts a on a.unit_id = u.id where a.token = '{token}' and u.attempt <> a.token"
+                    $"select count(*) from jobs u join attempts a on a.job_id = u.id where a.token = '{token}' and u.attempt <> a.token"
                 ),
             count => count == 1
         );
@@ -161,7 +161,7 @@ public sealed class ObservedSystem : IAsyncLifetime
                 "a slice of training",
                 async () =>
                     await cluster.ReadAsync(
-                        $"select a.token, split_part(a.worker, '/', 2)::int from work_units u join attempts a on a.token = u.attempt where u.subject = '{run}' and u.kind = 'TrainHead' and u.state = 'Running'",
+                        $"select a.token, split_part(a.worker, '/', 2)::int from jobs u join attempts a on a.token = u.attempt where u.scope = '{run}' and u.kind = 'TrainHead' and u.state = 'Running'",
                         reader => (Token: reader.GetGuid(0), Process: reader.GetInt32(1))
                     )
                         is [var first, ..]
@@ -171,7 +171,7 @@ public sealed class ObservedSystem : IAsyncLifetime
             );
             var host = cluster.Hosts.Values.Single(host => host.Id == process);
             host.Pause();
-            if (await cluster.QueryAsync<long>($"select count(*) from work_units where attempt = '{token}' and state = 'Running'") == 1)
+            if (await cluster.QueryAsync<long>($"select count(*) from jobs where attempt = '{token}' and state = 'Running'") == 1)
             {
                 return (host, token);
             }
@@ -224,7 +224,7 @@ public sealed class ObservedSystem : IAsyncLifetime
     private async Task TheBrokerIsAwayAsync(Cluster cluster, RestartableServers servers)
     {
         var run = await cluster.SubmitAsync(Run(seed: 6, epochs: 600));
-        await WaitForUnitAsync(cluster, run, "TrainHead", "Running");
+        await WaitForJobAsync(cluster, run, "TrainHead", "Running");
         await servers.HaltBrokerAsync();
         await WaitForAlertAsync(cluster, "OutageGoingOn", "system=\"broker\"", fires: true);
         await servers.RestartBrokerAsync(kill: false);
@@ -245,13 +245,10 @@ public sealed class ObservedSystem : IAsyncLifetime
         }
     }
 
-    private static Task<long> WaitForUnitAsync(Cluster cluster, Guid run, string kind, string state) =>
+    private static Task<long> WaitForJobAsync(Cluster cluster, Guid run, string kind, string state) =>
         cluster.WaitAsync(
             $"a job {kind} of {run} to be {state}",
-            () =>
-                cluster.QueryAsync<long>(
-                    $"select count(*) from work_units where subject = '{run}' and kind = '{kind}' and state = '{state}'"
-                ),
+            () => cluster.QueryAsync<long>($"select count(*) from jobs where scope = '{run}' and kind = '{kind}' and state = '{state}'"),
             count => count > 0
         );
 

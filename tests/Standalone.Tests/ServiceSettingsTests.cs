@@ -11,7 +11,7 @@ public sealed class ServiceSettingsTests
     [InlineData("Training", "Training__Device=tpu", "Training__Device is 'tpu'; it must be auto, cpu, cuda or cuda:N.")]
     [InlineData("Training", "Training__Devise=cpu", "Training__Devise is no setting; did you mean Training__Device?")]
     [InlineData("Ingestion", "Ingestion__AllowPrivateAddresses=1", "Ingestion__AllowPrivateAddresses is '1'; it must be true or false.")]
-    [InlineData("Evaluation", "Units__Queued=1 000", "Units__Queued is '1 000'")]
+    [InlineData("Evaluation", "Jobs__Queued=1 000", "Jobs__Queued is '1 000'")]
     public async Task A_host_that_is_set_up_wrongly_says_all_of_it_and_ends_with_status_2(string service, string setting, string said)
     {
         await using var host = HostProcess.StartService(

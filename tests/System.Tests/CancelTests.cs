@@ -8,7 +8,7 @@ public sealed class CancelTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
 
-    /// <summary>Units that would take far longer than the limit.</summary>
+    /// <summary>Jobs that would take far longer than the limit.</summary>
     private static readonly Dictionary<string, string?> Settings = new()
     {
         ["Ingestion__SampleTrainImages"] = "1500",
@@ -67,7 +67,7 @@ public sealed class CancelTests
             $"the run to wait in {state}",
             () =>
                 cluster.QueryAsync<bool>(
-                    $"select exists (select 1 from runs where id = '{run}' and state = '{state}') and not exists (select 1 from work_units where state = 'Running')"
+                    $"select exists (select 1 from runs where id = '{run}' and state = '{state}') and not exists (select 1 from jobs where state = 'Running')"
                 ),
             waits => waits
         );
@@ -83,8 +83,8 @@ public sealed class CancelTests
 
     private static Task<long> WaitUntilRunningAsync(Cluster cluster, string kind) =>
         cluster.WaitAsync(
-            $"a unit of {kind} to run",
-            () => cluster.QueryAsync<long>($"select count(*) from work_units where kind = '{kind}' and state = 'Running'"),
+            $"a job of {kind} to run",
+            () => cluster.QueryAsync<long>($"select count(*) from jobs where kind = '{kind}' and state = 'Running'"),
             running => running > 0
         );
 
@@ -104,7 +104,7 @@ public sealed class CancelTests
     }
 
     private static Task<long> RunningAsync(Cluster cluster) =>
-        cluster.QueryAsync<long>("select count(*) from work_units where state = 'Running'");
+        cluster.QueryAsync<long>("select count(*) from jobs where state = 'Running'");
 
     /// <summary>Sends a file that never ends, a little at a time.</summary>
     private sealed class SlowServer : IDisposable

@@ -19,14 +19,14 @@ public sealed class ClockJumpTests
             "a shard to be done, and another to run",
             () =>
                 cluster.QueryAsync<long>(
-                    "select count(distinct state) from work_units where kind = 'ExtractFeatures' and state in ('Done', 'Running')"
+                    "select count(distinct state) from jobs where kind = 'ExtractFeatures' and state in ('Done', 'Running')"
                 ),
             count => count == 2
         );
 
         await cluster.KillAsync("Training");
         await cluster.QueryAsync<long>(
-            $"with moved as (update work_units set lease_until = lease_until {moved}, sent_at = sent_at {moved} returning 1) select count(*) from moved"
+            $"with moved as (update jobs set lease_until = lease_until {moved}, dispatched_at = dispatched_at {moved} returning 1) select count(*) from moved"
         );
         cluster.Start("Training");
 

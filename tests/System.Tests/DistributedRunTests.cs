@@ -26,7 +26,7 @@ public sealed class DistributedRunTests
         await using var cluster = await Cluster.StartAsync(SampleRun.Settings);
         await cluster.WaitForCompletionAsync(await cluster.SubmitAsync(new { precision = "fp32" }));
         var shards = await cluster.QueryAsync<long>(
-            "select count(*) from attempts a join work_units u on u.id = a.unit_id where u.kind = 'ExtractFeatures'"
+            "select count(*) from attempts a join jobs u on u.id = a.job_id where u.kind = 'ExtractFeatures'"
         );
 
         object[] others = [new { training = new { learningRate = 0.01 } }, new { seed = 7 }, new { head = new { kind = "mlp" } }];
@@ -39,7 +39,7 @@ public sealed class DistributedRunTests
         Assert.Equal(
             shards,
             await cluster.QueryAsync<long>(
-                "select count(*) from attempts a join work_units u on u.id = a.unit_id where u.kind = 'ExtractFeatures'"
+                "select count(*) from attempts a join jobs u on u.id = a.job_id where u.kind = 'ExtractFeatures'"
             )
         );
     }

@@ -23,21 +23,21 @@ public sealed class KilledTrainerTests
         );
     }
 
-    /// <summary>Kills the trainer while it holds a unit of a kind that has made some progress, and starts another.</summary>
+    /// <summary>Kills the trainer while it holds a job of a kind that has made some progress, and starts another.</summary>
     private static async Task KillWhileRunningAsync(Cluster cluster, string kind)
     {
         while (true)
         {
-            var unit = await cluster.WaitAsync(
-                $"a unit of {kind} to run",
+            var job = await cluster.WaitAsync(
+                $"a job of {kind} to run",
                 () =>
                     cluster.QueryAsync<long>(
-                        $"select coalesce((select max(id) from work_units where kind = '{kind}' and state = 'Running' and exists (select 1 from work_units done where done.kind = '{kind}' and done.state = 'Done')), 0)"
+                        $"select coalesce((select max(id) from jobs where kind = '{kind}' and state = 'Running' and exists (select 1 from jobs done where done.kind = '{kind}' and done.state = 'Done')), 0)"
                     ),
                 id => id > 0
             );
             await cluster.KillAsync("Training");
-            var wasHeld = await cluster.QueryAsync<string>($"select state from work_units where id = {unit}") == "Running";
+            var wasHeld = await cluster.QueryAsync<string>($"select state from jobs where id = {job}") == "Running";
             cluster.Start("Training");
             if (wasHeld)
             {

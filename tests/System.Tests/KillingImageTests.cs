@@ -32,9 +32,7 @@ public sealed class KillingImageTests
             Assert.Equal(1, await hosts);
             Assert.Equal(
                 2,
-                await cluster.QueryAsync<long>(
-                    "select count(*) from attempts a join work_units u on u.id = a.unit_id where u.kind = 'PackImages'"
-                )
+                await cluster.QueryAsync<long>("select count(*) from attempts a join jobs u on u.id = a.job_id where u.kind = 'PackImages'")
             );
             Assert.Equal(
                 (40, 1),

@@ -103,7 +103,7 @@ public sealed class LeastPrivilegeTests
                 ("client", "read submissions", channel => channel.BasicGetAsync("submit-run", autoAck: false)),
                 (
                     "client",
-                    "send a unit",
+                    "send a job",
                     channel => channel.BasicPublishAsync("train-head", "", mandatory: true, new byte[] { 1 }).AsTask()
                 ),
                 (
@@ -112,11 +112,11 @@ public sealed class LeastPrivilegeTests
                     channel =>
                         channel.BasicPublishAsync("Distributed.Contracts:RunEvaluated", "", mandatory: true, new byte[] { 1 }).AsTask()
                 ),
-                ("client", "listen to units", channel => channel.QueueBindAsync("client-x", "train-head", "")),
+                ("client", "listen to jobs", channel => channel.QueueBindAsync("client-x", "train-head", "")),
                 ("client", "delete a queue", channel => channel.QueueDeleteAsync("submit-run")),
-                ("training", "read another's units", channel => channel.BasicGetAsync("head-trained", autoAck: false)),
+                ("training", "read another's jobs", channel => channel.BasicGetAsync("evaluate-head", autoAck: false)),
                 ("training", "read submissions", channel => channel.BasicGetAsync("submit-run", autoAck: false)),
-                ("evaluation", "read another's units", channel => channel.BasicGetAsync("train-head", autoAck: false)),
+                ("evaluation", "read another's jobs", channel => channel.BasicGetAsync("train-head", autoAck: false)),
                 ("ingestion", "declare what is not the system's", channel => channel.QueueDeclareAsync("mine")),
             }
         )
@@ -126,7 +126,7 @@ public sealed class LeastPrivilegeTests
             await using var channel = await connection.CreateChannelAsync(
                 new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true)
             );
-            if (what == "listen to units")
+            if (what == "listen to jobs")
             {
                 await channel.QueueDeclareAsync("client-x");
             }

@@ -10,7 +10,7 @@ public sealed partial class MetricsTests(ITestOutputHelper output)
     private static readonly string[] HistogramParts = ["_bucket", "_sum", "_count"];
 
     [Fact]
-    public async Task Every_metric_stands_in_the_table_with_its_kind_unit_and_labels_and_every_one_in_the_table_is_there()
+    public async Task Every_metric_stands_in_the_table_with_its_kind_job_and_labels_and_every_one_in_the_table_is_there()
     {
         await using var cluster = await Cluster.StartAsync(SampleRun.Settings);
         var table = ReadTable();
@@ -152,7 +152,7 @@ public sealed partial class MetricsTests(ITestOutputHelper output)
         )
         {
             var kind = cells[2].Split(", ");
-            var unit = kind[1] switch
+            var job = kind[1] switch
             {
                 "s" => "_seconds",
                 "bytes" => "_bytes",
@@ -160,7 +160,7 @@ public sealed partial class MetricsTests(ITestOutputHelper output)
             };
             rows.Add(
                 new Row(
-                    cells[1].Trim('`').Replace('.', '_') + unit + (kind[0] == "counter" ? "_total" : ""),
+                    cells[1].Trim('`').Replace('.', '_') + job + (kind[0] == "counter" ? "_total" : ""),
                     kind[0],
                     [.. Code().Matches(cells[3]).Select(label => label.Groups["code"].Value.Replace('.', '_'))],
                     !cells[4].Contains("where", StringComparison.Ordinal)

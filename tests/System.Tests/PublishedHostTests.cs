@@ -57,7 +57,7 @@ public sealed class PublishedHostTests(Publication publication) : IClassFixture<
             );
 
             const string open =
-                "select count(*) from attempts a join work_units u on u.id = a.unit_id where u.kind = 'PackImages' and a.outcome is null";
+                "select count(*) from attempts a join jobs u on u.id = a.job_id where u.kind = 'PackImages' and a.outcome is null";
             await cluster.WaitAsync("a part to be packed", () => cluster.QueryAsync<long>(open), count => count > 0);
             await cluster.KillAsync("Ingestion");
             Assert.Equal(1, await cluster.QueryAsync<long>(open));

@@ -33,7 +33,7 @@ internal sealed record SampleResult(
             await cluster.QueryAsync<long>("select count(*) from epoch_metrics"),
             await cluster.QueryAsync<long>("select count(*) from evaluations")
         );
-        Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from work_units where state <> 'Done'"));
+        Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from jobs where state <> 'Done'"));
         Assert.Equal(result.Shards, await cluster.QueryAsync<int>("select shard_count from feature_sets"));
         Assert.Equal((600, 1), (result.Images, result.Evaluations));
         Assert.Equal(result.Epochs, await cluster.QueryAsync<int>("select max(epoch) from epoch_metrics"));

@@ -22,7 +22,7 @@ public sealed class ServerRestartTests(ServerRestartTests.Restartable restartabl
             {
                 await cluster.WaitAsync(
                     "a shard to be done",
-                    () => cluster.QueryAsync<long>("select count(*) from work_units where kind = 'ExtractFeatures' and state = 'Done'"),
+                    () => cluster.QueryAsync<long>("select count(*) from jobs where kind = 'ExtractFeatures' and state = 'Done'"),
                     count => count > 0
                 );
                 var restarting = server == "broker" ? servers.RestartBrokerAsync(kill) : servers.RestartDatabaseAsync(kill);
@@ -96,7 +96,7 @@ public sealed class ServerRestartTests(ServerRestartTests.Restartable restartabl
             var runId = await cluster.SubmitAsync(Specification);
             var disturbedAt = disturb is null ? null : await disturb(cluster, _servers);
             var run = await cluster.WaitForCompletionAsync(runId);
-            Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from work_units where state <> 'Done'"));
+            Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from jobs where state <> 'Done'"));
             if (disturbedAt is { } moment)
             {
                 Assert.True(

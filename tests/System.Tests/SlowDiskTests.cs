@@ -9,13 +9,13 @@ public sealed class SlowDiskTests
     private static readonly TimeSpan Flush = TimeSpan.FromSeconds(6);
 
     [Fact]
-    public async Task A_run_on_a_disk_that_flushes_for_longer_than_a_lease_keeps_its_units_and_comes_to_the_same_result()
+    public async Task A_run_on_a_disk_that_flushes_for_longer_than_a_lease_keeps_its_jobs_and_comes_to_the_same_result()
     {
         var settings = new Dictionary<string, string?>(SampleRun.Settings)
         {
             ["Training__ShardImages"] = "512",
-            ["Units__Lease"] = "00:00:03",
-            ["Units__Heartbeat"] = "00:00:00.500",
+            ["Jobs__Lease"] = "00:00:03",
+            ["Jobs__Heartbeat"] = "00:00:00.500",
         };
         var specification = new { precision = "fp32" };
         await using var cluster = await Cluster.StartAsync(settings);
@@ -25,7 +25,7 @@ public sealed class SlowDiskTests
         var runId = await cluster.SubmitAsync(specification);
         await cluster.WaitAsync(
             "a shard to be computed",
-            () => cluster.QueryAsync<long>("select count(*) from work_units where kind = 'ExtractFeatures' and state = 'Running'"),
+            () => cluster.QueryAsync<long>("select count(*) from jobs where kind = 'ExtractFeatures' and state = 'Running'"),
             count => count > 0
         );
 
@@ -37,7 +37,7 @@ public sealed class SlowDiskTests
         Assert.Contains("has not answered", health.Body, StringComparison.Ordinal);
         await cluster.WaitAsync(
             "a shard to be stored",
-            () => cluster.QueryAsync<long>("select count(*) from work_units where kind = 'ExtractFeatures' and state = 'Done'"),
+            () => cluster.QueryAsync<long>("select count(*) from jobs where kind = 'ExtractFeatures' and state = 'Done'"),
             count => count > 0
         );
         // The splits and the shard at least.
@@ -46,7 +46,7 @@ public sealed class SlowDiskTests
         var run = await cluster.WaitForCompletionAsync(runId);
 
         Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from attempts where outcome is distinct from 'Done'"));
-        Assert.Equal(0, await cluster.QueryAsync<long>("select (select count(*) from attempts) - (select count(*) from work_units)"));
+        Assert.Equal(0, await cluster.QueryAsync<long>("select (select count(*) from attempts) - (select count(*) from jobs)"));
         await using var undisturbed = await Cluster.StartAsync(settings);
         var twin = await undisturbed.WaitForCompletionAsync(await undisturbed.SubmitAsync(specification));
         Assert.Equal(twin.GetProperty("headSha256").GetString(), run.GetProperty("headSha256").GetString());

@@ -17,15 +17,15 @@ public sealed class StoppedTrainerTests
         var runId = await cluster.SubmitAsync(SampleRun.Specification);
         await cluster.WaitAsync(
             "a slice to run",
-            () => cluster.QueryAsync<long>("select count(*) from work_units where kind = 'TrainHead' and state = 'Running'"),
+            () => cluster.QueryAsync<long>("select count(*) from jobs where kind = 'TrainHead' and state = 'Running'"),
             running => running > 0
         );
         Assert.Equal(143, await cluster.TerminateAsync("Training", TimeSpan.FromSeconds(20)));
         cluster.Start("Training");
 
         Assert.Equal(await SampleRun.Undisturbed.Value, await SampleResult.WaitAsync(cluster, runId));
-        Assert.Equal(2, await cluster.QueryAsync<long>("select count(*) from work_units where kind = 'TrainHead'"));
+        Assert.Equal(2, await cluster.QueryAsync<long>("select count(*) from jobs where kind = 'TrainHead'"));
         Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from attempts where outcome is distinct from 'Done'"));
-        Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from work_units where starts <> 1"));
+        Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from jobs where starts <> 1"));
     }
 }

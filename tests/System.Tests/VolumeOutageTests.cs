@@ -22,8 +22,8 @@ public sealed class VolumeOutageTests
         await using var cluster = await Cluster.StartAsync(SampleRun.Settings, volume: mount.Path);
         var runId = await cluster.SubmitAsync(SampleRun.Specification);
         await cluster.WaitAsync(
-            $"a unit of {kind} to be done",
-            () => cluster.QueryAsync<long>($"select count(*) from work_units where kind = '{kind}' and state = 'Done'"),
+            $"a job of {kind} to be done",
+            () => cluster.QueryAsync<long>($"select count(*) from jobs where kind = '{kind}' and state = 'Done'"),
             count => count > 0
         );
         await using (await mount.BreakAsync(outage))

@@ -36,7 +36,7 @@ public sealed class FeatureTests : IAsyncLifetime
         Assert.Equal((72, Shards, 1024), (set.ImageCount, set.ShardCount, set.FeatureSize));
         Assert.NotNull(set.CompletedAt);
         Assert.Equal([64, 8], (await _services.ShardsAsync()).Select(shard => shard.ImageCount));
-        Assert.Equal(Shards, await _services.CountStartsAsync(UnitKind.ExtractFeatures));
+        Assert.Equal(Shards, await _services.CountStartsAsync(JobKind.ExtractFeatures));
         Assert.False(runs[0].FeatureCacheHit);
         Assert.NotEqual(await _services.HeadAsync(runs[0]), await _services.HeadAsync(runs[1]));
     }
@@ -79,7 +79,7 @@ public sealed class FeatureTests : IAsyncLifetime
         }
 
         Assert.Equal(shards, (await _services.ShardsAsync()).Select(shard => shard.File));
-        Assert.Equal(shards.Count, await _services.CountStartsAsync(UnitKind.ExtractFeatures));
+        Assert.Equal(shards.Count, await _services.CountStartsAsync(JobKind.ExtractFeatures));
         Assert.False(first.FeatureCacheHit);
     }
 
@@ -184,7 +184,7 @@ public sealed class FeatureTests : IAsyncLifetime
     [Fact]
     public void The_failure_of_a_GPU_is_its_workers_and_not_the_runs()
     {
-        var errors = _services.Services.GetRequiredService<UnitErrors>();
+        var errors = _services.Services.GetRequiredService<JobErrors>();
 
         Assert.True(errors.IsOfWorker(new LibTorchException("CUDA error: unspecified launch failure")));
         Assert.False(errors.IsOfWorker(new LibTorchException("CUDA out of memory. Tried to allocate 2.00 GiB")));

@@ -30,7 +30,7 @@ public sealed class SliceTests
         var slices = await sliced.CheckpointsAsync(slicedRun, CheckpointKind.Last);
         Assert.InRange(slices.Count, 12, 16);
         Assert.Equal(Enumerable.Range(0, slices.Count), slices.Select(slice => slice.Slice));
-        Assert.Equal(slices.Count, await sliced.CountStartsAsync(UnitKind.TrainHead));
+        Assert.Equal(slices.Count, await sliced.CountStartsAsync(JobKind.TrainHead));
 
         async Task<(Run Run, List<string> Epochs)> TrainAsync(ServiceHarness services)
         {
@@ -161,7 +161,7 @@ public sealed class SliceTests
             },
         };
         var run = await services.SubmitAsync(specification);
-        await ServiceHarness.UntilAsync(async () => await services.CountStartsAsync(UnitKind.TrainHead) >= 3);
+        await ServiceHarness.UntilAsync(async () => await services.CountStartsAsync(JobKind.TrainHead) >= 3);
 
         await services.Services.GetRequiredService<RunFlow>().CancelAsync(run, AuditActor.Loopback, CancellationToken.None);
 
@@ -182,6 +182,6 @@ public sealed class SliceTests
         Assert.Equal(planned, await CountAsync());
         Assert.Equal(RunState.Cancelled, (await services.FindAsync(run)).State);
 
-        Task<int> CountAsync() => services.QueryAsync(context => context.WorkUnits.CountAsync(unit => unit.Subject == run.ToString()));
+        Task<int> CountAsync() => services.QueryAsync(context => context.Jobs.CountAsync(job => job.Scope == run.ToString()));
     }
 }

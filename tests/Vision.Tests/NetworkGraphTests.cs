@@ -65,7 +65,10 @@ public sealed class NetworkGraphTests
         sum.backward();
 
         Assert.Contains("layer1.0.conv2.weight", names);
-        Assert.All(network.parameters(), parameter => Assert.True(parameter.grad is { } gradient && gradient.abs().sum().item<float>() > 0));
+        Assert.All(
+            network.parameters(),
+            parameter => Assert.True(parameter.grad is { } gradient && gradient.abs().sum().item<float>() > 0)
+        );
     }
 
     [Fact]
@@ -148,7 +151,9 @@ public sealed class NetworkGraphTests
         var images = Layer.Start();
         Assert.Contains(
             "'sum' adds maps",
-            Assert.Throws<ArgumentException>(() => new Layer("sum", new Addition(), images, images.Then("conv", new Convolution(8, 1)))).Message,
+            Assert
+                .Throws<ArgumentException>(() => new Layer("sum", new Addition(), images, images.Then("conv", new Convolution(8, 1))))
+                .Message,
             StringComparison.Ordinal
         );
     }

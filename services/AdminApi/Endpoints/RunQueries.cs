@@ -238,19 +238,13 @@ public sealed class RunQueries(
             case RunState.Ingesting when run.IngestionKey is null:
                 var download = await context
                     .Downloads.AsNoTracking()
-                    .Where(row => row.CompletedAt == null && context.RunDependencies.Any(d => d.RunId == run.Id && d.Subject == row.Key))
+                    .Where(row => row.CompletedAt == null && context.RunDependencies.Any(d => d.RunId == run.Id && d.Scope == row.Key))
                     .FirstOrDefaultAsync(cancellationToken);
                 return download is null ? null : new StageProgress("bytes downloaded", download.BytesDone, download.BytesTotal);
             case RunState.Ingesting:
-                return await CountAsync(context, "parts of images packed", UnitKind.PackImages, run.IngestionKey, cancellationToken);
+                return await CountAsync(context, "parts of images packed", JobKind.PackImages, run.IngestionKey, cancellationToken);
             case RunState.Extracting when run.FeatureSetKey is not null:
-                return await CountAsync(
-                    context,
-                    "feature shards extracted",
-                    UnitKind.ExtractFeatures,
-                    run.FeatureSetKey,
-                    cancellationToken
-                );
+                return await CountAsync(context, "feature shards extracted", JobKind.ExtractFeatures, run.FeatureSetKey, cancellationToken);
             case RunState.Training:
                 var epochs = context.EpochMetrics.Where(epoch => epoch.RunId == run.Id);
                 var specification = ContractJson.Read(run.Specification);
@@ -299,27 +293,23 @@ public sealed class RunQueries(
             : new StageProgress("penalties tried", tried.Count, penalties);
     }
 
-    /// <summary>What units that the run needs wait for: what their attempts say while they last, the damage that is being mended, or a worker.</summary>
+    /// <summary>What jobs that the run needs wait for: what their attempts say while they last, the damage that is being mended, or a worker.</summary>
     private async Task<string?> FindCauseAsync(CatalogContext context, Guid runId, CancellationToken cancellationToken)
     {
-        var units = context.WorkUnits.Where(unit => context.RunDependencies.Any(d => d.RunId == runId && d.Subject == unit.Subject));
-        return await units
-                .Where(unit => unit.State == UnitState.Running)
+        var jobs = context.Jobs.Where(job => context.RunDependencies.Any(d => d.RunId == runId && d.Scope == job.Scope));
+        return await jobs.Where(job => job.State == JobState.Running)
                 .Join(
                     context.Attempts.Where(attempt => attempt.EndedAt == null && attempt.WaitingFor != null),
-                    unit => unit.Attempt,
+                    job => job.Attempt,
                     attempt => attempt.Token,
                     (_, attempt) => attempt.WaitingFor
                 )
                 .FirstOrDefaultAsync(cancellationToken)
-            ?? await units
-                .Where(unit => unit.State == UnitState.Waiting)
-                .Select(unit => unit.LastError)
-                .FirstOrDefaultAsync(cancellationToken)
-            ?? await FindMissingWorkerAsync(units, cancellationToken);
+            ?? await jobs.Where(job => job.State == JobState.Blocked).Select(job => job.LastError).FirstOrDefaultAsync(cancellationToken)
+            ?? await FindMissingWorkerAsync(jobs, cancellationToken);
     }
 
-    private async Task<string?> FindMissingWorkerAsync(IQueryable<WorkUnit> units, CancellationToken cancellationToken)
+    private async Task<string?> FindMissingWorkerAsync(IQueryable<Job> jobs, CancellationToken cancellationToken)
     {
         if (workers?.Missing is not { Count: > 0 } missing)
         {
@@ -327,11 +317,10 @@ public sealed class RunQueries(
         }
 
         // Whoever works on one of them is there, whatever the broker said some seconds ago.
-        var claimed = units.Where(unit => unit.State == UnitState.Running && unit.LeaseUntil >= DateTime.UtcNow).Select(unit => unit.Kind);
-        var waiting = await units
-            .Unclaimed()
-            .Where(unit => missing.Contains(unit.Kind) && !claimed.Contains(unit.Kind))
-            .Select(unit => unit.Kind)
+        var claimed = jobs.Where(job => job.State == JobState.Running && job.LeaseUntil >= DateTime.UtcNow).Select(job => job.Kind);
+        var waiting = await jobs.Unclaimed()
+            .Where(job => missing.Contains(job.Kind) && !claimed.Contains(job.Kind))
+            .Select(job => job.Kind)
             .Distinct()
             .ToListAsync(cancellationToken);
         return waiting.Count == 0 ? null : WorkerPresence.Describe(waiting.Min());
@@ -340,16 +329,16 @@ public sealed class RunQueries(
     private static async Task<StageProgress> CountAsync(
         CatalogContext context,
         string stage,
-        UnitKind kind,
-        string subject,
+        JobKind kind,
+        string scope,
         CancellationToken cancellationToken
     )
     {
-        var units = context.WorkUnits.Where(unit => unit.Kind == kind && unit.Subject == subject);
+        var jobs = context.Jobs.Where(job => job.Kind == kind && job.Scope == scope);
         return new StageProgress(
             stage,
-            await units.CountAsync(unit => unit.State == UnitState.Done, cancellationToken),
-            await units.CountAsync(cancellationToken)
+            await jobs.CountAsync(job => job.State == JobState.Done, cancellationToken),
+            await jobs.CountAsync(cancellationToken)
         );
     }
 

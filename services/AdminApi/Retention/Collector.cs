@@ -197,7 +197,7 @@ internal sealed partial class Collector(
         await context
             .FeatureSets.Where(set => set.Key == key)
             .ExecuteUpdateAsync(set => set.SetProperty(s => s.CompletedAt, (DateTime?)null), cancellationToken);
-        await context.ResetUnitsAsync(UnitKind.ExtractFeatures, key, cancellationToken);
+        await context.ResetJobsAsync(JobKind.ExtractFeatures, key, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         Delete(paths);
         return true;
@@ -224,8 +224,8 @@ internal sealed partial class Collector(
             .Ingestions.Where(ingestion => ingestion.Key == key)
             .ExecuteUpdateAsync(ingestion => ingestion.SetProperty(i => i.CompletedAt, (DateTime?)null), cancellationToken);
         // Planned again by whoever packs the last part.
-        await context.DeleteUnitsAsync(key, UnitKind.CompleteDataset, cancellationToken);
-        await context.ResetUnitsAsync(UnitKind.PackImages, key, cancellationToken);
+        await context.DeleteJobsAsync(key, JobKind.CompleteDataset, cancellationToken);
+        await context.ResetJobsAsync(JobKind.PackImages, key, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         Delete(files.SelectMany(part => new[] { part.Pixels.Path, part.Records.Path }));
         return true;

@@ -43,12 +43,12 @@ internal sealed partial class OrphanSweep(IDbContextFactory<CatalogContext> cont
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var named = await NamedAsync(context, cancellationToken);
         var running = await context
-            .WorkUnits.Where(unit => unit.State == UnitState.Running && unit.Attempt != null)
-            .Select(unit => new { unit.Kind, Attempt = unit.Attempt!.Value })
+            .Jobs.Where(job => job.State == JobState.Running && job.Attempt != null)
+            .Select(job => new { job.Kind, Attempt = job.Attempt!.Value })
             .ToListAsync(cancellationToken);
-        var attempts = running.Select(unit => unit.Attempt.ToString("N")).ToHashSet(StringComparer.Ordinal);
+        var attempts = running.Select(job => job.Attempt.ToString("N")).ToHashSet(StringComparer.Ordinal);
         // Sources are made without attempts in their names.
-        var sourcesAreMade = running.Any(unit => unit.Kind is UnitKind.IngestDataset or UnitKind.DownloadFile);
+        var sourcesAreMade = running.Any(job => job.Kind is JobKind.IngestDataset or JobKind.DownloadFile);
         var orphans = old.Where(file =>
                 !named.Contains(file.Path)
                 && !(file.Token.Success && attempts.Contains(file.Token.Groups["token"].Value))

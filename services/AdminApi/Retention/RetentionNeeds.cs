@@ -9,7 +9,7 @@ internal static class RetentionNeeds
     public static IQueryable<FeatureSet> NeededFeatureSets(this CatalogContext context)
     {
         var needed = context.OpenDependencies();
-        return context.FeatureSets.Where(set => needed.Any(dependency => dependency.Subject == set.Key));
+        return context.FeatureSets.Where(set => needed.Any(dependency => dependency.Scope == set.Key));
     }
 
     /// <summary>Ingestions that an open run needs, itself or through the features that are computed from them.</summary>
@@ -18,7 +18,7 @@ internal static class RetentionNeeds
         var needed = context.OpenDependencies();
         var sets = context.NeededFeatureSets();
         return context.Ingestions.Where(ingestion =>
-            needed.Any(dependency => dependency.Subject == ingestion.Key) || sets.Any(set => set.IngestionKey == ingestion.Key)
+            needed.Any(dependency => dependency.Scope == ingestion.Key) || sets.Any(set => set.IngestionKey == ingestion.Key)
         );
     }
 

@@ -80,7 +80,7 @@ internal sealed partial class CatalogMetrics : BackgroundService
     private IEnumerable<Measurement<int>> PendingJobs() =>
         Current is not { } figures
             ? []
-            : Enum.GetValues<UnitKind>()
+            : Enum.GetValues<JobKind>()
                 .Select(kind => new Measurement<int>(
                     figures.PendingJobs.GetValueOrDefault(kind),
                     new KeyValuePair<string, object?>("kind", MessagingTelemetry.NameOf(kind))

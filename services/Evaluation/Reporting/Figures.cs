@@ -8,11 +8,11 @@ internal static class Figures
     /// <summary>What stands where there is no figure.</summary>
     public const string Missing = "–";
 
-    private const string Unit = "\u00A0%";
+    private const string Job = "\u00A0%";
 
     /// <summary>A share of one as a percentage.</summary>
     public static string Percent(double? share, int decimals = 1) =>
-        share is { } value && double.IsFinite(value) ? PercentNumber(value, decimals) + Unit : Missing;
+        share is { } value && double.IsFinite(value) ? PercentNumber(value, decimals) + Job : Missing;
 
     /// <summary>A share of one as the number of a percentage; what is almost all or almost nothing is not rounded to all or nothing.</summary>
     public static string PercentNumber(double share, int decimals = 1)
@@ -54,7 +54,7 @@ internal static class Figures
     /// <summary>A count with its noun.</summary>
     public static string Count(long count, string one, string many) => $"{Count(count)} {(count == 1 ? one : many)}";
 
-    /// <summary>A duration in the two largest units that say something.</summary>
+    /// <summary>A duration in the two largest jobs that say something.</summary>
     public static string Seconds(double? seconds)
     {
         if (seconds is not { } value || !double.IsFinite(value) || value < 0)

@@ -9,17 +9,17 @@ namespace Distributed.Ingestion.Consumers;
 
 /// <summary>Joins what the parts found into the manifest, and so learns which data set it is, and what there is to tell of its source.</summary>
 internal sealed class CompleteDatasetConsumer(
-    UnitWorker worker,
+    JobWorker worker,
     IDbContextFactory<CatalogContext> contexts,
     RunFlow runs,
     DatasetArtifacts artifacts,
     TimeProvider time
-) : UnitConsumer<CompleteDataset>(worker)
+) : JobConsumer<CompleteDataset>(worker)
 {
-    public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
+    public override async Task<JobWrite> ExecuteAsync(JobLease lease, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(lease);
-        var key = lease.Unit.Subject;
+        var key = lease.Job.Scope;
         await using var catalog = await contexts.CreateDbContextAsync(cancellationToken);
         var ingestion = await catalog.Ingestions.AsNoTracking().SingleAsync(row => row.Key == key, cancellationToken);
         var (manifest, summary) = await artifacts.ReadIngestedAsync(ingestion, cancellationToken);
@@ -78,9 +78,9 @@ internal sealed class CompleteDatasetConsumer(
         };
     }
 
-    public override Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken)
+    public override Task<IReadOnlyList<string>> FollowUpAsync(JobKey job, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(unit);
-        return runs.DatasetIngestedAsync(unit.Subject, cancellationToken);
+        ArgumentNullException.ThrowIfNull(job);
+        return runs.DatasetIngestedAsync(job.Scope, cancellationToken);
     }
 }

@@ -11,7 +11,7 @@ namespace Distributed.Ingestion.Consumers;
 
 /// <summary>Fetches the next slice of a file; what has come stays on the volume, so any worker can go on.</summary>
 internal sealed partial class DownloadFileConsumer(
-    UnitWorker worker,
+    JobWorker worker,
     RunFlow runs,
     Volume volume,
     Fetchables fetchables,
@@ -19,17 +19,17 @@ internal sealed partial class DownloadFileConsumer(
     IOptions<IngestionOptions> options,
     TimeProvider time,
     ILogger<DownloadFileConsumer> logger
-) : UnitConsumer<DownloadFile>(worker)
+) : JobConsumer<DownloadFile>(worker)
 {
     /// <summary>Name of the HTTP client of downloads.</summary>
     public const string ClientName = "downloads";
 
     private const int MostTries = 4;
 
-    public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
+    public override async Task<JobWrite> ExecuteAsync(JobLease lease, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(lease);
-        var fetchable = fetchables.Find(lease.Unit.Subject);
+        var fetchable = fetchables.Find(lease.Job.Scope);
         var outcome = await FetchAsync(fetchable, cancellationToken);
         IngestionTelemetry.RecordDownload(outcome.Received);
         LogProgress(
@@ -53,19 +53,16 @@ internal sealed partial class DownloadFileConsumer(
                 );
             if (!outcome.Finished)
             {
-                var traceParent = await context
-                    .WorkUnits.Where(unit => unit.Id == lease.Id)
-                    .Select(unit => unit.TraceParent)
-                    .SingleAsync(token);
-                context.PlanUnits(UnitKind.DownloadFile, fetchable.Key, [lease.Unit.Step + 1], traceParent, now);
+                var traceParent = await context.Jobs.Where(job => job.Id == lease.Id).Select(job => job.TraceParent).SingleAsync(token);
+                context.PlanJobs(JobKind.DownloadFile, fetchable.Key, [lease.Job.Step + 1], traceParent, now);
             }
         };
     }
 
-    public override Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken)
+    public override Task<IReadOnlyList<string>> FollowUpAsync(JobKey job, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(unit);
-        return FollowAsync(unit.Subject, cancellationToken);
+        ArgumentNullException.ThrowIfNull(job);
+        return FollowAsync(job.Scope, cancellationToken);
     }
 
     private async Task<IReadOnlyList<string>> FollowAsync(string key, CancellationToken cancellationToken) =>

@@ -10,7 +10,7 @@ namespace Distributed.Ingestion.Consumers;
 
 /// <summary>Finds what a run needs: starts the downloads that are missing, else joins or begins the packing of its images.</summary>
 internal sealed class IngestDatasetConsumer(
-    UnitWorker worker,
+    JobWorker worker,
     IDbContextFactory<CatalogContext> contexts,
     RunFlow runs,
     SourceLocator sources,
@@ -18,41 +18,41 @@ internal sealed class IngestDatasetConsumer(
     DatasetArtifacts artifacts,
     IOptions<IngestionOptions> options,
     TimeProvider time
-) : UnitConsumer<IngestDataset>(worker)
+) : JobConsumer<IngestDataset>(worker)
 {
-    public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
+    public override async Task<JobWrite> ExecuteAsync(JobLease lease, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(lease);
-        await BeginAsync(lease.Unit.RunId, cancellationToken);
-        var (run, specification) = await contexts.ReadRunAsync(lease.Unit.RunId, cancellationToken);
+        await BeginAsync(lease.Job.RunId, cancellationToken);
+        var (run, specification) = await contexts.ReadRunAsync(lease.Job.RunId, cancellationToken);
         var missing = sources.FindMissing(specification);
         return missing.Count > 0
             ? (context, token) => JoinDownloadsAsync(context, run, missing, token)
             : await PlanPackingAsync(lease, run, specification, cancellationToken);
     }
 
-    public override async Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken)
+    public override async Task<IReadOnlyList<string>> FollowUpAsync(JobKey job, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(unit);
+        ArgumentNullException.ThrowIfNull(job);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var run = await context.Runs.AsNoTracking().SingleAsync(row => row.Id == unit.RunId, cancellationToken);
-        var needed = await context.RunDependencies.Where(d => d.RunId == run.Id).Select(d => d.Subject).ToListAsync(cancellationToken);
+        var run = await context.Runs.AsNoTracking().SingleAsync(row => row.Id == job.RunId, cancellationToken);
+        var needed = await context.RunDependencies.Where(d => d.RunId == run.Id).Select(d => d.Scope).ToListAsync(cancellationToken);
         var downloads = await context.Downloads.Where(d => needed.Contains(d.Key)).Select(d => d.Key).ToListAsync(cancellationToken);
 
         // What this run joined may have been completed while it joined: it has committed, now it looks.
-        var subjects = new List<string>(needed);
+        var scopes = new List<string>(needed);
         foreach (var download in downloads)
         {
-            subjects.AddRange(await runs.DownloadCompletedAsync(download, cancellationToken));
+            scopes.AddRange(await runs.DownloadCompletedAsync(download, cancellationToken));
         }
 
         if (run.IngestionKey is { } ingestion)
         {
-            subjects.AddRange(await runs.PartPackedAsync(ingestion, cancellationToken));
-            subjects.AddRange(await runs.DatasetIngestedAsync(ingestion, cancellationToken));
+            scopes.AddRange(await runs.PartPackedAsync(ingestion, cancellationToken));
+            scopes.AddRange(await runs.DatasetIngestedAsync(ingestion, cancellationToken));
         }
 
-        return subjects;
+        return scopes;
     }
 
     private async Task BeginAsync(Guid runId, CancellationToken cancellationToken)
@@ -74,24 +74,23 @@ internal sealed class IngestDatasetConsumer(
             if (known is null)
             {
                 context.Downloads.Add(fetchable.ToDownload());
-                context.PlanUnits(UnitKind.DownloadFile, fetchable.Key, [0], run.TraceParent, Now());
+                context.PlanJobs(JobKind.DownloadFile, fetchable.Key, [0], run.TraceParent, Now());
             }
             else if (known.CompletedAt is not null)
             {
                 // It was fetched once and has been removed from the volume since.
                 known.CompletedAt = null;
                 known.BytesDone = 0;
-                var next =
-                    await context.WorkUnits.Where(unit => unit.Subject == known.Key).MaxAsync(unit => unit.Step, cancellationToken) + 1;
-                context.PlanUnits(UnitKind.DownloadFile, fetchable.Key, [next], run.TraceParent, Now());
+                var next = await context.Jobs.Where(job => job.Scope == known.Key).MaxAsync(job => job.Step, cancellationToken) + 1;
+                context.PlanJobs(JobKind.DownloadFile, fetchable.Key, [next], run.TraceParent, Now());
             }
 
             await context.DependAsync(run.Id, fetchable.Key, cancellationToken);
         }
     }
 
-    private async Task<UnitWrite> PlanPackingAsync(
-        UnitLease lease,
+    private async Task<JobWrite> PlanPackingAsync(
+        JobLease lease,
         Run run,
         RunSpecification specification,
         CancellationToken cancellationToken
@@ -134,7 +133,7 @@ internal sealed class IngestDatasetConsumer(
             if (!await inner.LockIngestionAsync(key, token))
             {
                 inner.Ingestions.Add(ingestion);
-                inner.PlanUnits(UnitKind.PackImages, key, Enumerable.Range(0, ingestion.PartCount), run.TraceParent, Now());
+                inner.PlanJobs(JobKind.PackImages, key, Enumerable.Range(0, ingestion.PartCount), run.TraceParent, Now());
             }
             else if (known is not null)
             {

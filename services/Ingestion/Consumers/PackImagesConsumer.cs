@@ -12,8 +12,8 @@ namespace Distributed.Ingestion.Consumers;
 
 /// <summary>Decodes, resizes and packs one range of a listing.</summary>
 internal sealed partial class PackImagesConsumer(
-    UnitWorker worker,
-    UnitLedger ledger,
+    JobWorker worker,
+    JobStore store,
     IDbContextFactory<CatalogContext> contexts,
     RunFlow runs,
     DatasetArtifacts artifacts,
@@ -21,22 +21,22 @@ internal sealed partial class PackImagesConsumer(
     ImageDecodings decodings,
     DataRoots roots,
     ILogger<PackImagesConsumer> logger
-) : UnitConsumer<PackImages>(worker)
+) : JobConsumer<PackImages>(worker)
 {
-    public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
+    public override async Task<JobWrite> ExecuteAsync(JobLease lease, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(lease);
-        var (key, part) = (lease.Unit.Subject, lease.Unit.Step);
+        var (key, part) = (lease.Job.Scope, lease.Job.Step);
         var ingestion = await ReadAsync(key, cancellationToken);
         var listing = await artifacts.ReadListingAsync(ingestion, cancellationToken);
         var first = part * ingestion.PartSize;
         var count = Math.Min(ingestion.PartSize, ingestion.EntryCount - first);
 
         // An image may have ended that worker, or somebody: to decode apart from the host is right after both.
-        await using var isolated = await ledger.HasLostWorkerAsync(lease, cancellationToken) ? decodings.Isolate() : null;
+        await using var isolated = await store.HasLostWorkerAsync(lease, cancellationToken) ? decodings.Isolate() : null;
         if (isolated is not null)
         {
-            LogIsolated(lease.Unit);
+            LogIsolated(lease.Job);
         }
 
         var decoding = isolated ?? decodings.Local;
@@ -87,10 +87,10 @@ internal sealed partial class PackImagesConsumer(
         };
     }
 
-    public override Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken)
+    public override Task<IReadOnlyList<string>> FollowUpAsync(JobKey job, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(unit);
-        return runs.PartPackedAsync(unit.Subject, cancellationToken);
+        ArgumentNullException.ThrowIfNull(job);
+        return runs.PartPackedAsync(job.Scope, cancellationToken);
     }
 
     /// <summary>A part is packed again where its file was damaged; features and splits are of the images that it held.</summary>
@@ -112,9 +112,9 @@ internal sealed partial class PackImagesConsumer(
 
     [LoggerMessage(
         Level = LogLevel.Warning,
-        Message = "A worker was lost over {Unit}; its images are decoded apart from the host, and one that ends a process is skipped"
+        Message = "A worker was lost over {Job}; its images are decoded apart from the host, and one that ends a process is skipped"
     )]
-    private partial void LogIsolated(UnitKey unit);
+    private partial void LogIsolated(JobKey job);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Name} is skipped: {Reason}")]
     private partial void LogSkipped(string name, string reason);

@@ -9,18 +9,18 @@ namespace Distributed.Training.Consumers;
 
 /// <summary>Computes one shard of features.</summary>
 internal sealed class ExtractFeaturesConsumer(
-    UnitWorker worker,
+    JobWorker worker,
     IDbContextFactory<CatalogContext> contexts,
     RunFlow runs,
     ShardExtractor extractor,
     TensorDevice device,
     Volume volume
-) : UnitConsumer<ExtractFeatures>(worker)
+) : JobConsumer<ExtractFeatures>(worker)
 {
-    public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
+    public override async Task<JobWrite> ExecuteAsync(JobLease lease, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(lease);
-        var (key, shard) = (lease.Unit.Subject, lease.Unit.Step);
+        var (key, shard) = (lease.Job.Scope, lease.Job.Step);
         await using var catalog = await contexts.CreateDbContextAsync(cancellationToken);
         var set = await catalog.FeatureSets.AsNoTracking().SingleAsync(row => row.Key == key, cancellationToken);
         var extracted = await extractor.ExtractAsync(set, shard, cancellationToken);
@@ -42,15 +42,15 @@ internal sealed class ExtractFeaturesConsumer(
                     ImageCount = extracted.Features.Count,
                     File = file,
                     Seconds = extracted.Seconds,
-                    Worker = UnitWorker.Name,
+                    Worker = JobWorker.Name,
                 }
             );
         };
     }
 
-    public override Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken)
+    public override Task<IReadOnlyList<string>> FollowUpAsync(JobKey job, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(unit);
-        return runs.ShardExtractedAsync(unit.Subject, cancellationToken);
+        ArgumentNullException.ThrowIfNull(job);
+        return runs.ShardExtractedAsync(job.Scope, cancellationToken);
     }
 }

@@ -13,7 +13,7 @@ namespace Distributed.Training.Consumers;
 
 /// <summary>Trains a head for one slice of time, saves its state, and hands on: to the next slice, or to evaluation.</summary>
 internal sealed partial class TrainHeadConsumer(
-    UnitWorker worker,
+    JobWorker worker,
     IDbContextFactory<CatalogContext> contexts,
     RunFlow runs,
     HeadData heads,
@@ -24,7 +24,7 @@ internal sealed partial class TrainHeadConsumer(
     IHostApplicationLifetime lifetime,
     TimeProvider time,
     ILogger<TrainHeadConsumer> logger
-) : UnitConsumer<TrainHead>(worker)
+) : JobConsumer<TrainHead>(worker)
 {
     // The run whose head this message has finished, to be told of when that is committed.
     private Run? _trained;
@@ -32,11 +32,11 @@ internal sealed partial class TrainHeadConsumer(
     /// <summary>A host that stops ends the slice after the step it is in, and saves what has been learnt.</summary>
     public override TimeSpan Grace => TimeSpan.FromSeconds(10);
 
-    public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
+    public override async Task<JobWrite> ExecuteAsync(JobLease lease, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(lease);
-        var slice = lease.Unit.Step;
-        var (run, specification) = await contexts.ReadRunAsync(lease.Unit.RunId, cancellationToken);
+        var slice = lease.Job.Step;
+        var (run, specification) = await contexts.ReadRunAsync(lease.Job.RunId, cancellationToken);
         var (data, classNames) = await heads.LoadAsync(run, cancellationToken);
         var saved = await ReadStateAsync(run.Id, cancellationToken);
         var started = Stopwatch.GetTimestamp();
@@ -90,17 +90,17 @@ internal sealed partial class TrainHeadConsumer(
                 .ExecuteUpdateAsync(row => row.SetProperty(r => r.Environment, environment), token);
             if (!state.Finished)
             {
-                context.PlanUnits(UnitKind.TrainHead, lease.Unit.Subject, [slice + 1], run.TraceParent, Now());
+                context.PlanJobs(JobKind.TrainHead, lease.Job.Scope, [slice + 1], run.TraceParent, Now());
             }
             else if (await runs.MoveAsync(context, run.Id, RunState.Training, RunState.Evaluating, token))
             {
-                context.PlanUnits(UnitKind.EvaluateHead, lease.Unit.Subject, [0], run.TraceParent, Now());
+                context.PlanJobs(JobKind.EvaluateHead, lease.Job.Scope, [0], run.TraceParent, Now());
                 _trained = run;
             }
         };
     }
 
-    public override Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken)
+    public override Task<IReadOnlyList<string>> FollowUpAsync(JobKey job, CancellationToken cancellationToken)
     {
         if (Interlocked.Exchange(ref _trained, null) is { } run)
         {
@@ -109,7 +109,7 @@ internal sealed partial class TrainHeadConsumer(
             LogTrained(run.TrainImages, seconds);
         }
 
-        return base.FollowUpAsync(unit, cancellationToken);
+        return base.FollowUpAsync(job, cancellationToken);
     }
 
     private static HeadDefinition Define(HeadSpecification head) =>
@@ -173,12 +173,12 @@ internal sealed partial class TrainHeadConsumer(
     private Task<StoredFile> SaveAsync(
         Guid runId,
         CheckpointKind kind,
-        UnitLease lease,
+        JobLease lease,
         byte[] bytes,
         CancellationToken cancellationToken
     ) =>
         volume.WriteAsync(
-            $"runs/{runId:D}/{kind.ToString().ToLowerInvariant()}-{lease.Unit.Step:D5}.{lease.TokenText}.safetensors",
+            $"runs/{runId:D}/{kind.ToString().ToLowerInvariant()}-{lease.Job.Step:D5}.{lease.TokenText}.safetensors",
             (stream, token) => stream.WriteAsync(bytes, token).AsTask(),
             cancellationToken
         );

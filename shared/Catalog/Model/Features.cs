@@ -69,7 +69,7 @@ public sealed class FeatureSet
     /// <summary>Images a shard, the last one excepted.</summary>
     public required int ShardSize { get; init; }
 
-    /// <summary>Number of shards, one <see cref="UnitKind.ExtractFeatures"/> unit each.</summary>
+    /// <summary>Number of shards, one <see cref="JobKind.ExtractFeatures"/> job each.</summary>
     public required int ShardCount { get; init; }
 
     /// <summary>When it was planned (UTC).</summary>

@@ -40,13 +40,13 @@ public enum FailureCause
     /// <summary>A file of the volume that is damaged or missing, and cannot be made again.</summary>
     DamagedFile,
 
-    /// <summary>A unit that was started too often without progress.</summary>
+    /// <summary>A job that was started too often without progress.</summary>
     Attempts,
 
     /// <summary>Its own time limit.</summary>
     TimeLimit,
 
-    /// <summary>A mistake of the program: what follows a unit could not be found.</summary>
+    /// <summary>A mistake of the program: what follows a job could not be found.</summary>
     Internal,
 }
 
@@ -155,14 +155,14 @@ public sealed class Run
     public static double? SecondsBetween(DateTime? from, DateTime? to) => to >= from ? (to - from)?.TotalSeconds : null;
 }
 
-/// <summary>A run needs the units of this subject: they are worked on as long as one open run does. Table <c>run_dependencies</c>.</summary>
+/// <summary>A run needs the jobs of this scope: they are worked on as long as one open run does. Table <c>run_dependencies</c>.</summary>
 public sealed class RunDependency
 {
     /// <summary>The run.</summary>
     public required Guid RunId { get; init; }
 
-    /// <summary>The subject of units: the run itself, or a shared download, ingestion or feature set.</summary>
-    public required string Subject { get; init; }
+    /// <summary>The scope of jobs: the run itself, or a shared download, ingestion or feature set.</summary>
+    public required string Scope { get; init; }
 }
 
 /// <summary>Loss and accuracy after one epoch of Adam, or at one penalty of Newton's method. Table <c>epoch_metrics</c>.</summary>

@@ -18,9 +18,9 @@ internal sealed class SampleRandom(ulong seed)
     }
 
     /// <summary>Uniform in [0, 1), in steps of 2⁻⁵³.</summary>
-    public double Unit() => (Next() >> 11) * (1.0 / (1UL << 53));
+    public double Job() => (Next() >> 11) * (1.0 / (1UL << 53));
 
-    public double Between(double low, double high) => low + ((high - low) * Unit());
+    public double Between(double low, double high) => low + ((high - low) * Job());
 
     /// <summary>Uniform in [0, count).</summary>
     public int Below(int count) => (int)Math.BigMul(Next(), (ulong)count, out _);

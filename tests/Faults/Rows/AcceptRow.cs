@@ -16,7 +16,7 @@ internal sealed class AcceptRow : IFaultRow
     public async Task RunAsync(FaultLab lab)
     {
         // The watchdog waits for as long as a lease takes before it takes a message for lost.
-        var settings = new Dictionary<string, string?>(lab.Workload.Settings) { ["Units__Lease"] = "00:00:05" };
+        var settings = new Dictionary<string, string?>(lab.Workload.Settings) { ["Jobs__Lease"] = "00:00:05" };
         var twins = await Trial.UndisturbedAsync(lab, settings, [Request(0)]);
         await using var cluster = await lab.StartClusterAsync(settings);
         var (unanswered, unsent, left) = (0, 0, 0);
@@ -36,7 +36,7 @@ internal sealed class AcceptRow : IFaultRow
 
             unanswered += isAnswered ? 0 : 1;
             unsent += await cluster.QueryAsync<bool>(
-                $"select exists (select 1 from work_units u join runs r on u.subject = r.id::text where r.idempotency_key = '{request.Name}' and u.sent_at is null)"
+                $"select exists (select 1 from jobs u join runs r on u.scope = r.id::text where r.idempotency_key = '{request.Name}' and u.dispatched_at is null)"
             )
                 ? 1
                 : 0;

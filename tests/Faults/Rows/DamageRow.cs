@@ -7,7 +7,7 @@ namespace Distributed.Faults.Rows;
 /// <summary>A bit of each kind of stored file is flipped under a run: it is detected by name, and made again where it can be; else the run fails and says so.</summary>
 internal sealed class DamageRow : IFaultRow
 {
-    private const string OfRun = "in (select subject from run_dependencies where run_id = '{0}')";
+    private const string OfRun = "in (select scope from run_dependencies where run_id = '{0}')";
 
     private static readonly Damage[] Mendable =
     [
@@ -114,7 +114,7 @@ internal sealed class DamageRow : IFaultRow
             }
         );
 
-    /// <summary>Damages what a unit is about to read, and sees that the run tells of it.</summary>
+    /// <summary>Damages what a job is about to read, and sees that the run tells of it.</summary>
     private static async Task<Guid> MendAsync(FaultLab lab, Cluster cluster, Damage damage, RunRequest request)
     {
         var (run, paths) = await DamageAsync(lab, cluster, damage, request, () => { });
@@ -164,7 +164,7 @@ internal sealed class DamageRow : IFaultRow
         Action change
     )
     {
-        await using var hold = await UnitHold.CreateAsync(cluster, damage.Reader, damage.Step);
+        await using var hold = await JobHold.CreateAsync(cluster, damage.Reader, damage.Step);
         var run = await Trial.SubmitAsync(cluster, request);
         await hold.WaitAsync();
         var paths = await cluster.ReadAsync(damage.Paths.Replace("{0}", $"{run}", StringComparison.Ordinal), row => row.GetString(0));
@@ -217,7 +217,7 @@ internal sealed class DamageRow : IFaultRow
     }
 
     /// <param name="File">What it is.</param>
-    /// <param name="Reader">The kind of unit that is about to read it.</param>
+    /// <param name="Reader">The kind of job that is about to read it.</param>
     /// <param name="Step">From which step on.</param>
     /// <param name="Paths">Finds it; {0} is the run.</param>
     private sealed record Damage(string File, string Reader, int Step, string Paths);

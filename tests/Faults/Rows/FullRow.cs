@@ -34,10 +34,10 @@ internal sealed class FullRow : IFaultRow
             var run = await Trial.SubmitAsync(cluster, requests[runs.Count]);
             runs.Add(run);
             await cluster.WaitAsync(
-                $"a unit of {kind} to be done",
+                $"a job of {kind} to be done",
                 () =>
                     cluster.QueryAsync<bool>(
-                        $"select exists (select 1 from work_units u join run_dependencies d on d.subject = u.subject where d.run_id = '{run}' and u.kind = '{kind}' and u.state = 'Done')"
+                        $"select exists (select 1 from jobs u join run_dependencies d on d.scope = u.scope where d.run_id = '{run}' and u.kind = '{kind}' and u.state = 'Done')"
                     ),
                 isDone => isDone
             );

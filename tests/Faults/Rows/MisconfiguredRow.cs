@@ -41,9 +41,9 @@ internal sealed class MisconfiguredRow : IFaultRow
     private static async Task CheckUnharmedAsync(FaultLab lab, Cluster cluster)
     {
         var charged = await cluster.QueryAsync<long>(
-            "select count(*) from work_units u where u.starts <> 1 or exists (select 1 from attempts a where a.unit_id = u.id and a.outcome is distinct from 'Done')"
+            "select count(*) from jobs u where u.attempts <> 1 or exists (select 1 from attempts a where a.job_id = u.id and a.outcome is distinct from 'Done')"
         );
-        lab.Check(charged == 0, $"{charged} units were charged for a host that cannot work");
+        lab.Check(charged == 0, $"{charged} jobs were charged for a host that cannot work");
         var skipped = await cluster.QueryAsync<long>("select coalesce(sum(skipped_count), 0)::bigint from ingestions");
         lab.Check(skipped == 0, $"{skipped} images were skipped, and all of them are good");
     }

@@ -2,7 +2,7 @@ using Distributed.TestServers;
 
 namespace Distributed.Faults.Rows;
 
-/// <summary>A trainer is frozen in a unit until another has done it, and goes on then: what it writes late is refused.</summary>
+/// <summary>A trainer is frozen in a job until another has done it, and goes on then: what it writes late is refused.</summary>
 internal sealed class PauseRow : IFaultRow
 {
     public string Name => "pause";
@@ -12,10 +12,10 @@ internal sealed class PauseRow : IFaultRow
         var requests = Enumerable.Range(0, 5).Select(Workload.Alone).ToList();
         var twins = await Trial.UndisturbedAsync(lab, lab.Workload.Settings, requests);
 
-        // Where the lease is short, the watchdog gives the unit to another; where it is as shipped, the broker is first, which misses the heartbeat.
+        // Where the lease is short, the watchdog gives the job to another; where it is as shipped, the broker is first, which misses the heartbeat.
         await RunAsync(
             lab,
-            new Dictionary<string, string?>(lab.Workload.Settings) { ["Units__Lease"] = "00:00:03" },
+            new Dictionary<string, string?>(lab.Workload.Settings) { ["Jobs__Lease"] = "00:00:03" },
             requests[..3],
             twins.Take(3).ToList()
         );
@@ -43,7 +43,7 @@ internal sealed class PauseRow : IFaultRow
                 $"the {kind} to be done by the other trainer",
                 () =>
                     cluster.QueryAsync<long>(
-                        $"select count(*) from work_units u join attempts a on a.unit_id = u.id where a.token = '{attempt}' and u.attempt <> '{attempt}' and u.state = 'Done'"
+                        $"select count(*) from jobs u join attempts a on a.job_id = u.id where a.token = '{attempt}' and u.attempt <> '{attempt}' and u.state = 'Done'"
                     ),
                 count => count == 1
             );
@@ -76,20 +76,20 @@ internal sealed class PauseRow : IFaultRow
         {
             // Not the first of its kind, so that there is something to lose.
             var (attempt, worker) = await cluster.WaitAsync(
-                $"a unit of {kind} to run",
+                $"a job of {kind} to run",
                 async () =>
                     await cluster.ReadAsync(
-                        $"select a.token, a.worker from work_units u join attempts a on a.token = u.attempt where u.kind = '{kind}' and u.state = 'Running' and u.step > 0 limit 1",
+                        $"select a.token, a.worker from jobs u join attempts a on a.token = u.attempt where u.kind = '{kind}' and u.state = 'Running' and u.step > 0 limit 1",
                         row => (Token: row.GetGuid(0), Worker: row.GetString(1))
                     )
-                        is [var unit, ..]
-                        ? unit
+                        is [var job, ..]
+                        ? job
                         : default,
-                unit => unit.Token != Guid.Empty
+                job => job.Token != Guid.Empty
             );
             var host = cluster.Hosts.Values.Single(host => worker.EndsWith($"/{host.Id}", StringComparison.Ordinal));
             host.Pause();
-            if (await cluster.QueryAsync<long>($"select count(*) from work_units where attempt = '{attempt}' and state = 'Running'") == 1)
+            if (await cluster.QueryAsync<long>($"select count(*) from jobs where attempt = '{attempt}' and state = 'Running'") == 1)
             {
                 return (host, attempt);
             }

@@ -3,7 +3,7 @@ using FragileHost = Distributed.FragileIngestion.Program;
 
 namespace Distributed.Faults.Rows;
 
-/// <summary>A unit that always kills its worker: its run fails as poisoned within a minute, and the runs beside it are never charged for it.</summary>
+/// <summary>A job that always kills its worker: its run fails as poisoned within a minute, and the runs beside it are never charged for it.</summary>
 internal sealed class PoisonRow : IFaultRow
 {
     private const int Healthy = 5;
@@ -56,11 +56,11 @@ internal sealed class PoisonRow : IFaultRow
         await Trial.CheckAsync(lab, cluster, runs, twins);
         var charged = await cluster.QueryAsync<long>(
             $"""
-            select count(*) from work_units u join run_dependencies d on d.subject = u.subject
-            where d.run_id <> '{poison}' and (u.starts <> 1 or exists (select 1 from attempts a where a.unit_id = u.id and a.outcome is distinct from 'Done'))
+            select count(*) from jobs u join run_dependencies d on d.scope = u.scope
+            where d.run_id <> '{poison}' and (u.attempts <> 1 or exists (select 1 from attempts a where a.job_id = u.id and a.outcome is distinct from 'Done'))
             """
         );
-        lab.Check(charged == 0, $"{charged} units of healthy runs were charged for the death of a host");
+        lab.Check(charged == 0, $"{charged} jobs of healthy runs were charged for the death of a host");
     }
 
     /// <summary>Starts the host again whenever it has died, as an orchestrator does.</summary>

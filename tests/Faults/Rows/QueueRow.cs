@@ -151,15 +151,15 @@ internal sealed class QueueRow : IFaultRow
 
     private static async Task SayWhereTimeWentAsync(FaultLab lab, Cluster cluster, IReadOnlyList<QueueSample> samples)
     {
-        var units = await cluster.ReadAsync(
+        var jobs = await cluster.ReadAsync(
             """
             select u.kind, avg(extract(epoch from a.ended_at - a.started_at))::float8 * 1000
-            from attempts a join work_units u on u.id = a.unit_id join runs r on r.id::text = u.subject
+            from attempts a join jobs u on u.id = a.job_id join runs r on r.id::text = u.scope
             where r.name like 'queued %' group by u.kind order by min(u.id)
             """,
             row => FormattableString.Invariant($"{row.GetString(0)} {row.GetDouble(1):F1}")
         );
-        lab.Say($"milliseconds a unit, from start to commit: {string.Join(", ", units)}");
+        lab.Say($"milliseconds a job, from start to commit: {string.Join(", ", jobs)}");
         var hosts = samples[^1]
             .Processor.Select(host =>
                 FormattableString.Invariant($"{host.Key} {(host.Value - samples[0].Processor[host.Key]) * 1000 / lab.Queued:F1}")

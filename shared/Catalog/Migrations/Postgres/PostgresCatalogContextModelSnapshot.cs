@@ -82,6 +82,10 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("error");
 
+                    b.Property<long>("JobId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("job_id");
+
                     b.Property<string>("Outcome")
                         .HasColumnType("text")
                         .HasColumnName("outcome");
@@ -93,10 +97,6 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.Property<DateTime>("StartedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("started_at");
-
-                    b.Property<long>("UnitId")
-                        .HasColumnType("bigint")
-                        .HasColumnName("unit_id");
 
                     b.Property<string>("WaitingFor")
                         .HasColumnType("text")
@@ -110,8 +110,8 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.HasKey("Token")
                         .HasName("pk_attempts");
 
-                    b.HasIndex("UnitId")
-                        .HasDatabaseName("ix_attempts_unit_id");
+                    b.HasIndex("JobId")
+                        .HasDatabaseName("ix_attempts_job_id");
 
                     b.ToTable("attempts", (string)null);
                 });
@@ -723,6 +723,82 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.ToTable("installation", (string)null);
                 });
 
+            modelBuilder.Entity("Distributed.Catalog.Job", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<Guid?>("Attempt")
+                        .HasColumnType("uuid")
+                        .HasColumnName("attempt");
+
+                    b.Property<int>("Attempts")
+                        .HasColumnType("integer")
+                        .HasColumnName("attempts");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<DateTime?>("DispatchedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("dispatched_at");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("LastError")
+                        .HasColumnType("text")
+                        .HasColumnName("last_error");
+
+                    b.Property<DateTime?>("LeaseUntil")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("lease_until");
+
+                    b.Property<string>("Scope")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("scope");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
+                    b.Property<int>("Step")
+                        .HasColumnType("integer")
+                        .HasColumnName("step");
+
+                    b.Property<string>("TraceParent")
+                        .HasColumnType("text")
+                        .HasColumnName("trace_parent");
+
+                    b.HasKey("Id")
+                        .HasName("pk_jobs");
+
+                    b.HasIndex("Scope")
+                        .HasDatabaseName("ix_jobs_scope");
+
+                    b.HasIndex("State", "DispatchedAt")
+                        .HasDatabaseName("ix_jobs_state_dispatched_at");
+
+                    b.HasIndex("Kind", "Scope", "Step")
+                        .IsUnique()
+                        .HasDatabaseName("ix_jobs_kind_scope_step");
+
+                    b.HasIndex(new[] { "Scope" }, "NotDone")
+                        .HasDatabaseName("ix_jobs_scope_not_done")
+                        .HasFilter("state <> 'Done'");
+
+                    b.ToTable("jobs", (string)null);
+                });
+
             modelBuilder.Entity("Distributed.Catalog.PackedPartRecord", b =>
                 {
                     b.Property<string>("IngestionKey")
@@ -955,103 +1031,27 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("uuid")
                         .HasColumnName("run_id");
 
-                    b.Property<string>("Subject")
+                    b.Property<string>("Scope")
                         .HasColumnType("text")
-                        .HasColumnName("subject");
+                        .HasColumnName("scope");
 
-                    b.HasKey("RunId", "Subject")
+                    b.HasKey("RunId", "Scope")
                         .HasName("pk_run_dependencies");
 
-                    b.HasIndex("Subject")
-                        .HasDatabaseName("ix_run_dependencies_subject");
+                    b.HasIndex("Scope")
+                        .HasDatabaseName("ix_run_dependencies_scope");
 
                     b.ToTable("run_dependencies", (string)null);
                 });
 
-            modelBuilder.Entity("Distributed.Catalog.WorkUnit", b =>
-                {
-                    b.Property<long>("Id")
-                        .ValueGeneratedOnAdd()
-                        .HasColumnType("bigint")
-                        .HasColumnName("id");
-
-                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
-
-                    b.Property<Guid?>("Attempt")
-                        .HasColumnType("uuid")
-                        .HasColumnName("attempt");
-
-                    b.Property<DateTime>("CreatedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("created_at");
-
-                    b.Property<string>("Kind")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("kind");
-
-                    b.Property<string>("LastError")
-                        .HasColumnType("text")
-                        .HasColumnName("last_error");
-
-                    b.Property<DateTime?>("LeaseUntil")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("lease_until");
-
-                    b.Property<DateTime?>("SentAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("sent_at");
-
-                    b.Property<int>("Starts")
-                        .HasColumnType("integer")
-                        .HasColumnName("starts");
-
-                    b.Property<string>("State")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("state");
-
-                    b.Property<int>("Step")
-                        .HasColumnType("integer")
-                        .HasColumnName("step");
-
-                    b.Property<string>("Subject")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("subject");
-
-                    b.Property<string>("TraceParent")
-                        .HasColumnType("text")
-                        .HasColumnName("trace_parent");
-
-                    b.HasKey("Id")
-                        .HasName("pk_work_units");
-
-                    b.HasIndex("Subject")
-                        .HasDatabaseName("ix_work_units_subject");
-
-                    b.HasIndex("State", "SentAt")
-                        .HasDatabaseName("ix_work_units_state_sent_at");
-
-                    b.HasIndex("Kind", "Subject", "Step")
-                        .IsUnique()
-                        .HasDatabaseName("ix_work_units_kind_subject_step");
-
-                    b.HasIndex(new[] { "Subject" }, "NotDone")
-                        .HasDatabaseName("ix_work_units_subject_not_done")
-                        .HasFilter("state <> 'Done'");
-
-                    b.ToTable("work_units", (string)null);
-                });
-
             modelBuilder.Entity("Distributed.Catalog.Attempt", b =>
                 {
-                    b.HasOne("Distributed.Catalog.WorkUnit", null)
+                    b.HasOne("Distributed.Catalog.Job", null)
                         .WithMany()
-                        .HasForeignKey("UnitId")
+                        .HasForeignKey("JobId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
-                        .HasConstraintName("fk_attempts_work_units_unit_id");
+                        .HasConstraintName("fk_attempts_jobs_job_id");
                 });
 
             modelBuilder.Entity("Distributed.Catalog.Checkpoint", b =>

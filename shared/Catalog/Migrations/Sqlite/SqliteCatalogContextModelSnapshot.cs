@@ -77,6 +77,10 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("error");
 
+                    b.Property<long>("JobId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("job_id");
+
                     b.Property<string>("Outcome")
                         .HasColumnType("TEXT")
                         .HasColumnName("outcome");
@@ -88,10 +92,6 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.Property<DateTime>("StartedAt")
                         .HasColumnType("TEXT")
                         .HasColumnName("started_at");
-
-                    b.Property<long>("UnitId")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("unit_id");
 
                     b.Property<string>("WaitingFor")
                         .HasColumnType("TEXT")
@@ -105,8 +105,8 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.HasKey("Token")
                         .HasName("pk_attempts");
 
-                    b.HasIndex("UnitId")
-                        .HasDatabaseName("ix_attempts_unit_id");
+                    b.HasIndex("JobId")
+                        .HasDatabaseName("ix_attempts_job_id");
 
                     b.ToTable("attempts", (string)null);
                 });
@@ -719,6 +719,80 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.ToTable("installation", (string)null);
                 });
 
+            modelBuilder.Entity("Distributed.Catalog.Job", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Attempt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("attempt");
+
+                    b.Property<int>("Attempts")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("attempts");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("created_at");
+
+                    b.Property<DateTime?>("DispatchedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("dispatched_at");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("LastError")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("last_error");
+
+                    b.Property<DateTime?>("LeaseUntil")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("lease_until");
+
+                    b.Property<string>("Scope")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("scope");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("state");
+
+                    b.Property<int>("Step")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("step");
+
+                    b.Property<string>("TraceParent")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("trace_parent");
+
+                    b.HasKey("Id")
+                        .HasName("pk_jobs");
+
+                    b.HasIndex("Scope")
+                        .HasDatabaseName("ix_jobs_scope");
+
+                    b.HasIndex("State", "DispatchedAt")
+                        .HasDatabaseName("ix_jobs_state_dispatched_at");
+
+                    b.HasIndex("Kind", "Scope", "Step")
+                        .IsUnique()
+                        .HasDatabaseName("ix_jobs_kind_scope_step");
+
+                    b.HasIndex(new[] { "Scope" }, "NotDone")
+                        .HasDatabaseName("ix_jobs_scope_not_done")
+                        .HasFilter("state <> 'Done'");
+
+                    b.ToTable("jobs", (string)null);
+                });
+
             modelBuilder.Entity("Distributed.Catalog.PackedPartRecord", b =>
                 {
                     b.Property<string>("IngestionKey")
@@ -951,101 +1025,27 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("run_id");
 
-                    b.Property<string>("Subject")
+                    b.Property<string>("Scope")
                         .HasColumnType("TEXT")
-                        .HasColumnName("subject");
+                        .HasColumnName("scope");
 
-                    b.HasKey("RunId", "Subject")
+                    b.HasKey("RunId", "Scope")
                         .HasName("pk_run_dependencies");
 
-                    b.HasIndex("Subject")
-                        .HasDatabaseName("ix_run_dependencies_subject");
+                    b.HasIndex("Scope")
+                        .HasDatabaseName("ix_run_dependencies_scope");
 
                     b.ToTable("run_dependencies", (string)null);
                 });
 
-            modelBuilder.Entity("Distributed.Catalog.WorkUnit", b =>
-                {
-                    b.Property<long>("Id")
-                        .ValueGeneratedOnAdd()
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("id");
-
-                    b.Property<string>("Attempt")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("attempt");
-
-                    b.Property<DateTime>("CreatedAt")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("created_at");
-
-                    b.Property<string>("Kind")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("kind");
-
-                    b.Property<string>("LastError")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("last_error");
-
-                    b.Property<DateTime?>("LeaseUntil")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("lease_until");
-
-                    b.Property<DateTime?>("SentAt")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("sent_at");
-
-                    b.Property<int>("Starts")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("starts");
-
-                    b.Property<string>("State")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("state");
-
-                    b.Property<int>("Step")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("step");
-
-                    b.Property<string>("Subject")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("subject");
-
-                    b.Property<string>("TraceParent")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("trace_parent");
-
-                    b.HasKey("Id")
-                        .HasName("pk_work_units");
-
-                    b.HasIndex("Subject")
-                        .HasDatabaseName("ix_work_units_subject");
-
-                    b.HasIndex("State", "SentAt")
-                        .HasDatabaseName("ix_work_units_state_sent_at");
-
-                    b.HasIndex("Kind", "Subject", "Step")
-                        .IsUnique()
-                        .HasDatabaseName("ix_work_units_kind_subject_step");
-
-                    b.HasIndex(new[] { "Subject" }, "NotDone")
-                        .HasDatabaseName("ix_work_units_subject_not_done")
-                        .HasFilter("state <> 'Done'");
-
-                    b.ToTable("work_units", (string)null);
-                });
-
             modelBuilder.Entity("Distributed.Catalog.Attempt", b =>
                 {
-                    b.HasOne("Distributed.Catalog.WorkUnit", null)
+                    b.HasOne("Distributed.Catalog.Job", null)
                         .WithMany()
-                        .HasForeignKey("UnitId")
+                        .HasForeignKey("JobId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
-                        .HasConstraintName("fk_attempts_work_units_unit_id");
+                        .HasConstraintName("fk_attempts_jobs_job_id");
                 });
 
             modelBuilder.Entity("Distributed.Catalog.Checkpoint", b =>

@@ -10,36 +10,36 @@ using Microsoft.Extensions.Logging;
 
 namespace Distributed.Messaging.Tests;
 
-/// <summary>The life of a unit in a host with a bus inside the process.</summary>
-public sealed class UnitWorkerTests : IDisposable
+/// <summary>The life of a job in a host with a bus inside the process.</summary>
+public sealed class JobWorkerTests : IDisposable
 {
     private readonly CatalogFile _catalog = new();
 
     public void Dispose() => _catalog.Dispose();
 
     [Fact]
-    public async Task A_unit_is_done_committed_and_followed_by_the_next()
+    public async Task A_job_is_done_committed_and_followed_by_the_next()
     {
         await using var host = await StartAsync();
-        var (run, unit) = await host.PlanTrainingAsync();
+        var (run, job) = await host.PlanTrainingAsync();
         host.Script.Execute = (lease, _) =>
-            Task.FromResult<UnitWrite>(
+            Task.FromResult<JobWrite>(
                 (context, _) =>
                 {
-                    context.EpochMetrics.Add(Epoch(run, lease.Unit.Step + 1));
-                    if (lease.Unit.Step < 2)
+                    context.EpochMetrics.Add(Epoch(run, lease.Job.Step + 1));
+                    if (lease.Job.Step < 2)
                     {
-                        context.PlanUnits(UnitKind.TrainHead, lease.Unit.Subject, [lease.Unit.Step + 1], run.TraceParent, DateTime.UtcNow);
+                        context.PlanJobs(JobKind.TrainHead, lease.Job.Scope, [lease.Job.Step + 1], run.TraceParent, DateTime.UtcNow);
                     }
 
                     return Task.CompletedTask;
                 }
             );
 
-        await host.SendAsync(unit);
+        await host.SendAsync(job);
 
         await Wait.UntilAsync(() => host.Script.FollowUps.Count == 3, "three slices are done");
-        Assert.Equal([0, 1, 2], host.Script.Executions.Select(lease => lease.Unit.Step));
+        Assert.Equal([0, 1, 2], host.Script.Executions.Select(lease => lease.Job.Step));
         Assert.Equal(3, await CountEpochsAsync(host, run));
     }
 
@@ -47,10 +47,10 @@ public sealed class UnitWorkerTests : IDisposable
     public async Task A_permanent_error_fails_the_run_at_once_with_its_message()
     {
         await using var host = await StartAsync(services => services.AddSingleton(new PermanentError(typeof(FormatException))));
-        var (run, unit) = await host.PlanTrainingAsync();
+        var (run, job) = await host.PlanTrainingAsync();
         host.Script.Execute = (_, _) => throw new FormatException("The archive has no class folders; give one folder a class.");
 
-        await host.SendAsync(unit);
+        await host.SendAsync(job);
 
         await Wait.UntilAsync(() => host.Messages.Published.Count > 0, "the failure is announced");
         Assert.Equal(
@@ -60,14 +60,14 @@ public sealed class UnitWorkerTests : IDisposable
         var failed = await host.ReadAsync(run);
         Assert.Equal((RunState.Failed, "The archive has no class folders; give one folder a class."), (failed.State, failed.Failure));
         Assert.Single(host.Script.Executions);
-        Assert.Equal(UnitState.Failed, (await host.ReadAsync(unit)).State);
+        Assert.Equal(JobState.Failed, (await host.ReadAsync(job)).State);
     }
 
     [Fact]
-    public async Task A_missing_file_that_no_unit_makes_is_no_outage_and_fails_the_run_by_name()
+    public async Task A_missing_file_that_no_job_makes_is_no_outage_and_fails_the_run_by_name()
     {
         await using var host = await StartAsync();
-        var (run, unit) = await host.PlanTrainingAsync();
+        var (run, job) = await host.PlanTrainingAsync();
         var directory = Directory.CreateTempSubdirectory("messaging-");
         var volume = Volume.Begin(directory.FullName);
         host.Script.Execute = async (_, token) =>
@@ -76,33 +76,33 @@ public sealed class UnitWorkerTests : IDisposable
             return Script.Nothing;
         };
 
-        await host.SendAsync(unit);
+        await host.SendAsync(job);
 
         // It may have been replaced between the look into the catalog and the reading, so that it is tried again, and not for ever.
         await host.UntilAsync(run, RunState.Failed);
-        Assert.Equal(new UnitOptions().MostStarts, host.Script.Executions.Count);
+        Assert.Equal(new JobOptions().MaxAttempts, host.Script.Executions.Count);
         Assert.Contains("'missing-file' is missing", (await host.ReadAsync(run)).Failure);
         directory.Delete(recursive: true);
     }
 
     [Fact]
-    public async Task A_worker_that_can_work_no_more_gives_its_unit_back_uncharged_and_ends()
+    public async Task A_worker_that_can_work_no_more_gives_its_job_back_uncharged_and_ends()
     {
         await using var host = await StartAsync(services => services.AddSingleton(new WorkerError(error => error is FormatException)));
         var exitCode = Environment.ExitCode;
         try
         {
-            var (run, unit) = await host.PlanTrainingAsync();
+            var (run, job) = await host.PlanTrainingAsync();
             host.Script.Execute = (_, _) => throw new FormatException("CUDA error: unspecified launch failure");
 
-            await host.SendAsync(unit);
+            await host.SendAsync(job);
 
             var lifetime = host.Services.GetRequiredService<IHostApplicationLifetime>();
             await Wait.UntilAsync(() => lifetime.ApplicationStopping.IsCancellationRequested, "the host is told to stop");
-            await host.UntilAsync(unit, UnitState.Pending);
+            await host.UntilAsync(job, JobState.Pending);
             await host.StopAsync();
-            var left = await host.ReadAsync(unit);
-            Assert.Equal((0, UnitState.Pending), (left.Starts, left.State));
+            var left = await host.ReadAsync(job);
+            Assert.Equal((0, JobState.Pending), (left.Attempts, left.State));
             Assert.Single(host.Script.Executions);
             Assert.Equal(RunState.Training, (await host.ReadAsync(run)).State);
             Assert.Equal("CUDA error: unspecified launch failure", host.Services.GetRequiredService<Withdrawal>().Reason);
@@ -122,10 +122,10 @@ public sealed class UnitWorkerTests : IDisposable
     public async Task An_unexpected_error_is_tried_again_and_fails_the_run_in_the_end(Exception error)
     {
         await using var host = await StartAsync();
-        var (run, unit) = await host.PlanTrainingAsync();
-        host.Script.Execute = (_, _) => Task.FromException<UnitWrite>(error);
+        var (run, job) = await host.PlanTrainingAsync();
+        host.Script.Execute = (_, _) => Task.FromException<JobWrite>(error);
 
-        await host.SendAsync(unit);
+        await host.SendAsync(job);
 
         await Wait.UntilAsync(() => host.Messages.Published.Count > 0, "the failure is announced");
         var failed = Assert.IsType<RunFailed>(Assert.Single(host.Messages.Published));
@@ -140,13 +140,13 @@ public sealed class UnitWorkerTests : IDisposable
     public async Task An_unexpected_error_that_passes_costs_nothing_but_a_start()
     {
         await using var host = await StartAsync();
-        var (_, unit) = await host.PlanTrainingAsync();
+        var (_, job) = await host.PlanTrainingAsync();
         host.Script.Execute = (_, _) =>
             host.Script.Executions.Count < 3 ? throw new InvalidOperationException("boom") : Task.FromResult(Script.Nothing);
 
-        await host.SendAsync(unit);
+        await host.SendAsync(job);
 
-        await host.UntilAsync(unit, UnitState.Done);
+        await host.UntilAsync(job, JobState.Done);
         Assert.Equal(3, host.Script.Executions.Count);
     }
 
@@ -157,27 +157,27 @@ public sealed class UnitWorkerTests : IDisposable
     public async Task An_outage_is_waited_for_in_place_and_counts_no_start(Exception outage)
     {
         await using var host = await StartAsync();
-        var (_, unit) = await host.PlanTrainingAsync();
+        var (_, job) = await host.PlanTrainingAsync();
         host.Script.Execute = (_, _) => host.Script.Executions.Count < 3 ? throw outage : Task.FromResult(Script.Nothing);
 
-        await host.SendAsync(unit);
+        await host.SendAsync(job);
 
-        await host.UntilAsync(unit, UnitState.Done);
+        await host.UntilAsync(job, JobState.Done);
         Assert.Equal(3, host.Script.Executions.Count);
         Assert.Single(host.Script.Executions.Select(lease => lease.Token).Distinct());
         // No name is written twice, also where the outage came after the first of several files.
         Assert.Equal(3, host.Script.Executions.Select(lease => lease.TokenText).Distinct(StringComparer.Ordinal).Count());
-        Assert.Equal(1, (await host.ReadAsync(unit)).Starts);
+        Assert.Equal(1, (await host.ReadAsync(job)).Attempts);
     }
 
     [Fact]
     public async Task An_outage_while_committing_is_waited_for_without_working_again()
     {
         await using var host = await StartAsync();
-        var (run, unit) = await host.PlanTrainingAsync();
+        var (run, job) = await host.PlanTrainingAsync();
         var commits = 0;
         host.Script.Execute = (_, _) =>
-            Task.FromResult<UnitWrite>(
+            Task.FromResult<JobWrite>(
                 (context, _) =>
                 {
                     context.EpochMetrics.Add(Epoch(run, 1));
@@ -185,9 +185,9 @@ public sealed class UnitWorkerTests : IDisposable
                 }
             );
 
-        await host.SendAsync(unit);
+        await host.SendAsync(job);
 
-        await host.UntilAsync(unit, UnitState.Done);
+        await host.UntilAsync(job, JobState.Done);
         Assert.Single(host.Script.Executions);
         Assert.Equal(1, await CountEpochsAsync(host, run));
     }
@@ -196,7 +196,7 @@ public sealed class UnitWorkerTests : IDisposable
     public async Task Cancelling_a_run_stops_its_work_which_writes_nothing()
     {
         await using var host = await StartAsync();
-        var (run, unit) = await host.PlanTrainingAsync();
+        var (run, job) = await host.PlanTrainingAsync();
         var stopped = new TaskCompletionSource();
         host.Script.Execute = async (_, token) =>
         {
@@ -210,20 +210,20 @@ public sealed class UnitWorkerTests : IDisposable
                 return Task.CompletedTask;
             };
         };
-        await host.SendAsync(unit);
+        await host.SendAsync(job);
         await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
 
         Assert.True(await host.Runs.CancelAsync(run.Id, AuditActor.Loopback, CancellationToken.None));
 
         await stopped.Task.WaitAsync(Wait.Limit);
         host.Script.Execute = (_, _) => Task.FromResult(Script.Nothing);
-        await NextUnitIsDoneAsync(host);
+        await NextJobIsDoneAsync(host);
         Assert.Equal(0, await CountEpochsAsync(host, run));
-        Assert.DoesNotContain(unit, host.Script.FollowUps);
+        Assert.DoesNotContain(job, host.Script.FollowUps);
 
         // Nobody holds it any more: another run that shares it could start it at once.
-        var row = await host.ReadAsync(unit);
-        Assert.Equal((UnitState.Pending, 0, null), (row.State, row.Starts, row.LeaseUntil));
+        var row = await host.ReadAsync(job);
+        Assert.Equal((JobState.Pending, 0, null), (row.State, row.Attempts, row.LeaseUntil));
     }
 
     [Fact]
@@ -232,9 +232,9 @@ public sealed class UnitWorkerTests : IDisposable
         await using var host = await TestHost.StartAsync(
             _catalog.ConnectionString,
             consumers: set => TestHost.Training(set),
-            configure: services => services.AddSingleton(new UnitOptions { Heartbeat = TimeSpan.FromHours(1) })
+            configure: services => services.AddSingleton(new JobOptions { Heartbeat = TimeSpan.FromHours(1) })
         );
-        var (run, unit) = await host.PlanTrainingAsync();
+        var (run, job) = await host.PlanTrainingAsync();
         var stopped = new TaskCompletionSource();
         host.Script.Execute = async (_, token) =>
         {
@@ -248,7 +248,7 @@ public sealed class UnitWorkerTests : IDisposable
                 stopped.SetResult();
             }
         };
-        await host.SendAsync(unit);
+        await host.SendAsync(job);
         await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
 
         Assert.True(await host.Runs.CancelAsync(run.Id, AuditActor.Loopback, CancellationToken.None));
@@ -260,10 +260,10 @@ public sealed class UnitWorkerTests : IDisposable
     [Fact]
     public async Task A_host_that_stops_lets_work_that_ends_early_be_committed_and_handed_on()
     {
-        UnitKey unit;
+        JobKey job;
         await using (var host = await StartAsync())
         {
-            (var run, unit) = await host.PlanTrainingAsync();
+            (var run, job) = await host.PlanTrainingAsync();
             host.Script.Grace = Wait.Limit;
             host.Script.Execute = async (_, token) =>
             {
@@ -273,19 +273,19 @@ public sealed class UnitWorkerTests : IDisposable
                 token.ThrowIfCancellationRequested();
                 return (context, _) =>
                 {
-                    context.PlanUnits(unit.Kind, unit.Subject, [1], run.TraceParent, DateTime.UtcNow);
+                    context.PlanJobs(job.Kind, job.Scope, [1], run.TraceParent, DateTime.UtcNow);
                     return Task.CompletedTask;
                 };
             };
-            await host.SendAsync(unit);
+            await host.SendAsync(job);
             await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
 
             await host.StopAsync();
 
-            Assert.True(await host.IsAsync(unit, UnitState.Done));
-            var next = await host.ReadAsync(unit with { Step = 1 });
-            Assert.Equal((UnitState.Pending, 0), (next.State, next.Starts));
-            Assert.NotNull(next.SentAt);
+            Assert.True(await host.IsAsync(job, JobState.Done));
+            var next = await host.ReadAsync(job with { Step = 1 });
+            Assert.Equal((JobState.Pending, 0), (next.State, next.Attempts));
+            Assert.NotNull(next.DispatchedAt);
             Assert.Equal(2, host.Messages.Sent.Count);
             Assert.Single(host.Script.Executions);
         }
@@ -295,27 +295,27 @@ public sealed class UnitWorkerTests : IDisposable
     public async Task Work_that_does_not_end_in_its_grace_is_given_back()
     {
         await using var host = await StartAsync();
-        var (_, unit) = await host.PlanTrainingAsync();
+        var (_, job) = await host.PlanTrainingAsync();
         host.Script.Grace = TimeSpan.FromMilliseconds(100);
         host.Script.Execute = async (_, token) =>
         {
             await Task.Delay(Timeout.Infinite, token);
             return Script.Nothing;
         };
-        await host.SendAsync(unit);
+        await host.SendAsync(job);
         await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
 
         await host.StopAsync();
 
-        var row = await host.ReadAsync(unit);
-        Assert.Equal((UnitState.Pending, 0, null), (row.State, row.Starts, row.LeaseUntil));
+        var row = await host.ReadAsync(job);
+        Assert.Equal((JobState.Pending, 0, null), (row.State, row.Attempts, row.LeaseUntil));
     }
 
     [Fact]
-    public async Task Work_that_lost_its_unit_stops_and_writes_nothing()
+    public async Task Work_that_lost_its_job_stops_and_writes_nothing()
     {
         await using var host = await StartAsync();
-        var (_, unit) = await host.PlanTrainingAsync();
+        var (_, job) = await host.PlanTrainingAsync();
         var stopped = new TaskCompletionSource();
         host.Script.Execute = async (_, token) =>
         {
@@ -329,34 +329,34 @@ public sealed class UnitWorkerTests : IDisposable
                 stopped.SetResult();
             }
         };
-        await host.SendAsync(unit);
+        await host.SendAsync(job);
         await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
 
-        var other = await host.Ledger.StartAsync(unit, "other", redelivered: true, CancellationToken.None);
+        var other = await host.Store.ClaimAsync(job, "other", redelivered: true, CancellationToken.None);
 
         await stopped.Task.WaitAsync(Wait.Limit);
         host.Script.Execute = (_, _) => Task.FromResult(Script.Nothing);
-        await NextUnitIsDoneAsync(host);
-        Assert.Equal(other.Lease!.Token, (await host.ReadAsync(unit)).Attempt);
-        Assert.True(await host.Ledger.CommitAsync(other.Lease, (_, _) => Task.CompletedTask, CancellationToken.None));
+        await NextJobIsDoneAsync(host);
+        Assert.Equal(other.Lease!.Token, (await host.ReadAsync(job)).Attempt);
+        Assert.True(await host.Store.CommitAsync(other.Lease, (_, _) => Task.CompletedTask, CancellationToken.None));
     }
 
     [Fact]
-    public async Task A_worker_that_learns_of_its_lost_unit_and_of_the_brokers_hanging_up_at_once_ends_its_attempt()
+    public async Task A_worker_that_learns_of_its_lost_job_and_of_the_brokers_hanging_up_at_once_ends_its_attempt()
     {
         using var brokerLeft = new CancellationTokenSource();
         await using var host = await StartAsync(services =>
             services.AddSingleton<ILoggerProvider>(new OnLine("was taken by another worker", brokerLeft.Cancel))
         );
-        var (_, unit) = await host.PlanTrainingAsync();
+        var (_, job) = await host.PlanTrainingAsync();
         host.Script.Execute = async (_, token) =>
         {
             await Task.Delay(Timeout.Infinite, token);
             return Script.Nothing;
         };
-        var worker = host.Services.GetRequiredService<UnitWorker>();
+        var worker = host.Services.GetRequiredService<JobWorker>();
         var work = worker.ProcessAsync(
-            unit,
+            job,
             RunPriority.Interactive,
             redelivered: false,
             sentAt: null,
@@ -366,7 +366,7 @@ public sealed class UnitWorkerTests : IDisposable
         await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
         var lost = host.Script.Executions.Single();
 
-        await host.Ledger.StartAsync(unit, "other", redelivered: true, CancellationToken.None);
+        await host.Store.ClaimAsync(job, "other", redelivered: true, CancellationToken.None);
         await work.WaitAsync(Wait.Limit);
 
         await using var context = await host.Contexts.CreateDbContextAsync();
@@ -379,12 +379,12 @@ public sealed class UnitWorkerTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_host_that_stops_gives_its_unit_back_uncounted_and_the_next_does_it(bool endsInError)
+    public async Task A_host_that_stops_gives_its_job_back_uncounted_and_the_next_does_it(bool endsInError)
     {
-        UnitKey unit;
+        JobKey job;
         await using (var host = await StartAsync())
         {
-            (_, unit) = await host.PlanTrainingAsync();
+            (_, job) = await host.PlanTrainingAsync();
             host.Script.Execute = async (_, token) =>
             {
                 try
@@ -398,32 +398,32 @@ public sealed class UnitWorkerTests : IDisposable
 
                 return Script.Nothing;
             };
-            await host.SendAsync(unit);
+            await host.SendAsync(job);
             await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
 
             await host.StopAsync();
 
-            var row = await host.ReadAsync(unit);
-            Assert.Equal((UnitState.Pending, 0, null), (row.State, row.Starts, row.LeaseUntil));
+            var row = await host.ReadAsync(job);
+            Assert.Equal((JobState.Pending, 0, null), (row.State, row.Attempts, row.LeaseUntil));
         }
 
         await using var next = await StartAsync();
-        await next.Repair.TakeOverAsync(CancellationToken.None);
+        await next.Repair.ReclaimOrphansAsync(CancellationToken.None);
         await next.Watchdog.LookAsync(CancellationToken.None);
 
-        await next.UntilAsync(unit, UnitState.Done);
+        await next.UntilAsync(job, JobState.Done);
         Assert.Single(next.Script.Executions);
     }
 
     [Fact]
-    public async Task A_duplicate_of_a_done_unit_only_looks_what_follows()
+    public async Task A_duplicate_of_a_done_job_only_looks_what_follows()
     {
         await using var host = await StartAsync();
-        var (_, unit) = await host.PlanTrainingAsync();
-        await host.SendAsync(unit);
-        await Wait.UntilAsync(() => host.Script.FollowUps.Count == 1, "the unit is done");
+        var (_, job) = await host.PlanTrainingAsync();
+        await host.SendAsync(job);
+        await Wait.UntilAsync(() => host.Script.FollowUps.Count == 1, "the job is done");
 
-        await host.SendDuplicateAsync(unit);
+        await host.SendDuplicateAsync(job);
 
         await Wait.UntilAsync(() => host.Script.FollowUps.Count == 2, "the duplicate is handled");
         Assert.Single(host.Script.Executions);
@@ -435,17 +435,17 @@ public sealed class UnitWorkerTests : IDisposable
         await using var host = await StartAsync();
 
         await host.Dispatcher.SendAsync(
-            new WorkUnit
+            new Job
             {
-                Kind = UnitKind.TrainHead,
-                Subject = "nothing",
+                Kind = JobKind.TrainHead,
+                Scope = "nothing",
                 Step = 3,
             },
             CancellationToken.None
         );
 
-        await NextUnitIsDoneAsync(host);
-        Assert.DoesNotContain(host.Script.Executions, lease => lease.Unit.Subject == "nothing");
+        await NextJobIsDoneAsync(host);
+        Assert.DoesNotContain(host.Script.Executions, lease => lease.Job.Scope == "nothing");
     }
 
     [Fact]
@@ -454,20 +454,20 @@ public sealed class UnitWorkerTests : IDisposable
         const int shards = 100;
         await using var host = await TestHost.StartAsync(
             _catalog.ConnectionString,
-            consumers: set => set.AddUnits<ScriptedExtraction, ExtractFeatures>()
+            consumers: set => set.AddJobs<ScriptedExtraction, ExtractFeatures>()
         );
         var (run, _) = await host.PlanTrainingAsync();
         await using (var context = await host.Contexts.CreateDbContextAsync())
         {
-            context.PlanUnits(UnitKind.ExtractFeatures, "set", Enumerable.Range(0, shards), null, DateTime.UtcNow);
+            context.PlanJobs(JobKind.ExtractFeatures, "set", Enumerable.Range(0, shards), null, DateTime.UtcNow);
             await context.DependAsync(run.Id, "set", CancellationToken.None);
             await context.SaveChangesAsync();
         }
 
-        var first = new UnitKey(UnitKind.ExtractFeatures, "set", 0);
+        var first = new JobKey(JobKind.ExtractFeatures, "set", 0);
         host.Script.Execute = async (lease, token) =>
         {
-            if (lease.Unit == first)
+            if (lease.Job == first)
             {
                 await host.SendDuplicateAsync(first);
             }
@@ -478,21 +478,21 @@ public sealed class UnitWorkerTests : IDisposable
 
         await Wait.UntilAsync(() => host.Script.FollowUps.Distinct().Count() == shards, "all shards are done");
         Assert.Equal(shards, host.Script.Executions.Count);
-        Assert.InRange(host.Messages.Sent.Count, shards + 1, shards + 1 + new UnitOptions().Queued);
+        Assert.InRange(host.Messages.Sent.Count, shards + 1, shards + 1 + new JobOptions().Queued);
     }
 
     [Fact]
     public async Task What_follows_is_looked_for_again_when_looking_fails()
     {
         await using var host = await StartAsync();
-        var (run, unit) = await host.PlanTrainingAsync();
+        var (run, job) = await host.PlanTrainingAsync();
         host.Script.Execute = (lease, _) =>
-            Task.FromResult<UnitWrite>(
+            Task.FromResult<JobWrite>(
                 (context, _) =>
                 {
-                    if (lease.Unit.Step == 0)
+                    if (lease.Job.Step == 0)
                     {
-                        context.PlanUnits(UnitKind.TrainHead, lease.Unit.Subject, [1], run.TraceParent, DateTime.UtcNow);
+                        context.PlanJobs(JobKind.TrainHead, lease.Job.Scope, [1], run.TraceParent, DateTime.UtcNow);
                     }
 
                     return Task.CompletedTask;
@@ -501,23 +501,23 @@ public sealed class UnitWorkerTests : IDisposable
         host.Script.FollowUp = key =>
             host.Script.FollowUps.Count < 3
                 ? throw new InvalidOperationException("boom")
-                : Task.FromResult<IReadOnlyList<string>>([key.Subject]);
+                : Task.FromResult<IReadOnlyList<string>>([key.Scope]);
 
-        await host.SendAsync(unit);
+        await host.SendAsync(job);
 
-        await host.UntilAsync(unit with { Step = 1 }, UnitState.Done);
-        Assert.Equal([0, 1], host.Script.Executions.Select(lease => lease.Unit.Step));
+        await host.UntilAsync(job with { Step = 1 }, JobState.Done);
+        Assert.Equal([0, 1], host.Script.Executions.Select(lease => lease.Job.Step));
     }
 
     private Task<TestHost> StartAsync(Action<IServiceCollection>? configure = null) =>
         TestHost.StartAsync(_catalog.ConnectionString, consumers: set => TestHost.Training(set), configure: configure);
 
-    /// <summary>The queue is worked on one by one: once a later unit is done, all before it are handled.</summary>
-    private static async Task NextUnitIsDoneAsync(TestHost host)
+    /// <summary>The queue is worked on one by one: once a later job is done, all before it are handled.</summary>
+    private static async Task NextJobIsDoneAsync(TestHost host)
     {
-        var (_, unit) = await host.PlanTrainingAsync();
-        await host.SendAsync(unit);
-        await host.UntilAsync(unit, UnitState.Done);
+        var (_, job) = await host.PlanTrainingAsync();
+        await host.SendAsync(job);
+        await host.UntilAsync(job, JobState.Done);
     }
 
     private static EpochMetric Epoch(Run run, int epoch) =>

@@ -6,8 +6,8 @@ namespace Distributed.Messaging;
 /// <param name="Type">The exception's type.</param>
 public sealed record PermanentError(Type Type);
 
-/// <summary>What errors of a unit mean for its run and for its worker.</summary>
-public sealed class UnitErrors(IEnumerable<PermanentError> permanent, IEnumerable<WorkerError> ofWorker)
+/// <summary>What errors of a job mean for its run and for its worker.</summary>
+public sealed class JobErrors(IEnumerable<PermanentError> permanent, IEnumerable<WorkerError> ofWorker)
 {
     private readonly HashSet<Type> _permanent = [typeof(StoredFileException), .. permanent.Select(error => error.Type)];
 
@@ -18,7 +18,7 @@ public sealed class UnitErrors(IEnumerable<PermanentError> permanent, IEnumerabl
         return _permanent.Contains(exception.GetType());
     }
 
-    /// <summary>Whether the worker can do nothing any more, and the unit is none the worse for it.</summary>
+    /// <summary>Whether the worker can do nothing any more, and the job is none the worse for it.</summary>
     public bool IsOfWorker(Exception exception)
     {
         ArgumentNullException.ThrowIfNull(exception);

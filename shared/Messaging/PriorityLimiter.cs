@@ -3,22 +3,22 @@ using Distributed.Contracts;
 namespace Distributed.Messaging;
 
 /// <summary>
-/// Decides which of the units that a host has been given is begun: of those that use the same resource one at a time, and
+/// Decides which of the jobs that a host has been given is begun: of those that use the same resource one at a time, and
 /// what is interactive before what is bulk. Only what is begun is charged when the host dies.
 /// </summary>
-public sealed class UnitGate(TimeProvider time)
+public sealed class PriorityLimiter(TimeProvider time)
 {
-    /// <summary>How long bulk work waits after interactive work: its next unit is on its way, and would wait for seconds behind a bulk one.</summary>
+    /// <summary>How long bulk work waits after interactive work: its next job is on its way, and would wait for seconds behind a bulk one.</summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(100);
 
     private readonly Dictionary<string, Place> _places = new(StringComparer.Ordinal);
 
-    /// <summary>Waits for a unit's turn.</summary>
-    /// <param name="resource">What it uses (<see cref="UnitRoute.Resource"/>).</param>
+    /// <summary>Waits for a job's turn.</summary>
+    /// <param name="resource">What it uses (<see cref="JobRoute.Resource"/>).</param>
     /// <param name="priority">Which queue it came from.</param>
     /// <param name="patience">How long to wait at most.</param>
     /// <param name="cancellationToken">Gives the waiting up.</param>
-    /// <returns>The turn, to be disposed when the unit has ended; null when it did not come in time.</returns>
+    /// <returns>The turn, to be disposed when the job has ended; null when it did not come in time.</returns>
     public async Task<IDisposable?> EnterAsync(
         string resource,
         RunPriority priority,

@@ -1,10 +1,10 @@
 namespace Distributed.Catalog;
 
-/// <summary>The right to work on a unit and to commit it.</summary>
-/// <param name="Unit">The unit.</param>
+/// <summary>The right to work on a job and to commit it.</summary>
+/// <param name="Job">The job.</param>
 /// <param name="Id">Its row.</param>
 /// <param name="Token">The attempt; also part of the names of files it writes.</param>
-public sealed record UnitLease(UnitKey Unit, long Id, Guid Token)
+public sealed record JobLease(JobKey Job, long Id, Guid Token)
 {
     /// <summary>The run that it is done for; where several need it, the one that was submitted first.</summary>
     public Guid RunId { get; init; }
@@ -18,11 +18,11 @@ public sealed record UnitLease(UnitKey Unit, long Id, Guid Token)
     public string TokenText => Repetition == 0 ? $"{Token:N}" : $"{Token:N}-{Repetition}";
 }
 
-/// <summary>What came of the attempt to start a unit.</summary>
-public enum StartOutcome
+/// <summary>What came of the attempt to start a job.</summary>
+public enum ClaimOutcome
 {
     /// <summary>The caller holds it.</summary>
-    Started,
+    Claimed,
 
     /// <summary>It is committed already; only its follow-up may be missing.</summary>
     Done,
@@ -36,14 +36,14 @@ public enum StartOutcome
     /// <summary>It was just given up, and its runs with it: it has been started too often without progress.</summary>
     Poisoned,
 
-    /// <summary>There is no such unit.</summary>
+    /// <summary>There is no such job.</summary>
     Unknown,
 }
 
-/// <summary>What came of the attempt to start a unit.</summary>
+/// <summary>What came of the attempt to start a job.</summary>
 /// <param name="Outcome">What came of it.</param>
 /// <param name="Lease">The right to work, when started.</param>
-public sealed record UnitStart(StartOutcome Outcome, UnitLease? Lease = null)
+public sealed record JobClaim(ClaimOutcome Outcome, JobLease? Lease = null)
 {
     /// <summary>Whether, when started, it was taken over from a worker that died of it or fell silent.</summary>
     public bool IsReclaimed { get; init; }

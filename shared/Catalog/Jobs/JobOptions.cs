@@ -2,8 +2,8 @@ using System.ComponentModel.DataAnnotations;
 
 namespace Distributed.Catalog;
 
-/// <summary>How long an attempt holds a unit, and how often it may die of it.</summary>
-public sealed class UnitOptions : IValidatableObject
+/// <summary>How long an attempt holds a job, and how often it may die of it.</summary>
+public sealed class JobOptions : IValidatableObject
 {
     /// <summary>An attempt that has shown no sign of life for this long may be replaced. Default 30 s.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
@@ -13,13 +13,13 @@ public sealed class UnitOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:00.010", "01:00:00")]
     public TimeSpan Heartbeat { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>Starts without progress after which a unit is given up. Default 5.</summary>
+    /// <summary>Starts without progress after which a job is given up. Default 5.</summary>
     [Range(1, 1000)]
-    public int MostStarts { get; set; } = 5;
+    public int MaxAttempts { get; set; } = 5;
 
     /// <summary>
-    /// Most units of one subject that wait in a queue, so that no run starves the others; where more workers than that work on the
-    /// subject, as many as they are. Messages are sent when half of them are gone. Default 16.
+    /// Most jobs of one scope that wait in a queue, so that no run starves the others; where more workers than that work on the
+    /// scope, as many as they are. Messages are sent when half of them are gone. Default 16.
     /// </summary>
     [Range(1, 100_000)]
     public int Queued { get; set; } = 16;

@@ -2,36 +2,36 @@ using Distributed.Contracts;
 
 namespace Distributed.Catalog;
 
-/// <summary>The kinds of unit, one message type and one queue each.</summary>
-public enum UnitKind
+/// <summary>The kinds of job, one message type and one queue each.</summary>
+public enum JobKind
 {
-    /// <summary>Find a run's data set and weights. Subject: run.</summary>
+    /// <summary>Find a run's data set and weights. Scope: run.</summary>
     IngestDataset,
 
-    /// <summary>Fetch a slice of a file. Subject: download.</summary>
+    /// <summary>Fetch a slice of a file. Scope: download.</summary>
     DownloadFile,
 
-    /// <summary>Pack a range of images. Subject: ingestion.</summary>
+    /// <summary>Pack a range of images. Scope: ingestion.</summary>
     PackImages,
 
-    /// <summary>Write a data set's manifest. Subject: ingestion.</summary>
+    /// <summary>Write a data set's manifest. Scope: ingestion.</summary>
     CompleteDataset,
 
-    /// <summary>Plan a run's features. Subject: run.</summary>
+    /// <summary>Plan a run's features. Scope: run.</summary>
     PlanFeatures,
 
-    /// <summary>Compute a shard of features. Subject: feature set.</summary>
+    /// <summary>Compute a shard of features. Scope: feature set.</summary>
     ExtractFeatures,
 
-    /// <summary>Train a head for a slice of time. Subject: run.</summary>
+    /// <summary>Train a head for a slice of time. Scope: run.</summary>
     TrainHead,
 
-    /// <summary>Test a trained head. Subject: run.</summary>
+    /// <summary>Test a trained head. Scope: run.</summary>
     EvaluateHead,
 }
 
-/// <summary>Where a unit is.</summary>
-public enum UnitState
+/// <summary>Where a job is.</summary>
+public enum JobState
 {
     /// <summary>Waits to be started.</summary>
     Pending,
@@ -45,64 +45,64 @@ public enum UnitState
     /// <summary>Given up; the runs that needed it have failed.</summary>
     Failed,
 
-    /// <summary>A file that it reads is damaged and is being made again by an earlier unit; see <see cref="FileRecovery"/>.</summary>
-    Waiting,
+    /// <summary>A file that it reads is damaged and is being made again by an earlier job; see <see cref="FileRecovery"/>.</summary>
+    Blocked,
 }
 
-/// <summary>Names a unit.</summary>
+/// <summary>Names a job.</summary>
 /// <param name="Kind">What is done.</param>
-/// <param name="Subject">What it is done for.</param>
+/// <param name="Scope">What it is done for.</param>
 /// <param name="Step">Which slice, range or shard; from 0.</param>
-public sealed record UnitKey(UnitKind Kind, string Subject, int Step)
+public sealed record JobKey(JobKind Kind, string Scope, int Step)
 {
-    /// <summary>The subject of a run's own units.</summary>
-    public static string SubjectOf(Guid runId) => runId.ToString("D");
+    /// <summary>The scope of a run's own jobs.</summary>
+    public static string ScopeOf(Guid runId) => runId.ToString("D");
 
-    /// <summary>Whether it is a run's own unit, rather than one that runs share.</summary>
-    public bool IsOfRun => Kind is UnitKind.IngestDataset or UnitKind.PlanFeatures or UnitKind.TrainHead or UnitKind.EvaluateHead;
+    /// <summary>Whether it is a run's own job, rather than one that runs share.</summary>
+    public bool IsOfRun => Kind is JobKind.IngestDataset or JobKind.PlanFeatures or JobKind.TrainHead or JobKind.EvaluateHead;
 
-    /// <summary>The run of a run's own unit.</summary>
-    public Guid RunId => Guid.ParseExact(Subject, "D");
+    /// <summary>The run of a run's own job.</summary>
+    public Guid RunId => Guid.ParseExact(Scope, "D");
 
     /// <inheritdoc />
-    public override string ToString() => $"{Kind} {Subject} #{Step}";
+    public override string ToString() => $"{Kind} {Scope} #{Step}";
 }
 
 /// <summary>
-/// One short unit of work and who holds it. The row is the fence: whoever starts, holds, commits or releases a unit does
-/// so by one guarded UPDATE of it. Table <c>work_units</c>.
+/// One short job and who holds it. The row is the fence: whoever starts, holds, commits or releases a job does
+/// so by one guarded UPDATE of it. Table <c>jobs</c>.
 /// </summary>
-public sealed class WorkUnit
+public sealed class Job
 {
     /// <summary>Surrogate key.</summary>
     public long Id { get; init; }
 
     /// <summary>What is done.</summary>
-    public required UnitKind Kind { get; init; }
+    public required JobKind Kind { get; init; }
 
     /// <summary>What it is done for.</summary>
-    public required string Subject { get; init; }
+    public required string Scope { get; init; }
 
     /// <summary>Which slice, range or shard.</summary>
     public required int Step { get; init; }
 
     /// <summary>Where it is.</summary>
-    public UnitState State { get; set; }
+    public JobState State { get; set; }
 
     /// <summary>Token of the latest attempt; only its holder may commit.</summary>
     public Guid? Attempt { get; set; }
 
-    /// <summary>Until when, by the database's clock, the attempt holds the unit without a further sign of life.</summary>
+    /// <summary>Until when, by the database's clock, the attempt holds the job without a further sign of life.</summary>
     public DateTime? LeaseUntil { get; set; }
 
     /// <summary>Attempts that were started and neither committed nor released cleanly.</summary>
-    public int Starts { get; set; }
+    public int Attempts { get; set; }
 
     /// <summary>What the latest failed attempt died of, where it could tell.</summary>
     public string? LastError { get; set; }
 
     /// <summary>When its message was last sent (UTC, database clock); null when it was not.</summary>
-    public DateTime? SentAt { get; set; }
+    public DateTime? DispatchedAt { get; set; }
 
     /// <summary>When it was planned (UTC).</summary>
     public DateTime CreatedAt { get; set; }
@@ -117,33 +117,33 @@ public sealed class WorkUnit
 /// <summary>How an attempt ended.</summary>
 public enum AttemptOutcome
 {
-    /// <summary>It committed its unit.</summary>
+    /// <summary>It committed its job.</summary>
     Done,
 
-    /// <summary>The unit was given back unharmed, as by a host that shuts down.</summary>
+    /// <summary>The job was given back unharmed, as by a host that shuts down.</summary>
     Released,
 
-    /// <summary>An error ended it, and the unit may be tried again.</summary>
+    /// <summary>An error ended it, and the job may be tried again.</summary>
     Retried,
 
-    /// <summary>An error ended it, and the unit with it.</summary>
+    /// <summary>An error ended it, and the job with it.</summary>
     Failed,
 
-    /// <summary>It met with a damaged file, which is recomputed before the unit is tried again.</summary>
+    /// <summary>It met with a damaged file, which is recomputed before the job is tried again.</summary>
     Blocked,
 
-    /// <summary>The unit was no longer its own when it ended: another attempt holds it, or no open run needs it.</summary>
+    /// <summary>The job was no longer its own when it ended: another attempt holds it, or no open run needs it.</summary>
     Lost,
 }
 
-/// <summary>One try at a unit. Table <c>attempts</c>.</summary>
+/// <summary>One try at a job. Table <c>attempts</c>.</summary>
 public sealed class Attempt
 {
     /// <summary>The token.</summary>
     public required Guid Token { get; init; }
 
-    /// <summary>The unit.</summary>
-    public required long UnitId { get; init; }
+    /// <summary>The job.</summary>
+    public required long JobId { get; init; }
 
     /// <summary>Which process tried.</summary>
     public required string Worker { get; init; }

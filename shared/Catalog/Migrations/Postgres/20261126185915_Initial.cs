@@ -182,6 +182,29 @@ namespace Distributed.Catalog.Migrations.Postgres
                 });
 
             migrationBuilder.CreateTable(
+                name: "jobs",
+                columns: table => new
+                {
+                    id = table.Column<long>(type: "bigint", nullable: false)
+                        .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityByDefaultColumn),
+                    kind = table.Column<string>(type: "text", nullable: false),
+                    scope = table.Column<string>(type: "text", nullable: false),
+                    step = table.Column<int>(type: "integer", nullable: false),
+                    state = table.Column<string>(type: "text", nullable: false),
+                    attempt = table.Column<Guid>(type: "uuid", nullable: true),
+                    lease_until = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
+                    attempts = table.Column<int>(type: "integer", nullable: false),
+                    last_error = table.Column<string>(type: "text", nullable: true),
+                    dispatched_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
+                    created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    trace_parent = table.Column<string>(type: "text", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_jobs", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "packed_parts",
                 columns: table => new
                 {
@@ -242,26 +265,28 @@ namespace Distributed.Catalog.Migrations.Postgres
                 });
 
             migrationBuilder.CreateTable(
-                name: "work_units",
+                name: "attempts",
                 columns: table => new
                 {
-                    id = table.Column<long>(type: "bigint", nullable: false)
-                        .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityByDefaultColumn),
-                    kind = table.Column<string>(type: "text", nullable: false),
-                    subject = table.Column<string>(type: "text", nullable: false),
-                    step = table.Column<int>(type: "integer", nullable: false),
-                    state = table.Column<string>(type: "text", nullable: false),
-                    attempt = table.Column<Guid>(type: "uuid", nullable: true),
-                    lease_until = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
-                    starts = table.Column<int>(type: "integer", nullable: false),
-                    last_error = table.Column<string>(type: "text", nullable: true),
-                    sent_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
-                    created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
-                    trace_parent = table.Column<string>(type: "text", nullable: true)
+                    token = table.Column<Guid>(type: "uuid", nullable: false),
+                    job_id = table.Column<long>(type: "bigint", nullable: false),
+                    worker = table.Column<string>(type: "text", nullable: false),
+                    started_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    ended_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
+                    span = table.Column<string>(type: "text", nullable: true),
+                    outcome = table.Column<string>(type: "text", nullable: true),
+                    error = table.Column<string>(type: "text", nullable: true),
+                    waiting_for = table.Column<string>(type: "text", nullable: true)
                 },
                 constraints: table =>
                 {
-                    table.PrimaryKey("pk_work_units", x => x.id);
+                    table.PrimaryKey("pk_attempts", x => x.token);
+                    table.ForeignKey(
+                        name: "fk_attempts_jobs_job_id",
+                        column: x => x.job_id,
+                        principalTable: "jobs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
                 });
 
             migrationBuilder.CreateTable(
@@ -371,40 +396,15 @@ namespace Distributed.Catalog.Migrations.Postgres
                 columns: table => new
                 {
                     run_id = table.Column<Guid>(type: "uuid", nullable: false),
-                    subject = table.Column<string>(type: "text", nullable: false)
+                    scope = table.Column<string>(type: "text", nullable: false)
                 },
                 constraints: table =>
                 {
-                    table.PrimaryKey("pk_run_dependencies", x => new { x.run_id, x.subject });
+                    table.PrimaryKey("pk_run_dependencies", x => new { x.run_id, x.scope });
                     table.ForeignKey(
                         name: "fk_run_dependencies_runs_run_id",
                         column: x => x.run_id,
                         principalTable: "runs",
-                        principalColumn: "id",
-                        onDelete: ReferentialAction.Cascade);
-                });
-
-            migrationBuilder.CreateTable(
-                name: "attempts",
-                columns: table => new
-                {
-                    token = table.Column<Guid>(type: "uuid", nullable: false),
-                    unit_id = table.Column<long>(type: "bigint", nullable: false),
-                    worker = table.Column<string>(type: "text", nullable: false),
-                    started_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
-                    ended_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
-                    span = table.Column<string>(type: "text", nullable: true),
-                    outcome = table.Column<string>(type: "text", nullable: true),
-                    error = table.Column<string>(type: "text", nullable: true),
-                    waiting_for = table.Column<string>(type: "text", nullable: true)
-                },
-                constraints: table =>
-                {
-                    table.PrimaryKey("pk_attempts", x => x.token);
-                    table.ForeignKey(
-                        name: "fk_attempts_work_units_unit_id",
-                        column: x => x.unit_id,
-                        principalTable: "work_units",
                         principalColumn: "id",
                         onDelete: ReferentialAction.Cascade);
                 });
@@ -417,9 +417,9 @@ namespace Distributed.Catalog.Migrations.Postgres
                 filter: "revoked_at IS NULL");
 
             migrationBuilder.CreateIndex(
-                name: "ix_attempts_unit_id",
+                name: "ix_attempts_job_id",
                 table: "attempts",
-                column: "unit_id");
+                column: "job_id");
 
             migrationBuilder.CreateIndex(
                 name: "ix_audit_log_subject",
@@ -437,9 +437,31 @@ namespace Distributed.Catalog.Migrations.Postgres
                 column: "dataset_sha256");
 
             migrationBuilder.CreateIndex(
-                name: "ix_run_dependencies_subject",
+                name: "ix_jobs_kind_scope_step",
+                table: "jobs",
+                columns: new[] { "kind", "scope", "step" },
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_jobs_scope",
+                table: "jobs",
+                column: "scope");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_jobs_scope_not_done",
+                table: "jobs",
+                column: "scope",
+                filter: "state <> 'Done'");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_jobs_state_dispatched_at",
+                table: "jobs",
+                columns: new[] { "state", "dispatched_at" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_run_dependencies_scope",
                 table: "run_dependencies",
-                column: "subject");
+                column: "scope");
 
             migrationBuilder.CreateIndex(
                 name: "ix_runs_deadline",
@@ -478,28 +500,6 @@ namespace Distributed.Catalog.Migrations.Postgres
                 name: "ix_runs_submitted_at",
                 table: "runs",
                 column: "submitted_at");
-
-            migrationBuilder.CreateIndex(
-                name: "ix_work_units_kind_subject_step",
-                table: "work_units",
-                columns: new[] { "kind", "subject", "step" },
-                unique: true);
-
-            migrationBuilder.CreateIndex(
-                name: "ix_work_units_state_sent_at",
-                table: "work_units",
-                columns: new[] { "state", "sent_at" });
-
-            migrationBuilder.CreateIndex(
-                name: "ix_work_units_subject",
-                table: "work_units",
-                column: "subject");
-
-            migrationBuilder.CreateIndex(
-                name: "ix_work_units_subject_not_done",
-                table: "work_units",
-                column: "subject",
-                filter: "state <> 'Done'");
         }
 
         /// <inheritdoc />
@@ -554,7 +554,7 @@ namespace Distributed.Catalog.Migrations.Postgres
                 name: "run_dependencies");
 
             migrationBuilder.DropTable(
-                name: "work_units");
+                name: "jobs");
 
             migrationBuilder.DropTable(
                 name: "runs");

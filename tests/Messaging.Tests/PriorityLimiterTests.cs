@@ -3,17 +3,17 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Distributed.Messaging.Tests;
 
-public sealed class UnitGateTests
+public sealed class PriorityLimiterTests
 {
     private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(100);
 
     private readonly FakeTimeProvider _time = new();
-    private readonly UnitGate _gate;
+    private readonly PriorityLimiter _gate;
 
-    public UnitGateTests() => _gate = new UnitGate(_time);
+    public PriorityLimiterTests() => _gate = new PriorityLimiter(_time);
 
     [Fact]
-    public async Task One_unit_of_a_resource_has_its_turn_at_a_time_in_the_order_in_which_they_came()
+    public async Task One_job_of_a_resource_has_its_turn_at_a_time_in_the_order_in_which_they_came()
     {
         var first = await EnterAsync(RunPriority.Interactive);
         var second = EnterAsync(RunPriority.Interactive);
@@ -30,7 +30,7 @@ public sealed class UnitGateTests
     }
 
     [Fact]
-    public async Task Units_of_other_resources_do_not_wait_for_it()
+    public async Task Jobs_of_other_resources_do_not_wait_for_it()
     {
         await EnterAsync(RunPriority.Interactive);
 
@@ -60,7 +60,7 @@ public sealed class UnitGateTests
     public async Task A_clock_that_jumps_makes_bulk_wait_neither_longer_nor_shorter(int hours)
     {
         var clock = new SetClock(_time);
-        var gate = new UnitGate(clock);
+        var gate = new PriorityLimiter(clock);
         (await EnterAsync(RunPriority.Interactive, gate))!.Dispose();
         clock.Ahead = TimeSpan.FromHours(hours);
 
@@ -73,7 +73,7 @@ public sealed class UnitGateTests
     }
 
     [Fact]
-    public async Task Bulk_leaves_the_next_unit_of_an_interactive_run_time_to_come()
+    public async Task Bulk_leaves_the_next_job_of_an_interactive_run_time_to_come()
     {
         (await EnterAsync(RunPriority.Interactive))!.Dispose();
         var bulk = EnterAsync(RunPriority.Bulk);
@@ -113,7 +113,7 @@ public sealed class UnitGateTests
         Assert.NotNull(await EnterAsync(RunPriority.Interactive).WaitAsync(Wait.Limit));
     }
 
-    private Task<IDisposable?> EnterAsync(RunPriority priority, UnitGate? gate = null) =>
+    private Task<IDisposable?> EnterAsync(RunPriority priority, PriorityLimiter? gate = null) =>
         (gate ?? _gate).EnterAsync("tensors", priority, Timeout.InfiniteTimeSpan, CancellationToken.None);
 
     /// <summary>A clock on the wall that can be set; durations are measured as ever.</summary>

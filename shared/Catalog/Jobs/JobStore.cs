@@ -3,55 +3,55 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Catalog;
 
-/// <summary>What came of charging a unit with a start.</summary>
-public enum ChargeOutcome
+/// <summary>What came of charging a job with a start.</summary>
+public enum DeliveryFailure
 {
     /// <summary>It is charged, and may be sent anew.</summary>
-    Charged,
+    Recorded,
 
     /// <summary>It was given up, and its runs with it: it has been charged too often.</summary>
-    GivenUp,
+    Failed,
 
     /// <summary>It does not wait to be started, nobody needs it, or there is none.</summary>
     NotWaiting,
 }
 
 /// <summary>
-/// The fence around units of work. Every right to a unit is won and kept by one UPDATE that names what must still hold;
+/// The fence around jobs. Every right to a job is won and kept by one UPDATE that names what must still hold;
 /// zero rows mean that somebody else has it. Leases are measured by the database's clock alone.
 /// </summary>
-public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitOptions options, TimeProvider time)
+public sealed class JobStore(IDbContextFactory<CatalogContext> contexts, JobOptions options, TimeProvider time)
 {
-    /// <summary>Tries to start a unit: it must be open, needed by an open run, and held by nobody.</summary>
-    /// <param name="unit">The unit that the message names.</param>
+    /// <summary>Tries to start a job: it must be open, needed by an open run, and held by nobody.</summary>
+    /// <param name="job">The job that the message names.</param>
     /// <param name="worker">Who asks.</param>
     /// <param name="redelivered">Whether the broker had given the message to somebody before, who is gone then.</param>
     /// <param name="cancellationToken">Stops waiting for the database.</param>
-    public async Task<UnitStart> StartAsync(UnitKey unit, string worker, bool redelivered, CancellationToken cancellationToken)
+    public async Task<JobClaim> ClaimAsync(JobKey job, string worker, bool redelivered, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(unit);
+        ArgumentNullException.ThrowIfNull(job);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
         var token = Guid.NewGuid();
         var lease = options.Lease.TotalSeconds;
-        var mostStarts = options.MostStarts;
+        var mostStarts = options.MaxAttempts;
         // Most wait to be begun, and need no second question.
         var isReclaimed = false;
         var isStarted =
-            await ClaimAsync(context.Unit(unit).Where(row => row.State == UnitState.Pending))
+            await TryClaimAsync(context.Job(job).Where(row => row.State == JobState.Pending))
             || (
-                isReclaimed = await ClaimAsync(
-                    context.Unit(unit).Where(row => row.State == UnitState.Running && (redelivered || row.LeaseUntil < DateTime.UtcNow))
+                isReclaimed = await TryClaimAsync(
+                    context.Job(job).Where(row => row.State == JobState.Running && (redelivered || row.LeaseUntil < DateTime.UtcNow))
                 )
             );
         if (isStarted)
         {
-            var (id, runId) = await IdentifyAsync(context, unit, cancellationToken);
+            var (id, runId) = await IdentifyAsync(context, job, cancellationToken);
             context.Attempts.Add(
                 new Attempt
                 {
                     Token = token,
-                    UnitId = id,
+                    JobId = id,
                     Worker = worker,
                     StartedAt = Now(),
                     Span = Activity.Current?.Id,
@@ -59,59 +59,57 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
             );
             await context.SaveChangesAsync(cancellationToken);
             await transaction.CommitAsync(cancellationToken);
-            return new UnitStart(StartOutcome.Started, new UnitLease(unit, id, token) { RunId = runId }) { IsReclaimed = isReclaimed };
+            return new JobClaim(ClaimOutcome.Claimed, new JobLease(job, id, token) { RunId = runId }) { IsReclaimed = isReclaimed };
         }
 
         var poisoned = await context
-            .Unit(unit)
+            .Job(job)
             .NeededByOpenRuns(context)
             .Where(row =>
-                row.Starts >= mostStarts
-                && (row.State == UnitState.Pending || (row.State == UnitState.Running && (redelivered || row.LeaseUntil < DateTime.UtcNow)))
+                row.Attempts >= mostStarts
+                && (row.State == JobState.Pending || (row.State == JobState.Running && (redelivered || row.LeaseUntil < DateTime.UtcNow)))
             )
-            .ExecuteUpdateAsync(row => row.SetProperty(r => r.State, UnitState.Failed), cancellationToken);
-        var found = await context.Unit(unit).AsNoTracking().SingleOrDefaultAsync(cancellationToken);
+            .ExecuteUpdateAsync(row => row.SetProperty(r => r.State, JobState.Failed), cancellationToken);
+        var found = await context.Job(job).AsNoTracking().SingleOrDefaultAsync(cancellationToken);
         if (poisoned == 1)
         {
             await RunFlow.FailDependentsAsync(
                 context,
-                unit.Subject,
-                new RunFailure(FailureCause.Attempts, GivenUp(unit, found?.LastError)),
+                job.Scope,
+                new RunFailure(FailureCause.Attempts, GivenUp(job, found?.LastError)),
                 Now(),
                 cancellationToken
             );
             await transaction.CommitAsync(cancellationToken);
-            return new UnitStart(StartOutcome.Poisoned);
+            return new JobClaim(ClaimOutcome.Poisoned);
         }
 
-        return new UnitStart(
+        return new JobClaim(
             found switch
             {
-                null => StartOutcome.Unknown,
-                { State: UnitState.Done } => StartOutcome.Done,
-                { State: UnitState.Failed } => StartOutcome.Closed,
-                _ => await context.Unit(unit).NeededByOpenRuns(context).AnyAsync(cancellationToken)
-                    ? StartOutcome.Held
-                    : StartOutcome.Closed,
+                null => ClaimOutcome.Unknown,
+                { State: JobState.Done } => ClaimOutcome.Done,
+                { State: JobState.Failed } => ClaimOutcome.Closed,
+                _ => await context.Job(job).NeededByOpenRuns(context).AnyAsync(cancellationToken) ? ClaimOutcome.Held : ClaimOutcome.Closed,
             }
         );
 
-        async Task<bool> ClaimAsync(IQueryable<WorkUnit> free) =>
+        async Task<bool> TryClaimAsync(IQueryable<Job> free) =>
             await free.NeededByOpenRuns(context)
-                .Where(row => row.Starts < mostStarts)
+                .Where(row => row.Attempts < mostStarts)
                 .ExecuteUpdateAsync(
                     row =>
-                        row.SetProperty(r => r.State, UnitState.Running)
+                        row.SetProperty(r => r.State, JobState.Running)
                             .SetProperty(r => r.Attempt, token)
                             .SetProperty(r => r.LeaseUntil, r => DateTime.UtcNow.AddSeconds(lease))
-                            .SetProperty(r => r.Starts, r => r.Starts + 1),
+                            .SetProperty(r => r.Attempts, r => r.Attempts + 1),
                     cancellationToken
                 ) == 1;
     }
 
     /// <summary>Shows a sign of life.</summary>
-    /// <returns>False when the unit is lost: taken by another, or no open run needs it any more. Stop at once then.</returns>
-    public async Task<bool> ExtendAsync(UnitLease lease, CancellationToken cancellationToken)
+    /// <returns>False when the job is lost: taken by another, or no open run needs it any more. Stop at once then.</returns>
+    public async Task<bool> ExtendAsync(JobLease lease, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(lease);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
@@ -122,13 +120,13 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
             == 1;
     }
 
-    /// <summary>Commits a unit: marks it done and writes what it found out, in one transaction that begins with the guard.</summary>
+    /// <summary>Commits a job: marks it done and writes what it found out, in one transaction that begins with the guard.</summary>
     /// <param name="lease">The right to do so.</param>
     /// <param name="write">Adds rows and runs updates in the context it is given; may be called more than once, with a fresh context each time.</param>
     /// <param name="cancellationToken">Stops waiting for the database; the outcome is unknown then, and calling again tells.</param>
-    /// <returns>False when the unit was lost; nothing is written then.</returns>
+    /// <returns>False when the job was lost; nothing is written then.</returns>
     public async Task<bool> CommitAsync(
-        UnitLease lease,
+        JobLease lease,
         Func<CatalogContext, CancellationToken, Task> write,
         CancellationToken cancellationToken
     )
@@ -148,32 +146,32 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         }
     }
 
-    /// <summary>The spans of what a unit goes on from; see <see cref="PrecedingSpans"/>.</summary>
-    public async Task<IReadOnlyList<string>> FindPrecedingSpansAsync(UnitKey unit, CancellationToken cancellationToken)
+    /// <summary>The spans of what a job goes on from; see <see cref="PrecedingSpans"/>.</summary>
+    public async Task<IReadOnlyList<string>> FindPrecedingSpansAsync(JobKey job, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await context.FindPrecedingSpansAsync(unit, cancellationToken);
+        return await context.FindPrecedingSpansAsync(job, cancellationToken);
     }
 
-    /// <summary>Gives a unit back unharmed, as a host does that shuts down: it may start again and the start is not counted.</summary>
+    /// <summary>Gives a job back unharmed, as a host does that shuts down: it may start again and the start is not counted.</summary>
     /// <returns>False when another worker holds it.</returns>
-    public Task<bool> ReleaseAsync(UnitLease lease, CancellationToken cancellationToken) =>
-        EndAsync(lease, AttemptOutcome.Released, UnitState.Pending, startsBack: 1, error: null, failure: null, cancellationToken);
+    public Task<bool> ReleaseAsync(JobLease lease, CancellationToken cancellationToken) =>
+        EndAsync(lease, AttemptOutcome.Released, JobState.Pending, startsBack: 1, error: null, failure: null, cancellationToken);
 
-    /// <summary>Gives a unit back after an unexpected error: it may start again, and the start counts.</summary>
-    public Task AbandonAsync(UnitLease lease, string error, CancellationToken cancellationToken) =>
-        EndAsync(lease, AttemptOutcome.Retried, UnitState.Pending, startsBack: 0, error, failure: null, cancellationToken);
+    /// <summary>Gives a job back after an unexpected error: it may start again, and the start counts.</summary>
+    public Task RetryAsync(JobLease lease, string error, CancellationToken cancellationToken) =>
+        EndAsync(lease, AttemptOutcome.Retried, JobState.Pending, startsBack: 0, error, failure: null, cancellationToken);
 
-    /// <summary>Gives a unit up for good and fails the open runs that need it, both or neither.</summary>
+    /// <summary>Gives a job up for good and fails the open runs that need it, both or neither.</summary>
     /// <returns>False when it was lost: then its failure is not ours to tell.</returns>
-    public Task<bool> GiveUpAsync(UnitLease lease, RunFailure failure, CancellationToken cancellationToken)
+    public Task<bool> FailAsync(JobLease lease, RunFailure failure, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(failure);
-        return EndAsync(lease, AttemptOutcome.Failed, UnitState.Failed, startsBack: 0, failure.Reason, failure, cancellationToken);
+        return EndAsync(lease, AttemptOutcome.Failed, JobState.Failed, startsBack: 0, failure.Reason, failure, cancellationToken);
     }
 
-    /// <summary>Tells, for people, what a unit waits for while its attempt holds it.</summary>
-    public async Task NoteAsync(UnitLease lease, string cause, CancellationToken cancellationToken)
+    /// <summary>Tells, for people, what a job waits for while its attempt holds it.</summary>
+    public async Task NoteAsync(JobLease lease, string cause, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(lease);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
@@ -182,33 +180,33 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
             .ExecuteUpdateAsync(attempt => attempt.SetProperty(a => a.WaitingFor, cause), cancellationToken);
     }
 
-    /// <summary>Whether an earlier attempt at a unit never told how it ended: its worker was killed, or the unit killed it.</summary>
-    public async Task<bool> HasLostWorkerAsync(UnitLease lease, CancellationToken cancellationToken)
+    /// <summary>Whether an earlier attempt at a job never told how it ended: its worker was killed, or the job killed it.</summary>
+    public async Task<bool> HasLostWorkerAsync(JobLease lease, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(lease);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         return await context.Attempts.AnyAsync(
-            attempt => attempt.UnitId == lease.Id && attempt.Token != lease.Token && attempt.Outcome == null,
+            attempt => attempt.JobId == lease.Id && attempt.Token != lease.Token && attempt.Outcome == null,
             cancellationToken
         );
     }
 
-    /// <summary>Gives a unit back together with what must be done before it can go on, both or neither.</summary>
+    /// <summary>Gives a job back together with what must be done before it can go on, both or neither.</summary>
     /// <param name="lease">The right to do so.</param>
     /// <param name="error">What the attempt met with.</param>
-    /// <param name="arrange">Changes the catalog in the transaction, and says how the unit is left; null to change nothing and keep the unit.</param>
+    /// <param name="arrange">Changes the catalog in the transaction, and says how the job is left; null to change nothing and keep the job.</param>
     /// <param name="cancellationToken">Stops waiting for the database.</param>
     /// <returns>How it was left; null when it was lost or kept.</returns>
-    internal async Task<UnitState?> SuspendAsync(
-        UnitLease lease,
+    internal async Task<JobState?> SuspendAsync(
+        JobLease lease,
         string error,
-        Func<CatalogContext, Task<UnitState?>> arrange,
+        Func<CatalogContext, Task<JobState?>> arrange,
         CancellationToken cancellationToken
     )
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
-        // The guard comes first and takes the row's lock; what the unit is left as is known only after.
+        // The guard comes first and takes the row's lock; what the job is left as is known only after.
         if (
             await Held(context, lease).ExecuteUpdateAsync(row => row.SetProperty(r => r.LastError, error), cancellationToken) == 0
             || await arrange(context) is not { } state
@@ -218,15 +216,15 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         }
 
         // Who waits is none the worse for it; who tries again at once must not do so for ever.
-        var startsBack = state == UnitState.Waiting ? 1 : 0;
+        var startsBack = state == JobState.Blocked ? 1 : 0;
         await context.SaveChangesAsync(cancellationToken);
         await Held(context, lease)
             .ExecuteUpdateAsync(
                 row =>
                     row.SetProperty(r => r.State, state)
                         .SetProperty(r => r.LeaseUntil, (DateTime?)null)
-                        .SetProperty(r => r.SentAt, (DateTime?)null)
-                        .SetProperty(r => r.Starts, r => r.Starts - startsBack),
+                        .SetProperty(r => r.DispatchedAt, (DateTime?)null)
+                        .SetProperty(r => r.Attempts, r => r.Attempts - startsBack),
                 cancellationToken
             );
         await CloseAttemptAsync(context, lease, AttemptOutcome.Blocked, error, cancellationToken);
@@ -234,73 +232,66 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         return state;
     }
 
-    /// <summary>Charges a unit whose message never came to a start with one all the same: it is sent anew, or is given up when that has happened too often.</summary>
-    /// <param name="unit">The unit.</param>
+    /// <summary>Charges a job whose message never came to a start with one all the same: it is sent anew, or is given up when that has happened too often.</summary>
+    /// <param name="job">The job.</param>
     /// <param name="reason">What its message met with.</param>
     /// <param name="cancellationToken">Stops waiting for the database.</param>
-    public async Task<ChargeOutcome> ChargeAsync(UnitKey unit, string reason, CancellationToken cancellationToken)
+    public async Task<DeliveryFailure> RecordFailedDeliveryAsync(JobKey job, string reason, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(unit);
+        ArgumentNullException.ThrowIfNull(job);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
-        var mostStarts = options.MostStarts;
+        var mostStarts = options.MaxAttempts;
         var charged = await context
-            .Unit(unit)
-            .Where(row => row.State == UnitState.Pending)
+            .Job(job)
+            .Where(row => row.State == JobState.Pending)
             .NeededByOpenRuns(context)
             .ExecuteUpdateAsync(
                 row =>
-                    row.SetProperty(r => r.Starts, r => r.Starts + 1)
+                    row.SetProperty(r => r.Attempts, r => r.Attempts + 1)
                         .SetProperty(r => r.LastError, reason)
-                        .SetProperty(r => r.SentAt, (DateTime?)null)
-                        .SetProperty(r => r.State, r => r.Starts + 1 >= mostStarts ? UnitState.Failed : UnitState.Pending),
+                        .SetProperty(r => r.DispatchedAt, (DateTime?)null)
+                        .SetProperty(r => r.State, r => r.Attempts + 1 >= mostStarts ? JobState.Failed : JobState.Pending),
                 cancellationToken
             );
         if (charged == 0)
         {
-            return ChargeOutcome.NotWaiting;
+            return DeliveryFailure.NotWaiting;
         }
 
-        var state = await context.Unit(unit).Select(row => row.State).SingleAsync(cancellationToken);
-        if (state == UnitState.Failed)
+        var state = await context.Job(job).Select(row => row.State).SingleAsync(cancellationToken);
+        if (state == JobState.Failed)
         {
             await RunFlow.FailDependentsAsync(
                 context,
-                unit.Subject,
-                new RunFailure(FailureCause.Attempts, GivenUp(unit, reason)),
+                job.Scope,
+                new RunFailure(FailureCause.Attempts, GivenUp(job, reason)),
                 Now(),
                 cancellationToken
             );
         }
 
         await transaction.CommitAsync(cancellationToken);
-        return state == UnitState.Failed ? ChargeOutcome.GivenUp : ChargeOutcome.Charged;
+        return state == JobState.Failed ? DeliveryFailure.Failed : DeliveryFailure.Recorded;
     }
 
-    private static async Task<(long Id, Guid RunId)> IdentifyAsync(
-        CatalogContext context,
-        UnitKey unit,
-        CancellationToken cancellationToken
-    )
+    private static async Task<(long Id, Guid RunId)> IdentifyAsync(CatalogContext context, JobKey job, CancellationToken cancellationToken)
     {
-        if (unit.IsOfRun)
+        if (job.IsOfRun)
         {
-            return (await context.Unit(unit).Select(row => row.Id).SingleAsync(cancellationToken), unit.RunId);
+            return (await context.Job(job).Select(row => row.Id).SingleAsync(cancellationToken), job.RunId);
         }
 
-        var needing = context.OpenRunsThatNeed(unit.Subject).OrderBy(run => run.SubmittedAt).Select(run => run.Id);
-        var shared = await context
-            .Unit(unit)
-            .Select(row => new { row.Id, RunId = needing.FirstOrDefault() })
-            .SingleAsync(cancellationToken);
+        var needing = context.OpenRunsThatNeed(job.Scope).OrderBy(run => run.SubmittedAt).Select(run => run.Id);
+        var shared = await context.Job(job).Select(row => new { row.Id, RunId = needing.FirstOrDefault() }).SingleAsync(cancellationToken);
         return (shared.Id, shared.RunId);
     }
 
-    private static IQueryable<WorkUnit> Held(CatalogContext context, UnitLease lease) =>
-        context.WorkUnits.Where(row => row.Id == lease.Id && row.Attempt == lease.Token && row.State == UnitState.Running);
+    private static IQueryable<Job> Held(CatalogContext context, JobLease lease) =>
+        context.Jobs.Where(row => row.Id == lease.Id && row.Attempt == lease.Token && row.State == JobState.Running);
 
     private async Task<bool> TryCommitAsync(
-        UnitLease lease,
+        JobLease lease,
         Func<CatalogContext, CancellationToken, Task> write,
         CancellationToken cancellationToken
     )
@@ -310,14 +301,14 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
         var held = await Held(context, lease)
             .NeededByOpenRuns(context)
             .ExecuteUpdateAsync(
-                row => row.SetProperty(r => r.State, UnitState.Done).SetProperty(r => r.LeaseUntil, (DateTime?)null),
+                row => row.SetProperty(r => r.State, JobState.Done).SetProperty(r => r.LeaseUntil, (DateTime?)null),
                 cancellationToken
             );
         if (held == 0)
         {
-            // A commit whose answer was lost has left our own token on a unit that is done.
-            return await context.WorkUnits.AnyAsync(
-                row => row.Id == lease.Id && row.Attempt == lease.Token && row.State == UnitState.Done,
+            // A commit whose answer was lost has left our own token on a job that is done.
+            return await context.Jobs.AnyAsync(
+                row => row.Id == lease.Id && row.Attempt == lease.Token && row.State == JobState.Done,
                 cancellationToken
             );
         }
@@ -329,7 +320,7 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
                 new Attempt
                 {
                     Token = lease.Token,
-                    UnitId = lease.Id,
+                    JobId = lease.Id,
                     Worker = "",
                     StartedAt = default,
                 }
@@ -342,9 +333,9 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
     }
 
     private async Task<bool> EndAsync(
-        UnitLease lease,
+        JobLease lease,
         AttemptOutcome outcome,
-        UnitState state,
+        JobState state,
         int startsBack,
         string? error,
         RunFailure? failure,
@@ -359,14 +350,14 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
                 row =>
                     row.SetProperty(r => r.State, state)
                         .SetProperty(r => r.LeaseUntil, (DateTime?)null)
-                        .SetProperty(r => r.SentAt, (DateTime?)null)
-                        .SetProperty(r => r.Starts, r => r.Starts - startsBack)
+                        .SetProperty(r => r.DispatchedAt, (DateTime?)null)
+                        .SetProperty(r => r.Attempts, r => r.Attempts - startsBack)
                         .SetProperty(r => r.LastError, r => error ?? r.LastError),
                 cancellationToken
             );
         if (held == 1 && failure is not null)
         {
-            await RunFlow.FailDependentsAsync(context, lease.Unit.Subject, failure, Now(), cancellationToken);
+            await RunFlow.FailDependentsAsync(context, lease.Job.Scope, failure, Now(), cancellationToken);
         }
 
         await CloseAttemptAsync(context, lease, held == 1 ? outcome : AttemptOutcome.Lost, error, cancellationToken);
@@ -376,7 +367,7 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
 
     private Task<int> CloseAttemptAsync(
         CatalogContext context,
-        UnitLease lease,
+        JobLease lease,
         AttemptOutcome outcome,
         string? error,
         CancellationToken cancellationToken
@@ -396,8 +387,8 @@ public sealed class UnitLedger(IDbContextFactory<CatalogContext> contexts, UnitO
             );
     }
 
-    private string GivenUp(UnitKey unit, string? error) =>
-        $"{unit.Kind} of step {unit.Step} was started {options.MostStarts} times without progress and is given up. "
+    private string GivenUp(JobKey job, string? error) =>
+        $"{job.Kind} of step {job.Step} was started {options.MaxAttempts} times without progress and is given up. "
         + (error is null ? "Each time the worker died: look at its log and its memory limit." : $"The last error was: {error}");
 
     private DateTime Now() => time.GetUtcNow().UtcDateTime;

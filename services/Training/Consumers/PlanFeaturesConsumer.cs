@@ -11,20 +11,20 @@ using Microsoft.EntityFrameworkCore;
 namespace Distributed.Training.Consumers;
 
 /// <summary>Plans a run's features: draws its splits, resolves what is chosen by measurement, and joins or begins the feature set.</summary>
-internal sealed class DatasetIngestedConsumer(
-    UnitWorker worker,
+internal sealed class PlanFeaturesConsumer(
+    JobWorker worker,
     IDbContextFactory<CatalogContext> contexts,
     RunFlow runs,
     DatasetArtifacts artifacts,
     BackboneStore backbones,
     FeaturePlanner planner,
     TimeProvider time
-) : UnitConsumer<DatasetIngested>(worker)
+) : JobConsumer<PlanFeatures>(worker)
 {
-    public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
+    public override async Task<JobWrite> ExecuteAsync(JobLease lease, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(lease);
-        var (run, specification) = await contexts.ReadRunAsync(lease.Unit.RunId, cancellationToken);
+        var (run, specification) = await contexts.ReadRunAsync(lease.Job.RunId, cancellationToken);
         var input = await FindInputAsync(run, cancellationToken);
         if (input is not null && RunWarnings.FindFailure(input, specification) is { } failure)
         {
@@ -53,8 +53,8 @@ internal sealed class DatasetIngestedConsumer(
         {
             await AddMissingAsync(context, backbone, damaged, planned, run, token);
             var isCached =
-                !await context.WorkUnits.AnyAsync(
-                    unit => unit.Kind == UnitKind.ExtractFeatures && unit.Subject == planned.Key && unit.State != UnitState.Done,
+                !await context.Jobs.AnyAsync(
+                    job => job.Kind == JobKind.ExtractFeatures && job.Scope == planned.Key && job.State != JobState.Done,
                     token
                 ) && await context.FeatureSets.AnyAsync(set => set.Key == planned.Key, token);
             var row = await context.Runs.SingleAsync(r => r.Id == run.Id, token);
@@ -69,11 +69,11 @@ internal sealed class DatasetIngestedConsumer(
         };
     }
 
-    public override async Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken)
+    public override async Task<IReadOnlyList<string>> FollowUpAsync(JobKey job, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(unit);
+        ArgumentNullException.ThrowIfNull(job);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var key = await context.Runs.Where(run => run.Id == unit.RunId).Select(run => run.FeatureSetKey).SingleAsync(cancellationToken);
+        var key = await context.Runs.Where(run => run.Id == job.RunId).Select(run => run.FeatureSetKey).SingleAsync(cancellationToken);
         return await runs.ShardExtractedAsync(key!, cancellationToken);
     }
 
@@ -133,8 +133,8 @@ internal sealed class DatasetIngestedConsumer(
         else
         {
             context.FeatureSets.Add(planned);
-            context.PlanUnits(
-                UnitKind.ExtractFeatures,
+            context.PlanJobs(
+                JobKind.ExtractFeatures,
                 planned.Key,
                 Enumerable.Range(0, planned.ShardCount),
                 run.TraceParent,

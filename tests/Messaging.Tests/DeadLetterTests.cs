@@ -10,7 +10,7 @@ using RabbitMQ.Client;
 namespace Distributed.Messaging.Tests;
 
 /// <summary>What a real broker has put aside.</summary>
-public sealed class PutAsideTests : IAsyncLifetime
+public sealed class DeadLetterTests : IAsyncLifetime
 {
     private readonly CatalogFile _catalog = new();
     private RabbitMqVirtualHost? _broker;
@@ -37,20 +37,20 @@ public sealed class PutAsideTests : IAsyncLifetime
     [InlineData("train-head_skipped", "no consumer knew")]
     [InlineData("train-head-dead-letter", "given out 20 times")]
     [InlineData("train-head-bulk-dead-letter", "given out 20 times")]
-    public async Task A_unit_whose_message_was_put_aside_is_sent_anew_and_fails_its_run_in_the_end(string queue, string reason)
+    public async Task A_job_whose_message_was_put_aside_is_sent_anew_and_fails_its_run_in_the_end(string queue, string reason)
     {
         await using var host = await StartAsync();
-        var (run, unit) = await host.PlanTrainingAsync();
-        await host.Outbox.TakeToSendAsync(unit.Subject, again: false, CancellationToken.None);
+        var (run, job) = await host.PlanTrainingAsync();
+        await host.Outbox.ClaimForDispatchAsync(job.Scope, again: false, CancellationToken.None);
         for (var time = 1; time < 5; time++)
         {
-            await PutAsideAsync(queue, $$$"""{"messageType":["urn:message:x"],"message":{"subject":"{{{unit.Subject}}}","step":0}}""");
+            await PutAsideAsync(queue, $$$"""{"messageType":["urn:message:x"],"message":{"scope":"{{{job.Scope}}}","step":0}}""");
             await LookAsync(host);
-            Assert.Equal((UnitState.Pending, time), ((await host.ReadAsync(unit)).State, (await host.ReadAsync(unit)).Starts));
+            Assert.Equal((JobState.Pending, time), ((await host.ReadAsync(job)).State, (await host.ReadAsync(job)).Attempts));
             Assert.Equal(time, host.Messages.Sent.Count);
         }
 
-        await PutAsideAsync(queue, $$$"""{"subject":"{{{unit.Subject}}}","step":0}""");
+        await PutAsideAsync(queue, $$$"""{"scope":"{{{job.Scope}}}","step":0}""");
         await LookAsync(host);
 
         var failed = await host.ReadAsync(run);
@@ -61,20 +61,20 @@ public sealed class PutAsideTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_put_aside_of_units_that_do_not_wait_is_dropped()
+    public async Task What_is_put_aside_of_jobs_that_do_not_wait_is_dropped()
     {
         await using var host = await StartAsync();
-        var (run, unit) = await host.PlanTrainingAsync();
-        var start = await host.Ledger.StartAsync(unit, "worker", redelivered: false, CancellationToken.None);
-        await PutAsideAsync("train-head-dead-letter", $$$"""{"subject":"{{{unit.Subject}}}","step":0}""");
+        var (run, job) = await host.PlanTrainingAsync();
+        var start = await host.Store.ClaimAsync(job, "worker", redelivered: false, CancellationToken.None);
+        await PutAsideAsync("train-head-dead-letter", $$$"""{"scope":"{{{job.Scope}}}","step":0}""");
         await LookAsync(host);
-        await host.Ledger.CommitAsync(start.Lease!, (_, _) => Task.CompletedTask, CancellationToken.None);
-        await PutAsideAsync("train-head-dead-letter", $$$"""{"subject":"{{{unit.Subject}}}","step":0}""");
-        await PutAsideAsync("train-head-dead-letter", """{"subject":"nobody's","step":7}""");
+        await host.Store.CommitAsync(start.Lease!, (_, _) => Task.CompletedTask, CancellationToken.None);
+        await PutAsideAsync("train-head-dead-letter", $$$"""{"scope":"{{{job.Scope}}}","step":0}""");
+        await PutAsideAsync("train-head-dead-letter", """{"scope":"nobody's","step":7}""");
 
         await LookAsync(host);
 
-        Assert.Equal((UnitState.Done, 1), ((await host.ReadAsync(unit)).State, (await host.ReadAsync(unit)).Starts));
+        Assert.Equal((JobState.Done, 1), ((await host.ReadAsync(job)).State, (await host.ReadAsync(job)).Attempts));
         Assert.Equal(RunState.Training, (await host.ReadAsync(run)).State);
         Assert.Empty(host.Messages.Sent);
         Assert.Equal(0u, await _channel!.MessageCountAsync("train-head-dead-letter"));
@@ -106,9 +106,9 @@ public sealed class PutAsideTests : IAsyncLifetime
     [Theory]
     [InlineData("not json")]
     [InlineData("[1]")]
-    [InlineData("""{"subject":7,"step":0}""")]
-    [InlineData("""{"subject":"a","step":1e99}""")]
-    public async Task What_names_neither_unit_nor_run_is_counted_and_kept_for_people(string body)
+    [InlineData("""{"scope":7,"step":0}""")]
+    [InlineData("""{"scope":"a","step":1e99}""")]
+    public async Task What_names_neither_job_nor_run_is_counted_and_kept_for_people(string body)
     {
         var counted = new ConcurrentQueue<string?>();
         using var listener = new MeterListener
@@ -139,25 +139,25 @@ public sealed class PutAsideTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_newer_field_in_a_units_message_is_ignored()
+    public async Task A_newer_field_in_a_jobs_message_is_ignored()
     {
         await using var host = await StartAsync(set => TestHost.Training(set));
-        var (_, unit) = await host.PlanTrainingAsync();
-        await host.Outbox.TakeToSendAsync(unit.Subject, again: false, CancellationToken.None);
+        var (_, job) = await host.PlanTrainingAsync();
+        await host.Outbox.ClaimForDispatchAsync(job.Scope, again: false, CancellationToken.None);
         var properties = new BasicProperties { ContentType = "application/vnd.masstransit+json" };
         var body =
-            $$$$"""{"messageType":["urn:message:Distributed.Contracts:TrainHead"],"message":{"subject":"{{{{unit.Subject}}}}","step":0,"newer":{"a":1}},"alsoNewer":true}""";
+            $$$$"""{"messageType":["urn:message:Distributed.Contracts:TrainHead"],"message":{"scope":"{{{{job.Scope}}}}","step":0,"newer":{"a":1}},"alsoNewer":true}""";
 
         await _channel!.BasicPublishAsync("train-head", routingKey: "", mandatory: true, properties, Encoding.UTF8.GetBytes(body));
 
-        await host.UntilAsync(unit, UnitState.Done);
+        await host.UntilAsync(job, JobState.Done);
     }
 
     private Task<TestHost> StartAsync(Action<ConsumerSet>? consumers = null) =>
         TestHost.StartAsync(_catalog.ConnectionString, _broker!.Uri.ToString(), consumers);
 
     private static Task LookAsync(TestHost host) =>
-        ActivatorUtilities.CreateInstance<PutAsideReader>(host.Services).LookAsync(CancellationToken.None);
+        ActivatorUtilities.CreateInstance<DeadLetterProcessor>(host.Services).LookAsync(CancellationToken.None);
 
     private async Task PutAsideAsync(string queue, string body)
     {

@@ -10,20 +10,20 @@ namespace Distributed.Messaging;
 
 /// <summary>
 /// Reads what the broker has put aside: messages whose handling failed, that no consumer knew, or that were given out too
-/// often. Where one names a unit, that counts as a start of it: it is sent anew, or in the end fails its runs with the reason
+/// often. Where one names a job, that counts as a start of it: it is sent anew, or in the end fails its runs with the reason
 /// found here. Where one names a run, the run fails. What names neither is kept for people in one queue.
 /// </summary>
-internal sealed partial class PutAsideReader(
+internal sealed partial class DeadLetterProcessor(
     RabbitConnections connections,
-    UnitLedger ledger,
+    JobStore store,
     RunFlow runs,
-    UnitDispatcher dispatcher,
+    JobDispatcher dispatcher,
     RunAnnouncer announcer,
     CatalogMigration catalog,
     BusGate gate,
     TimeProvider time,
     OutageRetry outages,
-    ILogger<PutAsideReader> logger
+    ILogger<DeadLetterProcessor> logger
 ) : BackgroundService
 {
     /// <summary>Where messages are kept that nobody can read.</summary>
@@ -56,14 +56,14 @@ internal sealed partial class PutAsideReader(
         await using var connection = await connections.OpenAsync("put aside", cancellationToken);
         foreach (var (suffix, reason) in Queues)
         {
-            foreach (var route in UnitRoutes.All)
+            foreach (var route in JobRoutes.All)
             {
                 foreach (var queue in route.Queues)
                 {
                     await ReadAsync(
                         connection,
                         queue + suffix,
-                        (message, token) => HandleUnitAsync(route.Kind, message, reason(message.BasicProperties), token),
+                        (message, token) => HandleJobAsync(route.Kind, message, reason(message.BasicProperties), token),
                         cancellationToken
                     );
                 }
@@ -71,7 +71,7 @@ internal sealed partial class PutAsideReader(
 
             await ReadAsync(
                 connection,
-                UnitRoutes.SubmitRunQueue + suffix,
+                JobRoutes.SubmitRunQueue + suffix,
                 (message, token) => HandleSubmissionAsync(message, reason(message.BasicProperties), token),
                 cancellationToken
             );
@@ -162,13 +162,13 @@ internal sealed partial class PutAsideReader(
         }
     }
 
-    /// <returns>What was done; null when the message names no unit.</returns>
-    private async Task<string?> HandleUnitAsync(UnitKind kind, BasicGetResult message, string reason, CancellationToken cancellationToken)
+    /// <returns>What was done; null when the message names no job.</returns>
+    private async Task<string?> HandleJobAsync(JobKind kind, BasicGetResult message, string reason, CancellationToken cancellationToken)
     {
         if (
             Parse(message) is not { } fields
-            || !fields.TryGetProperty("subject", out var subject)
-            || subject.ValueKind != JsonValueKind.String
+            || !fields.TryGetProperty("scope", out var scope)
+            || scope.ValueKind != JsonValueKind.String
             || !fields.TryGetProperty("step", out var step)
             || step.ValueKind != JsonValueKind.Number
             || !step.TryGetInt32(out var number)
@@ -177,15 +177,15 @@ internal sealed partial class PutAsideReader(
             return null;
         }
 
-        var unit = new UnitKey(kind, subject.GetString()!, number);
-        var outcome = await ledger.ChargeAsync(unit, reason, cancellationToken);
-        LogCharged(unit, reason, outcome);
+        var job = new JobKey(kind, scope.GetString()!, number);
+        var outcome = await store.RecordFailedDeliveryAsync(job, reason, cancellationToken);
+        LogCharged(job, reason, outcome);
         switch (outcome)
         {
-            case ChargeOutcome.Charged:
-                await dispatcher.SendAsync([unit.Subject], again: false, cancellationToken);
+            case DeliveryFailure.Recorded:
+                await dispatcher.SendAsync([job.Scope], again: false, cancellationToken);
                 return "resent";
-            case ChargeOutcome.GivenUp:
+            case DeliveryFailure.Failed:
                 await announcer.AnnounceAsync(cancellationToken);
                 return "run_failed";
             default:
@@ -249,12 +249,12 @@ internal sealed partial class PutAsideReader(
         );
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "The message of {Unit} was dead-lettered: {Reason}. {Outcome}")]
-    private partial void LogCharged(UnitKey unit, string reason, ChargeOutcome outcome);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The message of {Job} was dead-lettered: {Reason}. {Outcome}")]
+    private partial void LogCharged(JobKey job, string reason, DeliveryFailure outcome);
 
     [LoggerMessage(
         Level = LogLevel.Error,
-        Message = "A message in the queue {Queue} names neither unit nor run; it is kept in the queue {Kept}"
+        Message = "A message in the queue {Queue} names neither job nor run; it is kept in the queue {Kept}"
     )]
     private partial void LogUnreadable(string queue, string kept);
 

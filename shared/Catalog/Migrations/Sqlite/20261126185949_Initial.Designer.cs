@@ -6,57 +6,52 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Migrations;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
-using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 
 #nullable disable
 
-namespace Distributed.Catalog.Migrations.Postgres
+namespace Distributed.Catalog.Migrations.Sqlite
 {
-    [DbContext(typeof(PostgresCatalogContext))]
-    [Migration("20261126175830_Initial")]
+    [DbContext(typeof(SqliteCatalogContext))]
+    [Migration("20261126185949_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
         protected override void BuildTargetModel(ModelBuilder modelBuilder)
         {
 #pragma warning disable 612, 618
-            modelBuilder
-                .HasAnnotation("ProductVersion", "10.0.15")
-                .HasAnnotation("Relational:MaxIdentifierLength", 63);
-
-            NpgsqlModelBuilderExtensions.UseIdentityByDefaultColumns(modelBuilder);
+            modelBuilder.HasAnnotation("ProductVersion", "10.0.15");
 
             modelBuilder.Entity("Distributed.Catalog.ApiKey", b =>
                 {
                     b.Property<string>("Id")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("id");
 
                     b.Property<DateTime>("CreatedAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("created_at");
 
                     b.Property<DateTime?>("LastUsedAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("last_used_at");
 
                     b.Property<string>("Name")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("name");
 
                     b.Property<DateTime?>("RevokedAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("revoked_at");
 
                     b.Property<string>("Role")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("role");
 
                     b.Property<string>("SecretSha256")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("secret_sha256");
 
                     b.HasKey("Id")
@@ -72,86 +67,86 @@ namespace Distributed.Catalog.Migrations.Postgres
 
             modelBuilder.Entity("Distributed.Catalog.Attempt", b =>
                 {
-                    b.Property<Guid>("Token")
+                    b.Property<string>("Token")
                         .ValueGeneratedOnAdd()
-                        .HasColumnType("uuid")
+                        .HasColumnType("TEXT")
                         .HasColumnName("token");
 
                     b.Property<DateTime?>("EndedAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("ended_at");
 
                     b.Property<string>("Error")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("error");
 
+                    b.Property<long>("JobId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("job_id");
+
                     b.Property<string>("Outcome")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("outcome");
 
                     b.Property<string>("Span")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("span");
 
                     b.Property<DateTime>("StartedAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("started_at");
 
-                    b.Property<long>("UnitId")
-                        .HasColumnType("bigint")
-                        .HasColumnName("unit_id");
-
                     b.Property<string>("WaitingFor")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("waiting_for");
 
                     b.Property<string>("Worker")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("worker");
 
                     b.HasKey("Token")
                         .HasName("pk_attempts");
 
-                    b.HasIndex("UnitId")
-                        .HasDatabaseName("ix_attempts_unit_id");
+                    b.HasIndex("JobId")
+                        .HasDatabaseName("ix_attempts_job_id");
 
                     b.ToTable("attempts", (string)null);
                 });
 
             modelBuilder.Entity("Distributed.Catalog.AuditEntry", b =>
                 {
-                    b.Property<Guid>("Id")
+                    b.Property<string>("Id")
                         .ValueGeneratedOnAdd()
-                        .HasColumnType("uuid")
+                        .HasColumnType("TEXT")
                         .HasColumnName("id");
 
                     b.Property<string>("Action")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("action");
 
                     b.Property<string>("Actor")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("actor");
 
                     b.Property<string>("ActorKind")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("actor_kind");
 
                     b.Property<DateTime>("At")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("at");
 
                     b.Property<string>("Detail")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("detail");
 
                     b.Property<string>("Subject")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("subject");
 
                     b.HasKey("Id")
@@ -166,46 +161,46 @@ namespace Distributed.Catalog.Migrations.Postgres
             modelBuilder.Entity("Distributed.Catalog.Backbone", b =>
                 {
                     b.Property<string>("Sha256")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("sha256");
 
                     b.Property<string>("Architecture")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("architecture");
 
                     b.Property<DateTime>("CreatedAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("created_at");
 
                     b.Property<string>("Origin")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("origin");
 
                     b.Property<int?>("Seed")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("seed");
 
                     b.Property<string>("Source")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("source");
 
                     b.ComplexProperty(typeof(Dictionary<string, object>), "File", "Distributed.Catalog.Backbone.File#StoredFile", b1 =>
                         {
                             b1.Property<long>("Length")
-                                .HasColumnType("bigint")
+                                .HasColumnType("INTEGER")
                                 .HasColumnName("file_length");
 
                             b1.Property<string>("Path")
                                 .IsRequired()
-                                .HasColumnType("text")
+                                .HasColumnType("TEXT")
                                 .HasColumnName("file_path");
 
                             b1.Property<string>("Sha256")
                                 .IsRequired()
-                                .HasColumnType("text")
+                                .HasColumnType("TEXT")
                                 .HasColumnName("file_sha256");
                         });
 
@@ -217,24 +212,24 @@ namespace Distributed.Catalog.Migrations.Postgres
 
             modelBuilder.Entity("Distributed.Catalog.Checkpoint", b =>
                 {
-                    b.Property<Guid>("RunId")
-                        .HasColumnType("uuid")
+                    b.Property<string>("RunId")
+                        .HasColumnType("TEXT")
                         .HasColumnName("run_id");
 
                     b.Property<int>("Slice")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("slice");
 
                     b.Property<string>("Kind")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("kind");
 
                     b.Property<DateTime>("CreatedAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("created_at");
 
                     b.Property<int>("Epoch")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("epoch");
 
                     b.ComplexProperty(typeof(Dictionary<string, object>), "File", "Distributed.Catalog.Checkpoint.File#StoredFile", b1 =>
@@ -242,17 +237,17 @@ namespace Distributed.Catalog.Migrations.Postgres
                             b1.IsRequired();
 
                             b1.Property<long>("Length")
-                                .HasColumnType("bigint")
+                                .HasColumnType("INTEGER")
                                 .HasColumnName("file_length");
 
                             b1.Property<string>("Path")
                                 .IsRequired()
-                                .HasColumnType("text")
+                                .HasColumnType("TEXT")
                                 .HasColumnName("file_path");
 
                             b1.Property<string>("Sha256")
                                 .IsRequired()
-                                .HasColumnType("text")
+                                .HasColumnType("TEXT")
                                 .HasColumnName("file_sha256");
                         });
 
@@ -264,33 +259,33 @@ namespace Distributed.Catalog.Migrations.Postgres
 
             modelBuilder.Entity("Distributed.Catalog.ClassMetric", b =>
                 {
-                    b.Property<Guid>("RunId")
-                        .HasColumnType("uuid")
+                    b.Property<string>("RunId")
+                        .HasColumnType("TEXT")
                         .HasColumnName("run_id");
 
                     b.Property<int>("Label")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("label");
 
                     b.Property<string>("ClassName")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("class_name");
 
                     b.Property<double?>("F1")
-                        .HasColumnType("double precision")
+                        .HasColumnType("REAL")
                         .HasColumnName("f1");
 
                     b.Property<double?>("Precision")
-                        .HasColumnType("double precision")
+                        .HasColumnType("REAL")
                         .HasColumnName("precision");
 
                     b.Property<double?>("Recall")
-                        .HasColumnType("double precision")
+                        .HasColumnType("REAL")
                         .HasColumnName("recall");
 
                     b.Property<int>("Support")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("support");
 
                     b.HasKey("RunId", "Label")
@@ -302,30 +297,30 @@ namespace Distributed.Catalog.Migrations.Postgres
             modelBuilder.Entity("Distributed.Catalog.Dataset", b =>
                 {
                     b.Property<string>("Sha256")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("sha256");
 
-                    b.PrimitiveCollection<string[]>("ClassNames")
+                    b.PrimitiveCollection<string>("ClassNames")
                         .IsRequired()
-                        .HasColumnType("text[]")
+                        .HasColumnType("TEXT")
                         .HasColumnName("class_names");
 
                     b.Property<DateTime>("CreatedAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("created_at");
 
                     b.Property<int>("ImageCount")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("image_count");
 
                     b.Property<string>("Name")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("name");
 
                     b.Property<string>("Source")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("source");
 
                     b.ComplexProperty(typeof(Dictionary<string, object>), "Manifest", "Distributed.Catalog.Dataset.Manifest#StoredFile", b1 =>
@@ -333,17 +328,17 @@ namespace Distributed.Catalog.Migrations.Postgres
                             b1.IsRequired();
 
                             b1.Property<long>("Length")
-                                .HasColumnType("bigint")
+                                .HasColumnType("INTEGER")
                                 .HasColumnName("manifest_length");
 
                             b1.Property<string>("Path")
                                 .IsRequired()
-                                .HasColumnType("text")
+                                .HasColumnType("TEXT")
                                 .HasColumnName("manifest_path");
 
                             b1.Property<string>("Sha256")
                                 .IsRequired()
-                                .HasColumnType("text")
+                                .HasColumnType("TEXT")
                                 .HasColumnName("manifest_sha256");
                         });
 
@@ -356,29 +351,29 @@ namespace Distributed.Catalog.Migrations.Postgres
             modelBuilder.Entity("Distributed.Catalog.Download", b =>
                 {
                     b.Property<string>("Key")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("key");
 
                     b.Property<long>("BytesDone")
-                        .HasColumnType("bigint")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("bytes_done");
 
                     b.Property<long?>("BytesTotal")
-                        .HasColumnType("bigint")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("bytes_total");
 
                     b.Property<DateTime?>("CompletedAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("completed_at");
 
                     b.Property<string>("Path")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("path");
 
                     b.Property<string>("Url")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("url");
 
                     b.HasKey("Key")
@@ -389,36 +384,36 @@ namespace Distributed.Catalog.Migrations.Postgres
 
             modelBuilder.Entity("Distributed.Catalog.EpochMetric", b =>
                 {
-                    b.Property<Guid>("RunId")
-                        .HasColumnType("uuid")
+                    b.Property<string>("RunId")
+                        .HasColumnType("TEXT")
                         .HasColumnName("run_id");
 
                     b.Property<int>("Epoch")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("epoch");
 
                     b.Property<double>("LearningRate")
-                        .HasColumnType("double precision")
+                        .HasColumnType("REAL")
                         .HasColumnName("learning_rate");
 
                     b.Property<double?>("Penalty")
-                        .HasColumnType("double precision")
+                        .HasColumnType("REAL")
                         .HasColumnName("penalty");
 
                     b.Property<double>("TrainAccuracy")
-                        .HasColumnType("double precision")
+                        .HasColumnType("REAL")
                         .HasColumnName("train_accuracy");
 
                     b.Property<double>("TrainLoss")
-                        .HasColumnType("double precision")
+                        .HasColumnType("REAL")
                         .HasColumnName("train_loss");
 
                     b.Property<double?>("ValidationAccuracy")
-                        .HasColumnType("double precision")
+                        .HasColumnType("REAL")
                         .HasColumnName("validation_accuracy");
 
                     b.Property<double?>("ValidationLoss")
-                        .HasColumnType("double precision")
+                        .HasColumnType("REAL")
                         .HasColumnName("validation_loss");
 
                     b.HasKey("RunId", "Epoch")
@@ -429,70 +424,70 @@ namespace Distributed.Catalog.Migrations.Postgres
 
             modelBuilder.Entity("Distributed.Catalog.Evaluation", b =>
                 {
-                    b.Property<Guid>("RunId")
-                        .HasColumnType("uuid")
+                    b.Property<string>("RunId")
+                        .HasColumnType("TEXT")
                         .HasColumnName("run_id");
 
                     b.Property<string>("ConfusionMatrix")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("confusion_matrix");
 
                     b.Property<DateTime>("CreatedAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("created_at");
 
                     b.Property<string>("HeadSha256")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("head_sha256");
 
                     b.Property<double>("MacroF1")
-                        .HasColumnType("double precision")
+                        .HasColumnType("REAL")
                         .HasColumnName("macro_f1");
 
                     b.Property<double>("TestAccuracy")
-                        .HasColumnType("double precision")
+                        .HasColumnType("REAL")
                         .HasColumnName("test_accuracy");
 
                     b.Property<double>("TestAccuracyHigh")
-                        .HasColumnType("double precision")
+                        .HasColumnType("REAL")
                         .HasColumnName("test_accuracy_high");
 
                     b.Property<double>("TestAccuracyLow")
-                        .HasColumnType("double precision")
+                        .HasColumnType("REAL")
                         .HasColumnName("test_accuracy_low");
 
                     b.Property<int>("TestImages")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("test_images");
 
                     b.Property<double>("TestLoss")
-                        .HasColumnType("double precision")
+                        .HasColumnType("REAL")
                         .HasColumnName("test_loss");
 
                     b.Property<int>("TopK")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("top_k");
 
                     b.Property<double?>("TopKAccuracy")
-                        .HasColumnType("double precision")
+                        .HasColumnType("REAL")
                         .HasColumnName("top_k_accuracy");
 
                     b.ComplexProperty(typeof(Dictionary<string, object>), "Report", "Distributed.Catalog.Evaluation.Report#StoredFile", b1 =>
                         {
                             b1.Property<long>("Length")
-                                .HasColumnType("bigint")
+                                .HasColumnType("INTEGER")
                                 .HasColumnName("report_length");
 
                             b1.Property<string>("Path")
                                 .IsRequired()
-                                .HasColumnType("text")
+                                .HasColumnType("TEXT")
                                 .HasColumnName("report_path");
 
                             b1.Property<string>("Sha256")
                                 .IsRequired()
-                                .HasColumnType("text")
+                                .HasColumnType("TEXT")
                                 .HasColumnName("report_sha256");
                         });
 
@@ -508,68 +503,68 @@ namespace Distributed.Catalog.Migrations.Postgres
             modelBuilder.Entity("Distributed.Catalog.FeatureSet", b =>
                 {
                     b.Property<string>("Key")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("key");
 
                     b.Property<string>("BackboneSha256")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("backbone_sha256");
 
                     b.Property<int>("BatchSize")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("batch_size");
 
                     b.Property<DateTime?>("CompletedAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("completed_at");
 
                     b.Property<DateTime>("CreatedAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("created_at");
 
                     b.Property<string>("DatasetSha256")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("dataset_sha256");
 
                     b.Property<int>("ExtractorVersion")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("extractor_version");
 
                     b.Property<int>("FeatureSize")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("feature_size");
 
                     b.Property<int>("ImageCount")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("image_count");
 
                     b.Property<string>("IngestionKey")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("ingestion_key");
 
                     b.Property<int>("InputSize")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("input_size");
 
                     b.Property<string>("Precision")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("precision");
 
                     b.Property<string>("Preprocessing")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("preprocessing");
 
                     b.Property<int>("ShardCount")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("shard_count");
 
                     b.Property<int>("ShardSize")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("shard_size");
 
                     b.HasKey("Key")
@@ -584,24 +579,24 @@ namespace Distributed.Catalog.Migrations.Postgres
             modelBuilder.Entity("Distributed.Catalog.FeatureShard", b =>
                 {
                     b.Property<string>("FeatureSetKey")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("feature_set_key");
 
                     b.Property<int>("Shard")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("shard");
 
                     b.Property<int>("ImageCount")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("image_count");
 
                     b.Property<double>("Seconds")
-                        .HasColumnType("double precision")
+                        .HasColumnType("REAL")
                         .HasColumnName("seconds");
 
                     b.Property<string>("Worker")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("worker");
 
                     b.ComplexProperty(typeof(Dictionary<string, object>), "File", "Distributed.Catalog.FeatureShard.File#StoredFile", b1 =>
@@ -609,17 +604,17 @@ namespace Distributed.Catalog.Migrations.Postgres
                             b1.IsRequired();
 
                             b1.Property<long>("Length")
-                                .HasColumnType("bigint")
+                                .HasColumnType("INTEGER")
                                 .HasColumnName("file_length");
 
                             b1.Property<string>("Path")
                                 .IsRequired()
-                                .HasColumnType("text")
+                                .HasColumnType("TEXT")
                                 .HasColumnName("file_path");
 
                             b1.Property<string>("Sha256")
                                 .IsRequired()
-                                .HasColumnType("text")
+                                .HasColumnType("TEXT")
                                 .HasColumnName("file_sha256");
                         });
 
@@ -632,53 +627,53 @@ namespace Distributed.Catalog.Migrations.Postgres
             modelBuilder.Entity("Distributed.Catalog.Ingestion", b =>
                 {
                     b.Property<string>("Key")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("key");
 
                     b.Property<DateTime?>("CompletedAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("completed_at");
 
                     b.Property<DateTime>("CreatedAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("created_at");
 
                     b.Property<string>("DatasetSha256")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("dataset_sha256");
 
                     b.Property<int>("EntryCount")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("entry_count");
 
                     b.Property<string>("Fit")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("fit");
 
                     b.Property<int>("InputSize")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("input_size");
 
                     b.Property<int>("PartCount")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("part_count");
 
                     b.Property<int>("PartSize")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("part_size");
 
                     b.Property<int?>("SkippedCount")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("skipped_count");
 
                     b.Property<string>("Source")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("source");
 
                     b.Property<string>("Summary")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("summary");
 
                     b.ComplexProperty(typeof(Dictionary<string, object>), "Listing", "Distributed.Catalog.Ingestion.Listing#StoredFile", b1 =>
@@ -686,17 +681,17 @@ namespace Distributed.Catalog.Migrations.Postgres
                             b1.IsRequired();
 
                             b1.Property<long>("Length")
-                                .HasColumnType("bigint")
+                                .HasColumnType("INTEGER")
                                 .HasColumnName("listing_length");
 
                             b1.Property<string>("Path")
                                 .IsRequired()
-                                .HasColumnType("text")
+                                .HasColumnType("TEXT")
                                 .HasColumnName("listing_path");
 
                             b1.Property<string>("Sha256")
                                 .IsRequired()
-                                .HasColumnType("text")
+                                .HasColumnType("TEXT")
                                 .HasColumnName("listing_sha256");
                         });
 
@@ -709,15 +704,16 @@ namespace Distributed.Catalog.Migrations.Postgres
             modelBuilder.Entity("Distributed.Catalog.Installation", b =>
                 {
                     b.Property<int>("Id")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("id");
 
                     b.Property<DateTime>("CreatedAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("created_at");
 
-                    b.Property<Guid>("VolumeId")
-                        .HasColumnType("uuid")
+                    b.Property<string>("VolumeId")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
                         .HasColumnName("volume_id");
 
                     b.HasKey("Id")
@@ -726,18 +722,92 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.ToTable("installation", (string)null);
                 });
 
+            modelBuilder.Entity("Distributed.Catalog.Job", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Attempt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("attempt");
+
+                    b.Property<int>("Attempts")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("attempts");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("created_at");
+
+                    b.Property<DateTime?>("DispatchedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("dispatched_at");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("LastError")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("last_error");
+
+                    b.Property<DateTime?>("LeaseUntil")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("lease_until");
+
+                    b.Property<string>("Scope")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("scope");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("state");
+
+                    b.Property<int>("Step")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("step");
+
+                    b.Property<string>("TraceParent")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("trace_parent");
+
+                    b.HasKey("Id")
+                        .HasName("pk_jobs");
+
+                    b.HasIndex("Scope")
+                        .HasDatabaseName("ix_jobs_scope");
+
+                    b.HasIndex("State", "DispatchedAt")
+                        .HasDatabaseName("ix_jobs_state_dispatched_at");
+
+                    b.HasIndex("Kind", "Scope", "Step")
+                        .IsUnique()
+                        .HasDatabaseName("ix_jobs_kind_scope_step");
+
+                    b.HasIndex(new[] { "Scope" }, "NotDone")
+                        .HasDatabaseName("ix_jobs_scope_not_done")
+                        .HasFilter("state <> 'Done'");
+
+                    b.ToTable("jobs", (string)null);
+                });
+
             modelBuilder.Entity("Distributed.Catalog.PackedPartRecord", b =>
                 {
                     b.Property<string>("IngestionKey")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("ingestion_key");
 
                     b.Property<int>("Part")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("part");
 
                     b.Property<int>("ImageCount")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("image_count");
 
                     b.ComplexProperty(typeof(Dictionary<string, object>), "Pixels", "Distributed.Catalog.PackedPartRecord.Pixels#StoredFile", b1 =>
@@ -745,17 +815,17 @@ namespace Distributed.Catalog.Migrations.Postgres
                             b1.IsRequired();
 
                             b1.Property<long>("Length")
-                                .HasColumnType("bigint")
+                                .HasColumnType("INTEGER")
                                 .HasColumnName("pixels_length");
 
                             b1.Property<string>("Path")
                                 .IsRequired()
-                                .HasColumnType("text")
+                                .HasColumnType("TEXT")
                                 .HasColumnName("pixels_path");
 
                             b1.Property<string>("Sha256")
                                 .IsRequired()
-                                .HasColumnType("text")
+                                .HasColumnType("TEXT")
                                 .HasColumnName("pixels_sha256");
                         });
 
@@ -764,17 +834,17 @@ namespace Distributed.Catalog.Migrations.Postgres
                             b1.IsRequired();
 
                             b1.Property<long>("Length")
-                                .HasColumnType("bigint")
+                                .HasColumnType("INTEGER")
                                 .HasColumnName("records_length");
 
                             b1.Property<string>("Path")
                                 .IsRequired()
-                                .HasColumnType("text")
+                                .HasColumnType("TEXT")
                                 .HasColumnName("records_path");
 
                             b1.Property<string>("Sha256")
                                 .IsRequired()
-                                .HasColumnType("text")
+                                .HasColumnType("TEXT")
                                 .HasColumnName("records_sha256");
                         });
 
@@ -786,139 +856,139 @@ namespace Distributed.Catalog.Migrations.Postgres
 
             modelBuilder.Entity("Distributed.Catalog.Run", b =>
                 {
-                    b.Property<Guid>("Id")
+                    b.Property<string>("Id")
                         .ValueGeneratedOnAdd()
-                        .HasColumnType("uuid")
+                        .HasColumnType("TEXT")
                         .HasColumnName("id");
 
                     b.Property<DateTime?>("AnnouncedAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("announced_at");
 
                     b.Property<string>("DatasetSha256")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("dataset_sha256");
 
                     b.Property<DateTime?>("Deadline")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("deadline");
 
                     b.Property<string>("Environment")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("environment");
 
                     b.Property<DateTime?>("EvaluatingAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("evaluating_at");
 
                     b.Property<DateTime?>("ExtractingAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("extracting_at");
 
                     b.Property<string>("Failure")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("failure");
 
                     b.Property<string>("FailureCause")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("failure_cause");
 
                     b.Property<bool?>("FeatureCacheHit")
-                        .HasColumnType("boolean")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("feature_cache_hit");
 
                     b.Property<string>("FeatureSetKey")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("feature_set_key");
 
                     b.Property<DateTime?>("FinishedAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("finished_at");
 
                     b.Property<string>("IdempotencyKey")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("idempotency_key");
 
                     b.Property<DateTime?>("IngestingAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("ingesting_at");
 
                     b.Property<string>("IngestionKey")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("ingestion_key");
 
                     b.Property<string>("Name")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("name");
 
                     b.Property<string>("Priority")
                         .IsRequired()
                         .ValueGeneratedOnAdd()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasDefaultValue("Interactive")
                         .HasColumnName("priority");
 
                     b.Property<int?>("RemovedDuplicates")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("removed_duplicates");
 
                     b.Property<string>("Specification")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("specification");
 
                     b.Property<string>("State")
                         .IsRequired()
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("state");
 
                     b.Property<DateTime>("SubmittedAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("submitted_at");
 
                     b.Property<string>("Submitter")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("submitter");
 
-                    b.PrimitiveCollection<string[]>("Tags")
+                    b.PrimitiveCollection<string>("Tags")
                         .IsRequired()
-                        .HasColumnType("text[]")
+                        .HasColumnType("TEXT")
                         .HasColumnName("tags");
 
                     b.Property<int?>("TestImages")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("test_images");
 
                     b.Property<string>("TraceParent")
-                        .HasColumnType("text")
+                        .HasColumnType("TEXT")
                         .HasColumnName("trace_parent");
 
                     b.Property<int?>("TrainImages")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("train_images");
 
                     b.Property<DateTime?>("TrainingAt")
-                        .HasColumnType("timestamp with time zone")
+                        .HasColumnType("TEXT")
                         .HasColumnName("training_at");
 
                     b.Property<int?>("ValidationImages")
-                        .HasColumnType("integer")
+                        .HasColumnType("INTEGER")
                         .HasColumnName("validation_images");
 
                     b.ComplexProperty(typeof(Dictionary<string, object>), "Split", "Distributed.Catalog.Run.Split#StoredFile", b1 =>
                         {
                             b1.Property<long>("Length")
-                                .HasColumnType("bigint")
+                                .HasColumnType("INTEGER")
                                 .HasColumnName("split_length");
 
                             b1.Property<string>("Path")
                                 .IsRequired()
-                                .HasColumnType("text")
+                                .HasColumnType("TEXT")
                                 .HasColumnName("split_path");
 
                             b1.Property<string>("Sha256")
                                 .IsRequired()
-                                .HasColumnType("text")
+                                .HasColumnType("TEXT")
                                 .HasColumnName("split_sha256");
                         });
 
@@ -954,107 +1024,31 @@ namespace Distributed.Catalog.Migrations.Postgres
 
             modelBuilder.Entity("Distributed.Catalog.RunDependency", b =>
                 {
-                    b.Property<Guid>("RunId")
-                        .HasColumnType("uuid")
+                    b.Property<string>("RunId")
+                        .HasColumnType("TEXT")
                         .HasColumnName("run_id");
 
-                    b.Property<string>("Subject")
-                        .HasColumnType("text")
-                        .HasColumnName("subject");
+                    b.Property<string>("Scope")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("scope");
 
-                    b.HasKey("RunId", "Subject")
+                    b.HasKey("RunId", "Scope")
                         .HasName("pk_run_dependencies");
 
-                    b.HasIndex("Subject")
-                        .HasDatabaseName("ix_run_dependencies_subject");
+                    b.HasIndex("Scope")
+                        .HasDatabaseName("ix_run_dependencies_scope");
 
                     b.ToTable("run_dependencies", (string)null);
                 });
 
-            modelBuilder.Entity("Distributed.Catalog.WorkUnit", b =>
-                {
-                    b.Property<long>("Id")
-                        .ValueGeneratedOnAdd()
-                        .HasColumnType("bigint")
-                        .HasColumnName("id");
-
-                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
-
-                    b.Property<Guid?>("Attempt")
-                        .HasColumnType("uuid")
-                        .HasColumnName("attempt");
-
-                    b.Property<DateTime>("CreatedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("created_at");
-
-                    b.Property<string>("Kind")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("kind");
-
-                    b.Property<string>("LastError")
-                        .HasColumnType("text")
-                        .HasColumnName("last_error");
-
-                    b.Property<DateTime?>("LeaseUntil")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("lease_until");
-
-                    b.Property<DateTime?>("SentAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("sent_at");
-
-                    b.Property<int>("Starts")
-                        .HasColumnType("integer")
-                        .HasColumnName("starts");
-
-                    b.Property<string>("State")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("state");
-
-                    b.Property<int>("Step")
-                        .HasColumnType("integer")
-                        .HasColumnName("step");
-
-                    b.Property<string>("Subject")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("subject");
-
-                    b.Property<string>("TraceParent")
-                        .HasColumnType("text")
-                        .HasColumnName("trace_parent");
-
-                    b.HasKey("Id")
-                        .HasName("pk_work_units");
-
-                    b.HasIndex("Subject")
-                        .HasDatabaseName("ix_work_units_subject");
-
-                    b.HasIndex("State", "SentAt")
-                        .HasDatabaseName("ix_work_units_state_sent_at");
-
-                    b.HasIndex("Kind", "Subject", "Step")
-                        .IsUnique()
-                        .HasDatabaseName("ix_work_units_kind_subject_step");
-
-                    b.HasIndex(new[] { "Subject" }, "NotDone")
-                        .HasDatabaseName("ix_work_units_subject_not_done")
-                        .HasFilter("state <> 'Done'");
-
-                    b.ToTable("work_units", (string)null);
-                });
-
             modelBuilder.Entity("Distributed.Catalog.Attempt", b =>
                 {
-                    b.HasOne("Distributed.Catalog.WorkUnit", null)
+                    b.HasOne("Distributed.Catalog.Job", null)
                         .WithMany()
-                        .HasForeignKey("UnitId")
+                        .HasForeignKey("JobId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
-                        .HasConstraintName("fk_attempts_work_units_unit_id");
+                        .HasConstraintName("fk_attempts_jobs_job_id");
                 });
 
             modelBuilder.Entity("Distributed.Catalog.Checkpoint", b =>

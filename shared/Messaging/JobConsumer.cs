@@ -4,21 +4,21 @@ using MassTransit;
 
 namespace Distributed.Messaging;
 
-/// <summary>The base of all consumers of unit messages: it hands the message to the unit's life and leaves the work to the service.</summary>
-public abstract class UnitConsumer<TMessage>(UnitWorker worker) : IConsumer<TMessage>, IUnitWork
-    where TMessage : class, IUnitMessage
+/// <summary>The base of all consumers of job messages: it hands the message to the job's life and leaves the work to the service.</summary>
+public abstract class JobConsumer<TMessage>(JobWorker worker) : IConsumer<TMessage>, IJobHandler
+    where TMessage : class, IJobMessage
 {
     /// <inheritdoc />
     public Task Consume(ConsumeContext<TMessage> context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        var route = UnitRoutes.For<TMessage>();
+        var route = JobRoutes.For<TMessage>();
         var isBulk = context.ReceiveContext.InputAddress.AbsolutePath.EndsWith(
             $"/{route.QueueFor(RunPriority.Bulk)}",
             StringComparison.Ordinal
         );
         return worker.ProcessAsync(
-            new UnitKey(route.Kind, context.Message.Subject, context.Message.Step),
+            new JobKey(route.Kind, context.Message.Scope, context.Message.Step),
             isBulk ? RunPriority.Bulk : RunPriority.Interactive,
             context.ReceiveContext.Redelivered,
             context.SentTime,
@@ -31,12 +31,12 @@ public abstract class UnitConsumer<TMessage>(UnitWorker worker) : IConsumer<TMes
     public virtual TimeSpan Grace => TimeSpan.Zero;
 
     /// <inheritdoc />
-    public abstract Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken);
+    public abstract Task<JobWrite> ExecuteAsync(JobLease lease, CancellationToken cancellationToken);
 
     /// <inheritdoc />
-    public virtual Task<IReadOnlyList<string>> FollowUpAsync(UnitKey unit, CancellationToken cancellationToken)
+    public virtual Task<IReadOnlyList<string>> FollowUpAsync(JobKey job, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(unit);
-        return Task.FromResult<IReadOnlyList<string>>([unit.Subject]);
+        ArgumentNullException.ThrowIfNull(job);
+        return Task.FromResult<IReadOnlyList<string>>([job.Scope]);
     }
 }

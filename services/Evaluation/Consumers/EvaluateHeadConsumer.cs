@@ -11,8 +11,8 @@ using Microsoft.EntityFrameworkCore;
 namespace Distributed.Evaluation.Consumers;
 
 /// <summary>Tests a run's best head once, writes its report where one is asked for, and completes the run.</summary>
-internal sealed class HeadTrainedConsumer(
-    UnitWorker worker,
+internal sealed class EvaluateHeadConsumer(
+    JobWorker worker,
     IDbContextFactory<CatalogContext> contexts,
     RunFlow runs,
     DatasetArtifacts datasets,
@@ -21,12 +21,12 @@ internal sealed class HeadTrainedConsumer(
     Volume volume,
     TensorThread tensors,
     TimeProvider time
-) : UnitConsumer<HeadTrained>(worker)
+) : JobConsumer<EvaluateHead>(worker)
 {
-    public override async Task<UnitWrite> ExecuteAsync(UnitLease lease, CancellationToken cancellationToken)
+    public override async Task<JobWrite> ExecuteAsync(JobLease lease, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(lease);
-        var (run, specification) = await contexts.ReadRunAsync(lease.Unit.RunId, cancellationToken);
+        var (run, specification) = await contexts.ReadRunAsync(lease.Job.RunId, cancellationToken);
         var manifest = await datasets.ReadManifestAsync(run.DatasetSha256!, cancellationToken);
         var ingestion = await FindIngestionAsync(run, cancellationToken);
         var split = await datasets.ReadSplitAsync(run, cancellationToken);
