@@ -21,7 +21,6 @@ internal sealed class BackboneStore(
 ) : IDisposable
 {
     private const string Imagenet = "imagenet";
-    private const string ImagenetTitle = "ImageNet-1k weights of torchvision as timm publishes them";
 
     private (Named Named, IBackbone Backbone)? _latest;
 
@@ -75,7 +74,7 @@ internal sealed class BackboneStore(
         var backbone = specification.Backbone switch
         {
             BackboneSource.Random => BackboneSource.Load(source, asked),
-            Imagenet => BackboneSource.Load(source, title: ImagenetTitle),
+            Imagenet => BackboneSource.Load(source, title: DenseNet.Imagenet.Origin),
             _ => BackboneSource.Load(source),
         };
         var complaint =

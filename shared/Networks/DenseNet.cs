@@ -6,6 +6,9 @@ namespace Distributed.Networks;
 /// <remarks>Names are torchvision's without the prefix <c>features.</c>, as timm writes them too.</remarks>
 public static partial class DenseNet
 {
+    /// <summary>SHA-256 of the file of <see cref="Imagenet"/>.</summary>
+    public const string ImagenetSha256 = "c894c6d9caa317a8ca1942986dee7a16a86c77734a4d691d2abe05389cfef358";
+
     /// <summary>A bottleneck has this many times the growth rate's channels.</summary>
     private const int BottleneckFactor = 4;
 
@@ -20,6 +23,16 @@ public static partial class DenseNet
 
     /// <summary>26.5 million parameters, 2,208 features.</summary>
     public static NetworkArchitecture DenseNet161 { get; } = Create("161", 48, [6, 12, 36, 24], 96);
+
+    /// <summary>DenseNet-121 trained on ImageNet-1k by torchvision (top-1 74.75 %), as timm publishes it.</summary>
+    public static PretrainedWeights Imagenet { get; } =
+        new(
+            DenseNet121,
+            "ImageNet-1k weights of torchvision as timm publishes them",
+            "Apache-2.0",
+            new Uri("https://huggingface.co/timm/densenet121.tv_in1k/resolve/main/model.safetensors"),
+            ImagenetSha256
+        );
 
     /// <summary>All of them.</summary>
     public static NetworkFamily Family { get; } = new([DenseNet121, DenseNet169, DenseNet201, DenseNet161], CanonicalName);
