@@ -26,6 +26,6 @@ public sealed class StoppedTrainerTests
         Assert.Equal(await SampleRun.Undisturbed.Value, await SampleResult.WaitAsync(cluster, runId));
         Assert.Equal(2, await cluster.QueryAsync<long>("select count(*) from jobs where kind = 'TrainHead'"));
         Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from attempts where outcome is distinct from 'Done'"));
-        Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from jobs where starts <> 1"));
+        Assert.Equal(0, await cluster.QueryAsync<long>("select count(*) from jobs where attempts <> 1"));
     }
 }
