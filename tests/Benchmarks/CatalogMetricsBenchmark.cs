@@ -89,7 +89,7 @@ internal sealed class CatalogMetricsBenchmark : IBenchmark
                 select id, 100, 0.9, 0.8, 0.95, 0.3, 5, 0.9, '[]', 'h', now() from runs where state = 'Completed'
                 """,
             """
-                insert into jobs (kind, scope, step, state, starts, created_at)
+                insert into jobs (kind, scope, step, state, attempts, created_at)
                 select 'TrainHead', id::text, 0, case when finished_at is null then 'Pending' else 'Done' end, 0, now() from runs
                 """,
             "analyze",
