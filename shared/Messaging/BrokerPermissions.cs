@@ -52,7 +52,7 @@ public sealed record BrokerPermissions(string Configure, string Write, string Re
         );
     }
 
-    // It declares everything, watches all queues, reads what is put aside, and consumes submissions.
+    // It declares everything, watches all queues, reads dead letters, and consumes submissions.
     private static BrokerPermissions ForAdmin()
     {
         var everything = Whole($"{OneOf(Queues)}(-dead-letter|_error|_skipped)?|{DeadLetterProcessor.UnreadableQueue}|{Contracts}|{Bus}");

@@ -9,7 +9,7 @@ using RabbitMQ.Client.Exceptions;
 namespace Distributed.Messaging;
 
 /// <summary>
-/// Reads what the broker has put aside: messages whose handling failed, that no consumer knew, or that were given out too
+/// Reads dead letters: messages whose handling failed, that no consumer knew, or that were given out too
 /// often. Where one names a job, that counts as a start of it: it is sent anew, or in the end fails its runs with the reason
 /// found here. Where one names a run, the run fails. What names neither is kept for people in one queue.
 /// </summary>
@@ -53,7 +53,7 @@ internal sealed partial class DeadLetterProcessor(
     /// <summary>Looks once.</summary>
     public async Task LookAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await connections.OpenAsync("put aside", cancellationToken);
+        await using var connection = await connections.OpenAsync("dead letters", cancellationToken);
         foreach (var (suffix, reason) in Queues)
         {
             foreach (var route in JobRoutes.All)

@@ -14,7 +14,7 @@ namespace Distributed.Messaging;
 internal sealed partial class QueueTopology(RabbitConnections connections, BusGate gate, TimeProvider time, ILogger<QueueTopology> logger)
     : BackgroundService
 {
-    /// <summary>A message given out this often without being acknowledged kills its consumers; it is put aside.</summary>
+    /// <summary>A message given out this often without being acknowledged kills its consumers; it is dead-lettered.</summary>
     public const int DeliveryLimit = 20;
 
     /// <summary>Longer than a busy broker takes for all of them.</summary>
