@@ -196,7 +196,7 @@ public sealed partial class ApiKeyTests : IAsyncLifetime
         await AdminServer.ProblemAsync(tooMany, HttpStatusCode.BadRequest);
 
         static string Describe(JsonElement entry) =>
-            $"{entry.GetProperty("actorKind").GetString()} {entry.GetProperty("action").GetString()} {entry.GetProperty("scope").GetString()}";
+            $"{entry.GetProperty("actorKind").GetString()} {entry.GetProperty("action").GetString()} {entry.GetProperty("subject").GetString()}";
     }
 
     [Fact]

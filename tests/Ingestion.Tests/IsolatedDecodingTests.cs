@@ -197,6 +197,7 @@ public sealed class IsolatedDecodingTests : IDisposable
                 [
                     "Distributed.Decoding.dll",
                     "Distributed.Decoding.runtimeconfig.json",
+                    "Distributed.Contracts.dll",
                     "Distributed.Datasets.dll",
                     "Distributed.Storage.dll",
                     "SkiaSharp.dll",
