@@ -43,6 +43,6 @@ internal static partial class AlertRules
     [GeneratedRegex(@"^ +runbook: (?<place>\S+)$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Runbook();
 
-    [GeneratedRegex(@"(?<=for: |\[|offset )(?<count>[0-9]+)(?<job>[smh])\b", RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"(?<=for: |\[|offset )(?<count>[0-9]+)(?<unit>[smh])\b", RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Duration();
 }

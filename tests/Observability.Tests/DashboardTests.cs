@@ -15,7 +15,7 @@ public sealed class DashboardTests
     }
 
     [Fact]
-    public void Every_panel_says_what_it_tells_in_which_job_and_names_its_lines() =>
+    public void Every_panel_says_what_it_tells_in_which_unit_and_names_its_lines() =>
         Assert.All(
             Dashboard.All.SelectMany(dashboard => dashboard.Panels),
             panel =>
