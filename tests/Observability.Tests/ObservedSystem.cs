@@ -132,7 +132,7 @@ public sealed class ObservedSystem : IAsyncLifetime
     }
 
     /// <summary>A trainer gives no sign of life for longer than its lease, and then learns that another has its job.</summary>
-    private static async Task ATrainerIsFrozenAsync(Cluster cluster)
+    private async Task ATrainerIsFrozenAsync(Cluster cluster)
     {
         var run = await cluster.SubmitAsync(Run(seed: 4, epochs: 5000));
         var (frozen, token) = await FreezeInAsync(cluster, run);
@@ -150,6 +150,8 @@ public sealed class ObservedSystem : IAsyncLifetime
             () => cluster.QueryAsync<string>($"select coalesce((select outcome from attempts where token = '{token}'), '')"),
             outcome => outcome == "Lost"
         );
+        // The trainer that took the job over has counted it, and may be the next one to be killed.
+        await ScrapeAsync();
         await CancelAsync(cluster, run);
     }
 
