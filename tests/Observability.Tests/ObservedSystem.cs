@@ -151,7 +151,11 @@ public sealed class ObservedSystem : IAsyncLifetime
             outcome => outcome == "Lost"
         );
         // The trainer that took the job over has counted it, and may be the next one to be killed.
-        await ScrapeAsync();
+        await cluster.WaitAsync(
+            "the job that was taken over to be counted",
+            async () => (await _prometheus!.QueryAsync("distributed_job_reclaimed_total")).GetArrayLength(),
+            count => count > 0
+        );
         await CancelAsync(cluster, run);
     }
 
