@@ -1,6 +1,8 @@
 using Distributed.Datasets;
 using Distributed.Datasets.Splits;
-using Distributed.Vision;
+using Distributed.Vision.Features;
+using Distributed.Vision.Heads;
+using Distributed.Vision.Metrics;
 
 namespace Distributed.Evaluation;
 

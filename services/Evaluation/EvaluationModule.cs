@@ -2,7 +2,8 @@ using Distributed.Artifacts;
 using Distributed.Contracts;
 using Distributed.Evaluation.Consumers;
 using Distributed.Messaging;
-using Distributed.Vision;
+using Distributed.Vision.Devices;
+using Distributed.Vision.Weights;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Distributed.Evaluation;

@@ -1,5 +1,5 @@
 using Distributed.Messaging;
-using Distributed.Vision;
+using Distributed.Vision.Devices;
 using TorchSharp;
 
 namespace Distributed.Evaluation;

@@ -3,7 +3,8 @@ using System.Text.Json;
 using Distributed.Artifacts;
 using Distributed.Contracts;
 using Distributed.Storage;
-using Distributed.Vision;
+using Distributed.Vision.Devices;
+using Distributed.Vision.Engines;
 
 namespace Distributed.Training;
 

@@ -1,7 +1,7 @@
 using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Messaging;
-using Distributed.Vision;
+using Distributed.Vision.Weights;
 
 namespace Distributed.Training;
 

@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using Distributed.Vision;
+using Distributed.Vision.Devices;
 
 namespace Distributed.Training;
 

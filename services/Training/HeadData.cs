@@ -1,6 +1,8 @@
 using Distributed.Artifacts;
 using Distributed.Catalog;
-using Distributed.Vision;
+using Distributed.Vision.Devices;
+using Distributed.Vision.Features;
+using Distributed.Vision.Heads;
 
 namespace Distributed.Training;
 

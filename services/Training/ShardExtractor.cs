@@ -3,7 +3,9 @@ using System.Diagnostics;
 using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Contracts;
-using Distributed.Vision;
+using Distributed.Vision.Devices;
+using Distributed.Vision.Engines;
+using Distributed.Vision.Features;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Training;

@@ -1,5 +1,7 @@
 using Distributed.Messaging;
-using Distributed.Vision;
+using Distributed.Vision.Devices;
+using Distributed.Vision.Heads;
+using Distributed.Vision.Weights;
 using Microsoft.Extensions.Options;
 using TorchSharp;
 

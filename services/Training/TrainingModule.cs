@@ -5,7 +5,9 @@ using Distributed.Datasets.Sources;
 using Distributed.Messaging;
 using Distributed.ServiceDefaults;
 using Distributed.Training.Consumers;
-using Distributed.Vision;
+using Distributed.Vision.Devices;
+using Distributed.Vision.Heads;
+using Distributed.Vision.Weights;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 

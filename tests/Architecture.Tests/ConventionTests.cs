@@ -137,6 +137,7 @@ public sealed partial class ConventionTests
 
     [Theory]
     [InlineData("Datasets")]
+    [InlineData("Vision")]
     public void A_folder_is_a_namespace(string library)
     {
         var folder = Path.Combine(TestEnvironment.RepositoryRoot, "shared", library);

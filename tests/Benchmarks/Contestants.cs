@@ -1,6 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
-using Distributed.Vision;
+using Distributed.Vision.Devices;
+using Distributed.Vision.Engines;
+using Distributed.Vision.Export;
+using Distributed.Vision.Features;
+using Distributed.Vision.Weights;
 using Microsoft.ML.OnnxRuntime;
 using TorchSharp;
 

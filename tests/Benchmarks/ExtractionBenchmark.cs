@@ -1,4 +1,6 @@
-using Distributed.Vision;
+using Distributed.Vision.Devices;
+using Distributed.Vision.Features;
+using Distributed.Vision.Weights;
 
 namespace Distributed.Benchmarks;
 

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using Distributed.Vision;
+using Distributed.Vision.Features;
+using Distributed.Vision.Heads;
 using static TorchSharp.torch;
 
 namespace Distributed.Benchmarks;

@@ -2,7 +2,10 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Distributed.Datasets.Sources;
-using Distributed.Vision;
+using Distributed.Vision.Engines;
+using Distributed.Vision.Features;
+using Distributed.Vision.Heads;
+using Distributed.Vision.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -7,7 +7,11 @@ using Distributed.Datasets.Imaging;
 using Distributed.Datasets.Sources;
 using Distributed.Datasets.Splits;
 using Distributed.TestServers;
-using Distributed.Vision;
+using Distributed.Vision.Engines;
+using Distributed.Vision.Features;
+using Distributed.Vision.Heads;
+using Distributed.Vision.Metrics;
+using Distributed.Vision.Weights;
 using TorchSharp;
 
 namespace Distributed.Benchmarks;

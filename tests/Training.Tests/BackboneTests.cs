@@ -6,7 +6,8 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Networks;
 using Distributed.ServiceTests;
-using Distributed.Vision;
+using Distributed.Vision.Engines;
+using Distributed.Vision.Weights;
 using Microsoft.EntityFrameworkCore;
 using static Distributed.Training.Tests.TrainingServices;
 

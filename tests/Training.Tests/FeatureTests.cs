@@ -4,7 +4,8 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Messaging;
 using Distributed.ServiceTests;
-using Distributed.Vision;
+using Distributed.Vision.Engines;
+using Distributed.Vision.Features;
 using Microsoft.Extensions.DependencyInjection;
 using static Distributed.Training.Tests.TrainingServices;
 

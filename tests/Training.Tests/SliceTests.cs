@@ -1,7 +1,7 @@
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.ServiceTests;
-using Distributed.Vision;
+using Distributed.Vision.Heads;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using static Distributed.Training.Tests.TrainingServices;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Distributed.Networks;
+using Distributed.Vision.Weights;
 
 namespace Distributed.Vision.Tests;
 

@@ -1,3 +1,7 @@
+using Distributed.Vision.Features;
+using Distributed.Vision.Heads;
+using Distributed.Vision.Metrics;
+using Distributed.Vision.Weights;
 using TorchSharp;
 
 namespace Distributed.Vision.Tests;

@@ -5,7 +5,10 @@ using Distributed.Contracts;
 using Distributed.Evaluation.Reporting;
 using Distributed.Messaging;
 using Distributed.Storage;
-using Distributed.Vision;
+using Distributed.Vision.Devices;
+using Distributed.Vision.Features;
+using Distributed.Vision.Heads;
+using Distributed.Vision.Metrics;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Evaluation.Consumers;

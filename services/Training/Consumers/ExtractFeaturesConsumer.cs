@@ -2,7 +2,7 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Messaging;
 using Distributed.Storage;
-using Distributed.Vision;
+using Distributed.Vision.Features;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Training.Consumers;

@@ -5,7 +5,8 @@ using Distributed.Datasets;
 using Distributed.Datasets.Splits;
 using Distributed.Messaging;
 using Distributed.Storage;
-using Distributed.Vision;
+using Distributed.Vision.Engines;
+using Distributed.Vision.Weights;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Training.Consumers;

@@ -5,7 +5,8 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Messaging;
 using Distributed.Storage;
-using Distributed.Vision;
+using Distributed.Vision.Devices;
+using Distributed.Vision.Heads;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 

@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Distributed.Networks;
+using Distributed.Vision.Engines;
+using Distributed.Vision.Weights;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Export;
 
 /// <summary>Writes a backbone as an ONNX model (IR version 8, operator set 13; https://github.com/onnx/onnx/blob/main/docs/IR.md).</summary>
 public static class OnnxExport

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Export;
 
 /// <summary>Writes one message in the wire format of Protocol Buffers, fields in the order of the calls.</summary>
 internal sealed class ProtobufWriter

@@ -1,7 +1,10 @@
 using System.Runtime.InteropServices;
+using Distributed.Vision.Devices;
+using Distributed.Vision.Engines;
+using Distributed.Vision.Weights;
 using TorchSharp;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Features;
 
 /// <summary>
 /// Turns images into features in batches. The batches are cut from the first image on, always alike, so that the same

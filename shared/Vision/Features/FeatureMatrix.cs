@@ -1,4 +1,4 @@
-namespace Distributed.Vision;
+namespace Distributed.Vision.Features;
 
 /// <summary>Features of images in memory.</summary>
 /// <param name="Values">Row-major, one row an image: Count × Size numbers.</param>

@@ -1,7 +1,8 @@
 using System.Runtime.InteropServices;
+using Distributed.Vision.Weights;
 using TorchSharp;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Features;
 
 /// <summary>
 /// A file of features: safetensors with one float32 tensor <c>features</c> [n, d] and nothing else, so that the same

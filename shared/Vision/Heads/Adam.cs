@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>
 /// Adam (Kingma and Ba: A Method for Stochastic Optimization, 2015, algorithm 1) as <c>torch.optim.Adam</c> computes it, on

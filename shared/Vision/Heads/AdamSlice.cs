@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>Training under way: a state's numbers on the device, and where in the epoch it stands.</summary>
 internal sealed class AdamSlice : IDisposable

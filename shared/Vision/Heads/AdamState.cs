@@ -1,4 +1,6 @@
-namespace Distributed.Vision;
+using Distributed.Vision.Weights;
+
+namespace Distributed.Vision.Heads;
 
 /// <summary>Training by Adam, between two slices.</summary>
 public sealed record AdamState : IHeadTrainingState

@@ -1,8 +1,10 @@
 using System.Globalization;
+using Distributed.Vision.Devices;
+using Distributed.Vision.Engines;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>
 /// Trains heads by Adam, in slices. Wherever slices are cut, the result has the same bits: batch order and dropout are drawn from

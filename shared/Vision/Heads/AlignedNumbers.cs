@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>Numbers that begin with a cache line and stay where they are: a wide load that touches two lines takes twice as long.</summary>
 internal sealed unsafe class AlignedNumbers<T>

@@ -1,7 +1,8 @@
 using System.Runtime.CompilerServices;
+using Distributed.Vision.Weights;
 using TorchSharp;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>
 /// The preconditioner for few classes: the curvature is taken for the Kronecker product of the features' mean squares and the mean

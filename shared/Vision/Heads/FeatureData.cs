@@ -1,7 +1,9 @@
 using System.Runtime.InteropServices;
+using Distributed.Vision.Features;
+using Distributed.Vision.Weights;
 using TorchSharp;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>What a head learns from: features, labels, and which rows are for training and which for validation.</summary>
 /// <remarks>Owns its tensors.</remarks>

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using TorchSharp;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>Means and standard deviations of the training features, as scikit-learn's StandardScaler has them.</summary>
 internal static class FeatureScaling

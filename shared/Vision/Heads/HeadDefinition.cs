@@ -1,4 +1,4 @@
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>What a head is. Standardisation of the features is part of every head.</summary>
 /// <param name="Kind">Kind.</param>

@@ -1,9 +1,10 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Distributed.Vision.Weights;
 using TorchSharp;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>Reads a head's checkpoint: every value is checked, and every error names file and key.</summary>
 internal sealed class HeadFile

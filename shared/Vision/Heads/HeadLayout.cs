@@ -1,4 +1,6 @@
-namespace Distributed.Vision;
+using Distributed.Vision.Weights;
+
+namespace Distributed.Vision.Heads;
 
 /// <summary>One linear layer, and where its numbers lie in a head's flat parameters.</summary>
 internal sealed record HeadLayer(int Inputs, int Outputs, int WeightStart, int BiasStart, bool DropsInputs);

@@ -1,7 +1,8 @@
+using Distributed.Vision.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>
 /// A head as plain tensor arithmetic on flat parameters, with its gradient written down: a linear head then takes a few

@@ -1,6 +1,7 @@
 using System.Text.Json;
+using Distributed.Vision.Engines;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>
 /// What a head is for and was trained on: whoever holds its file alone knows which image to give to which network, and what the

@@ -1,4 +1,8 @@
-namespace Distributed.Vision;
+using Distributed.Vision.Engines;
+using Distributed.Vision.Features;
+using Distributed.Vision.Weights;
+
+namespace Distributed.Vision.Heads;
 
 /// <summary>What a slice of training came to.</summary>
 /// <param name="State">Where to go on from, or where training ended: see <see cref="IHeadTrainingState.Finished"/>.</param>

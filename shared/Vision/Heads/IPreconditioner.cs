@@ -1,4 +1,4 @@
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>Nearly the inverse of the curvature of loss plus penalty at a point.</summary>
 internal interface IPreconditioner

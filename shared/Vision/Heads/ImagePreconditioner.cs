@@ -1,7 +1,7 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>
 /// The preconditioner for many classes, which costs features × classes. Where classes are many, a class gets its curvature from few images:

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>Numbers that one instruction works on, however many the processor takes.</summary>
 internal unsafe interface ILanes<TSelf, T>

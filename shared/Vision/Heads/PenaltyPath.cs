@@ -1,6 +1,8 @@
+using Distributed.Vision.Devices;
+using Distributed.Vision.Engines;
 using TorchSharp;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>
 /// Trains a linear head along a path of penalties (<see cref="PenaltyPathOptions"/>). A step is one penalty; it begins at what

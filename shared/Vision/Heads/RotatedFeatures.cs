@@ -1,7 +1,9 @@
 using System.Runtime.InteropServices;
+using Distributed.Vision.Devices;
+using Distributed.Vision.Weights;
 using static TorchSharp.torch;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>
 /// The standardised features of training and validation images in the coordinates of their principal components, with a

@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>Changes the products of some rows in place.</summary>
 /// <param name="part">Which part of the rows they are from; each part is visited by one thread at a time.</param>

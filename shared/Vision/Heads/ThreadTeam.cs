@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>
 /// Threads that stay together for a computation of many short loops. A thread of the pool that waits for work sleeps, and waking

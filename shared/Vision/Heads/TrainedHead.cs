@@ -1,7 +1,9 @@
 using System.Runtime.InteropServices;
+using Distributed.Vision.Features;
+using Distributed.Vision.Weights;
 using TorchSharp;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>A head that is trained: standardisation, layers, definition.</summary>
 /// <remarks>Safe for several threads; each call holds its native memory for itself.</remarks>

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Heads;
 
 /// <summary>Loops over vectors whose lengths are multiples of 8.</summary>
 internal static class Vectors

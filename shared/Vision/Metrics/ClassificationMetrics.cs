@@ -1,4 +1,4 @@
-namespace Distributed.Vision;
+namespace Distributed.Vision.Metrics;
 
 /// <summary>A share and how sure it is.</summary>
 /// <param name="Value">In [0, 1].</param>

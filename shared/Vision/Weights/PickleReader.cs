@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Numerics;
 using System.Text;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Weights;
 
 /// <summary>
 /// Runs the part of Python's pickle machine that checkpoints need. Nothing is imported and nothing is called: a name stands

@@ -1,4 +1,4 @@
-namespace Distributed.Vision;
+namespace Distributed.Vision.Weights;
 
 /// <summary>What a pickle may refer to.</summary>
 internal interface IPickleHost

@@ -1,7 +1,7 @@
 using System.IO.Compression;
 using System.Numerics;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Weights;
 
 /// <summary>
 /// An open file of <c>torch.save</c>, in the zip format (since PyTorch 1.6) or the legacy one. Nothing in it is run: its pickle

@@ -1,6 +1,6 @@
 using TorchSharp;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Weights;
 
 /// <summary>A run of elements in a checkpoint, that tensors are views of.</summary>
 /// <param name="Type">Element type.</param>

@@ -1,7 +1,7 @@
 using Microsoft.Win32.SafeHandles;
 using TorchSharp;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Weights;
 
 /// <summary>Where a tensor lies in a safetensors file.</summary>
 /// <param name="Name">Key.</param>

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Text.Json;
 using TorchSharp;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Weights;
 
 /// <summary>Reads and checks the header of a safetensors file, in memory bounded by the header's length.</summary>
 /// <remarks>Rules: https://github.com/huggingface/safetensors, "Format", and the checks of its Rust reader.</remarks>

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Text.Json;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Weights;
 
 /// <summary>Writes safetensors files: the same tensors and metadata always give the same bytes.</summary>
 /// <remarks>

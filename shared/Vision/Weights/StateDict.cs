@@ -1,6 +1,6 @@
 using TorchSharp;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Weights;
 
 /// <summary>A tensor that stands in a weight file: what is known of it before it is read.</summary>
 internal interface IStoredTensor

@@ -1,4 +1,4 @@
-namespace Distributed.Vision;
+namespace Distributed.Vision.Weights;
 
 /// <summary>Finds all mappings of names to tensors in what a checkpoint's pickle holds, wherever trainers nest them.</summary>
 /// <remarks>Time and memory grow with the number of values, however often they name each other.</remarks>

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using TorchSharp;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Weights;
 
 /// <summary>A tensor as plain data: what files hold and what needs no native memory.</summary>
 /// <param name="Type">Element type.</param>

@@ -1,6 +1,6 @@
 using TorchSharp;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Weights;
 
 /// <summary>The element types that weight files may hold, their names in safetensors, and their sizes.</summary>
 internal static class TensorTypes

@@ -1,6 +1,6 @@
 using Distributed.Storage;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Weights;
 
 /// <summary>A file of weights, told by its content and not by its name: safetensors, or what <c>torch.save</c> makes, in either of its formats.</summary>
 internal sealed class WeightFile : IDisposable

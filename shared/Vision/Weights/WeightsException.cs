@@ -1,6 +1,6 @@
 using Distributed.Storage;
 
-namespace Distributed.Vision;
+namespace Distributed.Vision.Weights;
 
 /// <summary>A weight, feature or checkpoint file is not what it has to be. The message names the file, the key and the value.</summary>
 /// <remarks>Permanent: reading the same file again fails the same way.</remarks>

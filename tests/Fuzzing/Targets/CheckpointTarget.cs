@@ -1,4 +1,4 @@
-using Distributed.Vision;
+using Distributed.Vision.Weights;
 
 namespace Distributed.Fuzzing.Targets;
 

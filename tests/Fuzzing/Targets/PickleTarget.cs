@@ -1,5 +1,5 @@
 using System.IO.Compression;
-using Distributed.Vision;
+using Distributed.Vision.Weights;
 
 namespace Distributed.Fuzzing.Targets;
 

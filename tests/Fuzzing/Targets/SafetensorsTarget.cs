@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using Distributed.Vision;
+using Distributed.Vision.Weights;
 
 namespace Distributed.Fuzzing.Targets;
 

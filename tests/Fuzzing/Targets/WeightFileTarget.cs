@@ -1,8 +1,8 @@
 using System.Text;
 using Distributed.Networks;
-using Distributed.Vision;
-using Distributed.Vision.Tests;
-using static Distributed.Vision.Tests.PickleBuilder;
+using Distributed.Vision.Tests.Weights;
+using Distributed.Vision.Weights;
+using static Distributed.Vision.Tests.Weights.PickleBuilder;
 
 namespace Distributed.Fuzzing.Targets;
 
