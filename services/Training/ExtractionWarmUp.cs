@@ -6,7 +6,7 @@ using Distributed.Vision.Weights;
 namespace Distributed.Training;
 
 /// <summary>Measures what a run's plan will ask for while its images are still coming in, where nothing else waits for the device.</summary>
-internal sealed class ExtractionWarmUp(PriorityLimiter gate, HostChecks checks, BackboneStore backbones, Calibration calibration)
+internal sealed class ExtractionWarmUp(PriorityLimiter gate, HostChecks checks, BackboneStore backbones, AutotuningCache autotuning)
 {
     /// <summary>Loads the weights and measures precision and batch size, as a job that has its turn.</summary>
     public async Task RunAsync(RunSpecification specification, CancellationToken cancellationToken)
@@ -20,7 +20,7 @@ internal sealed class ExtractionWarmUp(PriorityLimiter gate, HostChecks checks, 
         using var turn = await gate.EnterAsync(JobRoutes.Tensors, specification.Priority, Timeout.InfiniteTimeSpan, cancellationToken);
         try
         {
-            await calibration.MeasureAsync(backbones.Load(specification), specification.InputSize, cancellationToken);
+            await autotuning.MeasureAsync(backbones.Load(specification), specification.InputSize, cancellationToken);
         }
         catch (Exception exception) when (exception is WeightsException or DatasetException or IOException)
         {

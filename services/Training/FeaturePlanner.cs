@@ -14,7 +14,7 @@ namespace Distributed.Training;
 /// <summary>Decides once how the features of a data set are computed; all workers follow what is decided.</summary>
 internal sealed class FeaturePlanner(
     IDbContextFactory<CatalogContext> contexts,
-    Calibration calibration,
+    AutotuningCache autotuning,
     TensorDevice device,
     IOptions<TrainingOptions> options,
     TimeProvider time
@@ -106,7 +106,7 @@ internal sealed class FeaturePlanner(
 
     private async Task<(Precision Precision, int BatchSize)> MeasureAsync(IBackbone backbone, int size, CancellationToken cancellationToken)
     {
-        var choice = await calibration.MeasureAsync(backbone, size, cancellationToken);
+        var choice = await autotuning.MeasureAsync(backbone, size, cancellationToken);
         return (choice.Precision, choice.BatchSize);
     }
 }

@@ -18,7 +18,7 @@ internal sealed class ShardExtractor(
     IDbContextFactory<CatalogContext> contexts,
     DatasetArtifacts artifacts,
     BackboneStore backbones,
-    Calibration calibration,
+    AutotuningCache autotuning,
     TensorThread tensors,
     TensorDevice device
 ) : IDisposable
@@ -36,7 +36,7 @@ internal sealed class ShardExtractor(
         {
             await packed.ReadAsync(first, count, images.AsMemory(0, length), cancellationToken);
             using var backbone = _loaded?.Key == set.Key ? null : await LoadBackboneAsync(set, cancellationToken);
-            var threads = backbone is null ? null : await calibration.FindThreadsAsync(backbone.Name, set.InputSize, cancellationToken);
+            var threads = backbone is null ? null : await autotuning.FindThreadsAsync(backbone.Name, set.InputSize, cancellationToken);
             return await tensors.RunAsync(
                 token =>
                 {

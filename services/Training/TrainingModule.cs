@@ -57,7 +57,7 @@ public static class TrainingModule
         builder.Services.AddSingleton<IHostCheck>(provider => provider.GetRequiredService<TensorDevice>());
         builder.Services.AddHostedService<GpuMetrics>();
         builder.Services.AddSingleton<BackboneStore>();
-        builder.Services.AddSingleton<Calibration>();
+        builder.Services.AddSingleton<AutotuningCache>();
         builder.Services.AddSingleton<FeaturePlanner>();
         builder.Services.AddSingleton<ExtractionWarmUp>();
         builder.Services.AddSingleton<ShardExtractor>();

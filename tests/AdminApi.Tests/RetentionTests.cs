@@ -62,7 +62,7 @@ public sealed class RetentionTests
             $"ingestions/k/part-00000.{Guid.NewGuid():N}.u8",
             $"ingestions/k/part-00001.{Guid.NewGuid():N}-2.u8",
             $"runs/{run.Id:D}/last-00001.{Guid.NewGuid():N}.safetensors.{Guid.NewGuid():N}.partial",
-            $"calibration/precision-x.json.{Guid.NewGuid():N}.partial",
+            $"autotuning/x.json.{Guid.NewGuid():N}.partial",
             $"sources/archive-x.{Guid.NewGuid():N}.partial/photo.jpg",
         ];
         string[] kept =
@@ -72,7 +72,7 @@ public sealed class RetentionTests
             "sources/d.tar.gz.partial",
             "sources/d.tar.gz.partial.json",
             "sources/sample-0-100-100/train_X.bin",
-            "calibration/precision-y.json",
+            "autotuning/y.json",
             "backbones/densenet121.tv_in1k.safetensors",
             ".lock",
         ];

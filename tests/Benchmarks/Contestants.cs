@@ -36,7 +36,7 @@ internal static class Contestants
             ["onnx", var size] => Onnx(Parse(size)),
             ["memory", var images] => Memory(Parse(images)),
             ["onnx-memory", var images] => OnnxMemory(Parse(images)),
-            ["penalty-path", var folder] => PenaltyPathBenchmark.Path(folder),
+            ["penalty-path", var folder] => RegularisationPathBenchmark.Path(folder),
             ["many-classes", var folder] => ManyClassesBenchmark.Path(folder),
             [ShardOverheadBenchmark.Worker, var catalog, var broker] => ShardOverheadBenchmark.Work250(catalog, broker),
             ["bare-run", var folder] => FirstRunBenchmark.Bare(folder),
@@ -73,7 +73,7 @@ internal static class Contestants
     private static (string Name, Func<double> Measure) Extract(string precision, int size)
     {
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
-        var choice = PrecisionTrial.Choose(backbone, size, torch.CPU);
+        var choice = Autotuner.Choose(backbone, size, torch.CPU);
         var (used, batch) =
             precision == "fp32"
                 ? (Precision.Fp32, FeatureExtractor.DefaultBatchSizeFor(size, DeviceType.CPU))
@@ -84,13 +84,13 @@ internal static class Contestants
         return ($"{used}, batch {batch}", () => ImagesPerSecond(Round, batch, () => extractor.Extract(images, batch, size, features)));
     }
 
-    /// <summary>As a training host does it: what the trial chose, and several batches at a time, so that copies and computing overlap.</summary>
+    /// <summary>As a training host does it: what autotuning chose, and several batches at a time, so that copies and computing overlap.</summary>
     private static (string Name, Func<double> Measure) ExtractOnGpu(int size)
     {
         const int Batches = 8;
         var gpu = TorchEnvironment.ChooseDevice("cuda");
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
-        var choice = PrecisionTrial.Choose(backbone, size, gpu);
+        var choice = Autotuner.Choose(backbone, size, gpu);
         var extractor = new FeatureExtractor(backbone, choice.Precision, gpu, choice.BatchSize);
         var count = choice.BatchSize * Batches;
         var images = Pixels(count * size * size * 3);
@@ -105,7 +105,7 @@ internal static class Contestants
     {
         torch.set_num_threads(1);
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
-        var used = precision == "fp32" ? Precision.Fp32 : PrecisionTrial.Choose(backbone, size, torch.CPU).Precision;
+        var used = precision == "fp32" ? Precision.Fp32 : Autotuner.Choose(backbone, size, torch.CPU).Precision;
         var batch = FeatureExtractor.DefaultBatchSizeFor(size, DeviceType.CPU);
         var extractor = new FeatureExtractor(backbone, used, torch.CPU, batch);
         var images = Pixels(batch * size * size * 3);
@@ -221,7 +221,7 @@ internal static class Contestants
         const int Size = 96,
             Shard = 256;
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
-        var choice = PrecisionTrial.Choose(backbone, Size, torch.CPU);
+        var choice = Autotuner.Choose(backbone, Size, torch.CPU);
         var extractor = new FeatureExtractor(backbone, choice.Precision, torch.CPU, choice.BatchSize);
         return (
             $"{count} images",

@@ -113,7 +113,7 @@ internal sealed class ManyClassesBenchmark : IBenchmark
     private static FeatureMatrix Rows(float[] features, int first, int count) =>
         new(features.AsSpan(first * Size, count * Size).ToArray(), count, Size);
 
-    private static PenaltyPathState Train(float[] features, int[] labels, int train, int count)
+    private static RegularisationPathState Train(float[] features, int[] labels, int train, int count)
     {
         using var data = FeatureData.Create(
             Rows(features, 0, count),
@@ -122,11 +122,11 @@ internal sealed class ManyClassesBenchmark : IBenchmark
             [.. Enumerable.Range(train, count - train)],
             CPU
         );
-        return PenaltyPath
+        return RegularisationPath
             .Train(
-                PenaltyPath.Start(
+                RegularisationPath.Start(
                     HeadDefinition.Linear,
-                    new PenaltyPathOptions(PenaltyPathOptions.DefaultPenalties(labels.Max() + 1)),
+                    new RegularisationPathOptions(RegularisationPathOptions.DefaultPenalties(labels.Max() + 1)),
                     data,
                     labels.Max() + 1
                 ),

@@ -18,7 +18,7 @@ IBenchmark[] benchmarks =
     new PlainNetworkBenchmark(),
     new MemoryBenchmark(),
     new DecodeBenchmark(),
-    new PenaltyPathBenchmark(),
+    new RegularisationPathBenchmark(),
     new ManyClassesBenchmark(),
     new FirstRunBenchmark(),
     new SecondRunBenchmark(),

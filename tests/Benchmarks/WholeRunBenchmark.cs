@@ -37,7 +37,7 @@ internal sealed class FirstRunBenchmark : IBenchmark
     public static (string Name, Func<double> Measure) Bare(string folder)
     {
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
-        var choice = PrecisionTrial.Choose(backbone, Size, torch.CPU);
+        var choice = Autotuner.Choose(backbone, Size, torch.CPU);
         var weights = BackboneSource.Load(BackboneSource.Demo);
         return (
             $"bare computations, {choice.Precision}",
@@ -66,7 +66,7 @@ internal sealed class FirstRunBenchmark : IBenchmark
         ];
     }
 
-    private static async Task ComputeAsync(string folder, IBackbone backbone, PrecisionChoice choice)
+    private static async Task ComputeAsync(string folder, IBackbone backbone, AutotuningResult choice)
     {
         var listing = await DatasetSource.ListAsync(folder);
         var images = new byte[(long)listing.Entries.Count * Size * Size * 3];
@@ -76,7 +76,7 @@ internal sealed class FirstRunBenchmark : IBenchmark
         using var extractor = new FeatureExtractor(backbone, choice.Precision, torch.CPU, choice.BatchSize);
         var features = extractor.Extract(images, listing.Entries.Count, Size);
 
-        // The run's own split: with other validation images the path of penalties ends elsewhere.
+        // The run's own split: with other validation images the regularisation path ends elsewhere.
         var manifest = DatasetManifest.Create(listing, records);
         var defaults = new RunSpecification();
         var split = DatasetSplit.Draw(manifest, defaults.SplitSeed, defaults.ValidationFraction, defaults.TestFraction);
@@ -84,13 +84,13 @@ internal sealed class FirstRunBenchmark : IBenchmark
         int[] train = [.. Enumerable.Range(0, split.Train.Length)];
         int[] validation = [.. Enumerable.Range(split.Train.Length, split.Validation.Length)];
         using var data = FeatureData.Create(features.Select(rows), LabelsOf(rows), train, validation, torch.CPU);
-        var state = PenaltyPath.Start(
+        var state = RegularisationPath.Start(
             HeadDefinition.Linear,
-            new PenaltyPathOptions(PenaltyPathOptions.DefaultPenalties(listing.ClassNames.Count)),
+            new RegularisationPathOptions(RegularisationPathOptions.DefaultPenalties(listing.ClassNames.Count)),
             data,
             listing.ClassNames.Count
         );
-        var head = TrainedHead.Load(PenaltyPath.Train(state, data, () => false).State.ExportBest());
+        var head = TrainedHead.Load(RegularisationPath.Train(state, data, () => false).State.ExportBest());
         ClassificationMetrics.Compute(head.Logits(features.Select(split.Test)), LabelsOf(split.Test), head.Classes, topK: 5);
 
         int[] LabelsOf(int[] images) => [.. images.Select(image => manifest.Images[image].Label)];

@@ -140,7 +140,7 @@ public sealed class FeatureTests : IAsyncLifetime
         var open = await _services.TrainAsync(specification with { Precision = null });
 
         Assert.Equal((true, fixedPrecision.FeatureSetKey), (open.FeatureCacheHit, open.FeatureSetKey));
-        Assert.False(Directory.Exists(_services.Volume.FullPath("calibration")));
+        Assert.False(Directory.Exists(_services.Volume.FullPath("autotuning")));
     }
 
     [Fact]
@@ -149,7 +149,7 @@ public sealed class FeatureTests : IAsyncLifetime
         var specification = Specify(_services) with { Backbone = "random", InputSize = 32, Precision = null };
         await _services.TrainAsync(specification);
         var chosen = Assert.Single(await _services.SetsAsync()).Precision;
-        var measurement = Assert.Single(Directory.GetFiles(_services.Volume.FullPath("calibration")));
+        var measurement = Assert.Single(Directory.GetFiles(_services.Volume.FullPath("autotuning")));
         var content = await File.ReadAllTextAsync(measurement);
 
         var again = await _services.TrainAsync(specification with { TopK = 2 });
@@ -158,7 +158,7 @@ public sealed class FeatureTests : IAsyncLifetime
         Assert.True(again.FeatureCacheHit);
         Assert.False(otherWeights.FeatureCacheHit);
         Assert.Equal([chosen, chosen], (await _services.SetsAsync()).Select(set => set.Precision));
-        Assert.Equal([measurement], Directory.GetFiles(_services.Volume.FullPath("calibration")));
+        Assert.Equal([measurement], Directory.GetFiles(_services.Volume.FullPath("autotuning")));
         Assert.Equal(content, await File.ReadAllTextAsync(measurement));
     }
 
@@ -169,7 +169,7 @@ public sealed class FeatureTests : IAsyncLifetime
     {
         var specification = Specify(_services) with { Backbone = "random", InputSize = 32, Precision = null };
         await _services.TrainAsync(specification);
-        var measurement = Assert.Single(Directory.GetFiles(_services.Volume.FullPath("calibration")));
+        var measurement = Assert.Single(Directory.GetFiles(_services.Volume.FullPath("autotuning")));
         var content = await File.ReadAllTextAsync(measurement);
         var changed = content.Replace(text, inItsPlace, StringComparison.Ordinal);
         Assert.NotEqual(content, changed);

@@ -21,7 +21,7 @@ internal sealed partial class VolumeMetrics : BackgroundService
         "features",
         "backbones",
         "runs",
-        "calibration"
+        "autotuning"
     );
 
     private readonly Volume _volume;

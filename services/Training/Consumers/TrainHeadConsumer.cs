@@ -133,13 +133,15 @@ internal sealed partial class TrainHeadConsumer(
 
         if (training.Penalties.Count == 0)
         {
-            return new PenaltyPathOptions(
-                data.Validation.Length > 0 ? PenaltyPathOptions.DefaultPenalties(classes) : [PenaltyPathOptions.PenaltyWithoutValidation]
+            return new RegularisationPathOptions(
+                data.Validation.Length > 0
+                    ? RegularisationPathOptions.DefaultPenalties(classes)
+                    : [RegularisationPathOptions.PenaltyWithoutValidation]
             );
         }
 
         return data.Validation.Length > 0 || training.Penalties.Count == 1
-            ? new PenaltyPathOptions(training.Penalties)
+            ? new RegularisationPathOptions(training.Penalties)
             : throw new HeadTrainingException(
                 $"training.penalties has {training.Penalties.Count} values, and there are no validation images to choose by. Give one value, or a validationFraction above 0."
             );

@@ -64,7 +64,7 @@ internal sealed unsafe partial class CompiledDenseNet : IDisposable
     /// <summary>Of a panel.</summary>
     private int Vectors => Instructions.PanelVectors(Layers.GrowthRate);
 
-    private int PanelChannels => Vectors * Instructions.Lanes;
+    private int PanelChannels => Vectors * Instructions.VectorLength;
 
     private int ElementBytes => Bf16 ? sizeof(ushort) : sizeof(float);
 

@@ -12,7 +12,7 @@ internal static unsafe class Elementwise
 {
     // What is called for every pixel is compiled in full at once: while all cores compute, the run time's second look at it waits
     // behind everything that a host compiled to start.
-    private const int Lanes = 16;
+    private const int VectorLength = 16;
 
     /// <summary>Rounds to nearest, ties to even.</summary>
     public static ushort ToBfloat16(float value)
@@ -32,14 +32,14 @@ internal static unsafe class Elementwise
     {
         if (bf16)
         {
-            for (var i = 0; i < channels; i += Lanes)
+            for (var i = 0; i < channels; i += VectorLength)
             {
                 Store(Active(Widen((ushort*)source + i), scale + i, shift + i), (ushort*)target + i);
             }
         }
         else
         {
-            for (var i = 0; i < channels; i += Lanes)
+            for (var i = 0; i < channels; i += VectorLength)
             {
                 Active(Vector512.Load((float*)source + i), scale + i, shift + i).Store((float*)target + i);
             }
@@ -62,7 +62,7 @@ internal static unsafe class Elementwise
         {
             var upper = (ushort*)source;
             var lower = (ushort*)(source + rowBytes);
-            for (var i = 0; i < channels; i += Lanes)
+            for (var i = 0; i < channels; i += VectorLength)
             {
                 var sum =
                     Active(Widen(upper + i), scale + i, shift + i)
@@ -75,7 +75,7 @@ internal static unsafe class Elementwise
         {
             var upper = (float*)source;
             var lower = (float*)(source + rowBytes);
-            for (var i = 0; i < channels; i += Lanes)
+            for (var i = 0; i < channels; i += VectorLength)
             {
                 var sum =
                     Active(Vector512.Load(upper + i), scale + i, shift + i)
@@ -93,7 +93,7 @@ internal static unsafe class Elementwise
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void NormalizeReluMean(bool bf16, byte* source, int pixels, float* target, float* scale, float* shift, int channels)
     {
-        for (var i = 0; i < channels; i += Lanes)
+        for (var i = 0; i < channels; i += VectorLength)
         {
             var sum = Vector512<float>.Zero;
             for (var pixel = 0; pixel < pixels; pixel++)

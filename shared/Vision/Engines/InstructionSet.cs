@@ -10,7 +10,7 @@ internal sealed class InstructionSet
     private readonly int _mostVectors;
 
     private InstructionSet(
-        int lanes,
+        int vectorLength,
         int mostVectors,
         int broadcast,
         int zero,
@@ -18,7 +18,7 @@ internal sealed class InstructionSet
         Func<Precision, bool> hasProcessor
     )
     {
-        Lanes = lanes;
+        VectorLength = vectorLength;
         Broadcast = broadcast;
         Zero = zero;
         _mostVectors = mostVectors;
@@ -28,15 +28,16 @@ internal sealed class InstructionSet
 
     /// <summary>14 pixels × 32 channels at once, or 9 × 48.</summary>
     public static InstructionSet Avx512 { get; } =
-        new(lanes: 16, mostVectors: 3, broadcast: 30, zero: 31, () => new EvexAssembler(), HasAvx512);
+        new(vectorLength: 16, mostVectors: 3, broadcast: 30, zero: 31, () => new EvexAssembler(), HasAvx512);
 
     /// <summary>6 pixels × 16 channels at once; float32 only.</summary>
-    public static InstructionSet Avx2 { get; } = new(lanes: 8, mostVectors: 2, broadcast: 15, zero: 15, () => new VexAssembler(), HasAvx2);
+    public static InstructionSet Avx2 { get; } =
+        new(vectorLength: 8, mostVectors: 2, broadcast: 15, zero: 15, () => new VexAssembler(), HasAvx2);
 
     /// <summary>Numbers of a vector, float32.</summary>
-    public int Lanes { get; }
+    public int VectorLength { get; }
 
-    public int VectorBytes => Lanes * sizeof(float);
+    public int VectorBytes => VectorLength * sizeof(float);
 
     /// <summary>Register of the input of one pixel.</summary>
     public int Broadcast { get; }
@@ -49,7 +50,7 @@ internal sealed class InstructionSet
         new[] { Avx512, Avx2 }.FirstOrDefault(instructions => instructions.Supports(precision));
 
     /// <summary>Output channels that a kernel computes, in vectors: they divide the growth rate, and with it all other numbers of channels.</summary>
-    public int PanelVectors(int growthRate) => Math.Min(growthRate / Lanes, _mostVectors);
+    public int PanelVectors(int growthRate) => Math.Min(growthRate / VectorLength, _mostVectors);
 
     /// <summary>First of the registers that hold a panel's weights; those below hold sums.</summary>
     public int FirstWeight(int vectors) => Broadcast - vectors;

@@ -41,7 +41,7 @@ internal abstract class KernelAssembler
 
     public void StoreHalf(int source, Register address, int offset) => Memory(NoPrefix, Map0F, 0x11, half: true, source, address, offset);
 
-    /// <summary>32 bits to all lanes.</summary>
+    /// <summary>32 bits to every element of a vector.</summary>
     public void Broadcast(int target, Register address, int offset) =>
         Memory(Prefix66, Map0F38, 0x18, half: false, target, address, offset);
 

@@ -99,13 +99,13 @@ internal sealed record KernelPlan(Layer Stem, DensePlan[][] Blocks, TransitionPl
         var layers = Blocks.SelectMany(block => block).ToList();
         if (
             layers.Any(layer => layer.Window.Channels != GrowthRate || layer.Narrow.Channels != Bottleneck)
-            || GrowthRate < instructions.Lanes
+            || GrowthRate < instructions.VectorLength
         )
         {
             return false;
         }
 
-        var panel = instructions.PanelVectors(GrowthRate) * instructions.Lanes;
+        var panel = instructions.PanelVectors(GrowthRate) * instructions.VectorLength;
         return layers
             .SelectMany(layer => new[] { layer.Narrow, layer.Window })
             .Concat(Transitions.Select(transition => transition.Convolution))

@@ -62,7 +62,7 @@ internal sealed unsafe class WinogradConvolution : IDisposable
                 {
                     Float32Outputs = true,
                     // The next position's weights come while this one's are used.
-                    PrefetchDistance = inputs * sizeof(ushort) * vectors * instructions.Lanes,
+                    PrefetchDistance = inputs * sizeof(ushort) * vectors * instructions.VectorLength,
                 }
             )),
         ];

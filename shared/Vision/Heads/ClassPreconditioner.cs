@@ -6,7 +6,7 @@ namespace Distributed.Vision.Heads;
 
 /// <summary>
 /// The preconditioner for few classes: the curvature is taken for the Kronecker product of the features' mean squares and the mean
-/// covariance of the predicted classes, which in rotated features it nearly is. It costs the square of the classes.
+/// covariance of the predicted classes, which in principal components it nearly is. It costs the square of the classes.
 /// </summary>
 internal sealed class ClassPreconditioner : IPreconditioner
 {
@@ -15,7 +15,7 @@ internal sealed class ClassPreconditioner : IPreconditioner
     private readonly double _penalty;
     private readonly double[] _spreads;
     private readonly double[] _axes;
-    private readonly double[] _rotated;
+    private readonly double[] _projected;
 
     /// <summary>Prepares it at a point.</summary>
     /// <param name="probabilities">[count, <see cref="RowShape.PaddedClasses"/>], predicted at the point.</param>
@@ -26,7 +26,7 @@ internal sealed class ClassPreconditioner : IPreconditioner
     public ClassPreconditioner(double[] probabilities, int count, RowShape shape, double[] meanSquares, double penalty)
     {
         (_shape, _meanSquares, _penalty) = (shape, meanSquares, penalty);
-        _rotated = new double[shape.Stride];
+        _projected = new double[shape.Stride];
         using var scope = torch.NewDisposeScope();
         var own = TensorData.FromValues(probabilities, count, shape.PaddedClasses).ToTensor().narrow(1, 0, shape.Classes);
         var covariance = own.mean([0]).diag().sub_(own.t().mm(own).div_(count));
@@ -45,23 +45,23 @@ internal sealed class ClassPreconditioner : IPreconditioner
         Array.Clear(result);
         for (var axis = 0; axis < classes; axis++)
         {
-            Array.Clear(_rotated);
+            Array.Clear(_projected);
             for (var label = 0; label < classes; label++)
             {
-                Vectors.Axpy(_axes[(label * classes) + axis], residual.AsSpan(label * stride, stride), _rotated);
+                Vectors.Axpy(_axes[(label * classes) + axis], residual.AsSpan(label * stride, stride), _projected);
             }
 
             for (var i = 0; i < bias; i++)
             {
-                _rotated[i] /= (_meanSquares[i] * Math.Max(_spreads[axis], least)) + _penalty;
+                _projected[i] /= (_meanSquares[i] * Math.Max(_spreads[axis], least)) + _penalty;
             }
 
             // The same added to all biases changes nothing at all: rounding must not drive them that way.
-            _rotated[bias] = _spreads[axis] > least ? _rotated[bias] / (_meanSquares[bias] * _spreads[axis]) : 0;
+            _projected[bias] = _spreads[axis] > least ? _projected[bias] / (_meanSquares[bias] * _spreads[axis]) : 0;
 
             for (var label = 0; label < classes; label++)
             {
-                Vectors.Axpy(_axes[(label * classes) + axis], _rotated, result.AsSpan(label * stride, stride));
+                Vectors.Axpy(_axes[(label * classes) + axis], _projected, result.AsSpan(label * stride, stride));
             }
         }
     }

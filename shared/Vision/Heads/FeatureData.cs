@@ -9,7 +9,7 @@ namespace Distributed.Vision.Heads;
 /// <remarks>Owns its tensors.</remarks>
 public sealed class FeatureData : IDisposable
 {
-    private (float[] Mean, float[] Std, RotatedFeatures Features)? _rotated;
+    private (float[] Mean, float[] Std, PrincipalComponents Components)? _components;
 
     /// <summary>Takes tensors over.</summary>
     /// <param name="features">float32 [n, d], contiguous.</param>
@@ -88,17 +88,17 @@ public sealed class FeatureData : IDisposable
         );
     }
 
-    /// <summary>The features in the coordinates that the solver computes in; kept, since runs and slices on the same data share them.</summary>
-    internal RotatedFeatures Rotate(float[] mean, float[] std)
+    /// <summary>The principal components that the solver computes in; kept, since runs and slices on the same data share them.</summary>
+    internal PrincipalComponents ProjectFeatures(float[] mean, float[] std)
     {
-        if (_rotated is not { } known || !known.Mean.AsSpan().SequenceEqual(mean) || !known.Std.AsSpan().SequenceEqual(std))
+        if (_components is not { } known || !known.Mean.AsSpan().SequenceEqual(mean) || !known.Std.AsSpan().SequenceEqual(std))
         {
-            _rotated?.Features.Dispose();
-            _rotated = null;
-            _rotated = known = (mean, std, RotatedFeatures.Create(this, mean, std));
+            _components?.Components.Dispose();
+            _components = null;
+            _components = known = (mean, std, PrincipalComponents.Create(this, mean, std));
         }
 
-        return known.Features;
+        return known.Components;
     }
 
     /// <summary>In pieces, since TorchSharp shows at most 2 GiB of a tensor at once.</summary>
@@ -120,7 +120,7 @@ public sealed class FeatureData : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _rotated?.Features.Dispose();
+        _components?.Components.Dispose();
         Features.Dispose();
         Labels.Dispose();
     }

@@ -72,7 +72,7 @@ public sealed record AdamOptions(int Epochs, int BatchSize, double LearningRate,
 }
 
 /// <summary>
-/// Training of a linear head along a path of penalties: for each, from the strongest to the weakest, the weights W are found
+/// Training of a linear head along a regularisation path: for each penalty, from the strongest to the weakest, the weights W are found
 /// that make the mean cross-entropy + penalty/2 ‖W‖² smallest on the standardised training features (biases are free). The
 /// penalty with the smallest validation loss is kept (of equals the strongest), and the head is refitted with it on training and
 /// validation images together, as Kornblith et al. do (Do Better ImageNet Models Transfer Better?, 2019, A.4). The path ends where
@@ -81,7 +81,7 @@ public sealed record AdamOptions(int Epochs, int BatchSize, double LearningRate,
 /// probabilities near 0 and 1. scikit-learn's C is 1 / (images × penalty).
 /// </summary>
 /// <param name="Penalties">1 to 100 positive numbers in falling order. Without validation images there has to be exactly one.</param>
-public sealed record PenaltyPathOptions(IReadOnlyList<double> Penalties) : HeadTrainingOptions
+public sealed record RegularisationPathOptions(IReadOnlyList<double> Penalties) : HeadTrainingOptions
 {
     /// <summary>
     /// From 10 to 1e-6, at equal distances in their logarithms: 30 penalties for up to 16 classes, and 10 for more, since a penalty then takes
@@ -98,7 +98,7 @@ public sealed record PenaltyPathOptions(IReadOnlyList<double> Penalties) : HeadT
     public const double PenaltyWithoutValidation = 0.01;
 
     /// <inheritdoc/>
-    public bool Equals(PenaltyPathOptions? other) => other is not null && Penalties.SequenceEqual(other.Penalties);
+    public bool Equals(RegularisationPathOptions? other) => other is not null && Penalties.SequenceEqual(other.Penalties);
 
     /// <inheritdoc/>
     public override int GetHashCode() => Penalties.Count == 0 ? 0 : HashCode.Combine(Penalties.Count, Penalties[0], Penalties[^1]);

@@ -59,7 +59,7 @@ public static class HeadTraining
         options switch
         {
             AdamOptions adam => AdamTrainer.Start(definition, adam, data, classes),
-            PenaltyPathOptions path => PenaltyPath.Start(definition, path, data, classes),
+            RegularisationPathOptions path => RegularisationPath.Start(definition, path, data, classes),
             _ => throw new ArgumentException($"Nothing trains a head by {options?.GetType().Name ?? "null"}.", nameof(options)),
         };
 
@@ -68,8 +68,8 @@ public static class HeadTraining
     /// <param name="source">What errors call the bytes, such as the path they come from.</param>
     /// <exception cref="WeightsException">The bytes are no such state.</exception>
     public static IHeadTrainingState Resume(ReadOnlyMemory<byte> bytes, string source = "The checkpoint") =>
-        HeadFile.FormatOf(bytes, source) == PenaltyPathState.Format
-            ? PenaltyPathState.FromBytes(bytes, source)
+        HeadFile.FormatOf(bytes, source) == RegularisationPathState.Format
+            ? RegularisationPathState.FromBytes(bytes, source)
             : AdamState.FromBytes(bytes, source);
 
     /// <summary>
@@ -96,7 +96,12 @@ public static class HeadTraining
             rows[..(images / 2)],
             device
         );
-        var trained = Start(HeadDefinition.Linear, new PenaltyPathOptions(PenaltyPathOptions.DefaultPenalties(classes)), data, classes)
+        var trained = Start(
+                HeadDefinition.Linear,
+                new RegularisationPathOptions(RegularisationPathOptions.DefaultPenalties(classes)),
+                data,
+                classes
+            )
             .Train(data, () => false, CancellationToken.None);
         trained.State.ToBytes();
         trained.State.ExportBest();

@@ -21,7 +21,7 @@ internal sealed class ImagePreconditioner : IPreconditioner
 
     /// <summary>Prepares it at a point.</summary>
     /// <param name="probabilities">[count, <see cref="RowShape.PaddedClasses"/>], predicted at the point.</param>
-    /// <param name="features">Rotated features.</param>
+    /// <param name="features">Principal components.</param>
     /// <param name="first">The first image.</param>
     /// <param name="count">Images.</param>
     /// <param name="shape">Features, with the one for the bias last, and classes.</param>
@@ -30,7 +30,7 @@ internal sealed class ImagePreconditioner : IPreconditioner
     /// <param name="team">Threads to use; they do not change a bit.</param>
     public ImagePreconditioner(
         double[] probabilities,
-        RotatedFeatures features,
+        PrincipalComponents features,
         int first,
         int count,
         RowShape shape,
@@ -82,7 +82,14 @@ internal sealed class ImagePreconditioner : IPreconditioner
         /// <summary>Sum of what the classes were given last.</summary>
         public double[] Total { get; } = new double[shape.Stride];
 
-        public void Prepare(double[] probabilities, RotatedFeatures features, int first, int count, double[] meanSquares, double penalty)
+        public void Prepare(
+            double[] probabilities,
+            PrincipalComponents features,
+            int first,
+            int count,
+            double[] meanSquares,
+            double penalty
+        )
         {
             var (largest, sums) = Choose(probabilities, count);
             for (var label = 0; label < _curvatures.Length; label++)

@@ -8,7 +8,7 @@ namespace Distributed.Vision.Heads;
 /// Multinomial logistic regression with an L2 penalty on all but the biases, solved by Newton's method with objective and
 /// gradient in double precision, or in single where the tolerance is wide.
 /// Steps come from conjugate gradients (Nocedal and Wright: Numerical Optimization, 2006, algorithm 7.1) that are
-/// preconditioned (<see cref="ClassPreconditioner"/>, <see cref="ImagePreconditioner"/>) by what in rotated features is nearly the curvature itself.
+/// preconditioned (<see cref="ClassPreconditioner"/>, <see cref="ImagePreconditioner"/>) by what in principal components is nearly the curvature itself.
 /// </summary>
 internal sealed class LogisticRegression
 {
@@ -28,9 +28,9 @@ internal sealed class LogisticRegression
     /// <summary>Share of the possible decrease that a step may leave undone.</summary>
     private const double Forcing = 0.01;
 
-    private readonly RowProducts<double>? _exact;
-    private readonly RowProducts<float> _quick;
-    private readonly RotatedFeatures _features;
+    private readonly FusedProducts<double>? _exact;
+    private readonly FusedProducts<float> _quick;
+    private readonly PrincipalComponents _features;
     private readonly RowShape _shape;
     private readonly int _first;
     private readonly int _count;
@@ -43,14 +43,14 @@ internal sealed class LogisticRegression
     private readonly double _tolerance;
 
     /// <summary>Prepares the problem.</summary>
-    /// <param name="features">Rotated features.</param>
+    /// <param name="features">Principal components.</param>
     /// <param name="first">First image to learn from.</param>
     /// <param name="count">Images to learn from.</param>
     /// <param name="classes">Classes.</param>
     /// <param name="team">Threads to use; they do not change a bit.</param>
     /// <param name="tolerance">How far the objective may be from its smallest value, relative to it.</param>
     public LogisticRegression(
-        RotatedFeatures features,
+        PrincipalComponents features,
         int first,
         int count,
         int classes,
@@ -62,8 +62,8 @@ internal sealed class LogisticRegression
         _shape = features.ShapeFor(classes);
         _first = first;
         _count = count;
-        _exact = tolerance < WideTolerance ? new RowProducts<double>(features.Values, first, count, _shape, team) : null;
-        _quick = new RowProducts<float>(features.Values, first, count, _shape, team);
+        _exact = tolerance < WideTolerance ? new FusedProducts<double>(features.Values, first, count, _shape, team) : null;
+        _quick = new FusedProducts<float>(features.Values, first, count, _shape, team);
         _labels = features.Labels[first..(first + count)];
         _classes = classes;
         _team = team;

@@ -147,7 +147,7 @@ public sealed class BackboneTests
     public void The_trial_measures_every_precision_of_the_device()
     {
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
-        var choice = PrecisionTrial.Choose(backbone, 32, torch.CPU, [4, 2]);
+        var choice = Autotuner.Choose(backbone, 32, torch.CPU, [4, 2]);
 
         Assert.Contains(choice.BatchSize, new[] { 2, 4 });
         Assert.Equal([Precision.Fp32, Precision.Bf16], choice.ImagesPerSecond.Keys);
@@ -166,7 +166,7 @@ public sealed class BackboneTests
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
         using var scope = TorchEnvironment.WithThreads(threads);
 
-        Assert.Contains(PrecisionTrial.Choose(backbone, 32, torch.CPU, [4]).Threads, choices);
+        Assert.Contains(Autotuner.Choose(backbone, 32, torch.CPU, [4]).Threads, choices);
         Assert.Equal(threads, torch.get_num_threads());
     }
 

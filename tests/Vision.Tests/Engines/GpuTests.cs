@@ -90,7 +90,7 @@ public sealed class GpuTests
         var gpu = Gpu();
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
 
-        var choice = PrecisionTrial.Choose(backbone, 96, gpu);
+        var choice = Autotuner.Choose(backbone, 96, gpu);
 
         Assert.Equal([Precision.Fp32, Precision.Bf16, Precision.Fp16], choice.ImagesPerSecond.Keys);
         Assert.All(choice.ImagesPerSecond.Values, speed => Assert.InRange(speed, 1, double.MaxValue));
@@ -101,7 +101,7 @@ public sealed class GpuTests
     public void A_linear_head_from_a_GPU_is_that_of_the_processor()
     {
         var gpu = Gpu();
-        var options = new PenaltyPathOptions(PenaltyPathOptions.DefaultPenalties(Classes));
+        var options = new RegularisationPathOptions(RegularisationPathOptions.DefaultPenalties(Classes));
 
         var expected = Train(HeadDefinition.Linear, options, torch.CPU);
         var found = Train(HeadDefinition.Linear, options, gpu);

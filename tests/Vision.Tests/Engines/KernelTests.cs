@@ -69,7 +69,7 @@ public sealed class KernelTests
             SegmentStride = 300;
         foreach (var instructions in new[] { InstructionSet.Avx512, InstructionSet.Avx2 }.Where(set => set.Supports(Precision.Fp32)))
         {
-            var (vectors, channels, steps) = (2, 2 * instructions.Lanes, Unroll * iterations);
+            var (vectors, channels, steps) = (2, 2 * instructions.VectorLength, Unroll * iterations);
             var random = new Random(pixels);
             float Next() => (random.NextSingle() * 2) - 1;
             using var input = new NativeBuffer(sizeof(float) * SegmentStride * segments);

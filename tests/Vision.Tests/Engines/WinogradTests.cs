@@ -38,7 +38,7 @@ public sealed unsafe class WinogradTests
             WinogradTransform.Positions * outputs,
             inputs,
             1,
-            vectors * InstructionSet.Avx512.Lanes,
+            vectors * InstructionSet.Avx512.VectorLength,
             bf16: true,
             bias: null
         );

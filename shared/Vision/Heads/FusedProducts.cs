@@ -12,7 +12,7 @@ namespace Distributed.Vision.Heads;
 /// <param name="products">[rows, <see cref="RowShape.PaddedClasses"/>].</param>
 internal delegate void RowFunction<T>(int part, int first, Span<T> products);
 
-/// <summary>How features and weights lie in memory for <see cref="RowProducts{T}"/>: padded, so that no loop has a rest.</summary>
+/// <summary>How features and weights lie in memory for <see cref="FusedProducts{T}"/>: padded, so that no loop has a rest.</summary>
 /// <param name="Size">Features a row.</param>
 /// <param name="Classes">Rows of the weights.</param>
 internal sealed record RowShape(int Size, int Classes)
@@ -24,10 +24,10 @@ internal sealed record RowShape(int Size, int Classes)
     public const int Parts = 16;
 
     /// <summary>What the length of a row is a multiple of: a cache line of single precision.</summary>
-    public const int Lanes = 16;
+    public const int Alignment = 16;
 
     /// <summary>Numbers from one row of features, or of weights, to the next.</summary>
-    public int Stride => (Size + Lanes - 1) / Lanes * Lanes;
+    public int Stride => (Size + Alignment - 1) / Alignment * Alignment;
 
     /// <summary>Classes, made even; the last row of the weights is zero where that adds one.</summary>
     public int PaddedClasses => (Classes + 1) / 2 * 2;
@@ -45,7 +45,7 @@ internal sealed record RowShape(int Size, int Classes)
 /// into the same parts and sums added in the same order: the number of threads does not change a bit.
 /// </summary>
 /// <typeparam name="T">Arithmetic: double, or float, which is twice to three times as fast.</typeparam>
-internal sealed unsafe class RowProducts<T>
+internal sealed unsafe class FusedProducts<T>
     where T : unmanaged, INumber<T>
 {
     // What is called most is compiled in full at once: a path takes about as long as the run time needs to see that it is worth it.
@@ -73,7 +73,7 @@ internal sealed unsafe class RowProducts<T>
     /// <param name="count">Rows to use.</param>
     /// <param name="shape">Features and classes.</param>
     /// <param name="team">Threads to use.</param>
-    public RowProducts(AlignedNumbers<float> rows, int first, int count, RowShape shape, ThreadTeam team)
+    public FusedProducts(AlignedNumbers<float> rows, int first, int count, RowShape shape, ThreadTeam team)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(rows.Length, shape.LengthOf(first + count));
         _rows = rows;
@@ -118,11 +118,11 @@ internal sealed unsafe class RowProducts<T>
                     var rows = Math.Min(_blockRows, end - row);
                     if (Vector512.IsHardwareAccelerated)
                     {
-                        Run<Lanes512<T>>(part, row, rows, function, sums is not null);
+                        Run<SimdVector512<T>>(part, row, rows, function, sums is not null);
                     }
                     else
                     {
-                        Run<Lanes256<T>>(part, row, rows, function, sums is not null);
+                        Run<SimdVector256<T>>(part, row, rows, function, sums is not null);
                     }
                 }
             }
@@ -134,8 +134,10 @@ internal sealed unsafe class RowProducts<T>
                 RowShape.Parts,
                 share =>
                 {
-                    var lines = sums.Length / RowShape.Lanes;
-                    var range = (lines * share / RowShape.Parts * RowShape.Lanes)..(lines * (share + 1) / RowShape.Parts * RowShape.Lanes);
+                    var lines = sums.Length / RowShape.Alignment;
+                    var range = (lines * share / RowShape.Parts * RowShape.Alignment)..(
+                        lines * (share + 1) / RowShape.Parts * RowShape.Alignment
+                    );
                     sums.AsSpan(range).Clear();
                     foreach (var part in _sums)
                     {
@@ -147,8 +149,8 @@ internal sealed unsafe class RowProducts<T>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Run<TLanes>(int part, int first, int count, RowFunction<T> function, bool summed)
-        where TLanes : struct, ILanes<TLanes, T>
+    private void Run<TVector>(int part, int first, int count, RowFunction<T> function, bool summed)
+        where TVector : struct, ISimdVector<TVector, T>
     {
         var (stride, classes) = (_shape.Stride, _shape.PaddedClasses);
         var padded = (count + RowShape.RowsTogether - 1) / RowShape.RowsTogether * RowShape.RowsTogether;
@@ -178,7 +180,7 @@ internal sealed unsafe class RowProducts<T>
                 {
                     for (var label = together; label < end; label += 2)
                     {
-                        Multiply<TLanes>(
+                        Multiply<TVector>(
                             x + (row * stride) + feature,
                             w + (label * stride) + feature,
                             z + (row * classes) + label,
@@ -210,7 +212,7 @@ internal sealed unsafe class RowProducts<T>
                 {
                     for (var label = together; label < end; label += 2)
                     {
-                        Accumulate<TLanes>(
+                        Accumulate<TVector>(
                             x + (row * stride) + feature,
                             z + (row * classes) + label,
                             s + (label * stride) + feature,
@@ -226,14 +228,14 @@ internal sealed unsafe class RowProducts<T>
 
     /// <summary>Adds the products of 4 rows with 2 rows of W.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Multiply<TLanes>(T* x, T* w, T* z, int length, int stride, int classes)
-        where TLanes : struct, ILanes<TLanes, T>
+    private static void Multiply<TVector>(T* x, T* w, T* z, int length, int stride, int classes)
+        where TVector : struct, ISimdVector<TVector, T>
     {
         T* x1 = x + stride,
             x2 = x1 + stride,
             x3 = x2 + stride,
             w1 = w + stride;
-        TLanes z00 = default,
+        TVector z00 = default,
             z01 = default,
             z10 = default,
             z11 = default,
@@ -241,21 +243,21 @@ internal sealed unsafe class RowProducts<T>
             z21 = default,
             z30 = default,
             z31 = default;
-        for (nint i = 0; i < length; i += TLanes.Count)
+        for (nint i = 0; i < length; i += TVector.Count)
         {
-            var (left, right) = (TLanes.Load(w + i), TLanes.Load(w1 + i));
-            var row = TLanes.Load(x + i);
-            z00 = TLanes.MultiplyAdd(row, left, z00);
-            z01 = TLanes.MultiplyAdd(row, right, z01);
-            row = TLanes.Load(x1 + i);
-            z10 = TLanes.MultiplyAdd(row, left, z10);
-            z11 = TLanes.MultiplyAdd(row, right, z11);
-            row = TLanes.Load(x2 + i);
-            z20 = TLanes.MultiplyAdd(row, left, z20);
-            z21 = TLanes.MultiplyAdd(row, right, z21);
-            row = TLanes.Load(x3 + i);
-            z30 = TLanes.MultiplyAdd(row, left, z30);
-            z31 = TLanes.MultiplyAdd(row, right, z31);
+            var (left, right) = (TVector.Load(w + i), TVector.Load(w1 + i));
+            var row = TVector.Load(x + i);
+            z00 = TVector.MultiplyAdd(row, left, z00);
+            z01 = TVector.MultiplyAdd(row, right, z01);
+            row = TVector.Load(x1 + i);
+            z10 = TVector.MultiplyAdd(row, left, z10);
+            z11 = TVector.MultiplyAdd(row, right, z11);
+            row = TVector.Load(x2 + i);
+            z20 = TVector.MultiplyAdd(row, left, z20);
+            z21 = TVector.MultiplyAdd(row, right, z21);
+            row = TVector.Load(x3 + i);
+            z30 = TVector.MultiplyAdd(row, left, z30);
+            z31 = TVector.MultiplyAdd(row, right, z31);
         }
 
         z[0] += z00.Sum();
@@ -273,28 +275,28 @@ internal sealed unsafe class RowProducts<T>
 
     /// <summary>Adds 4 rows, each times its 2 numbers of Z, to 2 rows of sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Accumulate<TLanes>(T* x, T* z, T* s, int length, int stride, int classes)
-        where TLanes : struct, ILanes<TLanes, T>
+    private static void Accumulate<TVector>(T* x, T* z, T* s, int length, int stride, int classes)
+        where TVector : struct, ISimdVector<TVector, T>
     {
         T* x1 = x + stride,
             x2 = x1 + stride,
             x3 = x2 + stride,
             s1 = s + stride;
-        var (z00, z01) = (TLanes.Create(z[0]), TLanes.Create(z[1]));
-        var (z10, z11) = (TLanes.Create(z[classes]), TLanes.Create(z[classes + 1]));
-        var (z20, z21) = (TLanes.Create(z[2 * classes]), TLanes.Create(z[(2 * classes) + 1]));
-        var (z30, z31) = (TLanes.Create(z[3 * classes]), TLanes.Create(z[(3 * classes) + 1]));
-        for (nint i = 0; i < length; i += TLanes.Count)
+        var (z00, z01) = (TVector.Create(z[0]), TVector.Create(z[1]));
+        var (z10, z11) = (TVector.Create(z[classes]), TVector.Create(z[classes + 1]));
+        var (z20, z21) = (TVector.Create(z[2 * classes]), TVector.Create(z[(2 * classes) + 1]));
+        var (z30, z31) = (TVector.Create(z[3 * classes]), TVector.Create(z[(3 * classes) + 1]));
+        for (nint i = 0; i < length; i += TVector.Count)
         {
-            var (row0, row1, row2, row3) = (TLanes.Load(x + i), TLanes.Load(x1 + i), TLanes.Load(x2 + i), TLanes.Load(x3 + i));
-            var left = TLanes.MultiplyAdd(z00, row0, TLanes.Load(s + i));
-            var right = TLanes.MultiplyAdd(z01, row0, TLanes.Load(s1 + i));
-            left = TLanes.MultiplyAdd(z10, row1, left);
-            right = TLanes.MultiplyAdd(z11, row1, right);
-            left = TLanes.MultiplyAdd(z20, row2, left);
-            right = TLanes.MultiplyAdd(z21, row2, right);
-            TLanes.MultiplyAdd(z30, row3, left).Store(s + i);
-            TLanes.MultiplyAdd(z31, row3, right).Store(s1 + i);
+            var (row0, row1, row2, row3) = (TVector.Load(x + i), TVector.Load(x1 + i), TVector.Load(x2 + i), TVector.Load(x3 + i));
+            var left = TVector.MultiplyAdd(z00, row0, TVector.Load(s + i));
+            var right = TVector.MultiplyAdd(z01, row0, TVector.Load(s1 + i));
+            left = TVector.MultiplyAdd(z10, row1, left);
+            right = TVector.MultiplyAdd(z11, row1, right);
+            left = TVector.MultiplyAdd(z20, row2, left);
+            right = TVector.MultiplyAdd(z21, row2, right);
+            TVector.MultiplyAdd(z30, row3, left).Store(s + i);
+            TVector.MultiplyAdd(z31, row3, right).Store(s1 + i);
         }
     }
 }

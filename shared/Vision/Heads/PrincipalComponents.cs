@@ -7,16 +7,16 @@ namespace Distributed.Vision.Heads;
 
 /// <summary>
 /// The standardised features of training and validation images in the coordinates of their principal components, with a
-/// last column of ones for the biases. A rotation changes neither a linear model nor the norm of its weights; but in these
+/// last column of ones for the biases. This change of basis alters neither a linear model nor the norm of its weights; but in these
 /// coordinates the features are uncorrelated, so that one number a coordinate tells a solver how far to go.
 /// </summary>
-internal sealed class RotatedFeatures : IDisposable
+internal sealed class PrincipalComponents : IDisposable
 {
     private const int RowsAtOnce = 1024;
 
     private readonly Tensor _basis;
 
-    private RotatedFeatures(Tensor basis, int size, int coordinates, AlignedNumbers<float> values, int[] labels)
+    private PrincipalComponents(Tensor basis, int size, int coordinates, AlignedNumbers<float> values, int[] labels)
     {
         _basis = basis;
         Size = size;
@@ -25,10 +25,10 @@ internal sealed class RotatedFeatures : IDisposable
         Labels = labels;
     }
 
-    /// <summary>Features an image before the rotation.</summary>
+    /// <summary>Feature dimension before the projection.</summary>
     public int Size { get; }
 
-    /// <summary>Features an image after it: fewer where there are fewer images.</summary>
+    /// <summary>Feature dimension after it: smaller where there are fewer images.</summary>
     public int Coordinates { get; }
 
     /// <summary>[n, <see cref="RowShape.Stride"/> of the coordinates and the one], <see cref="RowShape.LengthOf"/> numbers: first the training images, then the validation images.</summary>
@@ -42,8 +42,8 @@ internal sealed class RotatedFeatures : IDisposable
     /// <summary>How these features and the weights of some classes lie in memory.</summary>
     public RowShape ShapeFor(int classes) => new(Coordinates + 1, classes);
 
-    /// <summary>Rotates the features of data.</summary>
-    public static RotatedFeatures Create(FeatureData data, float[] mean, float[] std)
+    /// <summary>Projects the features of data.</summary>
+    public static PrincipalComponents Create(FeatureData data, float[] mean, float[] std)
     {
         using var scope = NewDisposeScope();
         int[] order = [.. data.Train, .. data.Validation];
@@ -76,7 +76,7 @@ internal sealed class RotatedFeatures : IDisposable
             }
         );
         var labels = data.Labels.index_select(0, AdamTrainer.Rows(order, device)).cpu().data<long>().ToArray();
-        return new RotatedFeatures(
+        return new PrincipalComponents(
             basis.cpu().DetachFromDisposeScope(),
             data.FeatureSize,
             coordinates,
@@ -101,35 +101,35 @@ internal sealed class RotatedFeatures : IDisposable
         }
     }
 
-    /// <summary>Rotates weights.</summary>
+    /// <summary>Projects weights.</summary>
     /// <param name="weights">[classes, features], then a bias a class, as <see cref="HeadLayout"/> has them.</param>
     /// <param name="paddedClasses">Rows of the result.</param>
     /// <returns>[padded classes, stride], every row with its bias.</returns>
-    public double[] Rotate(double[] weights, int paddedClasses)
+    public double[] Project(double[] weights, int paddedClasses)
     {
         var classes = weights.Length / (Size + 1);
-        var rotated = new double[paddedClasses * Stride];
+        var projected = new double[paddedClasses * Stride];
         using var scope = NewDisposeScope();
         var product = Matrix(weights.AsSpan(0, classes * Size), classes).mm(_basis).data<double>().ToArray();
         for (var label = 0; label < classes; label++)
         {
-            product.AsSpan(label * Coordinates, Coordinates).CopyTo(rotated.AsSpan(label * Stride));
-            rotated[(label * Stride) + Coordinates] = weights[(classes * Size) + label];
+            product.AsSpan(label * Coordinates, Coordinates).CopyTo(projected.AsSpan(label * Stride));
+            projected[(label * Stride) + Coordinates] = weights[(classes * Size) + label];
         }
 
-        return rotated;
+        return projected;
     }
 
-    /// <summary>The way back from <see cref="Rotate"/>.</summary>
-    public double[] RotateBack(double[] rotated, int classes)
+    /// <summary>The inverse of <see cref="Project"/>.</summary>
+    public double[] ProjectBack(double[] projected, int classes)
     {
         var weights = new double[classes * (Size + 1)];
         using var scope = NewDisposeScope();
-        var rows = Matrix(rotated, rotated.Length / Stride).narrow(0, 0, classes).narrow(1, 0, Coordinates);
+        var rows = Matrix(projected, projected.Length / Stride).narrow(0, 0, classes).narrow(1, 0, Coordinates);
         rows.mm(_basis.t()).data<double>().CopyTo(weights.AsSpan(0, classes * Size));
         for (var label = 0; label < classes; label++)
         {
-            weights[(classes * Size) + label] = rotated[(label * Stride) + Coordinates];
+            weights[(classes * Size) + label] = projected[(label * Stride) + Coordinates];
         }
 
         return weights;

@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics;
 namespace Distributed.Vision.Heads;
 
 /// <summary>Numbers that one instruction works on, however many the processor takes.</summary>
-internal unsafe interface ILanes<TSelf, T>
-    where TSelf : struct, ILanes<TSelf, T>
+internal unsafe interface ISimdVector<TSelf, T>
+    where TSelf : struct, ISimdVector<TSelf, T>
     where T : unmanaged
 {
     /// <summary>How many.</summary>
@@ -28,7 +28,7 @@ internal unsafe interface ILanes<TSelf, T>
 }
 
 /// <summary>32 bytes.</summary>
-internal readonly unsafe struct Lanes256<T>(Vector256<T> values) : ILanes<Lanes256<T>, T>
+internal readonly unsafe struct SimdVector256<T>(Vector256<T> values) : ISimdVector<SimdVector256<T>, T>
     where T : unmanaged
 {
     private readonly Vector256<T> _values = values;
@@ -36,13 +36,13 @@ internal readonly unsafe struct Lanes256<T>(Vector256<T> values) : ILanes<Lanes2
     public static int Count => Vector256<T>.Count;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256<T> Load(T* source) => new(Vector256.Load(source));
+    public static SimdVector256<T> Load(T* source) => new(Vector256.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256<T> Create(T value) => new(Vector256.Create(value));
+    public static SimdVector256<T> Create(T value) => new(Vector256.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes256<T> MultiplyAdd(Lanes256<T> left, Lanes256<T> right, Lanes256<T> addend) =>
+    public static SimdVector256<T> MultiplyAdd(SimdVector256<T> left, SimdVector256<T> right, SimdVector256<T> addend) =>
         new(
             typeof(T) == typeof(float)
                 ? Vector256.FusedMultiplyAdd(left._values.AsSingle(), right._values.AsSingle(), addend._values.AsSingle()).As<float, T>()
@@ -57,7 +57,7 @@ internal readonly unsafe struct Lanes256<T>(Vector256<T> values) : ILanes<Lanes2
 }
 
 /// <summary>64 bytes.</summary>
-internal readonly unsafe struct Lanes512<T>(Vector512<T> values) : ILanes<Lanes512<T>, T>
+internal readonly unsafe struct SimdVector512<T>(Vector512<T> values) : ISimdVector<SimdVector512<T>, T>
     where T : unmanaged
 {
     private readonly Vector512<T> _values = values;
@@ -65,13 +65,13 @@ internal readonly unsafe struct Lanes512<T>(Vector512<T> values) : ILanes<Lanes5
     public static int Count => Vector512<T>.Count;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512<T> Load(T* source) => new(Vector512.Load(source));
+    public static SimdVector512<T> Load(T* source) => new(Vector512.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512<T> Create(T value) => new(Vector512.Create(value));
+    public static SimdVector512<T> Create(T value) => new(Vector512.Create(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Lanes512<T> MultiplyAdd(Lanes512<T> left, Lanes512<T> right, Lanes512<T> addend) =>
+    public static SimdVector512<T> MultiplyAdd(SimdVector512<T> left, SimdVector512<T> right, SimdVector512<T> addend) =>
         new(
             typeof(T) == typeof(float)
                 ? Vector512.FusedMultiplyAdd(left._values.AsSingle(), right._values.AsSingle(), addend._values.AsSingle()).As<float, T>()

@@ -8,14 +8,14 @@ using Distributed.Vision.Engines;
 
 namespace Distributed.Training;
 
-/// <summary>What trials on machines of this worker's kind found, kept on the volume.</summary>
-internal sealed partial class Calibration(Volume volume, TensorThread tensors, TensorDevice device, ILogger<Calibration> logger)
+/// <summary>What autotuning found on machines of this worker's kind, kept on the volume.</summary>
+internal sealed partial class AutotuningCache(Volume volume, TensorThread tensors, TensorDevice device, ILogger<AutotuningCache> logger)
 {
     /// <summary>Reads what was measured, or measures.</summary>
     /// <param name="backbone">What images will go through.</param>
     /// <param name="size">Height and width of the images, pixels.</param>
-    /// <param name="cancellationToken">Ends the trial.</param>
-    public async Task<PrecisionChoice> MeasureAsync(IBackbone backbone, int size, CancellationToken cancellationToken)
+    /// <param name="cancellationToken">Ends the autotuning.</param>
+    public async Task<AutotuningResult> MeasureAsync(IBackbone backbone, int size, CancellationToken cancellationToken)
     {
         var path = await PathOfAsync(backbone.Name, size, cancellationToken);
         if (await ReadAsync(path, cancellationToken) is { } known)
@@ -24,7 +24,7 @@ internal sealed partial class Calibration(Volume volume, TensorThread tensors, T
         }
 
         var measured = await tensors.RunAsync(
-            token => PrecisionTrial.Choose(backbone, size, device.Device, cancellationToken: token),
+            token => Autotuner.Choose(backbone, size, device.Device, cancellationToken: token),
             cancellationToken
         );
         var speeds = string.Join(
@@ -54,7 +54,7 @@ internal sealed partial class Calibration(Volume volume, TensorThread tensors, T
         (await ReadAsync(await PathOfAsync(backbone, size, cancellationToken), cancellationToken))?.Threads;
 
     /// <summary>Null where nothing is there. What is damaged is removed, to be measured again.</summary>
-    private async Task<PrecisionChoice?> ReadAsync(string path, CancellationToken cancellationToken)
+    private async Task<AutotuningResult?> ReadAsync(string path, CancellationToken cancellationToken)
     {
         var full = volume.FullPath(path);
         if (!File.Exists(full))
@@ -72,7 +72,7 @@ internal sealed partial class Calibration(Volume volume, TensorThread tensors, T
         return null;
     }
 
-    private static PrecisionChoice? Parse(byte[] json)
+    private static AutotuningResult? Parse(byte[] json)
     {
         try
         {
@@ -86,7 +86,7 @@ internal sealed partial class Calibration(Volume volume, TensorThread tensors, T
         }
     }
 
-    private static string HashOf(PrecisionChoice choice) => ContentKey.Of(JsonSerializer.Serialize(choice));
+    private static string HashOf(AutotuningResult choice) => ContentKey.Of(JsonSerializer.Serialize(choice));
 
     private async Task<string> PathOfAsync(string backbone, int size, CancellationToken cancellationToken)
     {
@@ -102,7 +102,7 @@ internal sealed partial class Calibration(Volume volume, TensorThread tensors, T
             $"{size}",
             $"{FeaturePlanner.ExtractorVersion}"
         );
-        return $"calibration/precision-{key}.json";
+        return $"autotuning/{key}.json";
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "What was measured on such a machine is damaged in {Path} and is measured again")]
@@ -115,5 +115,5 @@ internal sealed partial class Calibration(Volume volume, TensorThread tensors, T
     private partial void LogMeasured(Precision precision, int batchSize, int threads, string speeds);
 
     /// <summary>What stands in a file. No catalog row has its hash, since it is of a kind of machine and of no run.</summary>
-    private sealed record Measurement(PrecisionChoice? Choice, string? Sha256);
+    private sealed record Measurement(AutotuningResult? Choice, string? Sha256);
 }

@@ -2,15 +2,15 @@ using Distributed.Vision.Weights;
 
 namespace Distributed.Vision.Heads;
 
-/// <summary>Training along a path of penalties, between two slices.</summary>
-public sealed record PenaltyPathState : IHeadTrainingState
+/// <summary>Training along a regularisation path, between two slices.</summary>
+public sealed record RegularisationPathState : IHeadTrainingState
 {
     internal const string Format = "distributed-penalty-path/1";
 
-    internal PenaltyPathState() { }
+    internal RegularisationPathState() { }
 
     /// <summary>The penalties.</summary>
-    public required PenaltyPathOptions Options { get; init; }
+    public required RegularisationPathOptions Options { get; init; }
 
     /// <summary>Numbers an image.</summary>
     public required int FeatureSize { get; init; }
@@ -60,14 +60,14 @@ public sealed record PenaltyPathState : IHeadTrainingState
     /// <param name="bytes">What <see cref="ToBytes"/> made.</param>
     /// <param name="source">What errors call the bytes, such as the path they come from.</param>
     /// <exception cref="WeightsException">The bytes are no such state.</exception>
-    public static PenaltyPathState FromBytes(ReadOnlyMemory<byte> bytes, string source = "The checkpoint")
+    public static RegularisationPathState FromBytes(ReadOnlyMemory<byte> bytes, string source = "The checkpoint")
     {
         var file = new HeadFile(bytes, source, Format);
         var length = file.Layout().Length;
         var (features, classes) = (file.Integer("features"), file.Integer("classes"));
-        var state = new PenaltyPathState
+        var state = new RegularisationPathState
         {
-            Options = new PenaltyPathOptions(file.Doubles("penalties")),
+            Options = new RegularisationPathOptions(file.Doubles("penalties")),
             FeatureSize = features,
             Classes = classes,
             Epoch = file.Integer("epoch"),
@@ -128,7 +128,7 @@ public sealed record PenaltyPathState : IHeadTrainingState
     /// <inheritdoc/>
     SliceOutcome IHeadTrainingState.Train(FeatureData data, Func<bool> shouldStop, CancellationToken cancellationToken)
     {
-        var (state, epochs) = PenaltyPath.Train(this, data, shouldStop, cancellationToken);
+        var (state, epochs) = RegularisationPath.Train(this, data, shouldStop, cancellationToken);
         return new SliceOutcome(state, epochs);
     }
 

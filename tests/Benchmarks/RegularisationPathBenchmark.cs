@@ -16,7 +16,7 @@ namespace Distributed.Benchmarks;
 /// scikit-learn's L-BFGS on the same penalties at its loosest tolerance that comes as near to the smallest objective. Ours includes the choice on 500
 /// validation images and the last solution on all 5,000.
 /// </summary>
-internal sealed class PenaltyPathBenchmark : IBenchmark
+internal sealed class RegularisationPathBenchmark : IBenchmark
 {
     private const int Train = 4500,
         Validation = 500,
@@ -26,22 +26,26 @@ internal sealed class PenaltyPathBenchmark : IBenchmark
 
     public string Name => "penalty-path";
 
-    private static IReadOnlyList<double> Penalties => PenaltyPathOptions.DefaultPenalties(Classes);
+    private static IReadOnlyList<double> Penalties => RegularisationPathOptions.DefaultPenalties(Classes);
 
     /// <summary>Our side.</summary>
     public static (string Name, Func<double> Measure) Path(string folder)
     {
         var data = Read(folder);
-        var start = PenaltyPath.Start(HeadDefinition.Linear, new PenaltyPathOptions(Penalties), data, Classes);
+        var start = RegularisationPath.Start(HeadDefinition.Linear, new RegularisationPathOptions(Penalties), data, Classes);
         var gap = Gap(folder, data, start);
         return (
             $"gap {gap:E1}",
             () =>
             {
-                // Data that nobody has rotated yet.
+                // Data without principal components yet.
                 using var fresh = Read(folder);
                 var begun = Stopwatch.GetTimestamp();
-                PenaltyPath.Train(PenaltyPath.Start(HeadDefinition.Linear, start.Options, fresh, Classes), fresh, () => false);
+                RegularisationPath.Train(
+                    RegularisationPath.Start(HeadDefinition.Linear, start.Options, fresh, Classes),
+                    fresh,
+                    () => false
+                );
                 return Stopwatch.GetElapsedTime(begun).TotalSeconds;
             }
         );
@@ -77,7 +81,7 @@ internal sealed class PenaltyPathBenchmark : IBenchmark
         var images = await File.ReadAllBytesAsync(System.IO.Path.Combine(folder, "train_X.bin"), cancellationToken);
         var labels = await File.ReadAllBytesAsync(System.IO.Path.Combine(folder, "train_y.bin"), cancellationToken);
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
-        var precision = PrecisionTrial.Choose(backbone, Size, CPU, cancellationToken: cancellationToken);
+        var precision = Autotuner.Choose(backbone, Size, CPU, cancellationToken: cancellationToken);
         using var extractor = new FeatureExtractor(backbone, precision.Precision, CPU, precision.BatchSize);
         var features = extractor.Extract(Stl10Pixels(images), Train + Validation, Size, cancellationToken);
         await File.WriteAllBytesAsync(
@@ -91,7 +95,7 @@ internal sealed class PenaltyPathBenchmark : IBenchmark
             cancellationToken
         );
         using var data = Read(folder);
-        var start = PenaltyPath.Start(HeadDefinition.Linear, new PenaltyPathOptions(Penalties), data, Classes);
+        var start = RegularisationPath.Start(HeadDefinition.Linear, new RegularisationPathOptions(Penalties), data, Classes);
         var objectives = Objectives(data, start, tolerance: 1e-10);
         await WriteAsync(folder, "penalties.txt", Penalties.Take(objectives.Length), cancellationToken);
         await WriteAsync(folder, "objectives.txt", objectives, cancellationToken);
@@ -132,7 +136,7 @@ internal sealed class PenaltyPathBenchmark : IBenchmark
     }
 
     /// <summary>The largest relative distance of an objective on the path from the smallest there is.</summary>
-    private static double Gap(string folder, FeatureData data, PenaltyPathState start) =>
+    private static double Gap(string folder, FeatureData data, RegularisationPathState start) =>
         Objectives(data, start, LogisticRegression.DefaultTolerance)
             .Zip(
                 File.ReadLines(System.IO.Path.Combine(folder, "objectives.txt")),
@@ -141,7 +145,7 @@ internal sealed class PenaltyPathBenchmark : IBenchmark
             .Max();
 
     /// <summary>The objectives on the path, computed in double precision from the features as they are.</summary>
-    private static double[] Objectives(FeatureData data, PenaltyPathState state, double tolerance)
+    private static double[] Objectives(FeatureData data, RegularisationPathState state, double tolerance)
     {
         using var scope = NewDisposeScope();
         var features = data
@@ -153,7 +157,7 @@ internal sealed class PenaltyPathBenchmark : IBenchmark
         var objectives = new List<double>();
         while (!state.Chosen)
         {
-            state = PenaltyPath.Train(state, data, () => true, tolerance).State;
+            state = RegularisationPath.Train(state, data, () => true, tolerance).State;
             var parameters = torch.tensor(state.Latest);
             var weights = parameters.narrow(0, 0, Classes * state.FeatureSize).view(Classes, state.FeatureSize);
             var loss = nn

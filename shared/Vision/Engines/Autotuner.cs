@@ -6,20 +6,20 @@ using TorchSharp;
 
 namespace Distributed.Vision.Engines;
 
-/// <summary>What a trial of the precisions, batch sizes and threads found.</summary>
+/// <summary>What autotuning found for precision, batch size and threads.</summary>
 /// <param name="Precision">The one to use.</param>
 /// <param name="BatchSize">The fastest number of images to compute together in that precision.</param>
 /// <param name="Threads">The fastest number of threads.</param>
 /// <param name="ImagesPerSecond">Speed of every precision at the usual batch size.</param>
-public sealed record PrecisionChoice(
+public sealed record AutotuningResult(
     Precision Precision,
     int BatchSize,
     int Threads,
     IReadOnlyDictionary<Precision, double> ImagesPerSecond
 );
 
-/// <summary>Chooses arithmetic, batch size and threads by a short measurement: whether bfloat16 is faster cannot be told from a processor's name.</summary>
-public static class PrecisionTrial
+/// <summary>Chooses arithmetic, batch size and threads by a short measurement: a processor's name does not show whether bfloat16 is faster.</summary>
+public static class Autotuner
 {
     /// <summary>A half precision costs accuracy, so it has to win by this factor.</summary>
     public const double NeededSpeedup = 1.1;
@@ -33,7 +33,7 @@ public static class PrecisionTrial
     /// <summary>With fewer threads than these, half of them is no choice: processors of two threads a core have at least four.</summary>
     public const int LeastThreads = 4;
 
-    /// <summary>Where repetitions of one measurement differ by this part, batch sizes cannot be told apart.</summary>
+    /// <summary>Where repetitions of one measurement differ by this part, batch sizes cannot be distinguished.</summary>
     private const double LargestSpread = 0.2;
 
     private const int Rounds = 4;
@@ -50,7 +50,7 @@ public static class PrecisionTrial
     /// <param name="device">Where to compute.</param>
     /// <param name="batchSizes">Those to try, the usual one first; where null, <see cref="FeatureExtractor.DefaultBatchSizeFor"/>, its half and its double.</param>
     /// <param name="cancellationToken">Looked at between batches.</param>
-    public static PrecisionChoice Choose(
+    public static AutotuningResult Choose(
         IBackbone backbone,
         int size,
         torch.Device device,
@@ -99,7 +99,7 @@ public static class PrecisionTrial
                 !isGpu && allThreads >= LeastThreads
                     ? Choose([new BatchSamples(batch.BatchSize, allThreads), new BatchSamples(batch.BatchSize, allThreads / 2)]).Threads
                     : allThreads;
-            return new PrecisionChoice(
+            return new AutotuningResult(
                 chosen.Precision,
                 batch.BatchSize,
                 threads,

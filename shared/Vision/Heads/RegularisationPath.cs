@@ -5,7 +5,7 @@ using TorchSharp;
 namespace Distributed.Vision.Heads;
 
 /// <summary>
-/// Trains a linear head along a path of penalties (<see cref="PenaltyPathOptions"/>). A step is one penalty; it begins at what
+/// Trains a linear head along a regularisation path (<see cref="RegularisationPathOptions"/>). A step is one penalty; it begins at what
 /// the solutions at the two penalties before it point to. The last step refits the head with the best penalty on training and
 /// validation images together.
 /// </summary>
@@ -13,7 +13,7 @@ namespace Distributed.Vision.Heads;
 /// Solutions are kept in the coordinates of the features, so that wherever slices are cut, the result has the same bits on a
 /// processor model and number of threads. Call it from one dedicated thread: see <see cref="IBackbone"/>.
 /// </remarks>
-public static class PenaltyPath
+public static class RegularisationPath
 {
     /// <summary>
     /// How far from its smallest value, relative to it, the objective may be at penalties of many classes that are only passed on the way: time
@@ -28,7 +28,7 @@ public static class PenaltyPath
     /// <param name="classes">Classes, at least 2; labels are below it.</param>
     /// <exception cref="ArgumentException">Definition, options or labels are out of range, or nothing can choose among several penalties.</exception>
     /// <exception cref="HeadTrainingException">The features are not finite numbers.</exception>
-    public static PenaltyPathState Start(HeadDefinition definition, PenaltyPathOptions options, FeatureData data, int classes)
+    public static RegularisationPathState Start(HeadDefinition definition, RegularisationPathOptions options, FeatureData data, int classes)
     {
         ArgumentNullException.ThrowIfNull(definition);
         ArgumentNullException.ThrowIfNull(options);
@@ -37,7 +37,7 @@ public static class PenaltyPath
         if (definition.Kind != HeadKind.Linear || definition.Dropout != 0)
         {
             throw new ArgumentException(
-                $"Only linear heads without dropout are trained along a path of penalties, not {definition.Kind} with dropout {definition.Dropout}.",
+                $"Only linear heads without dropout are trained along a regularisation path, not {definition.Kind} with dropout {definition.Dropout}.",
                 nameof(definition)
             );
         }
@@ -53,7 +53,7 @@ public static class PenaltyPath
         var length = new HeadLayout(definition, data.FeatureSize, classes).Length;
         HeadTraining.ThrowIfOutOfRange(data, classes);
         var (mean, std) = FeatureScaling.Measure(data);
-        return new PenaltyPathState
+        return new RegularisationPathState
         {
             Options = options,
             FeatureSize = data.FeatureSize,
@@ -74,16 +74,16 @@ public static class PenaltyPath
     /// <exception cref="ArgumentException">The data do not fit the state.</exception>
     /// <exception cref="HeadTrainingException">The features are too large to compute with.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing of the slice is kept.</exception>
-    public static (PenaltyPathState State, IReadOnlyList<EpochMetrics> Epochs) Train(
-        PenaltyPathState state,
+    public static (RegularisationPathState State, IReadOnlyList<EpochMetrics> Epochs) Train(
+        RegularisationPathState state,
         FeatureData data,
         Func<bool> shouldStop,
         CancellationToken cancellationToken = default
     ) => Train(state, data, shouldStop, LogisticRegression.DefaultTolerance, cancellationToken);
 
     /// <summary>The same to another tolerance than the usual one, for measuring how near that comes.</summary>
-    internal static (PenaltyPathState State, IReadOnlyList<EpochMetrics> Epochs) Train(
-        PenaltyPathState state,
+    internal static (RegularisationPathState State, IReadOnlyList<EpochMetrics> Epochs) Train(
+        RegularisationPathState state,
         FeatureData data,
         Func<bool> shouldStop,
         double tolerance,
@@ -108,7 +108,7 @@ public static class PenaltyPath
         }
 
         using var withoutGradients = torch.no_grad();
-        var features = data.Rotate(state.Mean, state.Std);
+        var features = data.ProjectFeatures(state.Mean, state.Std);
         using var team = new ThreadTeam(torch.get_num_threads());
         // LibTorch's threads go on spinning after every operator, and would take the cores from the solver's own.
         using var alone = TorchEnvironment.WithThreads(1);
@@ -121,7 +121,7 @@ public static class PenaltyPath
             team,
             chooses ? OnTheWay(state, tolerance) : tolerance
         );
-        var rotated = new RotatedPath(features, images.PaddedClasses);
+        var path = new ProjectedPath(features, images.PaddedClasses);
         var validation = chooses
             ? new LogisticRegression(features, data.Train.Length, data.Validation.Length, state.Classes, team, tolerance)
             : null;
@@ -130,7 +130,7 @@ public static class PenaltyPath
             cancellationToken.ThrowIfCancellationRequested();
             if (!state.Chosen)
             {
-                (state, var metrics) = Advance(state, rotated, images, validation, cancellationToken);
+                (state, var metrics) = Advance(state, path, images, validation, cancellationToken);
                 epochs.Add(metrics);
             }
             else
@@ -141,16 +141,16 @@ public static class PenaltyPath
         return (state, epochs);
     }
 
-    private static (PenaltyPathState State, EpochMetrics Metrics) Advance(
-        PenaltyPathState state,
-        RotatedPath rotated,
+    private static (RegularisationPathState State, EpochMetrics Metrics) Advance(
+        RegularisationPathState state,
+        ProjectedPath path,
         LogisticRegression images,
         LogisticRegression? validation,
         CancellationToken cancellationToken
     )
     {
         var penalty = state.Options.Penalties[state.Epoch];
-        var (next, solution) = Step(state, rotated, images, cancellationToken);
+        var (next, solution) = Step(state, path, images, cancellationToken);
         var metrics = new EpochMetrics(state.Epoch, solution.Loss, solution.Accuracy, null, null, Penalty: penalty);
         images.Recycle(solution);
         state = next;
@@ -170,34 +170,34 @@ public static class PenaltyPath
     }
 
     /// <summary>Solves for the next penalty.</summary>
-    private static (PenaltyPathState State, LogisticRegression.Point Solution) Step(
-        PenaltyPathState state,
-        RotatedPath rotated,
+    private static (RegularisationPathState State, LogisticRegression.Point Solution) Step(
+        RegularisationPathState state,
+        ProjectedPath path,
         LogisticRegression images,
         CancellationToken cancellationToken
     )
     {
         var penalty = state.Options.Penalties[state.Epoch];
-        var solution = images.Solve(Begin(state, rotated, images, penalty), penalty, cancellationToken);
+        var solution = images.Solve(Begin(state, path, images, penalty), penalty, cancellationToken);
         return (
             state with
             {
                 Epoch = state.Epoch + 1,
                 Previous = state.Latest,
-                Latest = rotated.Features.RotateBack(solution.Weights, state.Classes),
+                Latest = path.Features.ProjectBack(solution.Weights, state.Classes),
             },
             solution
         );
     }
 
-    private static double OnTheWay(PenaltyPathState state, double tolerance) =>
+    private static double OnTheWay(RegularisationPathState state, double tolerance) =>
         HasManyClasses(state) ? Math.Max(tolerance, ToleranceOnTheWay) : tolerance;
 
-    private static bool HasManyClasses(PenaltyPathState state) => state.Classes > LogisticRegression.FewClasses;
+    private static bool HasManyClasses(RegularisationPathState state) => state.Classes > LogisticRegression.FewClasses;
 
-    private static PenaltyPathState Refit(
-        PenaltyPathState state,
-        RotatedFeatures features,
+    private static RegularisationPathState Refit(
+        RegularisationPathState state,
+        PrincipalComponents features,
         ThreadTeam team,
         double tolerance,
         CancellationToken cancellationToken
@@ -206,11 +206,11 @@ public static class PenaltyPath
         var begin = HasManyClasses(state) ? WalkAgain(state, features, team, tolerance, cancellationToken) : state.Best;
         var all = new LogisticRegression(features, 0, features.Labels.Length, state.Classes, team, tolerance);
         var solution = all.Solve(
-            all.Evaluate(features.Rotate(begin, all.PaddedClasses)),
+            all.Evaluate(features.Project(begin, all.PaddedClasses)),
             state.Options.Penalties[state.BestEpoch],
             cancellationToken
         );
-        return state with { Best = features.RotateBack(solution.Weights, state.Classes), Finished = true };
+        return state with { Best = features.ProjectBack(solution.Weights, state.Classes), Finished = true };
     }
 
     /// <summary>
@@ -219,19 +219,19 @@ public static class PenaltyPath
     /// path with all images takes a few at each penalty.
     /// </summary>
     private static double[] WalkAgain(
-        PenaltyPathState state,
-        RotatedFeatures features,
+        RegularisationPathState state,
+        PrincipalComponents features,
         ThreadTeam team,
         double tolerance,
         CancellationToken cancellationToken
     )
     {
         var all = new LogisticRegression(features, 0, features.Labels.Length, state.Classes, team, OnTheWay(state, tolerance));
-        var rotated = new RotatedPath(features, all.PaddedClasses);
+        var path = new ProjectedPath(features, all.PaddedClasses);
         var walk = state with { Epoch = 0, Latest = new double[state.Best.Length], Previous = new double[state.Best.Length] };
         while (walk.Epoch <= state.BestEpoch)
         {
-            (walk, var solution) = Step(walk, rotated, all, cancellationToken);
+            (walk, var solution) = Step(walk, path, all, cancellationToken);
             all.Recycle(solution);
         }
 
@@ -239,9 +239,14 @@ public static class PenaltyPath
     }
 
     /// <summary>Where the solutions over the logarithm of the penalty point to, or the latest one where that is better.</summary>
-    private static LogisticRegression.Point Begin(PenaltyPathState state, RotatedPath rotated, LogisticRegression images, double penalty)
+    private static LogisticRegression.Point Begin(
+        RegularisationPathState state,
+        ProjectedPath path,
+        LogisticRegression images,
+        double penalty
+    )
     {
-        var weights = rotated.Of(state.Latest);
+        var weights = path.Of(state.Latest);
         if (state.Epoch < 2)
         {
             return images.Evaluate(weights);
@@ -251,7 +256,7 @@ public static class PenaltyPath
         var ahead = Math.Log(penalty / penalties[state.Epoch - 1]) / Math.Log(penalties[state.Epoch - 1] / penalties[state.Epoch - 2]);
         var further = new double[weights.Length];
         Vectors.Axpy(1 + ahead, weights, further);
-        Vectors.Axpy(-ahead, rotated.Of(state.Previous), further);
+        Vectors.Axpy(-ahead, path.Of(state.Previous), further);
         var extrapolated = images.Evaluate(further);
         if (images.Objective(extrapolated, penalty) < images.Objective(weights, images.Measure(weights).Loss, penalty))
         {
@@ -262,17 +267,17 @@ public static class PenaltyPath
         return images.Evaluate(weights);
     }
 
-    /// <summary>The two latest solutions in the coordinates of the solver: each is needed at two penalties, and rotated once.</summary>
-    private sealed class RotatedPath(RotatedFeatures features, int paddedClasses)
+    /// <summary>The two latest solutions in the coordinates of the solver: each is needed at two penalties and projected once.</summary>
+    private sealed class ProjectedPath(PrincipalComponents features, int paddedClasses)
     {
-        private (double[] Weights, double[] Rotated)[] _known = [];
+        private (double[] Weights, double[] Projected)[] _known = [];
 
-        public RotatedFeatures Features => features;
+        public PrincipalComponents Features => features;
 
         public double[] Of(double[] weights)
         {
             var found =
-                _known.FirstOrDefault(pair => ReferenceEquals(pair.Weights, weights)).Rotated ?? features.Rotate(weights, paddedClasses);
+                _known.FirstOrDefault(pair => ReferenceEquals(pair.Weights, weights)).Projected ?? features.Project(weights, paddedClasses);
             _known = [(weights, found), .. _known.Where(pair => !ReferenceEquals(pair.Weights, weights)).Take(1)];
             return found;
         }

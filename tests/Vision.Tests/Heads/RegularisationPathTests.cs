@@ -5,12 +5,12 @@ using static TorchSharp.torch;
 
 namespace Distributed.Vision.Tests.Heads;
 
-public sealed class PenaltyPathTests
+public sealed class RegularisationPathTests
 {
     private const int Classes = 3,
         Size = 7;
 
-    private static readonly PenaltyPathOptions Options = new([10, 1, 0.1, 0.01, 1e-3, 1e-4]);
+    private static readonly RegularisationPathOptions Options = new([10, 1, 0.1, 0.01, 1e-3, 1e-4]);
 
     /// <summary>Images, features, classes: more classes than stand in one block of the preconditioner, too.</summary>
     public static TheoryData<int, int, int> Shapes =>
@@ -28,13 +28,13 @@ public sealed class PenaltyPathTests
     public void Every_solution_is_within_a_millionth_of_the_smallest_objective(int count, int size, int classes)
     {
         using var data = Data(count, 0, size, classes);
-        PenaltyPathState? before = null;
+        RegularisationPathState? before = null;
         foreach (var penalty in Options.Penalties)
         {
             // Begins where the penalty before it ended.
-            var state = PenaltyPath.Start(HeadDefinition.Linear, new([penalty]), data, classes);
+            var state = RegularisationPath.Start(HeadDefinition.Linear, new([penalty]), data, classes);
             state = state with { Latest = before?.Latest ?? state.Latest };
-            (state, var metrics) = PenaltyPath.Train(state, data, () => true);
+            (state, var metrics) = RegularisationPath.Train(state, data, () => true);
             var (objective, loss) = Objective(data, state, penalty);
             var smallest = Smallest(data, state, penalty);
             Assert.InRange((objective / smallest) - 1, -1e-9, 1e-6);
@@ -48,8 +48,8 @@ public sealed class PenaltyPathTests
     public void Slices_cut_after_every_penalty_give_the_bits_of_one_training()
     {
         using var data = Data(60, 20, Size);
-        var start = PenaltyPath.Start(HeadDefinition.Linear, Options, data, Classes);
-        var whole = PenaltyPath.Train(start, data, () => false);
+        var start = RegularisationPath.Start(HeadDefinition.Linear, Options, data, Classes);
+        var whole = RegularisationPath.Train(start, data, () => false);
 
         IHeadTrainingState cut = start;
         var epochs = new List<EpochMetrics>();
@@ -68,14 +68,18 @@ public sealed class PenaltyPathTests
         Assert.Equal(whole.State.ToBytes(), cut.ToBytes());
         Assert.Equal(whole.State.ExportBest(), cut.ExportBest());
         Assert.Equal(whole.Epochs, epochs);
-        Assert.Empty(PenaltyPath.Train(whole.State, data, () => false).Epochs);
+        Assert.Empty(RegularisationPath.Train(whole.State, data, () => false).Epochs);
     }
 
     [Fact]
     public void The_penalty_with_the_smallest_validation_loss_is_chosen_and_the_head_is_refitted_on_all_images()
     {
         using var data = Data(60, 40, Size);
-        var (state, epochs) = PenaltyPath.Train(PenaltyPath.Start(HeadDefinition.Linear, Options, data, Classes), data, () => false);
+        var (state, epochs) = RegularisationPath.Train(
+            RegularisationPath.Start(HeadDefinition.Linear, Options, data, Classes),
+            data,
+            () => false
+        );
 
         var best = epochs.MinBy(epoch => epoch.ValidationLoss)!;
         Assert.Equal(best.Epoch, state.BestEpoch);
@@ -87,12 +91,12 @@ public sealed class PenaltyPathTests
         using var scope = NewDisposeScope();
         var penalty = Options.Penalties[state.BestEpoch];
         // Standardised as the training images are.
-        var alone = PenaltyPath.Start(HeadDefinition.Linear, new([penalty]), all, Classes) with
+        var alone = RegularisationPath.Start(HeadDefinition.Linear, new([penalty]), all, Classes) with
         {
             Mean = state.Mean,
             Std = state.Std,
         };
-        var expected = PenaltyPath.Train(alone, all, () => false).State.Best;
+        var expected = RegularisationPath.Train(alone, all, () => false).State.Best;
         Assert.All(expected.Zip(state.Best), pair => Assert.Equal(pair.First, pair.Second, 0.01 * expected.Max()));
     }
 
@@ -101,7 +105,11 @@ public sealed class PenaltyPathTests
     {
         using var data = Data(60, 40, Size);
         double[] penalties = [.. Enumerable.Range(0, 25).Select(i => Math.Pow(10, 1 - (i / 4.0)))];
-        var (state, epochs) = PenaltyPath.Train(PenaltyPath.Start(HeadDefinition.Linear, new(penalties), data, Classes), data, () => false);
+        var (state, epochs) = RegularisationPath.Train(
+            RegularisationPath.Start(HeadDefinition.Linear, new(penalties), data, Classes),
+            data,
+            () => false
+        );
 
         Assert.True(state.Finished);
         Assert.InRange(state.BestEpoch, 1, 20);
@@ -118,21 +126,25 @@ public sealed class PenaltyPathTests
         // So weak that the validation images are far from what the training images say.
         double[] penalties = [.. Enumerable.Range(0, 13).Select(i => Math.Pow(10, 1 - (i / 2.0)))];
         var chosen = penalties.Length - 1;
-        var state = PenaltyPath.Start(HeadDefinition.Linear, new(penalties), data, classes) with
+        var state = RegularisationPath.Start(HeadDefinition.Linear, new(penalties), data, classes) with
         {
             Epoch = penalties.Length,
             BestEpoch = chosen,
         };
-        state = PenaltyPath.Train(state, data, () => false).State;
+        state = RegularisationPath.Train(state, data, () => false).State;
 
         using var all = Data(120, 0, size, classes);
-        var alone = PenaltyPath.Start(HeadDefinition.Linear, new([penalties[chosen]]), all, classes) with
+        var alone = RegularisationPath.Start(HeadDefinition.Linear, new([penalties[chosen]]), all, classes) with
         {
             Mean = state.Mean,
             Std = state.Std,
             Latest = state.Best,
         };
-        var smallest = Objective(all, PenaltyPath.Train(alone, all, () => true, tolerance: 1e-13).State, penalties[chosen]).Objective;
+        var smallest = Objective(
+            all,
+            RegularisationPath.Train(alone, all, () => true, tolerance: 1e-13).State,
+            penalties[chosen]
+        ).Objective;
         Assert.InRange((Objective(all, state with { Latest = state.Best }, penalties[chosen]).Objective / smallest) - 1, -1e-9, 1e-6);
     }
 
@@ -182,8 +194,8 @@ public sealed class PenaltyPathTests
         using var scope = NewDisposeScope();
         using var team = new ThreadTeam(2);
         using var data = Data(count, 0, size, classes);
-        var start = PenaltyPath.Start(HeadDefinition.Linear, new([1]), data, classes);
-        var features = data.Rotate(start.Mean, start.Std);
+        var start = RegularisationPath.Start(HeadDefinition.Linear, new([1]), data, classes);
+        var features = data.ProjectFeatures(start.Mean, start.Std);
         var shape = features.ShapeFor(classes);
         var x = tensor(features.Values.Span.ToArray())
             .narrow(0, 0, count * shape.Stride)
@@ -240,7 +252,7 @@ public sealed class PenaltyPathTests
         {
             var shape = new RowShape(11, 3);
             using var team = new ThreadTeam(threads);
-            var rows = new RowProducts<T>(
+            var rows = new FusedProducts<T>(
                 Aligned(Array.ConvertAll(GoldenData.Draw(5, shape.LengthOf(77)), value => (float)value)),
                 2,
                 75,
@@ -279,7 +291,7 @@ public sealed class PenaltyPathTests
             }
 
             using var team = new ThreadTeam(2);
-            var rows = new RowProducts<T>(Aligned(values), 1, count, shape, team);
+            var rows = new FusedProducts<T>(Aligned(values), 1, count, shape, team);
             var weights = new double[shape.Length];
             GoldenData.Draw(8, classes * shape.Stride).CopyTo(weights, 0);
             var sums = new double[weights.Length];
@@ -302,7 +314,7 @@ public sealed class PenaltyPathTests
         void Refused(string expected, HeadDefinition definition, FeatureData from, params double[] penalties) =>
             Assert.Contains(
                 expected,
-                Assert.ThrowsAny<ArgumentException>(() => PenaltyPath.Start(definition, new(penalties), from, Classes)).Message,
+                Assert.ThrowsAny<ArgumentException>(() => RegularisationPath.Start(definition, new(penalties), from, Classes)).Message,
                 StringComparison.Ordinal
             );
 
@@ -312,14 +324,18 @@ public sealed class PenaltyPathTests
         Refused("Only linear heads", new(HeadKind.Mlp, [3], 0), data, 1);
         Refused("dropout", new(HeadKind.Linear, [], 0.5), data, 1);
         Refused("Without validation images", HeadDefinition.Linear, unvalidated, 2, 1);
-        Assert.Throws<InvalidOperationException>(() => PenaltyPath.Start(HeadDefinition.Linear, Options, data, Classes).ExportBest());
+        Assert.Throws<InvalidOperationException>(() =>
+            RegularisationPath.Start(HeadDefinition.Linear, Options, data, Classes).ExportBest()
+        );
     }
 
     [Fact]
     public void Damaged_checkpoints_give_nothing_but_the_error_of_weights()
     {
         using var data = Data(20, 8, Size);
-        var bytes = PenaltyPath.Train(PenaltyPath.Start(HeadDefinition.Linear, Options, data, Classes), data, () => true).State.ToBytes();
+        var bytes = RegularisationPath
+            .Train(RegularisationPath.Start(HeadDefinition.Linear, Options, data, Classes), data, () => true)
+            .State.ToBytes();
         CsCheck.Check.Sample(
             CsCheck.Gen.Select(CsCheck.Gen.Int[0, 3000], CsCheck.Gen.Byte),
             (at, value) =>
@@ -337,7 +353,7 @@ public sealed class PenaltyPathTests
     }
 
     /// <summary>Loss plus penalty at a state's latest weights, by LibTorch's own functions on the features as they are.</summary>
-    private static (double Objective, double Loss) Objective(FeatureData data, PenaltyPathState state, double penalty)
+    private static (double Objective, double Loss) Objective(FeatureData data, RegularisationPathState state, double penalty)
     {
         using var scope = NewDisposeScope();
         var features = data
@@ -352,12 +368,12 @@ public sealed class PenaltyPathTests
         return (loss + (0.5 * penalty * weights.square().sum().item<double>()), loss);
     }
 
-    private static double Smallest(FeatureData data, PenaltyPathState state, double penalty)
+    private static double Smallest(FeatureData data, RegularisationPathState state, double penalty)
     {
-        var alone = PenaltyPath.Start(HeadDefinition.Linear, new([penalty]), data, state.Classes);
+        var alone = RegularisationPath.Start(HeadDefinition.Linear, new([penalty]), data, state.Classes);
         return Objective(
             data,
-            PenaltyPath.Train(alone with { Latest = state.Latest }, data, () => true, tolerance: 1e-13).State,
+            RegularisationPath.Train(alone with { Latest = state.Latest }, data, () => true, tolerance: 1e-13).State,
             penalty
         ).Objective;
     }
