@@ -3,7 +3,10 @@ using Distributed.Messaging;
 
 namespace Distributed.Ingestion;
 
-/// <summary>A known image is decoded, apart from this process and in it, before any other: what fails after that is told of an image, and no image is blamed for a missing library.</summary>
+/// <summary>
+/// A known image is decoded before any other, apart from this process and in it. A later failure is reported of an image, and no image is
+/// blamed for a missing library.
+/// </summary>
 internal sealed class DecodingCheck(ImageDecodings decodings) : IHostCheck
 {
     public string Name => "decoding";

@@ -90,7 +90,7 @@ internal sealed partial class AutotuningCache(Volume volume, TensorThread tensor
 
     private async Task<string> PathOfAsync(string backbone, int size, CancellationToken cancellationToken)
     {
-        // On the tensors' thread, whose number of threads it tells.
+        // On the tensor thread, whose number of threads the description holds.
         var machine = await tensors.RunAsync(_ => TorchEnvironment.Describe(device.Device), cancellationToken);
         var key = ContentKey.Of(
             "precision",

@@ -144,7 +144,7 @@ internal sealed class BackboneStore(
     {
         if (row.File is { } file)
         {
-            // Read in any case: what follows reads it too, and its complaint would not have it made again.
+            // Verified in any case: the next step reads the file too, but its error would not have the file recomputed.
             await volume.VerifyAsync(file, trustedFor: TimeSpan.Zero, cancellationToken);
         }
 

@@ -28,7 +28,7 @@ public sealed class NetworkArchitecture(string name, string title, Preprocessing
     /// <summary>Its layers, as the paper has them.</summary>
     public NetworkGraph Graph => _graph.Value;
 
-    /// <summary>Numbers an image is turned into.</summary>
+    /// <summary>Feature dimension: the numbers that an image is turned into.</summary>
     public int FeatureSize => Graph.Output.Channels;
 
     /// <summary>Finds an architecture by its name.</summary>

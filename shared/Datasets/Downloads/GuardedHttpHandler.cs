@@ -166,7 +166,7 @@ public sealed class GuardedHttpHandler : DelegatingHandler
         var uri = context.InitialRequestMessage.RequestUri!;
         var endPoint = context.DnsEndPoint;
         var addresses = await Dns.GetHostAddressesAsync(endPoint.Host, cancellationToken);
-        // Another host than the request's is the proxy, which whoever runs this process has chosen.
+        // A host other than the request's is the proxy, which the operator of this process has chosen.
         var isProxy = !string.Equals(endPoint.Host, uri.IdnHost, StringComparison.OrdinalIgnoreCase) || endPoint.Port != uri.Port;
         if (!_allowsPrivate && !isProxy)
         {

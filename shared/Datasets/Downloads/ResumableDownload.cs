@@ -40,7 +40,7 @@ public static class ResumableDownload
     /// <param name="limits">What it may cost.</param>
     /// <param name="slice">How long to go on for; one that brings nothing is an error. The final check of the hash is not cut.</param>
     /// <param name="time">What slices are timed by.</param>
-    /// <param name="progress">Told about bytes; may be null.</param>
+    /// <param name="progress">The bytes so far are reported to it; may be null.</param>
     /// <param name="cancellationToken">Stops the download; what has come stays.</param>
     /// <returns>Whether it is finished, and how far it is.</returns>
     /// <exception cref="DatasetException">The server refuses for good (4xx), the file is not the one expected, or a limit is reached.</exception>

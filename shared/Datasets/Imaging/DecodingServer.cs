@@ -48,7 +48,9 @@ public static class DecodingServer
         }
     }
 
-    /// <summary>Takes the memory of the largest image, page by page, and gives it back: where there is too little, this process ends here, over no image.</summary>
+    /// <summary>
+    /// Takes the memory of the largest image, page by page, and releases it. Where there is too little, this process ends here, over no image.
+    /// </summary>
     private static unsafe void UseMemory()
     {
         const nuint length = (nuint)(ImageDecoder.MaximalPixels * ImageDecoder.BytesAPixel),

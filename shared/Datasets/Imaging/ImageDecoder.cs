@@ -161,7 +161,7 @@ public static class ImageDecoder
             ),
         };
 
-    /// <summary>What the codec takes for no image is told by its first bytes.</summary>
+    /// <summary>The first bytes show what the codec takes for no image.</summary>
     private static ImageRejectedException NoImage(ReadOnlySpan<byte> encoded)
     {
         const string Convert = "convert it to JPEG or PNG";

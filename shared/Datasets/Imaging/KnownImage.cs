@@ -1,6 +1,6 @@
 namespace Distributed.Datasets.Imaging;
 
-/// <summary>A small image whose pixels are known: whoever makes these of it can decode, and whoever cannot is broken, and no image is to blame.</summary>
+/// <summary>A small image whose pixels are known: a decoder that does not make these of it is broken, and no image is to blame.</summary>
 public static class KnownImage
 {
     private const int Side = 16;

@@ -17,7 +17,7 @@ public static class PngExport
     /// <param name="manifest">The data set.</param>
     /// <param name="split">The splits.</param>
     /// <param name="directory">Where the split folders go; files of the same names are replaced.</param>
-    /// <param name="progress">Told the number of files written; may be null.</param>
+    /// <param name="progress">The number of files written is reported to it; may be null.</param>
     /// <param name="cancellationToken">Stops the export.</param>
     /// <exception cref="ArgumentException">The pixels are not those of the manifest.</exception>
     public static async Task WriteAsync(

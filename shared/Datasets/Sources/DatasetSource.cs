@@ -18,7 +18,7 @@ public static class DatasetSource
     /// </summary>
     /// <param name="path">The directory. Archives go through <see cref="DatasetArchive"/> first.</param>
     /// <param name="roots">Directories that links in the source may lead to; null: only what is in the source is followed.</param>
-    /// <param name="progress">Told about files and bytes looked at; may be null.</param>
+    /// <param name="progress">Files and bytes looked at are reported to it; may be null.</param>
     /// <param name="cancellationToken">Stops the listing.</param>
     /// <exception cref="DatasetException">The path is missing, closed to this process or no directory, or what it holds is no data set; the message says what to change.</exception>
     /// <exception cref="IOException">The directory cannot be read at the moment.</exception>

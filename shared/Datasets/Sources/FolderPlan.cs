@@ -133,7 +133,7 @@ internal sealed record FolderPlan(
         if (named[null].Any())
         {
             throw new DatasetException(
-                $"'{Shown(root.Path)}' has {Quote([.. contents.Folders.Where(folder => SplitFolders.Of(folder.Name) is not null)])} beside {Quote([.. named[null]])}, so it cannot be told whether its folders are splits or classes. Names of splits are {SplitFolders.Understood}. Rename or remove the others; if all are classes, put them into a folder 'train'."
+                $"'{Shown(root.Path)}' has {Quote([.. contents.Folders.Where(folder => SplitFolders.Of(folder.Name) is not null)])} beside {Quote([.. named[null]])}, so it is unclear whether its folders are splits or classes. Names of splits are {SplitFolders.Understood}. Rename or remove the others; if all are classes, put them into a folder 'train'."
             );
         }
 

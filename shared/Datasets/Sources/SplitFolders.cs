@@ -46,7 +46,7 @@ internal static class SplitFolders
         return null;
     }
 
-    /// <summary>Whether nobody needs to be told what a name means.</summary>
+    /// <summary>Whether the meaning of a name needs no report.</summary>
     public static bool IsPlain(string name) => Plain.Contains(name, StringComparer.Ordinal);
 
     /// <summary>What a split is called in notes and errors.</summary>

@@ -71,7 +71,7 @@ public sealed class TensorThread : IDisposable
         }
         catch (Exception exception)
         {
-            // Without LibTorch: an error here would end the process, and is told to whoever asks instead.
+            // LibTorch is missing: an error here would end the process, so it is reported to the caller instead.
             _error = exception;
         }
 

@@ -38,7 +38,7 @@ public static class TorchEnvironment
                     && int.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out var index):
                 return UseGpu(index);
             default:
-#pragma warning disable CA2208, MA0015 // The message is for whoever set it, who knows no parameter.
+#pragma warning disable CA2208, MA0015 // The message is for the operator who made the choice and knows no parameter.
                 throw new ArgumentException($"'{choice}' is no device; choose auto, cpu, cuda or cuda:N.");
 #pragma warning restore CA2208, MA0015
         }

@@ -19,7 +19,7 @@ public interface IBackbone : IDisposable
     /// <summary>One line for people: architecture, and where the weights come from.</summary>
     string Origin { get; }
 
-    /// <summary>Numbers an image is turned into.</summary>
+    /// <summary>Feature dimension: the numbers that an image is turned into.</summary>
     int FeatureSize { get; }
 
     /// <summary>Smallest height and width of an image that the network can take, pixels.</summary>

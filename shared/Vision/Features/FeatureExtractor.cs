@@ -61,7 +61,7 @@ public sealed class FeatureExtractor : IDisposable
     /// <summary>Images that are computed together; halved where the device has not the memory for as many.</summary>
     public int BatchSize { get; private set; }
 
-    /// <summary>Numbers an image is turned into.</summary>
+    /// <summary>Feature dimension: the numbers that an image is turned into.</summary>
     public int FeatureSize => _backbone.FeatureSize;
 
     /// <summary>Computes features.</summary>

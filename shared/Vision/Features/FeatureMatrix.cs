@@ -3,7 +3,7 @@ namespace Distributed.Vision.Features;
 /// <summary>Features of images in memory.</summary>
 /// <param name="Values">Row-major, one row an image: Count × Size numbers.</param>
 /// <param name="Count">Images.</param>
-/// <param name="Size">Numbers an image.</param>
+/// <param name="Size">Feature dimension.</param>
 public sealed record FeatureMatrix(float[] Values, int Count, int Size)
 {
     /// <summary>The features of one image.</summary>

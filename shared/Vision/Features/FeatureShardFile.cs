@@ -33,7 +33,7 @@ public static class FeatureShardFile
     public static FeatureMatrix Read(string path) => Read([path]);
 
     /// <summary>Reads files into one matrix, their rows one after another.</summary>
-    /// <param name="paths">At least one; all with equally many numbers an image.</param>
+    /// <param name="paths">At least one; all of the same feature dimension.</param>
     /// <exception cref="WeightsException">A file holds no features, or the sizes differ.</exception>
     public static FeatureMatrix Read(IReadOnlyList<string> paths)
     {
@@ -50,7 +50,7 @@ public static class FeatureShardFile
                 var shape = ShapeOf(file);
                 if (files.Count > 1 && shape[1] != size)
                 {
-                    throw new WeightsException($"{file.Source} has {shape[1]} numbers an image, where the files before it have {size}.");
+                    throw new WeightsException($"{file.Source} has the feature dimension {shape[1]}, where the files before it have {size}.");
                 }
 
                 count += shape[0];

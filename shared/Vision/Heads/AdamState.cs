@@ -15,7 +15,7 @@ public sealed record AdamState : IHeadTrainingState
     /// <summary>How.</summary>
     public required AdamOptions Options { get; init; }
 
-    /// <summary>Numbers an image.</summary>
+    /// <summary>Feature dimension.</summary>
     public required int FeatureSize { get; init; }
 
     /// <summary>Classes.</summary>

@@ -54,8 +54,8 @@ public static class AdamTrainer
     /// <param name="state">From <see cref="Start"/>, an earlier slice, or a checkpoint. It stays as it is.</param>
     /// <param name="data">The same data in every slice.</param>
     /// <param name="shouldStop">Asked after every batch whether the slice is to end.</param>
-    /// <param name="onEpoch">Told of every epoch that ends.</param>
-    /// <param name="cancellationToken">Gives the slice up, between batches.</param>
+    /// <param name="onEpoch">Receives the metrics of every epoch that ends.</param>
+    /// <param name="cancellationToken">Cancels the slice between batches.</param>
     /// <exception cref="ArgumentException">The data do not fit the state.</exception>
     /// <exception cref="HeadTrainingException">The loss is no longer a finite number.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing of the slice is kept.</exception>

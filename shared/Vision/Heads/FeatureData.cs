@@ -60,7 +60,7 @@ public sealed class FeatureData : IDisposable
     /// <summary>Rows to validate on.</summary>
     public int[] Validation { get; }
 
-    /// <summary>Numbers an image.</summary>
+    /// <summary>Feature dimension.</summary>
     public int FeatureSize => (int)Features.shape[1];
 
     /// <summary>Copies features and labels to a device.</summary>

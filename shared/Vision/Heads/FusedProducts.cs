@@ -129,7 +129,7 @@ internal sealed unsafe class FusedProducts<T>
         );
         if (sums is not null)
         {
-            // Each number is the sum of the parts in their order, whoever adds them.
+            // Each number is the sum of the parts in their order, whichever thread adds them.
             _team.Run(
                 RowShape.Parts,
                 share =>

@@ -4,8 +4,7 @@ using Distributed.Vision.Engines;
 namespace Distributed.Vision.Heads;
 
 /// <summary>
-/// What a head is for and was trained on: whoever holds its file alone knows which image to give to which network, and what the
-/// answers mean. A function of specification and data, so that equal training gives equal files.
+/// What a head is for and was trained on: the file alone says which image to give to which network, and what the answers mean. A function of specification and data, so that equal training gives equal files.
 /// </summary>
 /// <param name="ClassNames">Names of the classes, in the order of the head's outputs.</param>
 /// <param name="Backbone">The network that its features come from, such as <c>densenet121</c>.</param>
@@ -44,7 +43,7 @@ public sealed record HeadOrigin(
         metadata.Add("dataset_sha256", DatasetSha256);
     }
 
-    /// <summary>Null for a head of the first versions, which did not tell.</summary>
+    /// <summary>Null for a head of the first versions, whose files do not say.</summary>
     internal static HeadOrigin? Read(HeadFile file, int classes)
     {
         if (!file.Has(ClassNamesKey))

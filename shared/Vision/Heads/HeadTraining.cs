@@ -35,7 +35,7 @@ public interface IHeadTrainingState
     /// <summary>Trains until training is over or the slice is to end, at least one step.</summary>
     /// <param name="data">The same data in every slice.</param>
     /// <param name="shouldStop">Asked after every step whether the slice is to end.</param>
-    /// <param name="cancellationToken">Gives the slice up, between steps.</param>
+    /// <param name="cancellationToken">Cancels the slice between steps.</param>
     /// <exception cref="ArgumentException">The data do not fit the state.</exception>
     /// <exception cref="HeadTrainingException">Training cannot go on.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing of the slice is kept.</exception>

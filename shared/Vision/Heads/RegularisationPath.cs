@@ -70,7 +70,7 @@ public static class RegularisationPath
     /// <param name="state">From <see cref="Start"/>, an earlier slice, or a checkpoint. It stays as it is.</param>
     /// <param name="data">The same data in every slice.</param>
     /// <param name="shouldStop">Asked after every penalty whether the slice is to end.</param>
-    /// <param name="cancellationToken">Gives the slice up, between steps of the solver.</param>
+    /// <param name="cancellationToken">Cancels the slice between steps of the solver.</param>
     /// <exception cref="ArgumentException">The data do not fit the state.</exception>
     /// <exception cref="HeadTrainingException">The features are too large to compute with.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing of the slice is kept.</exception>

@@ -12,7 +12,7 @@ public sealed record RegularisationPathState : IHeadTrainingState
     /// <summary>The penalties.</summary>
     public required RegularisationPathOptions Options { get; init; }
 
-    /// <summary>Numbers an image.</summary>
+    /// <summary>Feature dimension.</summary>
     public required int FeatureSize { get; init; }
 
     /// <summary>Classes.</summary>

@@ -78,7 +78,7 @@ internal sealed class ThreadTeam : IDisposable
 
         lock (_lock)
         {
-            // Whoever brings work looks for sleepers under the same lock, after it has brought it.
+            // The caller looks for sleepers under the same lock, after it has brought work.
             if (_loop != last || _ended)
             {
                 return;

@@ -40,13 +40,13 @@ public sealed class TrainedHead
     /// <summary>What it is.</summary>
     public HeadDefinition Definition { get; }
 
-    /// <summary>Numbers an image.</summary>
+    /// <summary>Feature dimension.</summary>
     public int FeatureSize { get; }
 
     /// <summary>Classes.</summary>
     public int Classes { get; }
 
-    /// <summary>What it is for; null for a head of the first versions, which did not tell.</summary>
+    /// <summary>What it is for; null for a head of the first versions, whose files do not say.</summary>
     public HeadOrigin? Origin { get; }
 
     /// <summary>Reads a head.</summary>

@@ -25,7 +25,7 @@ public sealed record Proportion(double Value, double Low, double High)
     }
 }
 
-/// <summary>How well one class is told from the others. A share of nothing is null: it is not known.</summary>
+/// <summary>How well one class is distinguished from the others. A share of nothing is null: it is not known.</summary>
 /// <param name="Class">Zero-based.</param>
 /// <param name="Precision">Of the images given this class, the share that has it; null where none is given it.</param>
 /// <param name="Recall">Of the images that have this class, the share that is given it; null where none has it.</param>

@@ -45,7 +45,7 @@ internal sealed class BackboneWeights
 
     public Preprocessing Preprocessing { get; }
 
-    /// <summary>Reads a weight file of any format that is known, told by its content.</summary>
+    /// <summary>Reads a weight file of any known format, which its content shows.</summary>
     /// <param name="path">The file.</param>
     /// <param name="title">What people call it.</param>
     /// <param name="architecture">What it has to hold the weights of; where null, the known network that most of its tensors are of.</param>

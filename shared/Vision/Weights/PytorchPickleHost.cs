@@ -22,8 +22,8 @@ internal sealed record PytorchTensor(PytorchStorage Storage, long Offset, long[]
 /// objects, such as the settings of the training, are values that do nothing.
 /// </summary>
 /// <remarks>
-/// Nothing is called in any case. Names that run programs or code are refused all the same: whoever opened such a file with
-/// Python would run them, so its owner should know.
+/// Nothing is called in any case. Names that run programs or code are refused all the same: Python runs
+/// them when it opens such a file, so its owner should know.
 /// </remarks>
 /// <param name="source">What errors call the file.</param>
 /// <param name="fileLength">Length of the file, bytes: no storage is longer.</param>

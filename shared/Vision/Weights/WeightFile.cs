@@ -2,7 +2,9 @@ using Distributed.Storage;
 
 namespace Distributed.Vision.Weights;
 
-/// <summary>A file of weights, told by its content and not by its name: safetensors, or what <c>torch.save</c> makes, in either of its formats.</summary>
+/// <summary>
+/// A file of weights, recognised by its content and not by its name: safetensors, or what <c>torch.save</c> makes, in either of its formats.
+/// </summary>
 internal sealed class WeightFile : IDisposable
 {
     private const string Wanted = "Give a .safetensors file, or what torch.save makes of model.state_dict().";

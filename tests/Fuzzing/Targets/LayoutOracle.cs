@@ -92,7 +92,7 @@ internal sealed class LayoutOracle(LayoutTree tree)
 
     private void ReadSplits(List<Place> all)
     {
-        Refuse(all.Exists(folder => Split(folder) < 0), "so it cannot be told");
+        Refuse(all.Exists(folder => Split(folder) < 0), "so it is unclear");
         Refuse(all.GroupBy(Split).Any(group => group.Count() > 1), "mean the same split");
         var (train, validation, test) = (
             all.Find(folder => Split(folder) == 0),

@@ -230,7 +230,7 @@ public sealed class SafetensorsTests
         Assert.Equal([1, 2, 3, 4, 5, 6], all.Values);
         Assert.Equal([3f, 4f], all.Row(1).ToArray());
         Assert.Contains(
-            "1 numbers an image",
+            "feature dimension 1",
             Assert.Throws<WeightsException>(() => FeatureShardFile.Read([folder["0"], folder["odd"]])).Message,
             StringComparison.Ordinal
         );
