@@ -110,7 +110,8 @@ internal sealed partial class AutotuningCache(Volume volume, TensorThread tensor
 
     [LoggerMessage(
         Level = LogLevel.Information,
-        Message = "Features are computed in {Precision}, {BatchSize} images at a time, on {Threads} threads; images a second as measured: {Speeds}"
+        Message = "Features are computed in {Precision}, {BatchSize} images at a time, on {Threads} threads; images a second as measured: "
+            + "{Speeds}"
     )]
     private partial void LogMeasured(Precision precision, int batchSize, int threads, string speeds);
 

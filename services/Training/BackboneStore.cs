@@ -80,9 +80,11 @@ internal sealed class BackboneStore(
         };
         var complaint =
             asked is not null && backbone.Name != asked.Name
-                ? $"The weights '{specification.Backbone}' are of {backbone.Name}, and the specification's architecture is {asked.Name}. Leave the architecture out, so that it is read from the file, or give other weights."
+                ? $"The weights '{specification.Backbone}' are of {backbone.Name}, and the specification's architecture is "
+                    + $"{asked.Name}. Leave the architecture out, so that it is read from the file, or give other weights."
             : specification.Backbone == Imagenet && backbone.Sha256 != ImagenetWeights.Sha256
-                ? $"The file {volume.FullPath(ImagenetWeights.VolumePath)} is not the published one: its SHA-256 is {backbone.Sha256}, not {ImagenetWeights.Sha256}. Remove it, and the next run fetches it again."
+                ? $"The file {volume.FullPath(ImagenetWeights.VolumePath)} is not the published one: its SHA-256 is "
+                    + $"{backbone.Sha256}, not {ImagenetWeights.Sha256}. Remove it, and the next run fetches it again."
             : null;
         if (complaint is not null)
         {
@@ -160,7 +162,8 @@ internal sealed class BackboneStore(
             var found = backbone.Sha256;
             backbone.Dispose();
             throw new WeightsException(
-                $"This worker's {row.Source} weights have the SHA-256 {found}, and the feature set was planned with {row.Sha256}. Give all Training hosts the same version of the program."
+                $"This worker's {row.Source} weights have the SHA-256 {found}, and the feature set was planned with {row.Sha256}. "
+                    + "Give all Training hosts the same version of the program."
             );
         }
 
@@ -194,7 +197,8 @@ internal sealed class BackboneStore(
             return copy.Sha256 == sha256
                 ? copy
                 : throw new WeightsException(
-                    $"'{source.Name}' was changed while it was read: its SHA-256 was {sha256}, and then {copy.Sha256}. Submit the run again when the file is whole."
+                    $"'{source.Name}' was changed while it was read: its SHA-256 was {sha256}, and then {copy.Sha256}. Submit the "
+                        + "run again when the file is whole."
                 );
         }
     }

@@ -36,7 +36,8 @@ internal sealed class ManyClassesBenchmark : IBenchmark
             state.Options.Penalties[state.BestEpoch].ToString("R", CultureInfo.InvariantCulture)
         );
         return (
-            $"accuracy {(double)right / (labels.Length - count):F3}, {state.Epoch} penalties, {Process.GetCurrentProcess().PeakWorkingSet64 >> 20} MB",
+            $"accuracy {(double)right / (labels.Length - count):F3}, {state.Epoch} penalties, "
+                + $"{Process.GetCurrentProcess().PeakWorkingSet64 >> 20} MB",
             () =>
             {
                 var begun = Stopwatch.GetTimestamp();

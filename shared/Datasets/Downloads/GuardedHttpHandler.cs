@@ -158,7 +158,8 @@ public sealed class GuardedHttpHandler : DelegatingHandler
 
     private static DatasetException Refusal(string what) =>
         new(
-            $"{what} an address of this machine or its network, and downloads come from public addresses only. If that is your mirror, allow it: Ingestion:AllowPrivateAddresses=true."
+            $"{what} an address of this machine or its network, and downloads come from public addresses only. If that is your "
+                + "mirror, allow it: Ingestion:AllowPrivateAddresses=true."
         );
 
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)

@@ -214,7 +214,8 @@ public static class ResumableDownload
                 );
             default:
                 throw new DatasetException(
-                    $"'{source}' answered {(int)response.StatusCode} ({response.ReasonPhrase}). Check the address, and that it needs no login."
+                    $"'{source}' answered {(int)response.StatusCode} ({response.ReasonPhrase}). Check the address, and that it "
+                        + "needs no login."
                 );
         }
     }

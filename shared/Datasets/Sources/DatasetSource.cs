@@ -63,21 +63,24 @@ public static class DatasetSource
         catch (UnauthorizedAccessException exception)
         {
             throw new DatasetException(
-                $"'{root}' may not be read by this process, which runs as '{Environment.UserName}': {exception.Message} Grant that user the right to read (chmod -R a+rX).",
+                $"'{root}' may not be read by this process, which runs as '{Environment.UserName}': {exception.Message} Grant "
+                    + "that user the right to read (chmod -R a+rX).",
                 exception
             );
         }
         catch (PathTooLongException exception)
         {
             throw new DatasetException(
-                $"'{root}' has folders whose paths are longer than the paths that the system opens. Move what is in them up, or shorten their names.",
+                $"'{root}' has folders whose paths are longer than the paths that the system opens. Move what is in them up, or "
+                    + "shorten their names.",
                 exception
             );
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
             throw new DatasetException(
-                $"'{root}' changed while it was listed: {SafeText.Shorten(exception.Message, 300)} Submit the run again when nothing writes there.",
+                $"'{root}' changed while it was listed: {SafeText.Shorten(exception.Message, 300)} Submit the run again when "
+                    + "nothing writes there.",
                 exception
             );
         }
@@ -110,7 +113,8 @@ public static class DatasetSource
         if (listing.ClassNames.Count < 2)
         {
             throw new DatasetException(
-                $"'{listing.Root}' has a single class, '{listing.ClassNames[0]}'. A classifier needs at least two: add a folder (or a line of {Stl10Files.ClassNames}) for each class."
+                $"'{listing.Root}' has a single class, '{listing.ClassNames[0]}'. A classifier needs at least two: add a folder "
+                    + $"(or a line of {Stl10Files.ClassNames}) for each class."
             );
         }
 
@@ -124,7 +128,8 @@ public static class DatasetSource
         if (empty.Count > 0)
         {
             throw new DatasetException(
-                $"'{listing.Root}' has no images to train on for {Plural(empty.Count, "class", "classes")} {Quote(empty)}. Add images, or remove the class."
+                $"'{listing.Root}' has no images to train on for {Plural(empty.Count, "class", "classes")} {Quote(empty)}. Add "
+                    + "images, or remove the class."
             );
         }
     }

@@ -81,7 +81,8 @@ internal sealed record FolderPlan(
         if (kinds > 1 || (kinds == 1 && splits.Count == contents.Folders.Count && contents.Files.Count == 0))
         {
             throw new DatasetException(
-                $"The class folder '{Shown(classFolder.Path)}' holds {Quote(splits)}, which are names of splits. Splits stand above the classes: move the images to {splits[0].Name}/{Shown(classFolder.Name)}, or rename the folders."
+                $"The class folder '{Shown(classFolder.Path)}' holds {Quote(splits)}, which are names of splits. Splits stand "
+                    + $"above the classes: move the images to {splits[0].Name}/{Shown(classFolder.Name)}, or rename the folders."
             );
         }
     }
@@ -102,7 +103,8 @@ internal sealed record FolderPlan(
         if (contents.Folders.Count == 0)
         {
             throw new DatasetException(
-                $"'{Shown(root.Path)}' has no class folders. Put one folder of images for each class there, or folders for splits with such folders: {SplitFolders.Understood}."
+                $"'{Shown(root.Path)}' has no class folders. Put one folder of images for each class there, or folders for splits "
+                    + $"with such folders: {SplitFolders.Understood}."
             );
         }
 
@@ -112,7 +114,9 @@ internal sealed record FolderPlan(
         var kinds = alike.Select(folder => SplitFolders.MentionedIn(folder.Name)).Distinct().Count();
         return kinds > 1 || (kinds == 1 && contents.Folders.All(folder => HoldsFolders(folder, bounds)))
             ? throw new DatasetException(
-                $"'{Shown(root.Path)}' has {Quote(alike)}, which {(alike.Count == 1 ? "looks like a split and is" : "look like splits and are")} not named so. Names of splits are {SplitFolders.Understood}. Rename them; if they are classes, put all class folders into a folder 'train'."
+                $"'{Shown(root.Path)}' has {Quote(alike)}, which "
+                    + $"{(alike.Count == 1 ? "looks like a split and is" : "look like splits and are")} not named so. Names of splits "
+                    + $"are {SplitFolders.Understood}. Rename them; if they are classes, put all class folders into a folder 'train'."
             )
             : new PlannedSplit(root, SplitName.Unassigned, contents.Folders);
     }
@@ -133,14 +137,18 @@ internal sealed record FolderPlan(
         if (named[null].Any())
         {
             throw new DatasetException(
-                $"'{Shown(root.Path)}' has {Quote([.. contents.Folders.Where(folder => SplitFolders.Of(folder.Name) is not null)])} beside {Quote([.. named[null]])}, so it is unclear whether its folders are splits or classes. Names of splits are {SplitFolders.Understood}. Rename or remove the others; if all are classes, put them into a folder 'train'."
+                $"'{Shown(root.Path)}' has "
+                    + $"{Quote([.. contents.Folders.Where(folder => SplitFolders.Of(folder.Name) is not null)])} beside "
+                    + $"{Quote([.. named[null]])}, so it is unclear whether its folders are splits or classes. Names of splits are "
+                    + $"{SplitFolders.Understood}. Rename or remove the others; if all are classes, put them into a folder 'train'."
             );
         }
 
         if (named.FirstOrDefault(split => split.Count() > 1) is { } twice)
         {
             throw new DatasetException(
-                $"'{Shown(root.Path)}' has {Quote([.. twice])}, which mean the same split ({SplitFolders.Word(twice.Key!.Value)}). Keep one of them."
+                $"'{Shown(root.Path)}' has {Quote([.. twice])}, which mean the same split "
+                    + $"({SplitFolders.Word(twice.Key!.Value)}). Keep one of them."
             );
         }
 
@@ -152,7 +160,8 @@ internal sealed record FolderPlan(
         if (train is null && validation is null)
         {
             throw new DatasetException(
-                $"'{Shown(root.Path)}' has '{test!.Name}' and no images to train on. Put training images beside it, into a folder 'train'; or give the path of '{test.Name}' itself, and training, validation and test images are drawn from it."
+                $"'{Shown(root.Path)}' has '{test!.Name}' and no images to train on. Put training images beside it, into a folder "
+                    + $"'train'; or give the path of '{test.Name}' itself, and training, validation and test images are drawn from it."
             );
         }
 
@@ -228,7 +237,8 @@ internal sealed record FolderPlan(
         return contents.Folders.Count > 0
             ? new PlannedSplit(inner, split, contents.Folders)
             : throw new DatasetException(
-                $"'{Shown(inner.Path)}' has no class folders, and its name is that of a split. Put one folder of images for each class there; images without labels cannot be used, so move them elsewhere."
+                $"'{Shown(inner.Path)}' has no class folders, and its name is that of a split. Put one folder of images for each "
+                    + "class there; images without labels cannot be used, so move them elsewhere."
             );
     }
 
@@ -238,7 +248,8 @@ internal sealed record FolderPlan(
         {
             var names = contents.Files.Select(file => Path.GetFileName(file.Path)).ToList();
             notes.Add(
-                $"{names.Count} {DatasetSource.Plural(names.Count, "file", "files")} in '{Shown(folder.Name)}' beside the folders {DatasetSource.Plural(names.Count, "is", "are")} not read: {DatasetSource.Quote(names)}."
+                $"{names.Count} {DatasetSource.Plural(names.Count, "file", "files")} in '{Shown(folder.Name)}' beside the folders "
+                    + $"{DatasetSource.Plural(names.Count, "is", "are")} not read: {DatasetSource.Quote(names)}."
             );
         }
     }

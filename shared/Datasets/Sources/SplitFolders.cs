@@ -5,7 +5,8 @@ internal static class SplitFolders
 {
     /// <summary>For errors: every name that is understood.</summary>
     public const string Understood =
-        "train, training; val, valid, validation, dev; test, testing, eval, evaluation (in any case, and with 'set' behind, as training_set)";
+        "train, training; val, valid, validation, dev; test, testing, eval, evaluation (in any case, and with 'set' behind, as "
+        + "training_set)";
 
     private static readonly Dictionary<string, SplitName> Names = new(StringComparer.OrdinalIgnoreCase)
     {

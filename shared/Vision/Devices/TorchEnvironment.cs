@@ -87,7 +87,8 @@ public static class TorchEnvironment
         ArgumentNullException.ThrowIfNull(error);
         return DeviceErrors.IsFailure(error)
             ? $"The GPU does not compute: {error.GetBaseException().Message}"
-            : $"LibTorch does not compute: {error.GetBaseException().Message} Its libraries belong to the host's files: install them again.";
+            : $"LibTorch does not compute: {error.GetBaseException().Message} Its libraries belong to the host's files: install "
+                + "them again.";
     }
 
     /// <summary>What to write beside a result.</summary>
@@ -108,7 +109,8 @@ public static class TorchEnvironment
         if (index >= count)
         {
             throw new ArgumentException(
-                $"There is no GPU {index}: LibTorch sees {count}. GPUs need a build with -p:TorchBackend=cuda and a driver; choose auto or cpu to do without."
+                $"There is no GPU {index}: LibTorch sees {count}. GPUs need a build with -p:TorchBackend=cuda and a driver; "
+                    + "choose auto or cpu to do without."
             );
         }
 

@@ -39,7 +39,8 @@ internal abstract class Backbone(BackboneWeights weights, Precision precision, D
         if (images.dtype != ScalarType.Byte || shape is not [_, _, _, 3] || Math.Min(shape[1], shape[2]) < SmallestInput)
         {
             throw new ArgumentException(
-                $"{Name} takes uint8 images [n, height, width, 3] of at least {SmallestInput} px, not {images.dtype} [{string.Join(", ", shape)}].",
+                $"{Name} takes uint8 images [n, height, width, 3] of at least {SmallestInput} px, not {images.dtype} "
+                    + $"[{string.Join(", ", shape)}].",
                 nameof(images)
             );
         }

@@ -103,7 +103,8 @@ internal sealed class OperatorBackbone : Backbone
         return beyond == 0
             ? converted
             : throw new WeightsException(
-                $"{beyond} weights of {Weights.Source} are beyond the numbers of {Precision.ToString().ToLowerInvariant()}. Give the precision fp32."
+                $"{beyond} weights of {Weights.Source} are beyond the numbers of {Precision.ToString().ToLowerInvariant()}. Give "
+                    + "the precision fp32."
             );
     }
 

@@ -80,7 +80,8 @@ public sealed class FeatureExtractor : IDisposable
         if (images.Length != (long)count * imageLength || features.Length != (long)count * FeatureSize)
         {
             throw new ArgumentException(
-                $"{count} images of {size} px are {(long)count * imageLength} bytes and {(long)count * FeatureSize} features, not {images.Length} and {features.Length}."
+                $"{count} images of {size} px are {(long)count * imageLength} bytes and {(long)count * FeatureSize} features, not "
+                    + $"{images.Length} and {features.Length}."
             );
         }
 
@@ -170,7 +171,9 @@ public sealed class FeatureExtractor : IDisposable
         {
             var remedy = _backbone.Precision == Precision.Fp32 ? "Take other weights." : "Give the precision fp32, or take other weights.";
             throw new WeightsException(
-                $"{_backbone.Origin}: of {images} {(images == 1 ? "image" : "images")}, {count} {(count == 1 ? "feature is not a finite number" : "features are not finite numbers")}, computed in {_backbone.Precision.ToString().ToLowerInvariant()}, though all weights are. {remedy}"
+                $"{_backbone.Origin}: of {images} {(images == 1 ? "image" : "images")}, {count} "
+                    + $"{(count == 1 ? "feature is not a finite number" : "features are not finite numbers")}, computed in "
+                    + $"{_backbone.Precision.ToString().ToLowerInvariant()}, though all weights are. {remedy}"
             );
         }
     }

@@ -50,7 +50,9 @@ public static class FeatureShardFile
                 var shape = ShapeOf(file);
                 if (files.Count > 1 && shape[1] != size)
                 {
-                    throw new WeightsException($"{file.Source} has the feature dimension {shape[1]}, where the files before it have {size}.");
+                    throw new WeightsException(
+                        $"{file.Source} has the feature dimension {shape[1]}, where the files before it have {size}."
+                    );
                 }
 
                 count += shape[0];

@@ -111,7 +111,8 @@ internal sealed class AdamSlice : IDisposable
         if (!double.IsFinite(trainLoss))
         {
             throw new HeadTrainingException(
-                $"The training loss of epoch {_epoch + 1} is {trainLoss}: the learning rate {options.LearningRate} is too high. Try a tenth of it."
+                $"The training loss of epoch {_epoch + 1} is {trainLoss}: the learning rate {options.LearningRate} is too high. "
+                    + "Try a tenth of it."
             );
         }
 

@@ -73,7 +73,9 @@ public static class AdamTrainer
         if (data.FeatureSize != state.FeatureSize || (long)state.Batch * state.Options.BatchSize >= data.Train.Length)
         {
             throw new ArgumentException(
-                $"The data are not those that training began with: {data.Train.Length} training images of {data.FeatureSize} features, where batch {state.Batch} of {state.Options.BatchSize} images of {state.FeatureSize} features comes next.",
+                $"The data are not those that training began with: {data.Train.Length} training images of {data.FeatureSize} "
+                    + $"features, where batch {state.Batch} of {state.Options.BatchSize} images of {state.FeatureSize} features comes "
+                    + "next.",
                 nameof(data)
             );
         }

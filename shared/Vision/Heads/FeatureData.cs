@@ -32,7 +32,8 @@ public sealed class FeatureData : IDisposable
         )
         {
             throw new ArgumentException(
-                $"Features have to be Float32 [n, d] and labels Int64 [n], not {features.dtype} [{string.Join(", ", features.shape)}] and {labels.dtype} [{string.Join(", ", labels.shape)}]."
+                $"Features have to be Float32 [n, d] and labels Int64 [n], not {features.dtype} "
+                    + $"[{string.Join(", ", features.shape)}] and {labels.dtype} [{string.Join(", ", labels.shape)}]."
             );
         }
 

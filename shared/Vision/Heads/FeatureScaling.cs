@@ -31,7 +31,8 @@ internal static class FeatureScaling
             if (!double.IsFinite(mean[i]))
             {
                 throw new HeadTrainingException(
-                    $"Feature {i} of a training image is not a finite number: the backbone's weights do not fit its input, or a feature file is damaged."
+                    $"Feature {i} of a training image is not a finite number: the backbone's weights do not fit its input, or a "
+                        + "feature file is damaged."
                 );
             }
         }
@@ -60,7 +61,8 @@ internal static class FeatureScaling
         if (constant == std.Length && count > 1)
         {
             throw new HeadTrainingException(
-                $"All {count} training images have the same {constant} features, so there is nothing to tell them apart by: the images are all alike, or the backbone's weights let nothing of them through."
+                $"All {count} training images have the same {constant} features, so there is nothing to tell them apart by: the "
+                    + "images are all alike, or the backbone's weights let nothing of them through."
             );
         }
 

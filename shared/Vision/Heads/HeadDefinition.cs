@@ -112,7 +112,8 @@ public sealed record RegularisationPathOptions(IReadOnlyList<double> Penalties) 
         )
         {
             throw new ArgumentException(
-                $"The penalties [{string.Join(", ", Penalties)}] are not 1 to {TrainingSpecification.MaxPenalties} positive numbers in falling order."
+                $"The penalties [{string.Join(", ", Penalties)}] are not 1 to {TrainingSpecification.MaxPenalties} positive "
+                    + "numbers in falling order."
             );
         }
     }

@@ -37,7 +37,8 @@ public static class RegularisationPath
         if (definition.Kind != HeadKind.Linear || definition.Dropout != 0)
         {
             throw new ArgumentException(
-                $"Only linear heads without dropout are trained along a regularisation path, not {definition.Kind} with dropout {definition.Dropout}.",
+                $"Only linear heads without dropout are trained along a regularisation path, not {definition.Kind} with dropout "
+                    + $"{definition.Dropout}.",
                 nameof(definition)
             );
         }
@@ -96,7 +97,8 @@ public static class RegularisationPath
         if (data.FeatureSize != state.FeatureSize)
         {
             throw new ArgumentException(
-                $"The data are not those that training began with: they have {data.FeatureSize} features an image, not {state.FeatureSize}.",
+                $"The data are not those that training began with: they have {data.FeatureSize} features an image, not "
+                    + $"{state.FeatureSize}.",
                 nameof(data)
             );
         }

@@ -32,7 +32,8 @@ public sealed class TrainedHead
         if (notFinite > 0)
         {
             throw new WeightsException(
-                $"{source} holds values that no training makes, {notFinite} in all: numbers that are not finite, or deviations that are not above 0."
+                $"{source} holds values that no training makes, {notFinite} in all: numbers that are not finite, or deviations "
+                    + "that are not above 0."
             );
         }
     }

@@ -72,7 +72,8 @@ public static class ClassificationMetrics
         if (labels.IsEmpty || logits.Length != (long)labels.Length * classes)
         {
             throw new ArgumentException(
-                $"{labels.Length} images and {classes} classes make {(long)labels.Length * classes} scores, not {logits.Length}; at least one image is needed."
+                $"{labels.Length} images and {classes} classes make {(long)labels.Length * classes} scores, not {logits.Length}; "
+                    + "at least one image is needed."
             );
         }
 

@@ -43,14 +43,18 @@ internal sealed class BackboneNames
             var names = file.StateDicts.SelectMany(dict => dict.Tensors.Keys).ToList();
             var more = names.Count > MostNamesInAnError ? $" and {names.Count - MostNamesInAnError} more" : "";
             throw new WeightsException(
-                $"{file.Source} holds none of the networks that are known ({string.Join(", ", _networks.Select(known => known.Name))}): hardly any tensor is named as theirs are, such as '{_networks[0].Shapes.Keys.Last()}'. There are {string.Join(", ", names.Take(MostNamesInAnError).Select(name => $"'{Short(name)}'"))}{more}."
+                $"{file.Source} holds none of the networks that are known "
+                    + $"({string.Join(", ", _networks.Select(known => known.Name))}): hardly any tensor is named as theirs are, such as "
+                    + $"'{_networks[0].Shapes.Keys.Last()}'. There are "
+                    + $"{string.Join(", ", names.Take(MostNamesInAnError).Select(name => $"'{Short(name)}'"))}{more}."
             );
         }
 
         if (whole.Skip(1).FirstOrDefault(other => !AreEqual(file, chosen, other)) is { } different)
         {
             throw new WeightsException(
-                $"{file.Source} holds weights of a network twice, and they differ: {chosen} and {different}. Save those that are meant in a file of their own: {Remedy(different, chosen.Dict == different.Dict)}."
+                $"{file.Source} holds weights of a network twice, and they differ: {chosen} and {different}. Save those that are "
+                    + $"meant in a file of their own: {Remedy(different, chosen.Dict == different.Dict)}."
             );
         }
 
@@ -117,7 +121,8 @@ internal sealed class BackboneNames
 
     private static string Remedy(Group group, bool sharesMapping) =>
         sharesMapping
-            ? $"torch.save({{name: tensor for name, tensor in torch.load('FILE'){group.Dict.Path}.items() if name.startswith('{Short(group.Prefix)}')}}, 'NEW')"
+            ? $"torch.save({{name: tensor for name, tensor in torch.load('FILE'){group.Dict.Path}.items() if "
+                + $"name.startswith('{Short(group.Prefix)}')}}, 'NEW')"
             : $"torch.save(torch.load('FILE'){group.Dict.Path}, 'NEW')";
 
     private static string Short(string name) => name.Length > 100 ? name[..100] + "…" : name;

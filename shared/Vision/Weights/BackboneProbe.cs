@@ -37,14 +37,16 @@ public static class BackboneProbe
         if (beyond > 0)
         {
             throw new WeightsException(
-                $"{backbone.Origin}: {beyond} of {features.Length} features of two trial images are no finite numbers, though all weights are: their products grow beyond float32. Take weights of an earlier epoch, or other ones."
+                $"{backbone.Origin}: {beyond} of {features.Length} features of two trial images are no finite numbers, though all "
+                    + "weights are: their products grow beyond float32. Take weights of an earlier epoch, or other ones."
             );
         }
 
         if (features[..backbone.FeatureSize].SequenceEqual(features[backbone.FeatureSize..]))
         {
             throw new WeightsException(
-                $"{backbone.Origin}: a grey image and one of noise have the same features, so the weights let nothing of an image through; are some layers all zeros? Take other weights."
+                $"{backbone.Origin}: a grey image and one of noise have the same features, so the weights let nothing of an image "
+                    + "through; are some layers all zeros? Take other weights."
             );
         }
     }

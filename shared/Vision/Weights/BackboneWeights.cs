@@ -141,7 +141,8 @@ internal sealed class BackboneWeights
         if (problems.Count > 0)
         {
             throw new WeightsException(
-                $"{Source} is not fit for use: {problems[0]}. Its training diverged, or the file is damaged; take weights of an earlier epoch, or download it again."
+                $"{Source} is not fit for use: {problems[0]}. Its training diverged, or the file is damaged; take weights of an "
+                    + "earlier epoch, or download it again."
             );
         }
     }
@@ -236,7 +237,8 @@ internal sealed class BackboneWeights
         if (count > 0)
         {
             throw new WeightsException(
-                $"The normalisation '{norm}' of {Source} is not fit for use: {what} is beyond float32 in {count} channels or weights. Take weights of an earlier epoch, or download the file again."
+                $"The normalisation '{norm}' of {Source} is not fit for use: {what} is beyond float32 in {count} channels or "
+                    + "weights. Take weights of an earlier epoch, or download the file again."
             );
         }
     }

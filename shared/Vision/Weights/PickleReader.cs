@@ -236,7 +236,8 @@ internal sealed class PickleReader(Stream stream, long limit, string source, IPi
         return host.Allows(global)
             ? global
             : throw Error(
-                $"asks for '{Shorten(global.Name)}', which runs programs or code when Python opens it, and has no place among weights; it is refused"
+                $"asks for '{Shorten(global.Name)}', which runs programs or code when Python opens it, and has no place among "
+                    + "weights; it is refused"
             );
     }
 

@@ -109,7 +109,8 @@ internal sealed class PytorchCheckpoint : IDisposable
         if (pickles is not [var pickle])
         {
             throw new WeightsException(
-                $"{source} is a zip archive, but not one of torch.save: of '*{pickleName}' it has {pickles.Count}{Kind(entries)}. Give a .safetensors file, or what torch.save makes of model.state_dict()."
+                $"{source} is a zip archive, but not one of torch.save: of '*{pickleName}' it has {pickles.Count}{Kind(entries)}. "
+                    + "Give a .safetensors file, or what torch.save makes of model.state_dict()."
             );
         }
 
@@ -136,7 +137,8 @@ internal sealed class PytorchCheckpoint : IDisposable
             entry.Length <= LongestPickle
                 ? entry
                 : throw new WeightsException(
-                    $"{source} holds more than tensors: its '{entry.FullName}' has {entry.Length} bytes, and up to {LongestPickle} are read. Save model.state_dict() alone."
+                    $"{source} holds more than tensors: its '{entry.FullName}' has {entry.Length} bytes, and up to "
+                        + $"{LongestPickle} are read. Save model.state_dict() alone."
                 );
 
         byte[] Content(ZipArchiveEntry entry)
@@ -145,7 +147,8 @@ internal sealed class PytorchCheckpoint : IDisposable
             if (entry.Length != entry.CompressedLength || entry.Length > stream.Length)
             {
                 throw new WeightsException(
-                    $"{source} is no PyTorch checkpoint, or is damaged: its entry '{entry.FullName}' is compressed, or longer than the file."
+                    $"{source} is no PyTorch checkpoint, or is damaged: its entry '{entry.FullName}' is compressed, or longer "
+                        + "than the file."
                 );
             }
 
@@ -160,7 +163,8 @@ internal sealed class PytorchCheckpoint : IDisposable
     private static string Kind(Dictionary<string, ZipArchiveEntry> entries) =>
         entries.Count > 0 && entries.Keys.All(name => name.EndsWith(".npy", StringComparison.Ordinal)) ? "; it holds NumPy arrays (.npz)"
         : entries.ContainsKey("model.weights.h5") ? "; it is a Keras file"
-        : $"; it holds {string.Join(", ", entries.Keys.Take(MostNamesInAnError).Select(name => $"'{name}'"))}{(entries.Count > MostNamesInAnError ? $" and {entries.Count - MostNamesInAnError} more" : "")}";
+        : $"; it holds {string.Join(", ", entries.Keys.Take(MostNamesInAnError).Select(name => $"'{name}'"))}"
+            + (entries.Count > MostNamesInAnError ? $" and {entries.Count - MostNamesInAnError} more" : "");
 
     private static PytorchCheckpoint OpenLegacy(Stream stream, string source)
     {
@@ -179,7 +183,8 @@ internal sealed class PytorchCheckpoint : IDisposable
         if (magic is not BigInteger number || number != LegacyMagic || Next() is not (long)LegacyProtocol)
         {
             throw new WeightsException(
-                $"{source} is a Python pickle, but not one of torch.save. Give a .safetensors file, or what torch.save makes of model.state_dict()."
+                $"{source} is a Python pickle, but not one of torch.save. Give a .safetensors file, or what torch.save makes of "
+                    + "model.state_dict()."
             );
         }
 
@@ -202,7 +207,8 @@ internal sealed class PytorchCheckpoint : IDisposable
             if (storage is null)
             {
                 throw new WeightsException(
-                    $"The storage '{key}' of {source} is not described by its pickle, or is of a kind that is not read, such as quantised numbers."
+                    $"The storage '{key}' of {source} is not described by its pickle, or is of a kind that is not read, such as "
+                        + "quantised numbers."
                 );
             }
 

@@ -158,7 +158,8 @@ internal sealed class PytorchPickleHost(string source, long fileLength) : IPickl
         if (count > Math.Min(fileLength, Array.MaxLength) / TensorTypes.ElementSize(type))
         {
             throw Error(
-                $"has a storage '{key}' of {count} elements of {type}: longer than the file, or than the {Array.MaxLength} bytes that can be read"
+                $"has a storage '{key}' of {count} elements of {type}: longer than the file, or than the {Array.MaxLength} bytes "
+                    + "that can be read"
             );
         }
 
@@ -236,7 +237,8 @@ internal sealed class PytorchPickleHost(string source, long fileLength) : IPickl
         if (offset < 0 || length < 0 || length > storage.Length || (length > 0 && last >= storage.Count))
         {
             throw Error(
-                $"has a tensor of shape [{string.Join(", ", extents)}] and strides [{string.Join(", ", steps)}] at element {offset} of storage '{storage.Key}', which has {storage.Count}"
+                $"has a tensor of shape [{string.Join(", ", extents)}] and strides [{string.Join(", ", steps)}] at element "
+                    + $"{offset} of storage '{storage.Key}', which has {storage.Count}"
             );
         }
 

@@ -22,7 +22,8 @@ internal static class SafetensorsHeader
         if (length > LongestHeader || (long)length > fileLength - PrefixLength)
         {
             throw new WeightsException(
-                $"{source} is no safetensors file, or is cut off: of {fileLength} bytes, its header would be {length} (at most {LongestHeader})."
+                $"{source} is no safetensors file, or is cut off: of {fileLength} bytes, its header would be {length} (at most "
+                    + $"{LongestHeader})."
             );
         }
 

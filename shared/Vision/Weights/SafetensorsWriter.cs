@@ -63,7 +63,8 @@ public static class SafetensorsWriter
             if (TensorTypes.ByteLength(tensor.Type, tensor.Shape) != tensor.Bytes.Length)
             {
                 throw new ArgumentException(
-                    $"The tensor '{name}' of shape [{string.Join(", ", tensor.Shape)}] and type {tensor.Type} has {tensor.Bytes.Length} bytes.",
+                    $"The tensor '{name}' of shape [{string.Join(", ", tensor.Shape)}] and type {tensor.Type} has "
+                        + $"{tensor.Bytes.Length} bytes.",
                     nameof(tensors)
                 );
             }

@@ -97,7 +97,8 @@ internal sealed class WeightFile : IDisposable
 
         throw new WeightsException(
             format is null
-                ? $"{source} is no weight file, or is damaged at its beginning: it begins with the bytes {Convert.ToHexStringLower(head.AsSpan(0, Math.Min(head.Length, 8)))}. {Wanted}"
+                ? $"{source} is no weight file, or is damaged at its beginning: it begins with the bytes "
+                    + $"{Convert.ToHexStringLower(head.AsSpan(0, Math.Min(head.Length, 8)))}. {Wanted}"
             : format.Remedy is { } remedy ? $"{source} is {format.Name}, not a weight file: {remedy}."
             : $"{source} is {format.Name}, not a weight file. {(format.Kind == FileKind.Archive ? "Unpack it first. " : "")}{Wanted}"
         );

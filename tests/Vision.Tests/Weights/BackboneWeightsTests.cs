@@ -174,7 +174,8 @@ public sealed class BackboneWeightsTests : IDisposable
         var message = Assert.Throws<WeightsException>(() => BackboneSource.Load(Write(tensors))).Message;
 
         Assert.Contains(
-            "(3): conv0.weight (2 NaN, 1 infinite of 9408), norm0.bias (1 infinite or beyond float32 of 64), norm5.running_var (1 negative of 1024)",
+            "(3): conv0.weight (2 NaN, 1 infinite of 9408), norm0.bias (1 infinite or beyond float32 of 64), norm5.running_var "
+                + "(1 negative of 1024)",
             message,
             StringComparison.Ordinal
         );
