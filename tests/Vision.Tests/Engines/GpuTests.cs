@@ -85,7 +85,7 @@ public sealed class GpuTests
     }
 
     [Fact]
-    public void A_trial_on_a_GPU_measures_every_precision()
+    public void Autotuning_on_a_GPU_measures_every_precision()
     {
         var gpu = Gpu();
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
