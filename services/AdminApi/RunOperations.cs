@@ -1,27 +1,28 @@
 using Distributed.Catalog;
+using Distributed.Jobs;
 using Distributed.Messaging;
+using Distributed.Pipeline;
 using Distributed.Storage;
 
 namespace Distributed.AdminApi;
 
 /// <summary>What operators do to runs. The catalog's row decides; events and messages follow from it, and the watchdog sends those that could not be sent.</summary>
 internal sealed partial class RunOperations(
-    RunFlow runs,
     RunControl control,
-    RunAnnouncer announcer,
+    RunEventPublisher publisher,
     JobDispatcher dispatcher,
     Volume volume,
     ILogger<RunOperations> logger
 )
 {
-    // Whoever asks has an answer in seconds, also while the broker is away.
+    // The caller has an answer in seconds, also while the broker is away.
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(2);
 
     public async Task<bool> CancelAsync(Guid runId, AuditActor actor, CancellationToken cancellationToken)
     {
         using var scope = logger.BeginRun(runId, traceParent: null);
-        var cancelled = await runs.CancelAsync(runId, actor, cancellationToken);
-        await SendAsync(announcer.AnnounceAsync, cancellationToken);
+        var cancelled = await control.CancelAsync(runId, actor, cancellationToken);
+        await SendAsync(publisher.PublishAsync, cancellationToken);
         return cancelled;
     }
 
@@ -45,9 +46,9 @@ internal sealed partial class RunOperations(
     {
         using var scope = logger.BeginRun(runId, traceParent: null);
         var outcome = await control.DeleteAsync(runId, actor, cancellationToken);
-        if (outcome == DeleteOutcome.Unannounced)
+        if (outcome == DeleteOutcome.EndUnpublished)
         {
-            await SendAsync(announcer.AnnounceAsync, cancellationToken);
+            await SendAsync(publisher.PublishAsync, cancellationToken);
             outcome = await control.DeleteAsync(runId, actor, cancellationToken);
         }
 

@@ -1,12 +1,14 @@
 using System.Diagnostics;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
 using Distributed.Messaging;
+using Distributed.Pipeline;
 
 namespace Distributed.AdminApi;
 
 /// <summary>Accepts runs, whichever way they come.</summary>
-public sealed partial class RunSubmission(RunFlow runs, JobDispatcher dispatcher, TimeProvider time, ILogger<RunSubmission> logger)
+public sealed partial class RunSubmission(RunRegister runs, JobDispatcher dispatcher, TimeProvider time, ILogger<RunSubmission> logger)
 {
     // The run is in the catalog by then: what is not sent in this time, the watchdog sends.
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(2);

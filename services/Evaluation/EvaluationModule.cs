@@ -1,6 +1,7 @@
 using Distributed.Artifacts;
 using Distributed.Contracts;
-using Distributed.Evaluation.Consumers;
+using Distributed.Evaluation.Handlers;
+using Distributed.Jobs;
 using Distributed.Messaging;
 using Distributed.Vision.Devices;
 using Distributed.Vision.Weights;
@@ -22,6 +23,6 @@ public static class EvaluationModule
         builder.Services.AddSingleton<IHostCheck, TensorCheck>();
         builder.Services.AddSingleton<ReportComposer>();
         builder.Services.AddSingleton(new PermanentError(typeof(WeightsException)));
-        consumers.AddJobs<EvaluateHeadConsumer, EvaluateHead>();
+        consumers.AddJobs<EvaluateHeadHandler, EvaluateHead>();
     }
 }

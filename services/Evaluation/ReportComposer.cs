@@ -28,11 +28,7 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var set = await context.FeatureSets.AsNoTracking().SingleAsync(row => row.Key == run.FeatureSetKey, cancellationToken);
         var backbone = await context.Backbones.AsNoTracking().SingleAsync(row => row.Sha256 == set.BackboneSha256, cancellationToken);
-        var epochs = await context
-            .EpochMetrics.AsNoTracking()
-            .Where(epoch => epoch.RunId == run.Id)
-            .OrderBy(epoch => epoch.Epoch)
-            .ToListAsync(cancellationToken);
+        var epochs = await context.EpochsOf(run.Id, head.Trial).AsNoTracking().ToListAsync(cancellationToken);
         using var packed = await datasets.OpenPackedAsync(run.IngestionKey!, cancellationToken);
         return new ReportModel
         {

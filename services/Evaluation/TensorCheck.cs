@@ -1,4 +1,6 @@
+using Distributed.Jobs;
 using Distributed.Messaging;
+using Distributed.Pipeline;
 using Distributed.Vision.Devices;
 using TorchSharp;
 
@@ -9,7 +11,7 @@ internal sealed class TensorCheck(TensorThread tensors) : IHostCheck
 {
     public string Name => "tensors";
 
-    public string? Resource => JobRoutes.Tensors;
+    public string? Resource => RunStages.Tensors;
 
     public async Task<HostCheckResult> CheckAsync(CancellationToken cancellationToken)
     {

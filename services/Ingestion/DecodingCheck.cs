@@ -1,5 +1,7 @@
 using Distributed.Datasets.Imaging;
+using Distributed.Jobs;
 using Distributed.Messaging;
+using Distributed.Pipeline;
 
 namespace Distributed.Ingestion;
 
@@ -11,7 +13,7 @@ internal sealed class DecodingCheck(ImageDecodings decodings) : IHostCheck
 {
     public string Name => "decoding";
 
-    public string? Resource => JobRoutes.Images;
+    public string? Resource => RunStages.Images;
 
     public async Task<HostCheckResult> CheckAsync(CancellationToken cancellationToken)
     {

@@ -4,7 +4,8 @@ using Distributed.Datasets;
 using Distributed.Datasets.Downloads;
 using Distributed.Datasets.Imaging;
 using Distributed.Datasets.Sources;
-using Distributed.Ingestion.Consumers;
+using Distributed.Ingestion.Handlers;
+using Distributed.Jobs;
 using Distributed.Messaging;
 using Distributed.ServiceDefaults;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -33,7 +34,7 @@ public static class IngestionModule
             .ValidateDataAnnotations()
             .ValidateOnStart();
         builder
-            .Services.AddHttpClient(DownloadFileConsumer.ClientName, client => client.Timeout = Timeout.InfiniteTimeSpan)
+            .Services.AddHttpClient(DownloadFileHandler.ClientName, client => client.Timeout = Timeout.InfiniteTimeSpan)
             .ConfigurePrimaryHttpMessageHandler(services => new GuardedHttpHandler(
                 services.GetRequiredService<IOptions<IngestionOptions>>().Value.AllowPrivateAddresses
             ));
@@ -47,9 +48,9 @@ public static class IngestionModule
         builder.Services.AddSingleton(new PermanentError(typeof(DatasetException)));
         builder.Services.AddSingleton(new WorkerError(error => error is DecoderUnavailableException));
         consumers
-            .AddJobs<IngestDatasetConsumer, IngestDataset>()
-            .AddJobs<DownloadFileConsumer, DownloadFile>()
-            .AddJobs<PackImagesConsumer, PackImages>()
-            .AddJobs<CompleteDatasetConsumer, CompleteDataset>();
+            .AddJobs<IngestDatasetHandler, IngestDataset>()
+            .AddJobs<DownloadFileHandler, DownloadFile>()
+            .AddJobs<PackImagesHandler, PackImages>()
+            .AddJobs<CompleteDatasetHandler, CompleteDataset>();
     }
 }

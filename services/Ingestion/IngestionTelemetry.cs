@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Distributed.Catalog;
+using Distributed.Jobs;
 using Distributed.Messaging;
 
 namespace Distributed.Ingestion;
@@ -30,7 +31,7 @@ internal static class IngestionTelemetry
     {
         foreach (var group in groups)
         {
-            Skipped.Add(group.Count, new KeyValuePair<string, object?>("error.type", MessagingTelemetry.Snake(group.Reason)));
+            Skipped.Add(group.Count, new KeyValuePair<string, object?>("error.type", JobTelemetry.Snake(group.Reason)));
         }
     }
 

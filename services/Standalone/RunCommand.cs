@@ -92,7 +92,7 @@ internal sealed class RunCommand : Command
             await Task.WhenAll(watching, TrainingModule.WarmUpAsync(host.Services, specification, ending.Token));
             var detail = await watching;
             // Whoever ended it may not have come to that, and would come to it in the next process on this volume only.
-            await host.Services.GetRequiredService<RunAnnouncer>().AnnounceAsync(cancellationToken);
+            await host.Services.GetRequiredService<RunEventPublisher>().PublishAsync(cancellationToken);
             if (detail.Summary.State != RunState.Completed)
             {
                 throw new CommandException(detail.Summary.Failure ?? $"The run ended as {detail.Summary.State}.");
@@ -114,7 +114,7 @@ internal sealed class RunCommand : Command
             );
             return StopSignals.Status ?? 130;
         }
-        catch (OperationCanceledException exception) when (StandaloneHost.HasWithdrawn(host))
+        catch (OperationCanceledException exception) when (StandaloneHost.HasFailedFast(host))
         {
             throw StandaloneHost.ReasonOf(host, exception);
         }

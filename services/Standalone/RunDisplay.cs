@@ -4,6 +4,7 @@ using System.Text.Json;
 using Distributed.AdminApi.Endpoints;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Pipeline;
 using Spectre.Console;
 
 namespace Distributed.Standalone;

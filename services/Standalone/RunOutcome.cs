@@ -41,11 +41,7 @@ internal sealed class RunOutcomeReader(
         var runId = run.Summary.RunId;
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var evaluation = await context.Evaluations.AsNoTracking().SingleAsync(row => row.RunId == runId, cancellationToken);
-        var head = await context
-            .Checkpoints.AsNoTracking()
-            .Where(checkpoint => checkpoint.RunId == runId && checkpoint.Kind == CheckpointKind.Best)
-            .OrderByDescending(checkpoint => checkpoint.Slice)
-            .FirstAsync(cancellationToken);
+        var head = await context.BestHeads(runId).AsNoTracking().FirstAsync(cancellationToken);
         var set = await context.FeatureSets.AsNoTracking().SingleAsync(row => row.Key == run.FeatureSetKey, cancellationToken);
         var ingestedAt = await context
             .Runs.Where(row => row.Id == runId)

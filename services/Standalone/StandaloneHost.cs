@@ -3,6 +3,7 @@ using Distributed.Catalog;
 using Distributed.Datasets.Sources;
 using Distributed.Evaluation;
 using Distributed.Ingestion;
+using Distributed.Jobs;
 using Distributed.Messaging;
 using Distributed.ServiceDefaults;
 using Distributed.Training;
@@ -98,19 +99,19 @@ internal static class StandaloneHost
         {
             await host.StartAsync(cancellationToken);
         }
-        catch (OperationCanceledException exception) when (HasWithdrawn(host))
+        catch (OperationCanceledException exception) when (HasFailedFast(host))
         {
             throw ReasonOf(host, exception);
         }
     }
 
     /// <summary>Whether the host has ended by itself, since it cannot work.</summary>
-    public static bool HasWithdrawn(IHost host) => host.Services.GetRequiredService<Withdrawal>().Reason is not null;
+    public static bool HasFailedFast(IHost host) => host.Services.GetRequiredService<FailFast>().Reason is not null;
 
     /// <summary>Why it has.</summary>
     public static CommandException ReasonOf(IHost host, OperationCanceledException exception)
     {
-        var withdrawal = host.Services.GetRequiredService<Withdrawal>();
-        return new CommandException(withdrawal.Reason!, exception) { Status = withdrawal.ExitCode };
+        var failFast = host.Services.GetRequiredService<FailFast>();
+        return new CommandException(failFast.Reason!, exception) { Status = failFast.ExitCode };
     }
 }

@@ -3,6 +3,7 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Datasets.Sources;
+using Distributed.Jobs;
 using Distributed.Networks;
 using Distributed.Storage;
 using Distributed.Vision.Engines;

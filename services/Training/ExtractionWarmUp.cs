@@ -1,6 +1,8 @@
 using Distributed.Contracts;
 using Distributed.Datasets;
+using Distributed.Jobs;
 using Distributed.Messaging;
+using Distributed.Pipeline;
 using Distributed.Vision.Weights;
 
 namespace Distributed.Training;
@@ -16,8 +18,8 @@ internal sealed class ExtractionWarmUp(PriorityLimiter gate, HostChecks checks, 
             return;
         }
 
-        await checks.PassedAsync(JobRoutes.Tensors).WaitAsync(cancellationToken);
-        using var turn = await gate.EnterAsync(JobRoutes.Tensors, specification.Priority, Timeout.InfiniteTimeSpan, cancellationToken);
+        await checks.PassedAsync(RunStages.Tensors).WaitAsync(cancellationToken);
+        using var turn = await gate.EnterAsync(RunStages.Tensors, specification.Priority, Timeout.InfiniteTimeSpan, cancellationToken);
         try
         {
             await autotuning.MeasureAsync(backbones.Load(specification), specification.InputSize, cancellationToken);

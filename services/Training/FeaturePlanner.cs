@@ -3,6 +3,7 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Datasets.Imaging;
+using Distributed.Jobs;
 using Distributed.Vision.Engines;
 using Distributed.Vision.Features;
 using Microsoft.EntityFrameworkCore;
@@ -97,7 +98,10 @@ internal sealed class FeaturePlanner(
                 && set.Preprocessing == preprocessing
                 && set.ExtractorVersion == ExtractorVersion
             )
-            .OrderByDescending(set => set.CompletedAt != null)
+            // Those whose shards are all there first.
+            .OrderBy(set =>
+                context.Jobs.Any(job => job.Kind == nameof(ExtractFeatures) && job.Scope == set.Key && job.State != JobState.Done)
+            )
             .ThenBy(set => set.CreatedAt)
             .Select(set => new { set.Precision, set.BatchSize })
             .FirstOrDefaultAsync(cancellationToken);

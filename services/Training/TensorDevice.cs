@@ -1,4 +1,6 @@
+using Distributed.Jobs;
 using Distributed.Messaging;
+using Distributed.Pipeline;
 using Distributed.Vision.Devices;
 using Distributed.Vision.Heads;
 using Distributed.Vision.Weights;
@@ -17,7 +19,7 @@ internal sealed class TensorDevice(TensorThread tensors, IOptions<TrainingOption
 
     public string Name => "device";
 
-    public string? Resource => JobRoutes.Tensors;
+    public string? Resource => RunStages.Tensors;
 
     public torch.Device Device => _device.Value;
 

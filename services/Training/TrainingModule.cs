@@ -2,9 +2,10 @@ using Distributed.Artifacts;
 using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Datasets.Sources;
+using Distributed.Jobs;
 using Distributed.Messaging;
 using Distributed.ServiceDefaults;
-using Distributed.Training.Consumers;
+using Distributed.Training.Handlers;
 using Distributed.Vision.Devices;
 using Distributed.Vision.Heads;
 using Distributed.Vision.Weights;
@@ -67,8 +68,8 @@ public static class TrainingModule
         builder.Services.AddSingleton(new PermanentError(typeof(HeadTrainingException)));
         builder.Services.AddSingleton(new WorkerError(DeviceErrors.IsFailure));
         consumers
-            .AddJobs<PlanFeaturesConsumer, PlanFeatures>()
-            .AddJobs<ExtractFeaturesConsumer, ExtractFeatures>()
-            .AddJobs<TrainHeadConsumer, TrainHead>();
+            .AddJobs<PlanFeaturesHandler, PlanFeatures>()
+            .AddJobs<ExtractFeaturesHandler, ExtractFeatures>()
+            .AddJobs<TrainHeadHandler, TrainHead>();
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using Distributed.Jobs;
 using Distributed.Messaging;
 using TorchSharp;
 
@@ -18,14 +19,14 @@ internal static class TrainingTelemetry
         "distributed.extraction.shard.duration",
         "s",
         "Time of computing a feature shard, by device, backbone and precision",
-        advice: MessagingTelemetry.Seconds(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300)
+        advice: JobTelemetry.Seconds(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120, 300)
     );
 
     private static readonly Histogram<double> SliceDuration = Meter.CreateHistogram(
         "distributed.training.slice.duration",
         "s",
         "Time of computing a training slice, by solver",
-        advice: MessagingTelemetry.Seconds(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120)
+        advice: JobTelemetry.Seconds(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120)
     );
 
     private static readonly Counter<long> Epochs = Meter.CreateCounter<long>(

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Distributed.Contracts;
+using Distributed.Jobs;
 using Distributed.Storage;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
@@ -8,14 +9,13 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Distributed.Catalog;
 
 /// <summary>The catalog: what runs there are, how far they are, and where their files are. Two providers derive from it, each with its migrations.</summary>
-public abstract class CatalogContext(DbContextOptions options) : DbContext(options)
+public abstract class CatalogContext(DbContextOptions options) : JobsContext(options)
 {
     // Each entity says what its table holds.
 #pragma warning disable CS1591
     public DbSet<Run> Runs => Set<Run>();
     public DbSet<RunDependency> RunDependencies => Set<RunDependency>();
-    public DbSet<Job> Jobs => Set<Job>();
-    public DbSet<Attempt> Attempts => Set<Attempt>();
+    public DbSet<Trial> Trials => Set<Trial>();
     public DbSet<Dataset> Datasets => Set<Dataset>();
     public DbSet<Ingestion> Ingestions => Set<Ingestion>();
     public DbSet<PackedPartRecord> PackedParts => Set<PackedPartRecord>();
@@ -33,17 +33,33 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
 #pragma warning restore CS1591
 
     /// <inheritdoc />
-    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder)
+    public override IQueryable<JobDemand> OpenDemands =>
+        RunDependencies.Join(
+            this.OpenRuns(),
+            dependency => dependency.RunId,
+            run => run.Id,
+            (dependency, run) =>
+                new JobDemand
+                {
+                    RunId = run.Id,
+                    Scope = dependency.Scope,
+                    Priority = run.Priority,
+                    SubmittedAt = run.SubmittedAt,
+                }
+        );
+
+    /// <inheritdoc />
+    public override Task FailRunsAsync(string scope, JobFailure failure, DateTime now, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(configurationBuilder);
-        configurationBuilder.Properties<Enum>().HaveConversion<string>();
-        configurationBuilder.Properties<DateTime>().HaveConversion<UtcConverter>();
+        var dependents = RunDependencies.Where(dependency => dependency.Scope == scope).Select(dependency => dependency.RunId);
+        return Runs.Where(run => dependents.Contains(run.Id)).EndAsync(RunState.Failed, failure, now, cancellationToken);
     }
 
     /// <inheritdoc />
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         ArgumentNullException.ThrowIfNull(modelBuilder);
+        base.OnModelCreating(modelBuilder);
         modelBuilder.Entity<Run>(run =>
         {
             run.HasIndex(r => r.IdempotencyKey).IsUnique();
@@ -53,7 +69,7 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
             run.HasIndex(r => new { r.FeatureSetKey, r.State });
             run.HasIndex(r => new { r.IngestionKey, r.State });
             // Of the few runs among many that their questions are about: each is asked after every run, or every few seconds.
-            run.HasIndex(r => r.FinishedAt).HasFilter("finished_at IS NOT NULL AND announced_at IS NULL");
+            run.HasIndex(r => r.FinishedAt).HasFilter("finished_at IS NOT NULL AND end_published_at IS NULL");
             run.HasIndex(r => r.Deadline).HasFilter("finished_at IS NULL AND deadline IS NOT NULL");
             run.Ignore(r => r.TimeLimit);
             run.Property(r => r.Priority).HasDefaultValue(RunPriority.Interactive);
@@ -65,25 +81,11 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
             dependency.HasIndex(d => d.Scope);
             BelongsToRun(dependency);
         });
-        modelBuilder.Entity<Job>(job =>
+        modelBuilder.Entity<Trial>(trial =>
         {
-            job.HasIndex(u => new
-                {
-                    u.Kind,
-                    u.Scope,
-                    u.Step,
-                })
-                .IsUnique();
-            job.HasIndex(u => u.Scope);
-            // What every worker asks after every job; in a big set nearly all jobs are done.
-            job.HasIndex(u => u.Scope, "NotDone").HasDatabaseName("ix_jobs_scope_not_done").HasFilter("state <> 'Done'");
-            job.Ignore(u => u.Priority);
-            job.HasIndex(u => new { u.State, u.DispatchedAt });
-        });
-        modelBuilder.Entity<Attempt>(attempt =>
-        {
-            attempt.HasKey(a => a.Token);
-            attempt.HasOne<Job>().WithMany().HasForeignKey(a => a.JobId).OnDelete(DeleteBehavior.Cascade);
+            trial.HasKey(t => new { t.RunId, t.Number });
+            trial.HasIndex(t => t.Scope).IsUnique();
+            BelongsToRun(trial);
         });
         modelBuilder.Entity<Dataset>(dataset =>
         {
@@ -126,16 +128,22 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
             checkpoint.HasKey(c => new
             {
                 c.RunId,
+                c.Trial,
                 c.Slice,
                 c.Kind,
             });
             checkpoint.ComplexProperty(c => c.File);
-            BelongsToRun(checkpoint);
+            BelongsToTrial(checkpoint);
         });
         modelBuilder.Entity<EpochMetric>(metric =>
         {
-            metric.HasKey(m => new { m.RunId, m.Epoch });
-            BelongsToRun(metric);
+            metric.HasKey(m => new
+            {
+                m.RunId,
+                m.Trial,
+                m.Epoch,
+            });
+            BelongsToTrial(metric);
         });
         modelBuilder.Entity<Evaluation>(evaluation =>
         {
@@ -158,6 +166,9 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
     private static void BelongsToRun<T>(EntityTypeBuilder<T> entity)
         where T : class => entity.HasOne<Run>().WithMany().HasForeignKey("RunId").OnDelete(DeleteBehavior.Cascade);
 
+    private static void BelongsToTrial<T>(EntityTypeBuilder<T> entity)
+        where T : class => entity.HasOne<Trial>().WithMany().HasForeignKey("RunId", "Trial").OnDelete(DeleteBehavior.Cascade);
+
     /// <summary>A document for people, of which no query asks a part.</summary>
     private sealed class SummaryConverter()
         : ValueConverter<IngestionSummary, string>(
@@ -168,8 +179,4 @@ public abstract class CatalogContext(DbContextOptions options) : DbContext(optio
     /// <summary>Choices of a specification have the names that they have there.</summary>
     private sealed class ChoiceConverter<T>() : ValueConverter<T, string>(value => ChoiceName.Of(value), text => ChoiceName.Parse<T>(text))
         where T : struct, Enum;
-
-    /// <summary>SQLite gives times back without a kind; all of ours are UTC.</summary>
-    private sealed class UtcConverter()
-        : ValueConverter<DateTime, DateTime>(value => value, value => DateTime.SpecifyKind(value, DateTimeKind.Utc));
 }

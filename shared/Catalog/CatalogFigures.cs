@@ -1,3 +1,4 @@
+using Distributed.Jobs;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Catalog;
@@ -8,7 +9,7 @@ namespace Distributed.Catalog;
 /// <param name="Accuracies">Test accuracies of the latest runs by data set and backbone.</param>
 public sealed record CatalogFigures(
     IReadOnlyDictionary<RunState, int> OpenRuns,
-    IReadOnlyDictionary<JobKind, int> PendingJobs,
+    IReadOnlyDictionary<string, int> PendingJobs,
     IReadOnlyList<LatestAccuracy> Accuracies
 )
 {

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Distributed.Jobs;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
@@ -70,15 +71,10 @@ public static class CatalogRegistration
             services.AddSingleton<IDbContextFactory<CatalogContext>, CatalogContextFactory<PostgresCatalogContext>>();
         }
 
+        services.AddSingleton<IDbContextFactory<JobsContext>, JobsContextFactory<CatalogContext>>();
+        services.AddSingleton(new OutageError("database", CatalogOutage.Is));
         services.TryAddSingleton(TimeProvider.System);
-        services.TryAddSingleton(new JobOptions());
-        services.AddSingleton<JobStore>();
-        services.AddSingleton<JobOutbox>();
-        services.AddSingleton<JobRepair>();
-        services.AddSingleton<RunFlow>();
         services.AddSingleton(new CatalogMigrationOptions(migrate));
-        services.AddSingleton<RunControl>();
-        services.AddSingleton<FileRecovery>();
         services.AddSingleton<VolumeIdentity>();
         services.AddSingleton<CatalogMigration>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<CatalogMigration>());
@@ -154,7 +150,7 @@ public static class CatalogRegistration
         public CatalogContext CreateDbContext()
         {
             var context = inner.CreateDbContext();
-            // A transaction in which something fails is given up as a whole.
+            // A transaction in which something fails is rolled back as a whole.
             context.Database.AutoSavepointsEnabled = false;
             return context;
         }

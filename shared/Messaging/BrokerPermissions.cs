@@ -1,12 +1,11 @@
 using System.Text.RegularExpressions;
-using Distributed.Catalog;
-using Distributed.Contracts;
+using Distributed.Pipeline;
 
 namespace Distributed.Messaging;
 
 /// <summary>
 /// What each service's own user of the broker needs, and no more. A worker reads its own queues alone; it sends to all, since
-/// whoever completes a job sends what follows. The broker demands <c>configure</c> of whoever makes sure that what it sends to is there.
+/// the worker that completes a job sends what follows. The broker demands <c>configure</c> for declaring what is sent to.
 /// </summary>
 /// <param name="Configure">Regular expression of what may be declared and deleted.</param>
 /// <param name="Write">Regular expression of what may be published to, and of queues that may be bound.</param>
@@ -16,13 +15,6 @@ public sealed record BrokerPermissions(string Configure, string Write, string Re
     /// <summary>The name of the user of programs outside the system: it may submit runs, and subscribe to final events with queues of its own.</summary>
     public const string Client = "client";
 
-    private static readonly Dictionary<string, JobKind[]> Consumed = new(StringComparer.Ordinal)
-    {
-        ["ingestion"] = [JobKind.IngestDataset, JobKind.DownloadFile, JobKind.PackImages, JobKind.CompleteDataset],
-        ["training"] = [JobKind.PlanFeatures, JobKind.ExtractFeatures, JobKind.TrainHead],
-        ["evaluation"] = [JobKind.EvaluateHead],
-    };
-
     // Faults and errors of the bus itself.
     private const string Bus = "MassTransit:.*";
     private const string OwnEndings = $@".*_{MessagingRegistration.RunEndedTag}_\w+";
@@ -30,16 +22,14 @@ public sealed record BrokerPermissions(string Configure, string Write, string Re
 
     /// <summary>All users, by name.</summary>
     public static IReadOnlyDictionary<string, BrokerPermissions> All { get; } =
-        Consumed
-            .Select(service => KeyValuePair.Create(service.Key, ForWorker(service.Value.SelectMany(kind => JobRoutes.For(kind).Queues))))
+        RunStages
+            .All.All.GroupBy(stage => stage.Service, StringComparer.Ordinal)
+            .Select(service => KeyValuePair.Create(service.Key, ForWorker(service.SelectMany(stage => stage.Queues))))
             .Append(KeyValuePair.Create("admin-api", ForAdmin()))
             .Append(KeyValuePair.Create(Client, ForClient()))
             .ToDictionary(StringComparer.Ordinal);
 
-    /// <summary>The service whose workers do a kind of job.</summary>
-    internal static string ServiceOf(JobKind kind) => Consumed.First(service => service.Value.Contains(kind)).Key;
-
-    private static IEnumerable<string> Queues => JobRoutes.All.SelectMany(route => route.Queues).Append(JobRoutes.SubmitRunQueue);
+    private static IEnumerable<string> Queues => RunStages.All.All.SelectMany(stage => stage.Queues).Append(QueueTopology.SubmitRunQueue);
 
     private static BrokerPermissions ForWorker(IEnumerable<string> queues)
     {
@@ -63,7 +53,7 @@ public sealed record BrokerPermissions(string Configure, string Write, string Re
     {
         const string own = @"amq\.gen.*|client-.*";
         var events = OneOf(QueueTopology.Events);
-        return new BrokerPermissions(Whole(own), Whole($"{JobRoutes.SubmitRunQueue}|{own}"), Whole($"{events}|{own}"));
+        return new BrokerPermissions(Whole(own), Whole($"{QueueTopology.SubmitRunQueue}|{own}"), Whole($"{events}|{own}"));
     }
 
     private static string OneOf(IEnumerable<string> names) => $"({string.Join('|', names.Select(Regex.Escape))})";

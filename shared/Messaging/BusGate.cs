@@ -1,3 +1,4 @@
+using Distributed.Jobs;
 using MassTransit;
 using Microsoft.Extensions.Hosting;
 
@@ -12,7 +13,7 @@ public sealed class BusGate(bool declaresNothing)
     /// <summary>Completes when messages may be sent.</summary>
     public Task Open => Task.WhenAll(_started.Task, declaresNothing ? Task.CompletedTask : _declared.Task);
 
-    /// <summary>What it waits for that another host does, in whole sentences; null where it does not.</summary>
+    /// <summary>What it waits for another host to do, in whole sentences; null where it does not.</summary>
     public string? Waiting { get; internal set; }
 
     internal void BusStarted() => _started.TrySetResult();

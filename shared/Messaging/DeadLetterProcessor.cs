@@ -1,6 +1,8 @@
 using System.Text;
 using System.Text.Json;
 using Distributed.Catalog;
+using Distributed.Jobs;
+using Distributed.Pipeline;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
@@ -9,16 +11,17 @@ using RabbitMQ.Client.Exceptions;
 namespace Distributed.Messaging;
 
 /// <summary>
-/// Reads dead letters: messages whose handling failed, that no consumer knew, or that were given out too
-/// often. Where one names a job, that counts as a start of it: it is sent anew, or in the end fails its runs with the reason
+/// Reads dead letters: messages whose handling failed, that no consumer knew, or that were delivered too
+/// often. Where one names a job, that counts as an attempt: the job is sent again, or in the end fails its runs with the reason
 /// found here. Where one names a run, the run fails. What names neither is kept for people in one queue.
 /// </summary>
 internal sealed partial class DeadLetterProcessor(
     RabbitConnections connections,
     JobStore store,
-    RunFlow runs,
+    JobStages stages,
+    RunRegister runs,
     JobDispatcher dispatcher,
-    RunAnnouncer announcer,
+    RunEventPublisher publisher,
     CatalogMigration catalog,
     BusGate gate,
     TimeProvider time,
@@ -35,8 +38,8 @@ internal sealed partial class DeadLetterProcessor(
     private const int MostAtOnce = 100;
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
-    /// <summary>Longer than any look takes that gets on.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    /// <summary>Longer than any scan takes that makes progress.</summary>
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(5);
 
     /// <summary>Suffixes of the queues, and what a message in one has met with.</summary>
     private static readonly (string Suffix, Func<IReadOnlyBasicProperties, string> Reason)[] Queues =
@@ -47,23 +50,23 @@ internal sealed partial class DeadLetterProcessor(
                 $"its message could not be handled: {Header(properties, "MT-Fault-ExceptionType")}: {Header(properties, "MT-Fault-Message")}"
         ),
         ("_skipped", _ => "no consumer knew its message; are all hosts of the same version?"),
-        ("-dead-letter", _ => $"its message was given out {QueueTopology.DeliveryLimit} times, and no worker lived to acknowledge it"),
+        ("-dead-letter", _ => $"its message was delivered {QueueTopology.DeliveryLimit} times, and no worker lived to acknowledge it"),
     ];
 
-    /// <summary>Looks once.</summary>
-    public async Task LookAsync(CancellationToken cancellationToken)
+    /// <summary>Scans once.</summary>
+    public async Task ScanAsync(CancellationToken cancellationToken)
     {
         await using var connection = await connections.OpenAsync("dead letters", cancellationToken);
         foreach (var (suffix, reason) in Queues)
         {
-            foreach (var route in JobRoutes.All)
+            foreach (var stage in stages.All)
             {
-                foreach (var queue in route.Queues)
+                foreach (var queue in stage.Queues)
                 {
                     await ReadAsync(
                         connection,
                         queue + suffix,
-                        (message, token) => HandleJobAsync(route.Kind, message, reason(message.BasicProperties), token),
+                        (message, token) => HandleJobAsync(stage.Kind, message, reason(message.BasicProperties), token),
                         cancellationToken
                     );
                 }
@@ -71,7 +74,7 @@ internal sealed partial class DeadLetterProcessor(
 
             await ReadAsync(
                 connection,
-                JobRoutes.SubmitRunQueue + suffix,
+                QueueTopology.SubmitRunQueue + suffix,
                 (message, token) => HandleSubmissionAsync(message, reason(message.BasicProperties), token),
                 cancellationToken
             );
@@ -87,7 +90,7 @@ internal sealed partial class DeadLetterProcessor(
         {
             try
             {
-                await outages.RunAsync(token => time.RunAsync(Patience, LookAsync, token), stoppingToken);
+                await outages.RunAsync(token => time.RunAsync(Timeout, ScanAsync, token), stoppingToken);
             }
             catch (Exception exception) when (exception is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
             {
@@ -163,7 +166,7 @@ internal sealed partial class DeadLetterProcessor(
     }
 
     /// <returns>What was done; null when the message names no job.</returns>
-    private async Task<string?> HandleJobAsync(JobKind kind, BasicGetResult message, string reason, CancellationToken cancellationToken)
+    private async Task<string?> HandleJobAsync(string kind, BasicGetResult message, string reason, CancellationToken cancellationToken)
     {
         if (
             Parse(message) is not { } fields
@@ -186,7 +189,7 @@ internal sealed partial class DeadLetterProcessor(
                 await dispatcher.SendAsync([job.Scope], again: false, cancellationToken);
                 return "resent";
             case DeliveryFailure.Failed:
-                await announcer.AnnounceAsync(cancellationToken);
+                await publisher.PublishAsync(cancellationToken);
                 return "run_failed";
             default:
                 return "not_needed";
@@ -212,7 +215,7 @@ internal sealed partial class DeadLetterProcessor(
             $"The run could not be accepted: {reason}. Submit it again under a new runId.",
             cancellationToken
         );
-        await announcer.AnnounceAsync(cancellationToken);
+        await publisher.PublishAsync(cancellationToken);
         return outcome == SubmitOutcome.Created ? "run_failed" : "not_needed";
     }
 

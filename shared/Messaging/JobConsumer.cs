@@ -1,42 +1,25 @@
-using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
 using MassTransit;
 
 namespace Distributed.Messaging;
 
-/// <summary>The base of all consumers of job messages: it hands the message to the job's life and leaves the work to the service.</summary>
-public abstract class JobConsumer<TMessage>(JobWorker worker) : IConsumer<TMessage>, IJobHandler
-    where TMessage : class, IJobMessage
+/// <summary>Hands the messages of a stage that MassTransit delivers to the job's life.</summary>
+internal sealed class JobConsumer<TJob>(JobWorker worker, JobStages stages, IJobHandler<TJob> handler) : IConsumer<TJob>
+    where TJob : class, IJobMessage
 {
-    /// <inheritdoc />
-    public Task Consume(ConsumeContext<TMessage> context)
+    public Task Consume(ConsumeContext<TJob> context)
     {
-        ArgumentNullException.ThrowIfNull(context);
-        var route = JobRoutes.For<TMessage>();
+        var stage = stages.For(typeof(TJob).Name);
         var isBulk = context.ReceiveContext.InputAddress.AbsolutePath.EndsWith(
-            $"/{route.QueueFor(RunPriority.Bulk)}",
+            $"/{stage.QueueFor(RunPriority.Bulk)}",
             StringComparison.Ordinal
         );
-        return worker.ProcessAsync(
-            new JobKey(route.Kind, context.Message.Scope, context.Message.Step),
+        var delivery = new JobDelivery(
             isBulk ? RunPriority.Bulk : RunPriority.Interactive,
             context.ReceiveContext.Redelivered,
-            context.SentTime,
-            this,
-            context.CancellationToken
+            context.SentTime
         );
-    }
-
-    /// <inheritdoc />
-    public virtual TimeSpan Grace => TimeSpan.Zero;
-
-    /// <inheritdoc />
-    public abstract Task<JobWrite> ExecuteAsync(JobLease lease, CancellationToken cancellationToken);
-
-    /// <inheritdoc />
-    public virtual Task<IReadOnlyList<string>> FollowUpAsync(JobKey job, CancellationToken cancellationToken)
-    {
-        ArgumentNullException.ThrowIfNull(job);
-        return Task.FromResult<IReadOnlyList<string>>([job.Scope]);
+        return worker.ProcessAsync(context.Message, delivery, handler, context.CancellationToken);
     }
 }

@@ -1,9 +1,9 @@
 using Distributed.Contracts;
+using Distributed.Jobs;
 using MassTransit;
 using MassTransit.Logging;
 using MassTransit.Middleware;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 
 namespace Distributed.Messaging;
@@ -13,33 +13,36 @@ public sealed class ConsumerSet
 {
     internal List<Action<IBusRegistrationConfigurator>> Registrations { get; } = [];
 
-    internal List<(string Queue, Action<IReceiveEndpointConfigurator, IBusRegistrationContext> Configure)> Endpoints { get; } = [];
+    internal List<(
+        Func<JobStages, IEnumerable<string>> Queues,
+        Action<IReceiveEndpointConfigurator, IBusRegistrationContext> Configure
+    )> Endpoints { get; } = [];
 
     internal bool HasJobs { get; private set; }
 
-    /// <summary>Adds the consumer of a kind of job, on that kind's queues.</summary>
-    public ConsumerSet AddJobs<TConsumer, TMessage>()
-        where TConsumer : JobConsumer<TMessage>
-        where TMessage : class, IJobMessage
+    /// <summary>Adds the handler of a stage's jobs, on that stage's queues.</summary>
+    /// <typeparam name="THandler">The handler; made afresh for each message, in a scope of its own.</typeparam>
+    /// <typeparam name="TJob">The stage's message type.</typeparam>
+    public ConsumerSet AddJobs<THandler, TJob>()
+        where THandler : class, IJobHandler<TJob>
+        where TJob : class, IJobMessage
     {
         HasJobs = true;
-        Registrations.Add(bus => bus.AddConsumer<TConsumer>());
-        Endpoints.AddRange(
-            JobRoutes
-                .For<TMessage>()
-                .Queues.Select(queue =>
-                    (
-                        queue,
-                        (Action<IReceiveEndpointConfigurator, IBusRegistrationContext>)(
-                            (endpoint, context) =>
-                            {
-                                // Jobs are sent to their queue by name; nothing is published to them.
-                                endpoint.ConfigureConsumeTopology = false;
-                                endpoint.ConfigureConsumer<TConsumer>(context);
-                            }
-                        )
-                    )
-                )
+        Registrations.Add(bus =>
+        {
+            bus.AddScoped<IJobHandler<TJob>, THandler>();
+            bus.AddConsumer<JobConsumer<TJob>>();
+        });
+        Endpoints.Add(
+            (
+                stages => stages.For(typeof(TJob).Name).Queues,
+                (endpoint, context) =>
+                {
+                    // Jobs are sent to their queue by name; nothing is published to them.
+                    endpoint.ConfigureConsumeTopology = false;
+                    endpoint.ConfigureConsumer<JobConsumer<TJob>>(context);
+                }
+            )
         );
         return this;
     }
@@ -51,7 +54,7 @@ public sealed class ConsumerSet
         Registrations.Add(bus => bus.AddConsumer<TConsumer>());
         Endpoints.Add(
             (
-                JobRoutes.SubmitRunQueue,
+                _ => [QueueTopology.SubmitRunQueue],
                 (endpoint, context) =>
                 {
                     endpoint.UseRawJsonDeserializer(isDefault: true);
@@ -72,7 +75,7 @@ public static class MessagingRegistration
     /// <summary>Part of the name of the queue in which each host hears of runs that end.</summary>
     internal const string RunEndedTag = "run-ended";
 
-    /// <summary>Adds the bus with some consumers, and what every host needs to handle jobs.</summary>
+    /// <summary>Adds the bus with some consumers, as the transport of jobs.</summary>
     /// <param name="services">The host's services.</param>
     /// <param name="connectionString">An AMQP URI, or <c>in-memory</c>.</param>
     /// <param name="consumers">The consumers.</param>
@@ -83,18 +86,9 @@ public static class MessagingRegistration
         var address = BrokerAddress.Parse(connectionString);
         services.AddSingleton(address);
         services.AddSingleton(consumers);
-        services.TryAddSingleton<JobErrors>();
+        services.AddSingleton(new OutageError("broker", BrokerOutage.Is));
         services.AddSingleton(new BusGate(address.IsInMemory));
-        services.AddSingleton<JobDispatcher>();
-        services.AddSingleton<JobAlarm>();
-        services.AddSingleton<PriorityLimiter>();
-        services.AddSingleton<JobWorker>();
-        services.AddSingleton<RunAnnouncer>();
-        services.AddSingleton<OutageRetry>();
-        services.AddSingleton<Withdrawal>();
-        services.AddSingleton<IHostCheck, CatalogCheck>();
-        services.AddSingleton<HostChecks>();
-        services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<HostChecks>());
+        services.AddSingleton<IJobTransport, BusTransport>();
         if (address.IsInMemory)
         {
             services.AddSingleton<IQueueInspector, InMemoryQueueInspector>();
@@ -140,7 +134,16 @@ public static class MessagingRegistration
         return services;
     }
 
-    /// <summary>Adds the watchdog, and the reader of what the broker puts aside; one host of a system needs them, more do no harm.</summary>
+    /// <summary>Adds the publisher of the events that runs have ended.</summary>
+    public static IServiceCollection AddRunEvents(this IServiceCollection services)
+    {
+        services.AddSingleton<RunEventPublisher>();
+        services.AddSingleton<ICompletionPublisher>(provider => provider.GetRequiredService<RunEventPublisher>());
+        services.AddSingleton<IWatchdogTask>(provider => provider.GetRequiredService<RunEventPublisher>());
+        return services;
+    }
+
+    /// <summary>Adds the watchdog, and the processor of dead letters; one host of a system needs them, more do no harm.</summary>
     public static IServiceCollection AddWatchdog(this IServiceCollection services, string? connectionString)
     {
         services.AddHostedService<Watchdog>();
@@ -208,13 +211,14 @@ public static class MessagingRegistration
             );
         }
 
-        foreach (var (name, configure) in consumers.Endpoints)
+        var stages = context.GetRequiredService<JobStages>();
+        foreach (var (name, configure) in consumers.Endpoints.SelectMany(one => one.Queues(stages).Select(queue => (queue, one.Configure))))
         {
             configurator.ReceiveEndpoint(
                 name,
                 endpoint =>
                 {
-                    // One job at a time: what a worker has not begun, another can take.
+                    // One job at a time: what a worker has not begun, another can do.
                     endpoint.PrefetchCount = 1;
                     endpoint.ConcurrentMessageLimit = 1;
                     queue?.Invoke(endpoint, name);

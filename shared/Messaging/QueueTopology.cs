@@ -1,5 +1,6 @@
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
@@ -11,10 +12,18 @@ namespace Distributed.Messaging;
 /// Declares every queue in every host, so that no message is ever sent where nothing keeps it, whichever host starts first.
 /// A host whose user may not declare another's queue waits until that is there (see <see cref="BrokerPermissions"/>).
 /// </summary>
-internal sealed partial class QueueTopology(RabbitConnections connections, BusGate gate, TimeProvider time, ILogger<QueueTopology> logger)
-    : BackgroundService
+internal sealed partial class QueueTopology(
+    JobStages stages,
+    RabbitConnections connections,
+    BusGate gate,
+    TimeProvider time,
+    ILogger<QueueTopology> logger
+) : BackgroundService
 {
-    /// <summary>A message given out this often without being acknowledged kills its consumers; it is dead-lettered.</summary>
+    /// <summary>Where runs are submitted by message.</summary>
+    public const string SubmitRunQueue = "submit-run";
+
+    /// <summary>A message that is delivered this often without being acknowledged kills its consumers; it is dead-lettered.</summary>
     public const int DeliveryLimit = 20;
 
     /// <summary>Longer than a busy broker takes for all of them.</summary>
@@ -76,7 +85,7 @@ internal sealed partial class QueueTopology(RabbitConnections connections, BusGa
     private async Task DeclareAsync(CancellationToken cancellationToken)
     {
         await using var connection = await connections.OpenAsync("topology", cancellationToken);
-        foreach (var queue in JobRoutes.All.SelectMany(route => route.Queues).Append(JobRoutes.SubmitRunQueue))
+        foreach (var queue in stages.All.SelectMany(stage => stage.Queues).Append(SubmitRunQueue))
         {
             try
             {

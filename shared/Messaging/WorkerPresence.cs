@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 using Distributed.Catalog;
-using Distributed.Contracts;
+using Distributed.Jobs;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -22,8 +22,8 @@ public sealed partial class WorkerPresence : BackgroundService
     private static readonly TimeSpan KnownFor = TimeSpan.FromSeconds(30);
 
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
-    private static readonly IReadOnlyList<string> Queues = [.. JobRoutes.All.SelectMany(route => route.Queues)];
 
+    private readonly JobStages _stages;
     private readonly IDbContextFactory<CatalogContext> _contexts;
     private readonly CatalogMigration _catalog;
     private readonly IQueueInspector _inspector;
@@ -32,6 +32,7 @@ public sealed partial class WorkerPresence : BackgroundService
     private readonly HashSet<string> _missed = new(StringComparer.Ordinal);
     private volatile Answer? _answer;
 
+    /// <param name="stages">The stages.</param>
     /// <param name="contexts">The catalog.</param>
     /// <param name="catalog">Says when the catalog can be used.</param>
     /// <param name="inspector">Asks the broker.</param>
@@ -39,6 +40,7 @@ public sealed partial class WorkerPresence : BackgroundService
     /// <param name="time">Times the scans.</param>
     /// <param name="logger">Told when workers are missed, and when they are there again.</param>
     public WorkerPresence(
+        JobStages stages,
         IDbContextFactory<CatalogContext> contexts,
         CatalogMigration catalog,
         IQueueInspector inspector,
@@ -48,38 +50,43 @@ public sealed partial class WorkerPresence : BackgroundService
     )
     {
         ArgumentNullException.ThrowIfNull(meters);
-        (_contexts, _catalog, _inspector, _time, _logger) = (contexts, catalog, inspector, time, logger);
+        (_stages, _contexts, _catalog, _inspector, _time, _logger) = (stages, contexts, catalog, inspector, time, logger);
         var meter = meters.Create(MessagingTelemetry.SourceName);
         meter.CreateObservableGauge(
             "distributed.queue.consumers",
-            () => Measure(standing => standing.Consumers),
+            () => Measure(queue => queue.Consumers),
             "{consumer}",
             "Workers that are connected to a queue of jobs, by queue and service; absent while the broker does not answer"
         );
         meter.CreateObservableGauge(
             "distributed.queue.depth",
-            () => Measure(standing => standing.Ready),
+            () => Measure(queue => queue.Ready),
             "{message}",
             "Messages of jobs that wait in a queue, by queue and service; absent while the broker does not answer"
         );
     }
 
     /// <summary>Kinds of job for which no worker is connected; empty where that is not known.</summary>
-    public IReadOnlyList<JobKind> Missing =>
-        Current is { } answer ? [.. JobRoutes.All.Where(route => IsMissing(answer, route)).Select(route => route.Kind)] : [];
+    public IReadOnlyList<string> Missing =>
+        Current is { } answer ? [.. _stages.All.Where(stage => IsMissing(answer, stage)).Select(stage => stage.Kind)] : [];
 
     private Answer? Current => _answer is { } answer && _time.GetElapsedTime(answer.At) < KnownFor ? answer : null;
 
-    /// <summary>What a run waits for whose jobs nobody takes.</summary>
-    public static string Describe(JobKind kind) => $"No {BrokerPermissions.ServiceOf(kind)} worker is connected.";
+    /// <summary>What a run waits for whose jobs of some kinds no worker claims; the first of them counts.</summary>
+    public string Describe(IReadOnlyCollection<string> kinds) =>
+        $"No {_stages.All.First(stage => kinds.Contains(stage.Kind)).Service} worker is connected.";
 
     /// <summary>Scans once.</summary>
     public async Task ScanAsync(CancellationToken cancellationToken)
     {
         try
         {
-            var standings = await _time.RunAsync(Timeout, token => _inspector.LookAsync(Queues, token), cancellationToken);
-            _answer = new Answer(standings, _time.GetTimestamp());
+            var statistics = await _time.RunAsync(
+                Timeout,
+                token => _inspector.InspectAsync([.. _stages.All.SelectMany(stage => stage.Queues)], token),
+                cancellationToken
+            );
+            _answer = new Answer(statistics, _time.GetTimestamp());
         }
         catch (Exception exception)
         {
@@ -116,23 +123,23 @@ public sealed partial class WorkerPresence : BackgroundService
         } while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    private static bool IsMissing(Answer answer, JobRoute route) => route.Queues.All(queue => answer.Standings[queue].Consumers == 0);
+    private static bool IsMissing(Answer answer, JobStage stage) => stage.Queues.All(queue => answer.Statistics[queue].Consumers == 0);
 
-    internal IEnumerable<Measurement<long>> Measure(Func<QueueStanding, long> count) =>
+    internal IEnumerable<Measurement<long>> Measure(Func<QueueStatistics, long> count) =>
         Current is not { } answer
             ? []
-            : JobRoutes.All.SelectMany(route =>
-                route.Queues.Select(queue => new Measurement<long>(
-                    count(answer.Standings[queue]),
+            : _stages.All.SelectMany(stage =>
+                stage.Queues.Select(queue => new Measurement<long>(
+                    count(answer.Statistics[queue]),
                     new("queue", queue),
-                    new("service", BrokerPermissions.ServiceOf(route.Kind))
+                    new("service", stage.Service)
                 ))
             );
 
     /// <summary>Once when jobs come to wait for a service's workers, and once when one is there.</summary>
-    private async Task LogAsync(IReadOnlyList<JobKind> missing, CancellationToken cancellationToken)
+    private async Task LogAsync(IReadOnlyList<string> missing, CancellationToken cancellationToken)
     {
-        var services = missing.Select(BrokerPermissions.ServiceOf).ToHashSet(StringComparer.Ordinal);
+        var services = missing.Select(kind => _stages.For(kind).Service).ToHashSet(StringComparer.Ordinal);
         foreach (var service in _missed.Where(service => !services.Contains(service)).ToList())
         {
             _missed.Remove(service);
@@ -153,7 +160,7 @@ public sealed partial class WorkerPresence : BackgroundService
             .GroupBy(job => job.Kind)
             .Select(kind => new { Kind = kind.Key, Count = kind.Count() })
             .ToListAsync(cancellationToken);
-        foreach (var service in waiting.GroupBy(kind => BrokerPermissions.ServiceOf(kind.Kind), StringComparer.Ordinal))
+        foreach (var service in waiting.GroupBy(kind => _stages.For(kind.Kind).Service, StringComparer.Ordinal))
         {
             if (_missed.Add(service.Key))
             {
@@ -177,5 +184,5 @@ public sealed partial class WorkerPresence : BackgroundService
     [LoggerMessage(Level = LogLevel.Error, Message = "Jobs that wait for a worker could not be counted")]
     private partial void LogFailed(Exception exception);
 
-    private sealed record Answer(IReadOnlyDictionary<string, QueueStanding> Standings, long At);
+    private sealed record Answer(IReadOnlyDictionary<string, QueueStatistics> Statistics, long At);
 }

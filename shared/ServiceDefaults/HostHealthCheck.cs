@@ -1,3 +1,4 @@
+using Distributed.Jobs;
 using Distributed.Messaging;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 

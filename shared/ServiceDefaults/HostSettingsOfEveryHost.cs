@@ -1,5 +1,6 @@
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
 using Distributed.Messaging;
 
 namespace Distributed.ServiceDefaults;

@@ -1,6 +1,8 @@
 using System.Collections.Frozen;
 using Distributed.Catalog;
+using Distributed.Jobs;
 using Distributed.Messaging;
+using Distributed.Pipeline;
 using Distributed.Storage;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
@@ -70,7 +72,9 @@ public static class ServiceDefaultsRegistration
             configuration.GetConnectionString("Catalog"),
             configuration.GetValue("Catalog:Migrate", defaultValue: true)
         );
+        builder.Services.AddPipeline();
         builder.Services.AddMessaging(configuration.GetConnectionString("RabbitMq"), consumers);
+        builder.Services.AddRunEvents();
         builder.Services.Configure<HostOptions>(options =>
         {
             // The web server answers for the host's life from the first moment, also while the database is away.
@@ -84,7 +88,7 @@ public static class ServiceDefaultsRegistration
             .AddCheck<VolumeHealthCheck>("volume", tags: [ReadyTag])
             .AddCheck<HostHealthCheck>("host", tags: [ReadyTag])
             .AddCheck<QueueHealthCheck>("queues", tags: [ReadyTag])
-            .AddCheck<WithdrawalHealthCheck>("worker", tags: [ReadyTag]);
+            .AddCheck<FailFastHealthCheck>("worker", tags: [ReadyTag]);
         builder.Services.Configure<HealthCheckServiceOptions>(TagBusAsReadiness);
         builder.Services.Configure<HealthCheckPublisherOptions>(options =>
             (options.Delay, options.Period, options.Predicate) = (

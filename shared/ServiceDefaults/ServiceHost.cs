@@ -1,3 +1,4 @@
+using Distributed.Jobs;
 using Distributed.Messaging;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -127,9 +128,9 @@ public static class ServiceHost
             await app.StartAsync(stop);
             await app.WaitForShutdownAsync(stop);
         }
-        catch (OperationCanceledException) when (app.Services.GetRequiredService<Withdrawal>().Reason is not null)
+        catch (OperationCanceledException) when (app.Services.GetRequiredService<FailFast>().Reason is not null)
         {
-            // What it withdraws for may keep it from stopping in time: it ends all the same, with the status that the withdrawal has set.
+            // What it withdraws for may keep it from stopping in time: it ends all the same, with the status that the failFast has set.
         }
     }
 }

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
 using Distributed.Messaging;
 using Distributed.ServiceDefaults;
 using MassTransit;
@@ -96,6 +97,8 @@ internal sealed class AdminServer : IAsyncDisposable
         QueryAsync(context =>
         {
             context.AddRange(rows);
+            // What is trained of a run belongs to its trial.
+            context.Trials.AddRange(rows.OfType<Run>().Select(run => Trial.Of(run.Id, number: 0, new RunSpecification())));
             return context.SaveChangesAsync();
         });
 

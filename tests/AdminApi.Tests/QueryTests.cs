@@ -400,13 +400,14 @@ public sealed class QueryTests : IAsyncLifetime
             Specification = ContractJson.Write(new RunSpecification()),
             State = state,
             SubmittedAt = submittedAt ?? Noon,
-            AnnouncedAt = Noon,
+            EndPublishedAt = Noon,
         };
 
     private static EpochMetric Epoch(Run run, int epoch, double accuracy) =>
         new()
         {
             RunId = run.Id,
+            Trial = 0,
             Epoch = epoch,
             TrainLoss = 1,
             TrainAccuracy = accuracy,
@@ -417,6 +418,7 @@ public sealed class QueryTests : IAsyncLifetime
         new()
         {
             RunId = run.Id,
+            Trial = 0,
             Epoch = step,
             TrainLoss = 1,
             TrainAccuracy = 1,
@@ -488,6 +490,7 @@ public sealed class QueryTests : IAsyncLifetime
         new()
         {
             RunId = run.Id,
+            Trial = 0,
             TestImages = 4,
             TestAccuracy = 0.75,
             TestAccuracyLow = 0.3,

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Distributed.AdminApi.Retention;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
 using Distributed.Messaging;
 using Distributed.Storage;
 using Distributed.TestServers;
@@ -39,7 +40,7 @@ public sealed class RetentionTests
         var current = Guid.NewGuid();
         var job = new Job
         {
-            Kind = JobKind.TrainHead,
+            Kind = nameof(TrainHead),
             Scope = $"{run.Id:D}",
             Step = 3,
             State = JobState.Running,
@@ -183,7 +184,6 @@ public sealed class RetentionTests
                 .ToListAsync()
         );
         Assert.All(states, job => Assert.Equal(job.Scope is "first" or "needed" ? JobState.Done : JobState.Pending, job.State));
-        Assert.Equal(2, await server.QueryAsync(context => context.FeatureSets.CountAsync(set => set.CompletedAt != null)));
     }
 
     [Theory]
@@ -270,7 +270,7 @@ public sealed class RetentionTests
             State = state,
             SubmittedAt = submittedAt ?? finishedAt ?? LongAgo,
             FinishedAt = state.IsFinal() ? finishedAt ?? LongAgo : null,
-            AnnouncedAt = state.IsFinal() ? DateTime.UtcNow : null,
+            EndPublishedAt = state.IsFinal() ? DateTime.UtcNow : null,
         };
         await server.AddAsync(run);
         return run;
@@ -297,7 +297,6 @@ public sealed class RetentionTests
             ShardSize = 1,
             ShardCount = 2,
             CreatedAt = LongAgo,
-            CompletedAt = LongAgo,
         };
         await server.AddAsync(set);
         for (var shard = 0; shard < 2; shard++)
@@ -314,7 +313,7 @@ public sealed class RetentionTests
                 },
                 new Job
                 {
-                    Kind = JobKind.ExtractFeatures,
+                    Kind = nameof(ExtractFeatures),
                     Scope = key,
                     Step = shard,
                     State = JobState.Done,
@@ -332,6 +331,7 @@ public sealed class RetentionTests
         new()
         {
             RunId = run.Id,
+            Trial = 0,
             Slice = slice,
             Kind = kind,
             Epoch = slice,

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text.Json;
 using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Jobs;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.AdminApi.Tests;
@@ -45,7 +47,7 @@ public sealed class SubmissionTests : IAsyncLifetime
         var run = await _server.SubmitAsync();
 
         var job = await _server.QueryAsync(context => context.Jobs.SingleAsync(job => job.Scope == run.ToString()));
-        Assert.Equal((JobKind.IngestDataset, JobState.Pending), (job.Kind, job.State));
+        Assert.Equal((nameof(IngestDataset), JobState.Pending), (job.Kind, job.State));
         Assert.NotNull(job.DispatchedAt);
     }
 

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using Distributed.AdminApi.Endpoints;
 using Distributed.Catalog;
+using Distributed.Jobs;
 
 namespace Distributed.AdminApi.Tests;
 
@@ -14,7 +15,7 @@ public sealed class TelemetryLinkTests
     {
         var options = new TelemetryOptions { TraceUrl = "http://traces.example/{traceId}", LogsUrl = "https://logs.example/?run={runId}" };
 
-        var links = TelemetryLinks.Of(options, Run.TraceIdOf(TraceParent), RunId);
+        var links = TelemetryLinks.Of(options, JobTelemetry.TraceIdOf(TraceParent), RunId);
 
         Assert.Equal("http://traces.example/0af7651916cd43dd8448eb211c80319c", links.Trace);
         Assert.Equal("https://logs.example/?run=6f1c1f6e-3a55-4f8e-9d2b-2f6d0c9f1a01", links.Logs);
@@ -26,7 +27,7 @@ public sealed class TelemetryLinkTests
             (new TelemetryLinks(null, null), new TelemetryLinks(null, null)),
             (
                 TelemetryLinks.Of(new TelemetryOptions(), "0af7651916cd43dd8448eb211c80319c", RunId),
-                TelemetryLinks.Of(new TelemetryOptions { TraceUrl = "http://a/{traceId}" }, Run.TraceIdOf(null), RunId)
+                TelemetryLinks.Of(new TelemetryOptions { TraceUrl = "http://a/{traceId}" }, JobTelemetry.TraceIdOf(null), RunId)
             )
         );
 

@@ -2,7 +2,9 @@ using System.Reflection;
 using System.Text.RegularExpressions;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
 using Distributed.Messaging;
+using Distributed.Pipeline;
 using Distributed.TestServers;
 using MassTransit;
 
@@ -17,40 +19,53 @@ public sealed partial class ConventionTests
             .Where(type => type is { IsClass: true, IsAbstract: false } && type.IsAssignableTo(typeof(IConsumer))),
     ];
 
+    private static readonly IReadOnlyList<(Type Handler, Type Message)> Handlers =
+    [
+        .. Solution
+            .Services.SelectMany(service => Solution.Assembly(service).GetTypes())
+            .Where(type => type is { IsClass: true, IsAbstract: false })
+            .SelectMany(type =>
+                type.GetInterfaces()
+                    .Where(one => one.IsGenericType && one.GetGenericTypeDefinition() == typeof(IJobHandler<>))
+                    .Select(one => (type, one.GenericTypeArguments[0]))
+            ),
+    ];
+
     [Fact]
-    public void Consumers_are_sealed_and_stand_in_a_namespace_of_their_own()
+    public void Consumers_and_handlers_are_sealed_and_stand_in_a_namespace_of_their_own()
     {
         Assert.NotEmpty(Consumers);
-        Assert.All(
-            Consumers,
-            consumer =>
-            {
-                Assert.True(consumer.IsSealed, $"{consumer} is not sealed");
-                Assert.EndsWith(".Consumers", consumer.Namespace, StringComparison.Ordinal);
-                Assert.EndsWith("Consumer", consumer.Name, StringComparison.Ordinal);
-            }
-        );
+        Assert.NotEmpty(Handlers);
+        Assert.All(Consumers, consumer => AssertPlace(consumer, "Consumer"));
+        Assert.All(Handlers, one => AssertPlace(one.Handler, "Handler"));
+
+        static void AssertPlace(Type type, string role)
+        {
+            Assert.True(type.IsSealed, $"{type} is not sealed");
+            Assert.EndsWith($".{role}s", type.Namespace, StringComparison.Ordinal);
+            Assert.EndsWith(role, type.Name, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
-    public void Every_kind_of_job_has_one_queue_one_message_and_one_consumer()
+    public void Every_stage_has_one_queue_one_message_and_one_handler()
     {
-        Assert.Equal(Enum.GetValues<JobKind>().Order(), JobRoutes.All.Select(route => route.Kind).Order());
-        Assert.Equal(JobRoutes.All.Count, JobRoutes.All.Select(route => route.Queue).Distinct(StringComparer.Ordinal).Count());
+        var stages = RunStages.All.All;
+        Assert.Equal(stages.Count, stages.Select(stage => stage.Queue).Distinct(StringComparer.Ordinal).Count());
         Assert.Equal(
             typeof(IJobMessage)
                 .Assembly.GetTypes()
                 .Where(type => type.IsClass && type.IsAssignableTo(typeof(IJobMessage)))
                 .OrderBy(type => type.Name),
-            JobRoutes.All.Select(route => route.MessageType).OrderBy(type => type.Name)
+            stages.Select(stage => stage.MessageType).OrderBy(type => type.Name)
         );
         Assert.All(
-            JobRoutes.All,
-            route =>
+            stages,
+            stage =>
             {
-                var message = route.CreateMessage("scope", 7);
-                Assert.Equal((route.MessageType, "scope", 7), (message.GetType(), message.Scope, message.Step));
-                Assert.Single(Consumers, consumer => consumer.IsAssignableTo(typeof(JobConsumer<>).MakeGenericType(route.MessageType)));
+                var message = stage.CreateMessage("scope", 7);
+                Assert.Equal((stage.MessageType, "scope", 7), (message.GetType(), message.Scope, message.Step));
+                Assert.Single(Handlers, one => one.Message == stage.MessageType);
             }
         );
     }
@@ -58,18 +73,34 @@ public sealed partial class ConventionTests
     [Fact]
     public void At_the_broker_every_worker_may_read_the_queues_that_it_consumes_and_no_others() =>
         Assert.All(
-            JobRoutes.All,
-            route =>
+            RunStages.All.All,
+            stage =>
             {
-                var consumer = Consumers.Single(type => type.IsAssignableTo(typeof(JobConsumer<>).MakeGenericType(route.MessageType)));
-                var service = consumer.Assembly.GetName().Name!.Split('.')[^1].ToLowerInvariant();
+                var handler = Handlers.Single(one => one.Message == stage.MessageType).Handler;
+                var service = handler.Assembly.GetName().Name!.Split('.')[^1].ToLowerInvariant();
                 var readers = BrokerPermissions.All.Where(user =>
                     user.Key != "admin-api"
-                    && Regex.IsMatch(route.Queue, user.Value.Read, RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))
+                    && Regex.IsMatch(stage.Queue, user.Value.Read, RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))
                 );
                 Assert.Equal(service, Assert.Single(readers).Key);
+                Assert.Equal(service, stage.Service);
             }
         );
+
+    [Fact]
+    public void Handlers_of_jobs_know_no_bus_and_no_broker() =>
+        Assert.All(
+            Handlers.Select(one => one.Handler.Assembly).Distinct(),
+            service =>
+                Assert.DoesNotContain(
+                    service.GetReferencedAssemblies(),
+                    reference => reference.Name!.StartsWith("MassTransit", StringComparison.Ordinal) || reference.Name == "RabbitMQ.Client"
+                )
+        );
+
+    [Fact]
+    public void No_code_compares_the_order_of_states() =>
+        Assert.All(Solution.ProductSources, path => Assert.DoesNotMatch(StateOrder(), File.ReadAllText(path)));
 
     [Fact]
     public void Contracts_are_sealed_and_have_a_namespace() =>
@@ -86,8 +117,8 @@ public sealed partial class ConventionTests
     [Fact]
     public void Messages_are_immutable_records() =>
         Assert.All(
-            JobRoutes
-                .All.Select(route => route.MessageType)
+            RunStages
+                .All.All.Select(stage => stage.MessageType)
                 .Concat([typeof(SubmitRun), typeof(RunEvaluated), typeof(RunFailed), typeof(RunCancelled)]),
             message =>
             {
@@ -173,20 +204,18 @@ public sealed partial class ConventionTests
     }
 
     [Fact]
-    public void Jobs_and_attempts_are_written_by_their_own_folder_alone()
+    public void Jobs_and_attempts_are_written_by_their_own_library_alone()
     {
-        var sources = Solution
-            .Services.Concat(Solution.Shared)
-            .SelectMany(project => Directory.EnumerateFiles(Path.GetDirectoryName(project.Path)!, "*.cs", SearchOption.AllDirectories))
-            .Where(path => !path.Contains("/obj/", StringComparison.Ordinal) && !path.Contains("/bin/", StringComparison.Ordinal))
-            .ToList();
-
-        Assert.Contains(sources, path => JobWrite().IsMatch(File.ReadAllText(path)));
+        Assert.Contains(Solution.ProductSources, path => JobWrite().IsMatch(File.ReadAllText(path)));
         Assert.All(
-            sources.Where(path => !path.Contains("/shared/Catalog/Jobs/", StringComparison.Ordinal)),
+            Solution.ProductSources.Where(path => !path.Contains("/shared/Jobs/", StringComparison.Ordinal)),
             path => Assert.DoesNotMatch(JobWrite(), File.ReadAllText(path))
         );
     }
+
+    /// <summary>A comparison by less or greater with a state.</summary>
+    [GeneratedRegex(@"[<>]=? *(Run|Job)State\.\w|(Run|Job)State\.\w+ *[<>]=? ", RegexOptions.ExplicitCapture, 5000)]
+    private static partial Regex StateOrder();
 
     /// <summary>A statement that changes the tables of jobs or of attempts.</summary>
     [GeneratedRegex(

@@ -39,13 +39,37 @@ public sealed class DependencyTests
     }
 
     [Theory]
+    [InlineData("Jobs", "Contracts")]
+    [InlineData("Catalog", "Contracts", "Jobs", "Storage")]
+    [InlineData("Pipeline", "Catalog", "Contracts", "Jobs", "Storage")]
+    [InlineData("Messaging", "Catalog", "Contracts", "Jobs", "Pipeline")]
+    public void Jobs_know_no_pipeline_and_the_pipeline_no_messaging(string name, params string[] references)
+    {
+        var library = Solution.Shared.Single(project => project.Name == name);
+
+        Assert.Equal(references, library.References.Select(reference => Solution.Find(reference).Name).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Jobs_know_no_bus_and_no_database_server() =>
+        Assert.DoesNotContain(
+            Solution.Shared.Single(project => project.Name == "Jobs").Closure(),
+            library =>
+                new[] { "masstransit", "rabbitmq", "npgsql", "sqlite", "torch" }.Any(one =>
+                    library.Contains(one, StringComparison.OrdinalIgnoreCase)
+                )
+        );
+
+    [Theory]
     [InlineData("AdminApi", false)]
     [InlineData("Ingestion", false)]
     [InlineData("Catalog", false)]
     [InlineData("Contracts", false)]
     [InlineData("Datasets", false)]
+    [InlineData("Jobs", false)]
     [InlineData("Messaging", false)]
     [InlineData("Networks", false)]
+    [InlineData("Pipeline", false)]
     [InlineData("ServiceDefaults", false)]
     [InlineData("Storage", false)]
     [InlineData("Training", true)]

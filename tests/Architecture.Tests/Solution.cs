@@ -52,6 +52,9 @@ internal static class Solution
 
     public static IEnumerable<Project> Shared => Projects.Where(project => project.Area == "shared");
 
+    /// <summary>The C# files of services and shared libraries.</summary>
+    public static IEnumerable<string> ProductSources => Services.Concat(Shared).SelectMany(Sources);
+
     public static Assembly Assembly(Project project) => System.Reflection.Assembly.Load($"Distributed.{project.Name}");
 
     /// <summary>The C# files of a project, without those that builds make.</summary>

@@ -75,7 +75,7 @@ internal sealed class CatalogMetricsBenchmark : IBenchmark
                 select 'f' || i, 'd' || (i % 50 + 1), 'i', 'b' || (i % 4 + 1), 'p', 'fp32', 1, 96, 64, 100, 1024, 512, 1, now() from generate_series(1, 200) i
                 """,
             $"""
-                insert into runs (id, tags, specification, priority, state, submitted_at, finished_at, announced_at, dataset_sha256, feature_set_key)
+                insert into runs (id, tags, specification, priority, state, submitted_at, finished_at, end_published_at, dataset_sha256, feature_set_key)
                 select gen_random_uuid(), array[]::text[], '{"{}"}', 'Interactive', case when i % 20 = 0 then 'Failed' else 'Completed' end,
                   now() - i * interval '1 second', now(), now(), 'd' || (i % 50 + 1), 'f' || (i % 200 + 1) from generate_series(1, {Ended}) i
                 """,
@@ -85,8 +85,8 @@ internal sealed class CatalogMetricsBenchmark : IBenchmark
                 """,
             "insert into run_dependencies (run_id, scope) select id, id::text from runs",
             """
-                insert into evaluations (run_id, test_images, test_accuracy, test_accuracy_low, test_accuracy_high, test_loss, top_k, macro_f1, confusion_matrix, head_sha256, created_at)
-                select id, 100, 0.9, 0.8, 0.95, 0.3, 5, 0.9, '[]', 'h', now() from runs where state = 'Completed'
+                insert into evaluations (run_id, trial, test_images, test_accuracy, test_accuracy_low, test_accuracy_high, test_loss, top_k, macro_f1, confusion_matrix, head_sha256, created_at)
+                select id, 0, 100, 0.9, 0.8, 0.95, 0.3, 5, 0.9, '[]', 'h', now() from runs where state = 'Completed'
                 """,
             """
                 insert into jobs (kind, scope, step, state, attempts, created_at)

@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
 using Distributed.Messaging;
+using Distributed.Pipeline;
 using Distributed.Storage;
 using Distributed.TestServers;
 using Microsoft.EntityFrameworkCore;
@@ -30,7 +32,7 @@ internal sealed class ShardOverheadBenchmark : IBenchmark
     /// <summary>A worker, which works until its process ends.</summary>
     public static (string Name, Func<double> Measure) Work250(string catalog, string broker)
     {
-        var host = BuildHost(catalog, broker, new ConsumerSet().AddJobs<WaitingConsumer, ExtractFeatures>());
+        var host = BuildHost(catalog, broker, new ConsumerSet().AddJobs<WaitingHandler, ExtractFeatures>());
         host.StartAsync().GetAwaiter().GetResult();
         host.Services.GetRequiredService<BusGate>().Open.GetAwaiter().GetResult();
         return ($"a worker that waits {Work.TotalMilliseconds:F0} ms", () => throw new NotSupportedException("A worker is not asked."));
@@ -110,7 +112,7 @@ internal sealed class ShardOverheadBenchmark : IBenchmark
                 }
             );
             context.RunDependencies.Add(new RunDependency { RunId = run, Scope = key });
-            context.PlanJobs(JobKind.ExtractFeatures, key, Enumerable.Range(0, shards), traceParent: null, DateTime.UtcNow);
+            context.PlanJobs(nameof(ExtractFeatures), key, Enumerable.Range(0, shards), traceParent: null, DateTime.UtcNow);
             await context.SaveChangesAsync(cancellationToken);
         }
 
@@ -142,36 +144,36 @@ internal sealed class ShardOverheadBenchmark : IBenchmark
         var builder = Host.CreateEmptyApplicationBuilder(settings: null);
         builder.Logging.SetMinimumLevel(LogLevel.None);
         builder.Services.AddCatalog(catalog);
+        builder.Services.AddPipeline();
         builder.Services.AddMessaging(broker, consumers);
         return builder.Build();
     }
 
     /// <summary>Does nothing but wait, and writes what a shard writes.</summary>
-    private sealed class WaitingConsumer(JobWorker worker, RunFlow runs) : JobConsumer<ExtractFeatures>(worker)
+    private sealed class WaitingHandler : IJobHandler<ExtractFeatures>
     {
-        public override async Task<JobWrite> ExecuteAsync(JobLease lease, CancellationToken cancellationToken)
+        public async Task<JobWrite> ExecuteAsync(ExtractFeatures job, JobLease lease, CancellationToken cancellationToken)
         {
             var started = Stopwatch.GetTimestamp();
             await Task.Delay(Work, cancellationToken);
             var waited = Stopwatch.GetElapsedTime(started);
-            return (context, _) =>
-            {
-                context.FeatureShards.Add(
-                    new FeatureShard
-                    {
-                        FeatureSetKey = lease.Job.Scope,
-                        Shard = lease.Job.Step,
-                        ImageCount = 1,
-                        File = new StoredFile($"features/{lease.TokenText}", 0, new string('0', 64)),
-                        Seconds = waited.TotalSeconds,
-                        Worker = JobWorker.Name,
-                    }
-                );
-                return Task.CompletedTask;
-            };
+            return JobWrite.To<CatalogContext>(
+                (context, _) =>
+                {
+                    context.FeatureShards.Add(
+                        new FeatureShard
+                        {
+                            FeatureSetKey = job.Scope,
+                            Shard = job.Step,
+                            ImageCount = 1,
+                            File = new StoredFile($"features/{lease.TokenText}", 0, new string('0', 64)),
+                            Seconds = waited.TotalSeconds,
+                            Worker = JobWorker.Name,
+                        }
+                    );
+                    return Task.CompletedTask;
+                }
+            );
         }
-
-        public override Task<IReadOnlyList<string>> FollowUpAsync(JobKey job, CancellationToken cancellationToken) =>
-            runs.ShardExtractedAsync(job.Scope, cancellationToken);
     }
 }

@@ -16,10 +16,10 @@ public abstract class AuditLogTests(TestCatalog catalog)
     {
         var run = TestCatalog.NewRun();
 
-        await catalog.Runs.SubmitAsync(run, Ada, None);
-        await catalog.Runs.SubmitAsync(run, AuditActor.Message, None);
-        await catalog.Runs.CancelAsync(run.Id, AuditActor.Loopback, None);
-        await catalog.Runs.CancelAsync(run.Id, Ada, None);
+        await catalog.Register.SubmitAsync(run, Ada, None);
+        await catalog.Register.SubmitAsync(run, AuditActor.Message, None);
+        await catalog.Control.CancelAsync(run.Id, AuditActor.Loopback, None);
+        await catalog.Control.CancelAsync(run.Id, Ada, None);
 
         Assert.Equal(
             [(AuditActorKind.Key, "ada", AuditAction.RunSubmitted), (AuditActorKind.Local, "loopback", AuditAction.RunCancelled)],
@@ -32,7 +32,9 @@ public abstract class AuditLogTests(TestCatalog catalog)
     {
         var run = await catalog.SubmitAsync();
 
-        var cancelled = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => catalog.Runs.CancelAsync(run.Id, Ada, None))));
+        var cancelled = await Task.WhenAll(
+            Enumerable.Range(0, 8).Select(_ => Task.Run(() => catalog.Control.CancelAsync(run.Id, Ada, None)))
+        );
 
         Assert.Single(cancelled, done => done);
         Assert.Single(await EntriesAsync($"{run.Id:D}"), entry => entry.Action == AuditAction.RunCancelled);

@@ -1,4 +1,6 @@
 using System.Data.Common;
+using Distributed.Contracts;
+using Distributed.Jobs;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.Time.Testing;
@@ -72,7 +74,7 @@ public abstract class JobStoreTests(TestCatalog catalog)
 
         Assert.False(await Store.ExtendAsync(old, None));
         Assert.False(await Store.CommitAsync(old, Write(TestCatalog.Epoch(run, 1)), None));
-        Assert.False(await Store.FailAsync(old, new RunFailure(FailureCause.Input, "mine"), None));
+        Assert.False(await Store.FailAsync(old, new JobFailure(FailureCause.Input, "mine"), None));
         await Store.ReleaseAsync(old, None);
         await Store.RetryAsync(old, "mine", None);
 
@@ -103,7 +105,11 @@ public abstract class JobStoreTests(TestCatalog catalog)
     public async Task Clocks_of_hosts_do_not_decide_about_leases()
     {
         var job = await catalog.PlanTrainingAsync(await catalog.SubmitAsync());
-        var late = new JobStore(catalog.Contexts, catalog.Options, new FakeTimeProvider(DateTimeOffset.UtcNow.AddYears(1)));
+        var late = new JobStore(
+            new JobsContextFactory<CatalogContext>(catalog.Contexts),
+            catalog.Options,
+            new FakeTimeProvider(DateTimeOffset.UtcNow.AddYears(1))
+        );
         await catalog.StartAsync(job);
 
         Assert.Equal(ClaimOutcome.Held, (await late.ClaimAsync(job, "late", redelivered: false, None)).Outcome);
@@ -224,7 +230,11 @@ public abstract class JobStoreTests(TestCatalog catalog)
         var run = await catalog.SubmitAsync();
         var job = await catalog.PlanTrainingAsync(run);
         var lease = await catalog.StartAsync(job);
-        var disturbed = new JobStore(catalog.With(new AnswerLost()), catalog.Options, TimeProvider.System);
+        var disturbed = new JobStore(
+            new JobsContextFactory<CatalogContext>(catalog.With(new AnswerLost())),
+            catalog.Options,
+            TimeProvider.System
+        );
         await Assert.ThrowsAsync<NpgsqlException>(() => disturbed.CommitAsync(lease, Write(TestCatalog.Epoch(run)), None));
         var writes = 0;
 
@@ -262,7 +272,7 @@ public abstract class JobStoreTests(TestCatalog catalog)
     public async Task A_job_that_was_abandoned_too_often_is_poisoned_and_fails_its_runs_with_the_last_error()
     {
         var runs = new[] { await catalog.SubmitAsync(), await catalog.SubmitAsync() };
-        var job = new JobKey(JobKind.ExtractFeatures, await catalog.PlanAsync(JobKind.ExtractFeatures, 1, runs), 0);
+        var job = new JobKey(nameof(ExtractFeatures), await catalog.PlanAsync(nameof(ExtractFeatures), 1, runs), 0);
         for (var i = 1; i <= catalog.Options.MaxAttempts; i++)
         {
             await Store.RetryAsync(await catalog.StartAsync(job), $"error {i}", None);
@@ -324,11 +334,11 @@ public abstract class JobStoreTests(TestCatalog catalog)
         var needing = await catalog.SubmitAsync();
         var over = await catalog.SubmitAsync();
         var other = await catalog.SubmitAsync();
-        var job = new JobKey(JobKind.PackImages, await catalog.PlanAsync(JobKind.PackImages, 1, needing, over), 0);
+        var job = new JobKey(nameof(PackImages), await catalog.PlanAsync(nameof(PackImages), 1, needing, over), 0);
         var lease = await catalog.StartAsync(job);
-        Assert.True(await catalog.Runs.CancelAsync(over.Id, AuditActor.Loopback, None));
+        Assert.True(await catalog.Control.CancelAsync(over.Id, AuditActor.Loopback, None));
 
-        Assert.True(await Store.FailAsync(lease, new RunFailure(FailureCause.Input, "The archive is damaged."), None));
+        Assert.True(await Store.FailAsync(lease, new JobFailure(FailureCause.Input, "The archive is damaged."), None));
 
         var failed = await catalog.ReadAsync(needing);
         Assert.Equal((RunState.Failed, FailureCause.Input, "The archive is damaged."), (failed.State, failed.FailureCause, failed.Failure));
@@ -341,8 +351,8 @@ public abstract class JobStoreTests(TestCatalog catalog)
     public async Task A_run_that_needs_a_job_that_was_given_up_makes_it_startable_afresh()
     {
         var first = await catalog.SubmitAsync();
-        var job = new JobKey(JobKind.DownloadFile, await catalog.PlanAsync(JobKind.DownloadFile, 1, first), 0);
-        Assert.True(await Store.FailAsync(await catalog.StartAsync(job), new RunFailure(FailureCause.Input, "HTTP 404"), None));
+        var job = new JobKey(nameof(DownloadFile), await catalog.PlanAsync(nameof(DownloadFile), 1, first), 0);
+        Assert.True(await Store.FailAsync(await catalog.StartAsync(job), new JobFailure(FailureCause.Input, "HTTP 404"), None));
         var second = await catalog.SubmitAsync();
         await using (var context = await catalog.Contexts.CreateDbContextAsync())
         {
@@ -363,7 +373,7 @@ public abstract class JobStoreTests(TestCatalog catalog)
         var run = await catalog.SubmitAsync();
         var job = await catalog.PlanTrainingAsync(run);
         var lease = isHeld ? await catalog.StartAsync(job) : null;
-        Assert.True(await catalog.Runs.CancelAsync(run.Id, AuditActor.Loopback, None));
+        Assert.True(await catalog.Control.CancelAsync(run.Id, AuditActor.Loopback, None));
 
         if (lease is not null)
         {
@@ -381,15 +391,15 @@ public abstract class JobStoreTests(TestCatalog catalog)
     {
         var first = await catalog.SubmitAsync();
         var second = await catalog.SubmitAsync();
-        var scope = await catalog.PlanAsync(JobKind.ExtractFeatures, 2, first, second);
-        var held = await catalog.StartAsync(new JobKey(JobKind.ExtractFeatures, scope, 0));
+        var scope = await catalog.PlanAsync(nameof(ExtractFeatures), 2, first, second);
+        var held = await catalog.StartAsync(new JobKey(nameof(ExtractFeatures), scope, 0));
 
-        Assert.True(await catalog.Runs.CancelAsync(first.Id, AuditActor.Loopback, None));
+        Assert.True(await catalog.Control.CancelAsync(first.Id, AuditActor.Loopback, None));
 
         Assert.True(await Store.ExtendAsync(held, None));
         Assert.True(await Store.CommitAsync(held, (_, _) => Task.CompletedTask, None));
-        var next = await catalog.StartAsync(new JobKey(JobKind.ExtractFeatures, scope, 1));
-        Assert.True(await catalog.Runs.CancelAsync(second.Id, AuditActor.Loopback, None));
+        var next = await catalog.StartAsync(new JobKey(nameof(ExtractFeatures), scope, 1));
+        Assert.True(await catalog.Control.CancelAsync(second.Id, AuditActor.Loopback, None));
         Assert.False(await Store.ExtendAsync(next, None));
     }
 
@@ -397,26 +407,26 @@ public abstract class JobStoreTests(TestCatalog catalog)
     public async Task A_job_that_nobody_planned_is_unknown() =>
         Assert.Equal(
             ClaimOutcome.Unknown,
-            (await Store.ClaimAsync(new JobKey(JobKind.TrainHead, "nothing", 0), "worker", redelivered: false, None)).Outcome
+            (await Store.ClaimAsync(new JobKey(nameof(TrainHead), "nothing", 0), "worker", redelivered: false, None)).Outcome
         );
 
     [Fact]
     public async Task Only_so_many_jobs_of_a_scope_wait_in_a_queue_and_more_follow_when_half_are_gone()
     {
         var most = catalog.Options.Queued;
-        var scope = await catalog.PlanAsync(JobKind.ExtractFeatures, 2 * most, await catalog.SubmitAsync());
+        var scope = await catalog.PlanAsync(nameof(ExtractFeatures), 2 * most, await catalog.SubmitAsync());
 
         Assert.Equal(Enumerable.Range(0, most), (await Outbox.ClaimForDispatchAsync(scope, again: false, None)).Select(row => row.Step));
         Assert.Empty(await Outbox.ClaimForDispatchAsync(scope, again: false, None));
 
         for (var step = 0; step < (most / 2) - 1; step++)
         {
-            await catalog.StartAsync(new JobKey(JobKind.ExtractFeatures, scope, step));
+            await catalog.StartAsync(new JobKey(nameof(ExtractFeatures), scope, step));
             Assert.Empty(await Outbox.ClaimForDispatchAsync(scope, again: false, None));
         }
 
         // Whether what was begun is done changes nothing.
-        var lease = await catalog.StartAsync(new JobKey(JobKind.ExtractFeatures, scope, (most / 2) - 1));
+        var lease = await catalog.StartAsync(new JobKey(nameof(ExtractFeatures), scope, (most / 2) - 1));
         await Store.CommitAsync(lease, (_, _) => Task.CompletedTask, None);
         Assert.Equal(
             Enumerable.Range(most, most / 2),
@@ -428,10 +438,10 @@ public abstract class JobStoreTests(TestCatalog catalog)
     public async Task As_many_jobs_wait_as_workers_have_begun_where_those_are_more()
     {
         var most = catalog.Options.Queued;
-        var scope = await catalog.PlanAsync(JobKind.ExtractFeatures, 4 * most, await catalog.SubmitAsync());
+        var scope = await catalog.PlanAsync(nameof(ExtractFeatures), 4 * most, await catalog.SubmitAsync());
         for (var step = 0; step < most + 3; step++)
         {
-            await catalog.StartAsync(new JobKey(JobKind.ExtractFeatures, scope, step));
+            await catalog.StartAsync(new JobKey(nameof(ExtractFeatures), scope, step));
         }
 
         Assert.Equal(
@@ -443,9 +453,9 @@ public abstract class JobStoreTests(TestCatalog catalog)
     [Fact]
     public async Task Jobs_that_wait_in_a_queue_are_sent_again_only_on_request()
     {
-        var scope = await catalog.PlanAsync(JobKind.ExtractFeatures, 3, await catalog.SubmitAsync());
+        var scope = await catalog.PlanAsync(nameof(ExtractFeatures), 3, await catalog.SubmitAsync());
         await Outbox.ClaimForDispatchAsync(scope, again: false, None);
-        await catalog.StartAsync(new JobKey(JobKind.ExtractFeatures, scope, 0));
+        await catalog.StartAsync(new JobKey(nameof(ExtractFeatures), scope, 0));
 
         Assert.Empty(await Outbox.ClaimForDispatchAsync(scope, again: false, None));
         Assert.Equal([1, 2], (await Outbox.ClaimForDispatchAsync(scope, again: true, None)).Select(row => row.Step));
@@ -454,7 +464,7 @@ public abstract class JobStoreTests(TestCatalog catalog)
     [Fact]
     public async Task Many_senders_together_send_no_job_twice()
     {
-        var scope = await catalog.PlanAsync(JobKind.ExtractFeatures, catalog.Options.Queued, await catalog.SubmitAsync());
+        var scope = await catalog.PlanAsync(nameof(ExtractFeatures), catalog.Options.Queued, await catalog.SubmitAsync());
 
         var taken = await Task.WhenAll(
             Enumerable.Range(0, 8).Select(_ => Task.Run(() => Outbox.ClaimForDispatchAsync(scope, again: false, None)))
@@ -507,11 +517,11 @@ public sealed class SqliteReclaimTests(SqliteCatalog catalog) : IClassFixture<Sq
     public async Task A_process_that_starts_anew_takes_over_what_it_held_and_had_sent()
     {
         var run = await catalog.SubmitAsync();
-        var scope = await catalog.PlanAsync(JobKind.ExtractFeatures, 3, run);
+        var scope = await catalog.PlanAsync(nameof(ExtractFeatures), 3, run);
         await catalog.Outbox.ClaimForDispatchAsync(scope, again: false, CancellationToken.None);
-        var done = new JobKey(JobKind.ExtractFeatures, scope, 0);
+        var done = new JobKey(nameof(ExtractFeatures), scope, 0);
         await catalog.FinishAsync(done);
-        var old = await catalog.StartAsync(new JobKey(JobKind.ExtractFeatures, scope, 1));
+        var old = await catalog.StartAsync(new JobKey(nameof(ExtractFeatures), scope, 1));
 
         await catalog.Repair.ReclaimOrphansAsync(CancellationToken.None);
 

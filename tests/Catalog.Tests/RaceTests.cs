@@ -1,5 +1,8 @@
 using System.Data.Common;
 using System.Globalization;
+using Distributed.Contracts;
+using Distributed.Jobs;
+using Distributed.Pipeline;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Npgsql;
@@ -58,11 +61,11 @@ public sealed class RaceTests(PostgresCatalog catalog) : IClassFixture<PostgresC
         RaceAsync(async () =>
         {
             Run[] runs = [await catalog.SubmitAsync(RunState.Extracting), await catalog.SubmitAsync(RunState.Extracting)];
-            var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 2, runs);
+            var set = await catalog.PlanAsync(nameof(ExtractFeatures), 2, runs);
             JobLease[] leases =
             [
-                await catalog.StartAsync(new JobKey(JobKind.ExtractFeatures, set, 0)),
-                await catalog.StartAsync(new JobKey(JobKind.ExtractFeatures, set, 1)),
+                await catalog.StartAsync(new JobKey(nameof(ExtractFeatures), set, 0)),
+                await catalog.StartAsync(new JobKey(nameof(ExtractFeatures), set, 1)),
             ];
 
             await TogetherAsync(
@@ -70,14 +73,14 @@ public sealed class RaceTests(PostgresCatalog catalog) : IClassFixture<PostgresC
                 async shard =>
                 {
                     Assert.True(await catalog.Store.CommitAsync(leases[shard], (_, _) => Task.CompletedTask, None));
-                    return await catalog.Runs.ShardExtractedAsync(set, None);
+                    return await catalog.Runs.ScheduleNextAsync(new JobKey(nameof(ExtractFeatures), set, 0), None);
                 }
             );
 
             foreach (var run in runs)
             {
                 Assert.Equal(RunState.Training, (await catalog.ReadAsync(run)).State);
-                Assert.Equal([0], await catalog.StepsAsync(JobKind.TrainHead, JobKey.ScopeOf(run.Id)));
+                Assert.Equal([0], await catalog.StepsAsync(nameof(TrainHead), JobKey.ScopeOf(run.Id, 0)));
             }
         });
 
@@ -91,7 +94,7 @@ public sealed class RaceTests(PostgresCatalog catalog) : IClassFixture<PostgresC
             var job = await catalog.PlanTrainingAsync(run);
             var lease = await catalog.StartAsync(job);
             var store = new JobStore(
-                catalog.With(new DyingCommit(catalog.ConnectionString, isCommitted)),
+                new JobsContextFactory<CatalogContext>(catalog.With(new DyingCommit(catalog.ConnectionString, isCommitted))),
                 catalog.Options,
                 TimeProvider.System
             );
@@ -116,12 +119,12 @@ public sealed class RaceTests(PostgresCatalog catalog) : IClassFixture<PostgresC
                 2,
                 racer =>
                     racer == 0
-                        ? catalog.Runs.CancelAsync(run.Id, AuditActor.Loopback, None)
+                        ? catalog.Control.CancelAsync(run.Id, AuditActor.Loopback, None)
                         : catalog.Store.CommitAsync(
                             lease,
                             async (context, token) =>
                             {
-                                if (await catalog.Runs.MoveAsync(context, run.Id, RunState.Training, RunState.Completed, token))
+                                if (await context.MoveRunAsync(run.Id, RunState.Training, RunState.Completed, DateTime.UtcNow, token))
                                 {
                                     context.EpochMetrics.Add(TestCatalog.Epoch(run));
                                 }
@@ -142,7 +145,7 @@ public sealed class RaceTests(PostgresCatalog catalog) : IClassFixture<PostgresC
         {
             // The API died between accepting and publishing; two watchdogs find the run, as does its sender's repetition.
             var run = TestCatalog.NewRun(key: Guid.NewGuid().ToString());
-            Assert.Equal(SubmitOutcome.Created, (await catalog.Runs.SubmitAsync(run, AuditActor.Loopback, None)).Outcome);
+            Assert.Equal(SubmitOutcome.Created, (await catalog.Register.SubmitAsync(run, AuditActor.Loopback, None)).Outcome);
             var scope = JobKey.ScopeOf(run.Id);
 
             var taken = await TogetherAsync(
@@ -151,7 +154,7 @@ public sealed class RaceTests(PostgresCatalog catalog) : IClassFixture<PostgresC
                 {
                     if (racer == 2)
                     {
-                        var (outcome, known, _) = await catalog.Runs.SubmitAsync(
+                        var (outcome, known, _) = await catalog.Register.SubmitAsync(
                             TestCatalog.NewRun(key: run.IdempotencyKey),
                             AuditActor.Loopback,
                             None
@@ -166,7 +169,7 @@ public sealed class RaceTests(PostgresCatalog catalog) : IClassFixture<PostgresC
             Assert.Single(taken.SelectMany(jobs => jobs));
             var starts = await TogetherAsync(
                 2,
-                host => catalog.Store.ClaimAsync(new JobKey(JobKind.IngestDataset, scope, 0), $"host {host}", redelivered: true, None)
+                host => catalog.Store.ClaimAsync(new JobKey(nameof(IngestDataset), scope, 0), $"host {host}", redelivered: true, None)
             );
             Assert.Contains(starts, start => start.Outcome == ClaimOutcome.Claimed);
             var committed = 0;

@@ -1,6 +1,7 @@
 using Distributed.Contracts;
+using Distributed.Jobs;
+using Distributed.Pipeline;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Distributed.Catalog.Tests;
@@ -27,16 +28,16 @@ public abstract class RunControlTests(TestCatalog catalog)
         {
             for (var state = RunState.Submitted; state < stage; state++)
             {
-                Assert.True(await catalog.Runs.MoveAsync(context, run.Id, state, state + 1, None));
+                Assert.True(await context.MoveRunAsync(run.Id, state, state + 1, DateTime.UtcNow, None));
             }
         }
 
-        await catalog.Runs.FailAsync(JobKey.ScopeOf(run.Id), new RunFailure(FailureCause.Internal, "broken"), None);
+        await catalog.Store.FailRunsAsync(JobKey.ScopeOf(run.Id), new JobFailure(FailureCause.Internal, "broken"), None);
 
         Assert.Equal(RetryOutcome.Reopened, await Control.RetryAsync(run.Id, AuditActor.Loopback, None));
 
         var row = await catalog.ReadAsync(run);
-        Assert.Equal((stage, null, null, null), (row.State, row.Failure, row.FinishedAt, row.AnnouncedAt));
+        Assert.Equal((stage, null, null, null), (row.State, row.Failure, row.FinishedAt, row.EndPublishedAt));
         Assert.Equal(RetryOutcome.Open, await Control.RetryAsync(run.Id, AuditActor.Loopback, None));
     }
 
@@ -44,8 +45,8 @@ public abstract class RunControlTests(TestCatalog catalog)
     public async Task Retrying_makes_jobs_that_were_given_up_startable_afresh_and_leaves_what_is_done()
     {
         var run = await catalog.SubmitAsync(RunState.Extracting);
-        var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 3, run);
-        JobKey Shard(int step) => new(JobKind.ExtractFeatures, set, step);
+        var set = await catalog.PlanAsync(nameof(ExtractFeatures), 3, run);
+        JobKey Shard(int step) => new(nameof(ExtractFeatures), set, step);
         await catalog.FinishAsync(Shard(0));
         for (var start = 0; start < catalog.Options.MaxAttempts; start++)
         {
@@ -62,7 +63,7 @@ public abstract class RunControlTests(TestCatalog catalog)
         Assert.Equal([1, 2], (await catalog.Outbox.ClaimForDispatchAsync(set, again: false, None)).Select(job => job.Step));
         await catalog.FinishAsync(Shard(1));
         await catalog.FinishAsync(Shard(2));
-        await catalog.Runs.ShardExtractedAsync(set, None);
+        await catalog.Runs.ScheduleNextAsync(new JobKey(nameof(ExtractFeatures), set, 0), None);
         Assert.Equal(RunState.Training, (await catalog.ReadAsync(run)).State);
     }
 
@@ -72,7 +73,7 @@ public abstract class RunControlTests(TestCatalog catalog)
         var run = await catalog.SubmitAsync();
         var scope = JobKey.ScopeOf(run.Id);
         Assert.Single(await catalog.Outbox.ClaimForDispatchAsync(scope, again: false, None));
-        Assert.True(await catalog.Runs.CancelAsync(run.Id, AuditActor.Loopback, None));
+        Assert.True(await catalog.Control.CancelAsync(run.Id, AuditActor.Loopback, None));
 
         Assert.Equal(RetryOutcome.Reopened, await Control.RetryAsync(run.Id, AuditActor.Loopback, None));
 
@@ -86,7 +87,7 @@ public abstract class RunControlTests(TestCatalog catalog)
         var completed = await catalog.SubmitAsync(RunState.Completed);
         var refused = TestCatalog.NewRun();
         refused.State = RunState.Failed;
-        await catalog.Runs.SubmitAsync(refused, AuditActor.Loopback, None);
+        await catalog.Register.SubmitAsync(refused, AuditActor.Loopback, None);
 
         Assert.Equal(RetryOutcome.Completed, await Control.RetryAsync(completed.Id, AuditActor.Loopback, None));
         Assert.Equal(RetryOutcome.Refused, await Control.RetryAsync(refused.Id, AuditActor.Loopback, None));
@@ -98,7 +99,7 @@ public abstract class RunControlTests(TestCatalog catalog)
     public async Task Of_many_that_retry_a_run_one_opens_it()
     {
         var run = await catalog.SubmitAsync();
-        await catalog.Runs.CancelAsync(run.Id, AuditActor.Loopback, None);
+        await catalog.Control.CancelAsync(run.Id, AuditActor.Loopback, None);
 
         var outcomes = await Task.WhenAll(
             Enumerable.Range(0, 8).Select(_ => Task.Run(() => Control.RetryAsync(run.Id, AuditActor.Loopback, None)))
@@ -112,23 +113,23 @@ public abstract class RunControlTests(TestCatalog catalog)
     public async Task A_deleted_run_leaves_what_it_shares_and_nothing_else()
     {
         var (deleted, other) = (await catalog.SubmitAsync(RunState.Extracting), await catalog.SubmitAsync(RunState.Extracting));
-        var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 1, deleted, other);
+        var set = await catalog.PlanAsync(nameof(ExtractFeatures), 1, deleted, other);
         Assert.Equal(DeleteOutcome.Open, await Control.DeleteAsync(deleted.Id, AuditActor.Loopback, None));
-        await catalog.Runs.CancelAsync(deleted.Id, AuditActor.Loopback, None);
-        Assert.Equal(DeleteOutcome.Unannounced, await Control.DeleteAsync(deleted.Id, AuditActor.Loopback, None));
+        await catalog.Control.CancelAsync(deleted.Id, AuditActor.Loopback, None);
+        Assert.Equal(DeleteOutcome.EndUnpublished, await Control.DeleteAsync(deleted.Id, AuditActor.Loopback, None));
         await using var context = await catalog.Contexts.CreateDbContextAsync();
         await context
             .Runs.Where(run => run.Id == deleted.Id)
-            .ExecuteUpdateAsync(run => run.SetProperty(r => r.AnnouncedAt, DateTime.UtcNow));
+            .ExecuteUpdateAsync(run => run.SetProperty(r => r.EndPublishedAt, DateTime.UtcNow));
 
         Assert.Equal(DeleteOutcome.Deleted, await Control.DeleteAsync(deleted.Id, AuditActor.Loopback, None));
 
         Assert.Equal(DeleteOutcome.Unknown, await Control.DeleteAsync(deleted.Id, AuditActor.Loopback, None));
         Assert.False(await context.Runs.AnyAsync(run => run.Id == deleted.Id));
         Assert.False(await context.RunDependencies.AnyAsync(dependency => dependency.RunId == deleted.Id));
-        Assert.Empty(await catalog.StepsAsync(JobKind.IngestDataset, JobKey.ScopeOf(deleted.Id)));
-        Assert.Equal([0], await catalog.StepsAsync(JobKind.ExtractFeatures, set));
-        Assert.Equal([0], await catalog.StepsAsync(JobKind.IngestDataset, JobKey.ScopeOf(other.Id)));
+        Assert.Empty(await catalog.StepsAsync(nameof(IngestDataset), JobKey.ScopeOf(deleted.Id)));
+        Assert.Equal([0], await catalog.StepsAsync(nameof(ExtractFeatures), set));
+        Assert.Equal([0], await catalog.StepsAsync(nameof(IngestDataset), JobKey.ScopeOf(other.Id)));
     }
 
     [Fact]
@@ -179,11 +180,11 @@ public abstract class RunControlTests(TestCatalog catalog)
             TimeLimit = 60,
         };
 
-        await new RunFlow(
-            catalog.Contexts,
-            new FakeTimeProvider(DateTimeOffset.UtcNow.AddDays(days)),
-            NullLogger<RunFlow>.Instance
-        ).SubmitAsync(run, AuditActor.Loopback, None);
+        await new RunRegister(catalog.Contexts, new FakeTimeProvider(DateTimeOffset.UtcNow.AddDays(days))).SubmitAsync(
+            run,
+            AuditActor.Loopback,
+            None
+        );
 
         Assert.InRange(((await catalog.ReadAsync(run)).Deadline!.Value - DateTime.UtcNow).TotalSeconds, 50, 60);
     }
@@ -192,7 +193,7 @@ public abstract class RunControlTests(TestCatalog catalog)
     public async Task What_an_interactive_run_needs_is_interactive()
     {
         var (bulk, interactive) = (await SubmitAsync("{}", null, RunPriority.Bulk), await SubmitAsync("{}", null));
-        var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 2, bulk);
+        var set = await catalog.PlanAsync(nameof(ExtractFeatures), 2, bulk);
         Assert.All(
             await catalog.Outbox.ClaimForDispatchAsync(set, again: false, None),
             job => Assert.Equal(RunPriority.Bulk, job.Priority)
@@ -229,9 +230,9 @@ public abstract class RunControlTests(TestCatalog catalog)
             Deadline = deadline,
             Priority = priority,
         };
-        await catalog.Runs.SubmitAsync(run, AuditActor.Loopback, None);
+        await catalog.Register.SubmitAsync(run, AuditActor.Loopback, None);
         await using var context = await catalog.Contexts.CreateDbContextAsync();
-        Assert.True(await catalog.Runs.MoveAsync(context, run.Id, RunState.Submitted, RunState.Training, None));
+        Assert.True(await context.MoveRunAsync(run.Id, RunState.Submitted, RunState.Training, DateTime.UtcNow, None));
         return run;
     }
 }

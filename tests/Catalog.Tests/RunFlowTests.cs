@@ -1,4 +1,6 @@
 using Distributed.Contracts;
+using Distributed.Jobs;
+using Distributed.Pipeline;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Catalog.Tests;
@@ -11,18 +13,18 @@ public abstract class RunFlowTests(TestCatalog catalog)
 {
     private static readonly CancellationToken None = CancellationToken.None;
 
-    private RunFlow Runs => catalog.Runs;
+    private IJobFlow Runs => catalog.Runs;
 
     [Fact]
     public async Task A_submitted_run_waits_for_its_ingestion_to_be_sent()
     {
         var run = TestCatalog.NewRun();
 
-        var (outcome, _, _) = await Runs.SubmitAsync(run, AuditActor.Loopback, None);
+        var (outcome, _, _) = await catalog.Register.SubmitAsync(run, AuditActor.Loopback, None);
 
         Assert.Equal(SubmitOutcome.Created, outcome);
         var job = Assert.Single(await catalog.Outbox.ClaimForDispatchAsync(JobKey.ScopeOf(run.Id), again: false, None));
-        Assert.Equal((JobKind.IngestDataset, 0, run.TraceParent), (job.Kind, job.Step, job.TraceParent));
+        Assert.Equal((nameof(IngestDataset), 0, run.TraceParent), (job.Kind, job.Step, job.TraceParent));
     }
 
     [Fact]
@@ -31,10 +33,10 @@ public abstract class RunFlowTests(TestCatalog catalog)
         var run = TestCatalog.NewRun();
         run.State = RunState.Failed;
 
-        await Runs.SubmitAsync(run, AuditActor.Loopback, None);
+        await catalog.Register.SubmitAsync(run, AuditActor.Loopback, None);
 
         Assert.Equal(RunState.Failed, (await catalog.ReadAsync(run)).State);
-        Assert.Empty(await catalog.StepsAsync(JobKind.IngestDataset, JobKey.ScopeOf(run.Id)));
+        Assert.Empty(await catalog.StepsAsync(nameof(IngestDataset), JobKey.ScopeOf(run.Id)));
     }
 
     [Theory]
@@ -43,14 +45,14 @@ public abstract class RunFlowTests(TestCatalog catalog)
     public async Task The_same_submission_gives_the_same_run_and_another_one_is_a_conflict(bool byKey)
     {
         var first = TestCatalog.NewRun(key: Guid.NewGuid().ToString());
-        await Runs.SubmitAsync(first, AuditActor.Loopback, None);
+        await catalog.Register.SubmitAsync(first, AuditActor.Loopback, None);
         Run Again(string specification) =>
             byKey
                 ? TestCatalog.NewRun(key: first.IdempotencyKey, specification: specification)
                 : TestCatalog.NewRun(id: first.Id, specification: specification);
 
-        var (same, sameRun, _) = await Runs.SubmitAsync(Again("{}"), AuditActor.Loopback, None);
-        var (other, otherRun, _) = await Runs.SubmitAsync(Again("""{"epochs":1}"""), AuditActor.Loopback, None);
+        var (same, sameRun, _) = await catalog.Register.SubmitAsync(Again("{}"), AuditActor.Loopback, None);
+        var (other, otherRun, _) = await catalog.Register.SubmitAsync(Again("""{"seed":1}"""), AuditActor.Loopback, None);
 
         Assert.Equal((SubmitOutcome.Repeated, first.Id), (same, sameRun.Id));
         Assert.Equal((SubmitOutcome.Conflict, first.Id), (other, otherRun.Id));
@@ -71,7 +73,11 @@ public abstract class RunFlowTests(TestCatalog catalog)
                     .Range(0, 8)
                     .Select(_ =>
                         Task.Run(() =>
-                            Runs.SubmitAsync(byKey ? TestCatalog.NewRun(key: key) : TestCatalog.NewRun(id: id), AuditActor.Loopback, None)
+                            catalog.Register.SubmitAsync(
+                                byKey ? TestCatalog.NewRun(key: key) : TestCatalog.NewRun(id: id),
+                                AuditActor.Loopback,
+                                None
+                            )
                         )
                     )
             );
@@ -79,7 +85,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
             Assert.Single(results, result => result.Outcome == SubmitOutcome.Created);
             Assert.Equal(7, results.Count(result => result.Outcome == SubmitOutcome.Repeated));
             var scope = JobKey.ScopeOf(Assert.Single(results.Select(result => result.Run.Id).Distinct()));
-            Assert.Equal([0], await catalog.StepsAsync(JobKind.IngestDataset, scope));
+            Assert.Equal([0], await catalog.StepsAsync(nameof(IngestDataset), scope));
         }
     }
 
@@ -89,9 +95,9 @@ public abstract class RunFlowTests(TestCatalog catalog)
         var run = await catalog.SubmitAsync();
         await using var context = await catalog.Contexts.CreateDbContextAsync();
 
-        Assert.False(await Runs.MoveAsync(context, run.Id, RunState.Training, RunState.Evaluating, None));
-        Assert.True(await Runs.MoveAsync(context, run.Id, RunState.Submitted, RunState.Ingesting, None));
-        Assert.False(await Runs.MoveAsync(context, run.Id, RunState.Submitted, RunState.Ingesting, None));
+        Assert.False(await context.MoveRunAsync(run.Id, RunState.Training, RunState.Evaluating, DateTime.UtcNow, None));
+        Assert.True(await context.MoveRunAsync(run.Id, RunState.Submitted, RunState.Ingesting, DateTime.UtcNow, None));
+        Assert.False(await context.MoveRunAsync(run.Id, RunState.Submitted, RunState.Ingesting, DateTime.UtcNow, None));
 
         var moved = await catalog.ReadAsync(run);
         Assert.Equal(RunState.Ingesting, moved.State);
@@ -105,15 +111,15 @@ public abstract class RunFlowTests(TestCatalog catalog)
     {
         var run = await catalog.SubmitAsync(RunState.Training);
 
-        Assert.True(await Runs.CancelAsync(run.Id, AuditActor.Loopback, None));
-        Assert.False(await Runs.CancelAsync(run.Id, AuditActor.Message, None));
-        Assert.False(await Runs.CancelAsync(Guid.NewGuid(), AuditActor.Loopback, None));
+        Assert.True(await catalog.Control.CancelAsync(run.Id, AuditActor.Loopback, None));
+        Assert.False(await catalog.Control.CancelAsync(run.Id, AuditActor.Message, None));
+        Assert.False(await catalog.Control.CancelAsync(Guid.NewGuid(), AuditActor.Loopback, None));
 
         var cancelled = await catalog.ReadAsync(run);
         Assert.Equal(RunState.Cancelled, cancelled.State);
         Assert.NotNull(cancelled.FinishedAt);
         await using var context = await catalog.Contexts.CreateDbContextAsync();
-        Assert.False(await Runs.MoveAsync(context, run.Id, RunState.Training, RunState.Evaluating, None));
+        Assert.False(await context.MoveRunAsync(run.Id, RunState.Training, RunState.Evaluating, DateTime.UtcNow, None));
     }
 
     [Fact]
@@ -122,9 +128,9 @@ public abstract class RunFlowTests(TestCatalog catalog)
         for (var race = 0; race < catalog.Races; race++)
         {
             var run = await catalog.SubmitAsync(RunState.Extracting);
-            var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 2, run);
+            var set = await catalog.PlanAsync(nameof(ExtractFeatures), 2, run);
             var leases = await Task.WhenAll(
-                Enumerable.Range(0, 2).Select(step => catalog.StartAsync(new JobKey(JobKind.ExtractFeatures, set, step)))
+                Enumerable.Range(0, 2).Select(step => catalog.StartAsync(new JobKey(nameof(ExtractFeatures), set, step)))
             );
 
             await Task.WhenAll(
@@ -132,13 +138,13 @@ public abstract class RunFlowTests(TestCatalog catalog)
                     Task.Run(async () =>
                     {
                         Assert.True(await catalog.Store.CommitAsync(lease, (_, _) => Task.CompletedTask, None));
-                        await Runs.ShardExtractedAsync(set, None);
+                        await Runs.ScheduleNextAsync(new JobKey(nameof(ExtractFeatures), set, 0), None);
                     })
                 )
             );
 
             Assert.Equal(RunState.Training, (await catalog.ReadAsync(run)).State);
-            Assert.Equal([0], await catalog.StepsAsync(JobKind.TrainHead, JobKey.ScopeOf(run.Id)));
+            Assert.Equal([0], await catalog.StepsAsync(nameof(TrainHead), JobKey.ScopeOf(run.Id, 0)));
         }
     }
 
@@ -148,23 +154,23 @@ public abstract class RunFlowTests(TestCatalog catalog)
         for (var race = 0; race < catalog.Races; race++)
         {
             var first = await catalog.SubmitAsync(RunState.Extracting);
-            var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 1, first);
+            var set = await catalog.PlanAsync(nameof(ExtractFeatures), 1, first);
             var joining = await catalog.SubmitAsync(RunState.Extracting);
-            var plan = new JobKey(JobKind.PlanFeatures, JobKey.ScopeOf(joining.Id), 0);
+            var plan = new JobKey(nameof(PlanFeatures), JobKey.ScopeOf(joining.Id), 0);
             await using (var context = await catalog.Contexts.CreateDbContextAsync())
             {
                 context.PlanJobs(plan.Kind, plan.Scope, [0], null, DateTime.UtcNow);
                 await context.SaveChangesAsync();
             }
 
-            var shard = await catalog.StartAsync(new JobKey(JobKind.ExtractFeatures, set, 0));
+            var shard = await catalog.StartAsync(new JobKey(nameof(ExtractFeatures), set, 0));
             var planning = await catalog.StartAsync(plan);
 
             await Task.WhenAll(
                 Task.Run(async () =>
                 {
                     Assert.True(await catalog.Store.CommitAsync(shard, (_, _) => Task.CompletedTask, None));
-                    await Runs.ShardExtractedAsync(set, None);
+                    await Runs.ScheduleNextAsync(new JobKey(nameof(ExtractFeatures), set, 0), None);
                 }),
                 Task.Run(async () =>
                 {
@@ -175,14 +181,14 @@ public abstract class RunFlowTests(TestCatalog catalog)
                             None
                         )
                     );
-                    await Runs.ShardExtractedAsync(set, None);
+                    await Runs.ScheduleNextAsync(new JobKey(nameof(ExtractFeatures), set, 0), None);
                 })
             );
 
             foreach (var run in (Run[])[first, joining])
             {
                 Assert.Equal(RunState.Training, (await catalog.ReadAsync(run)).State);
-                Assert.Equal([0], await catalog.StepsAsync(JobKind.TrainHead, JobKey.ScopeOf(run.Id)));
+                Assert.Equal([0], await catalog.StepsAsync(nameof(TrainHead), JobKey.ScopeOf(run.Id, 0)));
             }
         }
     }
@@ -191,37 +197,34 @@ public abstract class RunFlowTests(TestCatalog catalog)
     public async Task A_run_that_joins_a_finished_feature_set_goes_on_at_once()
     {
         var first = await catalog.SubmitAsync(RunState.Extracting);
-        var key = await catalog.PlanAsync(JobKind.ExtractFeatures, 1, first);
+        var key = await catalog.PlanAsync(nameof(ExtractFeatures), 1, first);
         await using (var context = await catalog.Contexts.CreateDbContextAsync())
         {
             context.FeatureSets.Add(TestCatalog.NewFeatureSet(key, 1));
             await context.SaveChangesAsync();
         }
 
-        await catalog.FinishAsync(new JobKey(JobKind.ExtractFeatures, key, 0));
-        await Runs.ShardExtractedAsync(key, None);
-        var completed = await CompletedAtAsync(key);
+        await catalog.FinishAsync(new JobKey(nameof(ExtractFeatures), key, 0));
+        await Runs.ScheduleNextAsync(new JobKey(nameof(ExtractFeatures), key, 0), None);
         var second = await catalog.SubmitAsync(RunState.Extracting);
         await DependAsync(second, key);
 
-        var scopes = await Runs.ShardExtractedAsync(key, None);
+        var scopes = await Runs.ScheduleNextAsync(new JobKey(nameof(ExtractFeatures), key, 0), None);
 
-        Assert.Contains(JobKey.ScopeOf(second.Id), scopes);
+        Assert.Contains(JobKey.ScopeOf(second.Id, 0), scopes);
         Assert.Equal(RunState.Training, (await catalog.ReadAsync(second)).State);
-        Assert.Equal([0], await catalog.StepsAsync(JobKind.TrainHead, JobKey.ScopeOf(second.Id)));
-        Assert.NotNull(completed);
-        Assert.Equal(completed, await CompletedAtAsync(key));
+        Assert.Equal([0], await catalog.StepsAsync(nameof(TrainHead), JobKey.ScopeOf(second.Id, 0)));
     }
 
     [Fact]
     public async Task A_run_waits_until_every_shard_is_done()
     {
         var run = await catalog.SubmitAsync(RunState.Extracting);
-        var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 2, run);
-        await catalog.FinishAsync(new JobKey(JobKind.ExtractFeatures, set, 1));
+        var set = await catalog.PlanAsync(nameof(ExtractFeatures), 2, run);
+        await catalog.FinishAsync(new JobKey(nameof(ExtractFeatures), set, 1));
 
         // The scope itself comes back: its next shards may be sent now.
-        Assert.Equal([set], await Runs.ShardExtractedAsync(set, None));
+        Assert.Equal([set], await Runs.ScheduleNextAsync(new JobKey(nameof(ExtractFeatures), set, 0), None));
 
         Assert.Equal(RunState.Extracting, (await catalog.ReadAsync(run)).State);
     }
@@ -230,31 +233,31 @@ public abstract class RunFlowTests(TestCatalog catalog)
     public async Task A_training_whose_message_may_be_lost_is_told_again_but_not_planned_again()
     {
         var run = await catalog.SubmitAsync(RunState.Extracting);
-        var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 1, run);
-        await catalog.FinishAsync(new JobKey(JobKind.ExtractFeatures, set, 0));
-        await Runs.ShardExtractedAsync(set, None);
+        var set = await catalog.PlanAsync(nameof(ExtractFeatures), 1, run);
+        await catalog.FinishAsync(new JobKey(nameof(ExtractFeatures), set, 0));
+        await Runs.ScheduleNextAsync(new JobKey(nameof(ExtractFeatures), set, 0), None);
 
-        var scopes = await Runs.ShardExtractedAsync(set, None);
+        var scopes = await Runs.ScheduleNextAsync(new JobKey(nameof(ExtractFeatures), set, 0), None);
 
-        Assert.Contains(JobKey.ScopeOf(run.Id), scopes);
-        Assert.Equal([0], await catalog.StepsAsync(JobKind.TrainHead, JobKey.ScopeOf(run.Id)));
+        Assert.Contains(JobKey.ScopeOf(run.Id, 0), scopes);
+        Assert.Equal([0], await catalog.StepsAsync(nameof(TrainHead), JobKey.ScopeOf(run.Id, 0)));
     }
 
     [Fact]
     public async Task A_run_whose_last_shard_was_committed_by_a_worker_that_died_is_found_and_moved_on()
     {
         var run = await catalog.SubmitAsync(RunState.Extracting);
-        var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 2, run);
-        await catalog.FinishAsync(new JobKey(JobKind.ExtractFeatures, set, 0));
+        var set = await catalog.PlanAsync(nameof(ExtractFeatures), 2, run);
+        await catalog.FinishAsync(new JobKey(nameof(ExtractFeatures), set, 0));
         await Runs.ReconcileAsync(None);
         Assert.Equal(RunState.Extracting, (await catalog.ReadAsync(run)).State);
 
-        await catalog.FinishAsync(new JobKey(JobKind.ExtractFeatures, set, 1));
+        await catalog.FinishAsync(new JobKey(nameof(ExtractFeatures), set, 1));
         var scopes = await Runs.ReconcileAsync(None);
 
-        Assert.Contains(JobKey.ScopeOf(run.Id), scopes);
+        Assert.Contains(JobKey.ScopeOf(run.Id, 0), scopes);
         Assert.Equal(RunState.Training, (await catalog.ReadAsync(run)).State);
-        Assert.Equal([0], await catalog.StepsAsync(JobKind.TrainHead, JobKey.ScopeOf(run.Id)));
+        Assert.Equal([0], await catalog.StepsAsync(nameof(TrainHead), JobKey.ScopeOf(run.Id, 0)));
     }
 
     [Fact]
@@ -263,9 +266,9 @@ public abstract class RunFlowTests(TestCatalog catalog)
         for (var race = 0; race < catalog.Races; race++)
         {
             var run = await catalog.SubmitAsync(RunState.Ingesting);
-            var ingestion = await catalog.PlanAsync(JobKind.PackImages, 2, run);
+            var ingestion = await catalog.PlanAsync(nameof(PackImages), 2, run);
             var leases = await Task.WhenAll(
-                Enumerable.Range(0, 2).Select(step => catalog.StartAsync(new JobKey(JobKind.PackImages, ingestion, step)))
+                Enumerable.Range(0, 2).Select(step => catalog.StartAsync(new JobKey(nameof(PackImages), ingestion, step)))
             );
 
             await Task.WhenAll(
@@ -273,27 +276,27 @@ public abstract class RunFlowTests(TestCatalog catalog)
                     Task.Run(async () =>
                     {
                         Assert.True(await catalog.Store.CommitAsync(lease, (_, _) => Task.CompletedTask, None));
-                        await Runs.PartPackedAsync(ingestion, None);
+                        await Runs.ScheduleNextAsync(new JobKey(nameof(PackImages), ingestion, 0), None);
                     })
                 )
             );
 
-            Assert.Equal([0], await catalog.StepsAsync(JobKind.CompleteDataset, ingestion));
+            Assert.Equal([0], await catalog.StepsAsync(nameof(CompleteDataset), ingestion));
         }
     }
 
     [Fact]
     public async Task No_completion_is_planned_before_the_last_part_is_packed()
     {
-        var ingestion = await catalog.PlanAsync(JobKind.PackImages, 2, await catalog.SubmitAsync(RunState.Ingesting));
-        await catalog.FinishAsync(new JobKey(JobKind.PackImages, ingestion, 0));
+        var ingestion = await catalog.PlanAsync(nameof(PackImages), 2, await catalog.SubmitAsync(RunState.Ingesting));
+        await catalog.FinishAsync(new JobKey(nameof(PackImages), ingestion, 0));
 
-        await Runs.PartPackedAsync(ingestion, None);
-        Assert.Empty(await catalog.StepsAsync(JobKind.CompleteDataset, ingestion));
+        await Runs.ScheduleNextAsync(new JobKey(nameof(PackImages), ingestion, 0), None);
+        Assert.Empty(await catalog.StepsAsync(nameof(CompleteDataset), ingestion));
 
-        await catalog.FinishAsync(new JobKey(JobKind.PackImages, ingestion, 1));
-        await Runs.PartPackedAsync(ingestion, None);
-        Assert.Equal([0], await catalog.StepsAsync(JobKind.CompleteDataset, ingestion));
+        await catalog.FinishAsync(new JobKey(nameof(PackImages), ingestion, 1));
+        await Runs.ScheduleNextAsync(new JobKey(nameof(PackImages), ingestion, 0), None);
+        Assert.Equal([0], await catalog.StepsAsync(nameof(CompleteDataset), ingestion));
     }
 
     [Fact]
@@ -301,20 +304,21 @@ public abstract class RunFlowTests(TestCatalog catalog)
     {
         var waiting = await catalog.SubmitAsync(RunState.Ingesting);
         var cancelled = await catalog.SubmitAsync(RunState.Ingesting);
-        var key = await catalog.PlanAsync(JobKind.CompleteDataset, 1, waiting, cancelled);
-        await Runs.CancelAsync(cancelled.Id, AuditActor.Loopback, None);
+        var key = await catalog.PlanAsync(nameof(CompleteDataset), 1, waiting, cancelled);
+        await catalog.Control.CancelAsync(cancelled.Id, AuditActor.Loopback, None);
         await AddIngestionAsync(key, dataset: null);
 
-        Assert.Empty(await Runs.DatasetIngestedAsync(key, None));
+        Assert.Equal([key], await Runs.ScheduleNextAsync(new JobKey(nameof(CompleteDataset), key, 0), None));
         await CompleteIngestionAsync(key, "the-dataset");
-        var scopes = await Runs.DatasetIngestedAsync(key, None);
+        await catalog.FinishAsync(new JobKey(nameof(CompleteDataset), key, 0));
+        var scopes = await Runs.ScheduleNextAsync(new JobKey(nameof(CompleteDataset), key, 0), None);
 
         Assert.Contains(JobKey.ScopeOf(waiting.Id), scopes);
         var moved = await catalog.ReadAsync(waiting);
         Assert.Equal((RunState.Extracting, "the-dataset"), (moved.State, moved.DatasetSha256));
-        Assert.Equal([0], await catalog.StepsAsync(JobKind.PlanFeatures, JobKey.ScopeOf(waiting.Id)));
+        Assert.Equal([0], await catalog.StepsAsync(nameof(PlanFeatures), JobKey.ScopeOf(waiting.Id)));
         Assert.Equal(RunState.Cancelled, (await catalog.ReadAsync(cancelled)).State);
-        Assert.Empty(await catalog.StepsAsync(JobKind.PlanFeatures, JobKey.ScopeOf(cancelled.Id)));
+        Assert.Empty(await catalog.StepsAsync(nameof(PlanFeatures), JobKey.ScopeOf(cancelled.Id)));
     }
 
     [Fact]
@@ -323,9 +327,9 @@ public abstract class RunFlowTests(TestCatalog catalog)
         var needing = await catalog.SubmitAsync(RunState.Extracting);
         var completed = await catalog.SubmitAsync(RunState.Completed);
         var other = await catalog.SubmitAsync(RunState.Extracting);
-        var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 1, needing, completed);
+        var set = await catalog.PlanAsync(nameof(ExtractFeatures), 1, needing, completed);
 
-        await Runs.FailAsync(set, new RunFailure(FailureCause.Internal, "No such file."), None);
+        await catalog.Store.FailRunsAsync(set, new JobFailure(FailureCause.Internal, "No such file."), None);
 
         var failed = await catalog.ReadAsync(needing);
         Assert.Equal((RunState.Failed, "No such file."), (failed.State, failed.Failure));
@@ -348,12 +352,13 @@ public abstract class RunFlowTests(TestCatalog catalog)
                     Task.Run(async () =>
                     {
                         await CompleteDownloadAsync(download);
-                        await Runs.DownloadCompletedAsync(download, None);
+                        await catalog.FinishAsync(new JobKey(nameof(DownloadFile), download, 0));
+                        await Runs.ScheduleNextAsync(new JobKey(nameof(DownloadFile), download, 0), None);
                     })
                 )
             );
 
-            Assert.Equal([0, 1], await catalog.StepsAsync(JobKind.IngestDataset, JobKey.ScopeOf(run.Id)));
+            Assert.Equal([0, 1], await catalog.StepsAsync(nameof(IngestDataset), JobKey.ScopeOf(run.Id)));
         }
     }
 
@@ -362,9 +367,9 @@ public abstract class RunFlowTests(TestCatalog catalog)
     {
         var (run, downloads) = await WaitForDownloadsAsync(count: 1);
 
-        Assert.Empty(await Runs.DownloadCompletedAsync(downloads[0], None));
+        await Runs.ScheduleNextAsync(new JobKey(nameof(DownloadFile), downloads[0], 0), None);
 
-        Assert.Equal([0], await catalog.StepsAsync(JobKind.IngestDataset, JobKey.ScopeOf(run.Id)));
+        Assert.Equal([0], await catalog.StepsAsync(nameof(IngestDataset), JobKey.ScopeOf(run.Id)));
     }
 
     [Fact]
@@ -391,7 +396,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
                                 {
                                     context.FeatureSets.Add(TestCatalog.NewFeatureSet(key, 3));
                                     context.PlanJobs(
-                                        JobKind.ExtractFeatures,
+                                        nameof(ExtractFeatures),
                                         key,
                                         Enumerable.Range(0, 3),
                                         traceParent: null,
@@ -408,7 +413,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
             );
 
             Assert.All(committed, Assert.True);
-            Assert.Equal([0, 1, 2], await catalog.StepsAsync(JobKind.ExtractFeatures, key));
+            Assert.Equal([0, 1, 2], await catalog.StepsAsync(nameof(ExtractFeatures), key));
             await using var context = await catalog.Contexts.CreateDbContextAsync();
             Assert.Equal(4, await context.RunDependencies.CountAsync(dependency => dependency.Scope == key));
         }
@@ -418,9 +423,9 @@ public abstract class RunFlowTests(TestCatalog catalog)
     public async Task What_was_sent_for_a_run_that_is_over_is_sent_anew_for_the_next_that_needs_it()
     {
         var first = await catalog.SubmitAsync(RunState.Extracting);
-        var set = await catalog.PlanAsync(JobKind.ExtractFeatures, 2, first);
+        var set = await catalog.PlanAsync(nameof(ExtractFeatures), 2, first);
         Assert.Equal(2, (await catalog.Outbox.ClaimForDispatchAsync(set, again: false, None)).Count);
-        await Runs.CancelAsync(first.Id, AuditActor.Loopback, None);
+        await catalog.Control.CancelAsync(first.Id, AuditActor.Loopback, None);
         var second = await catalog.SubmitAsync(RunState.Extracting);
 
         await DependAsync(second, set);
@@ -433,12 +438,6 @@ public abstract class RunFlowTests(TestCatalog catalog)
         await using var context = await catalog.Contexts.CreateDbContextAsync();
         await TestCatalog.JoinAsync(context, run, scope, None);
         await context.SaveChangesAsync();
-    }
-
-    private async Task<DateTime?> CompletedAtAsync(string featureSet)
-    {
-        await using var context = await catalog.Contexts.CreateDbContextAsync();
-        return await context.FeatureSets.Where(set => set.Key == featureSet).Select(set => set.CompletedAt).SingleAsync();
     }
 
     private async Task AddIngestionAsync(string key, string? dataset)
@@ -475,11 +474,11 @@ public abstract class RunFlowTests(TestCatalog catalog)
     private async Task<(Run Run, string[] Downloads)> WaitForDownloadsAsync(int count)
     {
         var run = await catalog.SubmitAsync(RunState.Ingesting);
-        await catalog.FinishAsync(new JobKey(JobKind.IngestDataset, JobKey.ScopeOf(run.Id), 0));
+        await catalog.FinishAsync(new JobKey(nameof(IngestDataset), JobKey.ScopeOf(run.Id), 0));
         var downloads = new string[count];
         for (var i = 0; i < count; i++)
         {
-            downloads[i] = await catalog.PlanAsync(JobKind.DownloadFile, 1, run);
+            downloads[i] = await catalog.PlanAsync(nameof(DownloadFile), 1, run);
             await using var context = await catalog.Contexts.CreateDbContextAsync();
             context.Downloads.Add(
                 new Download

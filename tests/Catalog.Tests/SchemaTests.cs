@@ -33,7 +33,7 @@ public abstract partial class SchemaTests(TestCatalog catalog)
             .Model.GetRelationalModel()
             .Tables.ToList();
 
-        Assert.Equal(18, tables.Count);
+        Assert.Equal(19, tables.Count);
         Assert.All(tables, table => Assert.Matches(SnakeCase(), table.Name));
         Assert.All(tables.SelectMany(table => table.Columns), column => Assert.Matches(SnakeCase(), column.Name));
     }
@@ -74,11 +74,11 @@ public abstract partial class SchemaTests(TestCatalog catalog)
             Id = Guid.NewGuid(),
             Name = "Größe ✓",
             Tags = ["a", "b, c"],
-            Specification = """{"epochs": 3}""",
+            Specification = """{"seed": 3}""",
             SubmittedAt = submitted,
             Split = new StoredFile("runs/x/split.json", 12, new string('a', 64)),
         };
-        await catalog.Runs.SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);
+        await catalog.Register.SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);
 
         var read = await catalog.ReadAsync(run);
 
@@ -114,12 +114,13 @@ public abstract partial class SchemaTests(TestCatalog catalog)
             Specification = "{}",
             SubmittedAt = DateTime.UtcNow,
         };
-        await catalog.Runs.SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);
+        await catalog.Register.SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);
         await using var context = await catalog.Contexts.CreateDbContextAsync();
         context.Evaluations.Add(
             new Evaluation
             {
                 RunId = run.Id,
+                Trial = 0,
                 TestImages = 100,
                 TestAccuracy = accuracy,
                 TestAccuracyLow = accuracy - 0.1,

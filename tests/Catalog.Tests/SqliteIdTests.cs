@@ -11,7 +11,7 @@ public sealed class SqliteIdTests(SqliteCatalog catalog) : IClassFixture<SqliteC
         var run = await catalog.SubmitAsync();
 
         await using var context = await catalog.Contexts.CreateDbContextAsync(TestContext.Current.CancellationToken);
-        Assert.Equal(1, await CountAsync(context, run));
+        Assert.Equal(2, await CountAsync(context, run));
     }
 
     private static Task<int> CountAsync(CatalogContext context, Run run)

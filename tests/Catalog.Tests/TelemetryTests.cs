@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Distributed.Contracts;
+using Distributed.Jobs;
 
 namespace Distributed.Catalog.Tests;
 
@@ -16,8 +17,8 @@ public abstract class TelemetryTests(TestCatalog catalog)
     public async Task A_lease_names_the_run_it_is_for_which_for_shared_work_is_the_first_open_one()
     {
         var (over, first, second) = (await catalog.SubmitAsync(), await catalog.SubmitAsync(), await catalog.SubmitAsync());
-        var shared = new JobKey(JobKind.PackImages, await catalog.PlanAsync(JobKind.PackImages, 1, over, second, first), 0);
-        Assert.True(await catalog.Runs.CancelAsync(over.Id, AuditActor.Loopback, None));
+        var shared = new JobKey(nameof(PackImages), await catalog.PlanAsync(nameof(PackImages), 1, over, second, first), 0);
+        Assert.True(await catalog.Control.CancelAsync(over.Id, AuditActor.Loopback, None));
 
         Assert.Equal(first.Id, (await catalog.StartAsync(shared)).RunId);
         Assert.Equal(second.Id, (await catalog.StartAsync(await catalog.PlanTrainingAsync(second))).RunId);
@@ -27,24 +28,24 @@ public abstract class TelemetryTests(TestCatalog catalog)
     public async Task Work_goes_on_from_the_spans_of_the_slice_before_of_all_shards_and_of_all_parts()
     {
         var run = await catalog.SubmitAsync();
-        var features = await catalog.PlanAsync(JobKind.ExtractFeatures, 3, run);
-        var shards = await FinishAsync(JobKind.ExtractFeatures, features, 0, 1);
-        var images = await catalog.PlanAsync(JobKind.PackImages, 2, run);
-        var parts = await FinishAsync(JobKind.PackImages, images, 0, 1);
+        var features = await catalog.PlanAsync(nameof(ExtractFeatures), 3, run);
+        var shards = await FinishAsync(nameof(ExtractFeatures), features, 0, 1);
+        var images = await catalog.PlanAsync(nameof(PackImages), 2, run);
+        var parts = await FinishAsync(nameof(PackImages), images, 0, 1);
         var scope = (await catalog.PlanTrainingAsync(run)).Scope;
-        await PlanAsync(JobKind.TrainHead, scope, 1, 2);
+        await PlanAsync(nameof(TrainHead), scope, 1, 2);
 
         // Two of three shards are done, and one slice.
-        Assert.Equal(shards, await FindAsync(new JobKey(JobKind.TrainHead, scope, 0)));
-        var slices = await FinishAsync(JobKind.TrainHead, scope, 0, 1);
-        Assert.Equal([slices[0]], await FindAsync(new JobKey(JobKind.TrainHead, scope, 1)));
-        Assert.Equal([slices[1]], await FindAsync(new JobKey(JobKind.TrainHead, scope, 2)));
-        await PlanAsync(JobKind.EvaluateHead, scope, 0);
-        Assert.Empty(await FindAsync(new JobKey(JobKind.EvaluateHead, scope, 0)));
-        var last = await FinishAsync(JobKind.TrainHead, scope, 2);
-        Assert.Equal(last, await FindAsync(new JobKey(JobKind.EvaluateHead, scope, 0)));
-        Assert.Equal(parts, await FindAsync(new JobKey(JobKind.CompleteDataset, images, 0)));
-        Assert.Empty(await FindAsync(new JobKey(JobKind.IngestDataset, scope, 0)));
+        Assert.Equal(shards, await FindAsync(new JobKey(nameof(TrainHead), scope, 0)));
+        var slices = await FinishAsync(nameof(TrainHead), scope, 0, 1);
+        Assert.Equal([slices[0]], await FindAsync(new JobKey(nameof(TrainHead), scope, 1)));
+        Assert.Equal([slices[1]], await FindAsync(new JobKey(nameof(TrainHead), scope, 2)));
+        await PlanAsync(nameof(EvaluateHead), scope, 0);
+        Assert.Empty(await FindAsync(new JobKey(nameof(EvaluateHead), scope, 0)));
+        var last = await FinishAsync(nameof(TrainHead), scope, 2);
+        Assert.Equal(last, await FindAsync(new JobKey(nameof(EvaluateHead), scope, 0)));
+        Assert.Equal(parts, await FindAsync(new JobKey(nameof(CompleteDataset), images, 0)));
+        Assert.Empty(await FindAsync(new JobKey(nameof(IngestDataset), scope, 0)));
     }
 
     [Fact]
@@ -54,16 +55,16 @@ public abstract class TelemetryTests(TestCatalog catalog)
         var before = await CatalogFigures.ReadAsync(context, None);
         var run = await catalog.SubmitAsync(RunState.Training);
         var over = await catalog.SubmitAsync();
-        await catalog.PlanAsync(JobKind.ExtractFeatures, 3, run, over);
+        await catalog.PlanAsync(nameof(ExtractFeatures), 3, run, over);
         await catalog.StartAsync(await catalog.PlanTrainingAsync(run));
-        Assert.True(await catalog.Runs.CancelAsync(over.Id, AuditActor.Loopback, None));
+        Assert.True(await catalog.Control.CancelAsync(over.Id, AuditActor.Loopback, None));
 
         var after = await CatalogFigures.ReadAsync(context, None);
 
         Assert.Equal(before.OpenRuns[RunState.Training] + 1, after.OpenRuns[RunState.Training]);
         Assert.Equal(before.OpenRuns[RunState.Submitted], after.OpenRuns[RunState.Submitted]);
-        Assert.Equal(before.PendingJobs.GetValueOrDefault(JobKind.ExtractFeatures) + 3, after.PendingJobs[JobKind.ExtractFeatures]);
-        Assert.Equal(before.PendingJobs.GetValueOrDefault(JobKind.TrainHead), after.PendingJobs.GetValueOrDefault(JobKind.TrainHead));
+        Assert.Equal(before.PendingJobs.GetValueOrDefault(nameof(ExtractFeatures)) + 3, after.PendingJobs[nameof(ExtractFeatures)]);
+        Assert.Equal(before.PendingJobs.GetValueOrDefault(nameof(TrainHead)), after.PendingJobs.GetValueOrDefault(nameof(TrainHead)));
     }
 
     [Fact]
@@ -147,6 +148,7 @@ public abstract class TelemetryTests(TestCatalog catalog)
             new Evaluation
             {
                 RunId = run.Id,
+                Trial = 0,
                 TestImages = 1,
                 TestAccuracy = accuracy,
                 TestAccuracyLow = 0,
@@ -163,7 +165,7 @@ public abstract class TelemetryTests(TestCatalog catalog)
         );
     }
 
-    private async Task PlanAsync(JobKind kind, string scope, params int[] steps)
+    private async Task PlanAsync(string kind, string scope, params int[] steps)
     {
         await using var context = await catalog.Contexts.CreateDbContextAsync();
         context.PlanJobs(kind, scope, steps, traceParent: null, DateTime.UtcNow);
@@ -172,7 +174,7 @@ public abstract class TelemetryTests(TestCatalog catalog)
 
     /// <summary>Does jobs, each in a span.</summary>
     /// <returns>The spans.</returns>
-    private async Task<List<string>> FinishAsync(JobKind kind, string scope, params int[] steps)
+    private async Task<List<string>> FinishAsync(string kind, string scope, params int[] steps)
     {
         var spans = new List<string>();
         foreach (var step in steps)
@@ -185,5 +187,5 @@ public abstract class TelemetryTests(TestCatalog catalog)
         return spans;
     }
 
-    private async Task<IReadOnlyList<string>> FindAsync(JobKey job) => await catalog.Store.FindPrecedingSpansAsync(job, None);
+    private async Task<IReadOnlyList<string>> FindAsync(JobKey job) => await catalog.Spans.FindAsync(job, None);
 }

@@ -1,4 +1,6 @@
 using Distributed.Contracts;
+using Distributed.Jobs;
+using Distributed.Pipeline;
 using Distributed.TestServers;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
@@ -28,7 +30,16 @@ public abstract class TestCatalog : IAsyncLifetime
 
     public JobRepair Repair => Service<JobRepair>();
 
-    public RunFlow Runs => Service<RunFlow>();
+    public IJobFlow Runs => Service<IJobFlow>();
+
+    public RunRegister Register => Service<RunRegister>();
+
+    public RunControl Control => Service<RunControl>();
+
+    public PrecedingSpans Spans => Service<PrecedingSpans>();
+
+    /// <summary>Writes nothing.</summary>
+    public static Task Nothing(CatalogContext context, CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>How often a race is run: SQLite has no network between it and us.</summary>
     public abstract int Races { get; }
@@ -50,6 +61,7 @@ public abstract class TestCatalog : IAsyncLifetime
             .AddSingleton(Options)
             .AddSingleton(typeof(ILogger<>), typeof(NullLogger<>))
             .AddCatalog(_connectionString)
+            .AddPipeline()
             .BuildServiceProvider();
         await using var context = await Contexts.CreateDbContextAsync();
         await CatalogMigration.MigrateAsync(context, CancellationToken.None);
@@ -72,11 +84,11 @@ public abstract class TestCatalog : IAsyncLifetime
     public async Task<Run> SubmitAsync(RunState state = RunState.Submitted)
     {
         var run = NewRun();
-        await Runs.SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);
+        await Register.SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);
         if (state != RunState.Submitted)
         {
             await using var context = await Contexts.CreateDbContextAsync();
-            Assert.True(await Runs.MoveAsync(context, run.Id, RunState.Submitted, state, CancellationToken.None));
+            Assert.True(await context.MoveRunAsync(run.Id, RunState.Submitted, state, DateTime.UtcNow, CancellationToken.None));
         }
 
         return run;
@@ -94,7 +106,7 @@ public abstract class TestCatalog : IAsyncLifetime
         };
 
     /// <summary>Plans jobs of a scope that the runs share.</summary>
-    public async Task<string> PlanAsync(JobKind kind, int count, params Run[] runs)
+    public async Task<string> PlanAsync(string kind, int count, params Run[] runs)
     {
         var scope = $"{kind}-{Guid.NewGuid():N}";
         await using var context = await Contexts.CreateDbContextAsync();
@@ -113,18 +125,18 @@ public abstract class TestCatalog : IAsyncLifetime
     public static async Task JoinAsync(CatalogContext context, Run run, string featureSet, CancellationToken cancellationToken)
     {
         await context.DependAsync(run.Id, featureSet, cancellationToken);
-        await NameAsync(context, run.Id, JobKind.ExtractFeatures, featureSet, cancellationToken);
+        await NameAsync(context, run.Id, nameof(ExtractFeatures), featureSet, cancellationToken);
     }
 
     /// <summary>Notes in a run's row which images or features are its own.</summary>
-    private static async Task NameAsync(CatalogContext context, Guid runId, JobKind kind, string scope, CancellationToken cancellationToken)
+    private static async Task NameAsync(CatalogContext context, Guid runId, string kind, string scope, CancellationToken cancellationToken)
     {
         var row = context.Runs.Where(run => run.Id == runId);
-        if (kind == JobKind.ExtractFeatures)
+        if (kind == nameof(ExtractFeatures))
         {
             await row.ExecuteUpdateAsync(run => run.SetProperty(r => r.FeatureSetKey, scope), cancellationToken);
         }
-        else if (kind is JobKind.PackImages or JobKind.CompleteDataset)
+        else if (kind is nameof(PackImages) or nameof(CompleteDataset))
         {
             await row.ExecuteUpdateAsync(run => run.SetProperty(r => r.IngestionKey, scope), cancellationToken);
         }
@@ -133,7 +145,7 @@ public abstract class TestCatalog : IAsyncLifetime
     /// <summary>A job of a run's own.</summary>
     public async Task<JobKey> PlanTrainingAsync(Run run)
     {
-        var job = new JobKey(JobKind.TrainHead, JobKey.ScopeOf(run.Id), 0);
+        var job = new JobKey(nameof(TrainHead), JobKey.ScopeOf(run.Id, 0), 0);
         await using var context = await Contexts.CreateDbContextAsync();
         context.PlanJobs(job.Kind, job.Scope, [job.Step], run.TraceParent, DateTime.UtcNow);
         await context.SaveChangesAsync();
@@ -148,7 +160,7 @@ public abstract class TestCatalog : IAsyncLifetime
     }
 
     public async Task FinishAsync(JobKey job) =>
-        Assert.True(await Store.CommitAsync(await StartAsync(job), (_, _) => Task.CompletedTask, CancellationToken.None));
+        Assert.True(await Store.CommitAsync(await StartAsync(job), Nothing, CancellationToken.None));
 
     public Task LapseAsync(JobKey job) => SetTimesAsync(job, DateTime.UtcNow.AddMinutes(-1));
 
@@ -179,7 +191,7 @@ public abstract class TestCatalog : IAsyncLifetime
     }
 
     /// <summary>Steps planned of a kind for a scope.</summary>
-    public async Task<List<int>> StepsAsync(JobKind kind, string scope)
+    public async Task<List<int>> StepsAsync(string kind, string scope)
     {
         await using var context = await Contexts.CreateDbContextAsync();
         return await context.Jobs.Where(row => row.Kind == kind && row.Scope == scope).Select(row => row.Step).Order().ToListAsync();
@@ -195,6 +207,7 @@ public abstract class TestCatalog : IAsyncLifetime
         new()
         {
             RunId = run.Id,
+            Trial = 0,
             Epoch = epoch,
             TrainLoss = 1,
             TrainAccuracy = 0.5,
@@ -233,6 +246,17 @@ public abstract class TestCatalog : IAsyncLifetime
     {
         public CatalogContext CreateDbContext() => create();
     }
+}
+
+internal static class JobStoreExtensions
+{
+    /// <summary>Commits a job with what a handler would write.</summary>
+    public static Task<bool> CommitAsync(
+        this JobStore store,
+        JobLease lease,
+        Func<CatalogContext, CancellationToken, Task> write,
+        CancellationToken cancellationToken
+    ) => store.CommitAsync(lease, JobWrite.To(write), cancellationToken);
 }
 
 public sealed class SqliteCatalog : TestCatalog

@@ -118,7 +118,7 @@ public sealed class HarmTests(Stacks stacks)
                 deployment.QueryAsync(
                     $"""
                     select count(*) from jobs u join runs r on r.id = '{runId}'
-                    where u.kind = '{kind}' and u.state = 'Done' and u.scope in (r.id::text, r.feature_set_key)
+                    where u.kind = '{kind}' and u.state = 'Done' and (u.scope like r.id::text || '%' or u.scope = r.feature_set_key)
                     """
                 ),
             count => count != "0"

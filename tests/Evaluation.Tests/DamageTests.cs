@@ -1,7 +1,9 @@
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Ingestion;
+using Distributed.Jobs;
 using Distributed.Messaging;
+using Distributed.Pipeline;
 using Distributed.ServiceTests;
 using Distributed.Storage;
 using Distributed.Training;
@@ -54,25 +56,25 @@ public sealed class DamageTests : IAsyncLifetime
 
     public ValueTask DisposeAsync() => _services.DisposeAsync();
 
-    public static TheoryData<string, JobKind, JobKind> Files =>
+    public static TheoryData<string, string, string> Files =>
         new()
         {
             // The file, the job that is about to read it, the job that makes it again.
-            { "listing", JobKind.PackImages, JobKind.IngestDataset },
-            { "records", JobKind.CompleteDataset, JobKind.PackImages },
-            { "manifest", JobKind.PlanFeatures, JobKind.CompleteDataset },
-            { "pixels", JobKind.ExtractFeatures, JobKind.PackImages },
-            { "backbone", JobKind.ExtractFeatures, JobKind.PlanFeatures },
-            { "split", JobKind.TrainHead, JobKind.PlanFeatures },
-            { "shard", JobKind.TrainHead, JobKind.ExtractFeatures },
-            { "shards", JobKind.EvaluateHead, JobKind.ExtractFeatures },
-            { "last", JobKind.TrainHead, JobKind.TrainHead },
-            { "best", JobKind.EvaluateHead, JobKind.TrainHead },
+            { "listing", nameof(PackImages), nameof(IngestDataset) },
+            { "records", nameof(CompleteDataset), nameof(PackImages) },
+            { "manifest", nameof(PlanFeatures), nameof(CompleteDataset) },
+            { "pixels", nameof(ExtractFeatures), nameof(PackImages) },
+            { "backbone", nameof(ExtractFeatures), nameof(PlanFeatures) },
+            { "split", nameof(TrainHead), nameof(PlanFeatures) },
+            { "shard", nameof(TrainHead), nameof(ExtractFeatures) },
+            { "shards", nameof(EvaluateHead), nameof(ExtractFeatures) },
+            { "last", nameof(TrainHead), nameof(TrainHead) },
+            { "best", nameof(EvaluateHead), nameof(TrainHead) },
         };
 
     [Theory]
     [MemberData(nameof(Files))]
-    public async Task A_damaged_file_is_made_again_and_the_result_is_that_of_an_undisturbed_run(string file, JobKind reader, JobKind maker)
+    public async Task A_damaged_file_is_made_again_and_the_result_is_that_of_an_undisturbed_run(string file, string reader, string maker)
     {
         List<StoredFile> damaged = [];
         var gate = _services.Services.GetRequiredService<Gate>();
@@ -143,7 +145,7 @@ public sealed class DamageTests : IAsyncLifetime
         StoredFile? damaged = null;
         _services
             .Services.GetRequiredService<Gate>()
-            .Before(JobKind.ExtractFeatures, afterStarts: 0, async () => Flip(damaged = (await FindAsync("backbone"))[0]));
+            .Before(nameof(ExtractFeatures), afterStarts: 0, async () => Flip(damaged = (await FindAsync("backbone"))[0]));
 
         await _services.RunAsync(_specification with { Name = "second", InputSize = 32 }, RunState.Completed);
 
@@ -158,7 +160,7 @@ public sealed class DamageTests : IAsyncLifetime
         StoredFile? part = null;
         var gate = _services.Services.GetRequiredService<Gate>();
         gate.Before(
-            JobKind.ExtractFeatures,
+            nameof(ExtractFeatures),
             afterStarts: 0,
             async () =>
             {
@@ -178,7 +180,7 @@ public sealed class DamageTests : IAsyncLifetime
     {
         var gate = _services.Services.GetRequiredService<Gate>();
         gate.Before(
-            JobKind.ExtractFeatures,
+            nameof(ExtractFeatures),
             afterStarts: 0,
             async () =>
             {
@@ -194,7 +196,7 @@ public sealed class DamageTests : IAsyncLifetime
     public async Task A_file_that_is_damaged_each_time_it_is_made_fails_the_run_after_five_times_by_name()
     {
         var gate = _services.Services.GetRequiredService<Gate>();
-        gate.BeforeEach(JobKind.TrainHead, async () => (await FindAsync("shard")).ForEach(Flip));
+        gate.BeforeEach(nameof(TrainHead), async () => (await FindAsync("shard")).ForEach(Flip));
 
         var reason = await _services.FailAsync(_specification);
 
@@ -205,7 +207,7 @@ public sealed class DamageTests : IAsyncLifetime
             await _services.QueryAsync(context =>
                 context.Attempts.CountAsync(attempt =>
                     attempt.Outcome == AttemptOutcome.Done
-                    && context.Jobs.Any(job => job.Id == attempt.JobId && job.Kind == JobKind.ExtractFeatures && job.Step == 0)
+                    && context.Jobs.Any(job => job.Id == attempt.JobId && job.Kind == nameof(ExtractFeatures) && job.Step == 0)
                 )
             )
         );
@@ -286,12 +288,12 @@ public sealed class DamageTests : IAsyncLifetime
     private sealed class Gate : IConsumeObserver
     {
         private readonly Lock _lock = new();
-        private (JobKind Kind, int After, bool Once, Func<Task> Action)? _wanted;
+        private (string Kind, int After, bool Once, Func<Task> Action)? _wanted;
         private int _seen;
 
-        public void Before(JobKind kind, int afterStarts, Func<Task> action) => _wanted = (kind, afterStarts, true, action);
+        public void Before(string kind, int afterStarts, Func<Task> action) => _wanted = (kind, afterStarts, true, action);
 
-        public void BeforeEach(JobKind kind, Func<Task> action) => _wanted = (kind, 0, false, action);
+        public void BeforeEach(string kind, Func<Task> action) => _wanted = (kind, 0, false, action);
 
         public Task PreConsume<T>(ConsumeContext<T> context)
             where T : class
@@ -299,7 +301,7 @@ public sealed class DamageTests : IAsyncLifetime
             Func<Task> action;
             lock (_lock)
             {
-                if (_wanted is not { } wanted || JobRoutes.For(wanted.Kind).MessageType != typeof(T) || _seen++ < wanted.After)
+                if (_wanted is not { } wanted || RunStages.All.For(wanted.Kind).MessageType != typeof(T) || _seen++ < wanted.After)
                 {
                     return Task.CompletedTask;
                 }

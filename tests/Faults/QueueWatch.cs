@@ -10,14 +10,14 @@ namespace Distributed.Faults;
 /// <param name="Completed">Runs that are complete, of those that were queued.</param>
 /// <param name="Open">Runs that have not ended, before or after the messages were counted: where they are more.</param>
 /// <param name="Messages">Messages that wait in all queues of the broker.</param>
-/// <param name="PutAside">Those of them in queues of messages that nobody could handle.</param>
+/// <param name="DeadLettered">Those of them in queues of messages that nobody could handle.</param>
 /// <param name="Resident">Bytes of memory of each host.</param>
 /// <param name="Processor">Seconds of a processor that each host has taken so far.</param>
 internal sealed record QueueSample(
     long Completed,
     long Open,
     long Messages,
-    long PutAside,
+    long DeadLettered,
     IReadOnlyDictionary<string, long> Resident,
     IReadOnlyDictionary<string, double> Processor
 );
@@ -87,7 +87,7 @@ internal sealed class QueueWatch : IDisposable
             completed - _before,
             Math.Max(before, after),
             lengths.Sum(queue => queue.Messages),
-            lengths.Where(queue => IsPutAside(queue.Name)).Sum(queue => queue.Messages),
+            lengths.Where(queue => IsDeadLettered(queue.Name)).Sum(queue => queue.Messages),
             _cluster.Hosts.ToDictionary(host => host.Key, host => Resident(host.Value.Id), StringComparer.Ordinal),
             _cluster.Hosts.ToDictionary(host => host.Key, host => Processor(host.Value.Id), StringComparer.Ordinal)
         );
@@ -124,7 +124,7 @@ internal sealed class QueueWatch : IDisposable
         return lengths;
     }
 
-    private static bool IsPutAside(string queue) =>
+    private static bool IsDeadLettered(string queue) =>
         queue == "unreadable"
         || queue.EndsWith("-dead-letter", StringComparison.Ordinal)
         || queue.EndsWith("_error", StringComparison.Ordinal)

@@ -129,13 +129,13 @@ public sealed class DatasetTests : IAsyncLifetime
     {
         var folder = _services.WritePictures("pets");
         var first = await IngestAsync(folder);
-        var starts = await _services.CountStartsAsync(JobKind.PackImages);
+        var starts = await _services.CountStartsAsync(nameof(PackImages));
 
         var second = await IngestAsync(folder);
 
         Assert.Equal((first.IngestionKey, first.DatasetSha256), (second.IngestionKey, second.DatasetSha256));
-        Assert.Equal(starts, await _services.CountStartsAsync(JobKind.PackImages));
-        Assert.Equal(1, await _services.CountStartsAsync(JobKind.CompleteDataset));
+        Assert.Equal(starts, await _services.CountStartsAsync(nameof(PackImages)));
+        Assert.Equal(1, await _services.CountStartsAsync(nameof(CompleteDataset)));
     }
 
     [Fact]
@@ -181,7 +181,7 @@ public sealed class DatasetTests : IAsyncLifetime
         }
 
         Assert.Equal(1, await _services.QueryAsync(context => context.Ingestions.CountAsync()));
-        Assert.Equal(8, await _services.CountStartsAsync(JobKind.PackImages));
+        Assert.Equal(8, await _services.CountStartsAsync(nameof(PackImages)));
     }
 
     [Theory]

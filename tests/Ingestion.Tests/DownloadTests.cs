@@ -6,6 +6,7 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets.Downloads;
 using Distributed.Datasets.Sources;
+using Distributed.Pipeline;
 using Distributed.ServiceTests;
 using Distributed.TestServers;
 using Microsoft.EntityFrameworkCore;
@@ -128,7 +129,7 @@ public sealed class DownloadTests
         var second = await services.ReachAsync(runs[1], RunState.Extracting);
         Assert.Equal(first.DatasetSha256, second.DatasetSha256);
         Assert.Equal(1, server.Requests);
-        Assert.Equal(1, await services.CountStartsAsync(JobKind.DownloadFile));
+        Assert.Equal(1, await services.CountStartsAsync(nameof(DownloadFile)));
         var download = await services.QueryAsync(context => context.Downloads.SingleAsync());
         Assert.Equal((archive.Length, (long?)archive.Length), (download.BytesDone, download.BytesTotal));
 
@@ -147,7 +148,7 @@ public sealed class DownloadTests
         var other = await services.SubmitAsync(Specify("stl10"));
         await ServiceHarness.UntilAsync(async () => server.Requests == 1 && await CountWaitingAsync(services) == 2);
 
-        await services.Services.GetRequiredService<RunFlow>().CancelAsync(cancelled, AuditActor.Loopback, CancellationToken.None);
+        await services.Services.GetRequiredService<RunControl>().CancelAsync(cancelled, AuditActor.Loopback, CancellationToken.None);
         release.SetResult();
 
         await services.ReachAsync(other, RunState.Extracting);

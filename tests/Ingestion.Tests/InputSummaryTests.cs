@@ -33,7 +33,7 @@ public sealed class InputSummaryTests : IAsyncLifetime
         // And the first one's is as it was, also where its packing is known already.
         var (_, again) = await IngestAsync(_services.Data("pets"));
         Assert.Equal(("pets", _services.Data("pets"), 12, 0), (again.Name, again.Source, again.Files, again.SkippedCount));
-        Assert.Equal(2, await _services.CountStartsAsync(JobKind.CompleteDataset));
+        Assert.Equal(2, await _services.CountStartsAsync(nameof(CompleteDataset)));
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets.Imaging;
 using Distributed.Datasets.Sources;
+using Distributed.Jobs;
 using Distributed.Messaging;
 using Distributed.ServiceTests;
 using Microsoft.EntityFrameworkCore;
@@ -170,19 +171,19 @@ public sealed class IsolatedDecodingTests : IDisposable
         );
         var runId = await services.SubmitAsync(new RunSpecification { Dataset = services.WritePictures("pets"), InputSize = 32 });
 
-        var withdrawal = services.Services.GetRequiredService<Withdrawal>();
-        await ServiceHarness.UntilAsync(() => Task.FromResult(withdrawal.Reason is not null));
+        var failFast = services.Services.GetRequiredService<FailFast>();
+        await ServiceHarness.UntilAsync(() => Task.FromResult(failFast.Reason is not null));
         await ServiceHarness.UntilAsync(() =>
             services.QueryAsync(async context =>
-                (await context.Jobs.SingleAsync(job => job.Kind == JobKind.PackImages)).State == JobState.Pending
+                (await context.Jobs.SingleAsync(job => job.Kind == nameof(PackImages))).State == JobState.Pending
             )
         );
         Environment.ExitCode = 0;
 
-        Assert.Equal("decoding: A known image cannot be decoded: There is no libSkiaSharp.", withdrawal.Reason);
+        Assert.Equal("decoding: A known image cannot be decoded: There is no libSkiaSharp.", failFast.Reason);
         Assert.Equal(
             0,
-            await services.QueryAsync(async context => (await context.Jobs.SingleAsync(job => job.Kind == JobKind.PackImages)).Attempts)
+            await services.QueryAsync(async context => (await context.Jobs.SingleAsync(job => job.Kind == nameof(PackImages))).Attempts)
         );
         Assert.Equal(RunState.Ingesting, (await services.FindAsync(runId)).State);
         Assert.Equal(0, await services.QueryAsync(context => context.PackedParts.CountAsync()));

@@ -4,6 +4,7 @@ using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Datasets.Imaging;
 using Distributed.Datasets.Sources;
+using Distributed.Jobs;
 using Distributed.Messaging;
 using Distributed.ServiceTests;
 using Microsoft.Extensions.DependencyInjection;
@@ -101,7 +102,7 @@ public sealed class RefusalTests : IAsyncLifetime
         Assert.Contains("no usable images to train on for class 'ghosts'", reason);
         Assert.Contains("ghosts/one.png", reason);
         Assert.Equal(reason, await FailAsync(folder));
-        Assert.Equal(1, await _services.CountStartsAsync(JobKind.PackImages));
+        Assert.Equal(1, await _services.CountStartsAsync(nameof(PackImages)));
     }
 
     [Fact]

@@ -2,7 +2,9 @@ using System.Collections.Concurrent;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets.Imaging;
+using Distributed.Jobs;
 using Distributed.Messaging;
+using Distributed.Pipeline;
 using Distributed.ServiceDefaults;
 using Distributed.Storage;
 using MassTransit;
@@ -87,7 +89,7 @@ internal sealed class ServiceHarness : IAsyncDisposable
             Specification = ContractJson.Write(specification),
             SubmittedAt = DateTime.UtcNow,
         };
-        await Services.GetRequiredService<RunFlow>().SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);
+        await Services.GetRequiredService<RunRegister>().SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);
         await SendAsync(run.Id);
         return run.Id;
     }
@@ -127,7 +129,7 @@ internal sealed class ServiceHarness : IAsyncDisposable
     }
 
     /// <summary>How often jobs of a kind were started.</summary>
-    public Task<int> CountStartsAsync(JobKind kind) =>
+    public Task<int> CountStartsAsync(string kind) =>
         QueryAsync(context => context.Attempts.CountAsync(attempt => context.Jobs.Any(job => job.Id == attempt.JobId && job.Kind == kind)));
 
     public static async Task UntilAsync(Func<Task<bool>> condition)

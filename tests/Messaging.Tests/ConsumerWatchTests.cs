@@ -1,5 +1,6 @@
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
 using Distributed.TestServers;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -12,7 +13,7 @@ namespace Distributed.Messaging.Tests;
 /// <summary>What a host makes of queues that have no consumer, on a real broker and by a clock of the test's own.</summary>
 public sealed class ConsumerWatchTests : IAsyncLifetime
 {
-    private static readonly TimeSpan Limit = (ConsumerWatch.MostLooks - 1) * ConsumerWatch.Interval;
+    private static readonly TimeSpan Limit = (ConsumerWatch.MaxScans - 1) * ConsumerWatch.Interval;
 
     private readonly CatalogFile _catalog = new();
     private readonly FakeTimeProvider _time = new();
@@ -41,17 +42,17 @@ public sealed class ConsumerWatchTests : IAsyncLifetime
 
         await watch.StartAsync(CancellationToken.None);
 
-        var withdrawal = host.Services.GetRequiredService<Withdrawal>();
+        var failFast = host.Services.GetRequiredService<FailFast>();
         var lifetime = host.Services.GetRequiredService<IHostApplicationLifetime>();
-        for (var looks = 0; looks < ConsumerWatch.MostLooks; looks++)
+        for (var looks = 0; looks < ConsumerWatch.MaxScans; looks++)
         {
-            Assert.Null(withdrawal.Reason);
+            Assert.Null(failFast.Reason);
             await AdvanceToLookAsync(inspector, looks + 1);
         }
 
         await Wait.UntilAsync(() => lifetime.ApplicationStopping.IsCancellationRequested, "the host is told to stop");
-        Assert.StartsWith("The queue train-head has had no consumer for 60 s", withdrawal.Reason, StringComparison.Ordinal);
-        Assert.Contains("start it again", withdrawal.Reason, StringComparison.Ordinal);
+        Assert.StartsWith("The queue train-head has had no consumer for 60 s", failFast.Reason, StringComparison.Ordinal);
+        Assert.Contains("start it again", failFast.Reason, StringComparison.Ordinal);
         Assert.True(_time.GetUtcNow() - started >= Limit);
         Assert.Equal(1, Environment.ExitCode);
     }
@@ -62,9 +63,9 @@ public sealed class ConsumerWatchTests : IAsyncLifetime
         await using var host = await StartAsync(set => TestHost.Training(set));
         using var watch = Watch(host, Real(host));
 
-        await LookAsync(watch, ConsumerWatch.MostLooks + 1);
+        await LookAsync(watch, ConsumerWatch.MaxScans + 1);
 
-        Assert.Null(host.Services.GetRequiredService<Withdrawal>().Reason);
+        Assert.Null(host.Services.GetRequiredService<FailFast>().Reason);
     }
 
     [Fact]
@@ -74,16 +75,18 @@ public sealed class ConsumerWatchTests : IAsyncLifetime
         var inspector = new Inspector(Real(host));
         using var watch = Watch(host, inspector);
 
-        await LookAsync(watch, ConsumerWatch.MostLooks - 1);
+        await LookAsync(watch, ConsumerWatch.MaxScans - 1);
         inspector.Answer = (queues, _) =>
-            Task.FromResult<IReadOnlyDictionary<string, QueueStanding>>(queues.ToDictionary(queue => queue, _ => new QueueStanding(0, 1)));
+            Task.FromResult<IReadOnlyDictionary<string, QueueStatistics>>(
+                queues.ToDictionary(queue => queue, _ => new QueueStatistics(0, 1))
+            );
         await LookAsync(watch, 1);
         inspector.Answer = null;
-        await LookAsync(watch, ConsumerWatch.MostLooks - 1);
+        await LookAsync(watch, ConsumerWatch.MaxScans - 1);
 
-        Assert.Null(host.Services.GetRequiredService<Withdrawal>().Reason);
+        Assert.Null(host.Services.GetRequiredService<FailFast>().Reason);
         await LookAsync(watch, 1);
-        Assert.NotNull(host.Services.GetRequiredService<Withdrawal>().Reason);
+        Assert.NotNull(host.Services.GetRequiredService<FailFast>().Reason);
     }
 
     [Fact]
@@ -94,13 +97,13 @@ public sealed class ConsumerWatchTests : IAsyncLifetime
         var away = new RabbitQueueInspector(new RabbitConnections(BrokerAddress.Parse($"amqp://guest:guest@127.0.0.1:{FreePort.Next()}/")));
         using var watch = Watch(host, inspector);
 
-        await LookAsync(watch, ConsumerWatch.MostLooks - 1);
-        inspector.Answer = away.LookAsync;
-        await LookAsync(watch, 2 * ConsumerWatch.MostLooks);
+        await LookAsync(watch, ConsumerWatch.MaxScans - 1);
+        inspector.Answer = away.InspectAsync;
+        await LookAsync(watch, 2 * ConsumerWatch.MaxScans);
         inspector.Answer = null;
-        await LookAsync(watch, ConsumerWatch.MostLooks - 1);
+        await LookAsync(watch, ConsumerWatch.MaxScans - 1);
 
-        Assert.Null(host.Services.GetRequiredService<Withdrawal>().Reason);
+        Assert.Null(host.Services.GetRequiredService<FailFast>().Reason);
     }
 
     [Fact]
@@ -109,9 +112,9 @@ public sealed class ConsumerWatchTests : IAsyncLifetime
         await using var host = await StartAsync();
         var inspector = new Inspector(Real(host));
         using var watch = Watch(host, inspector);
-        await LookAsync(watch, ConsumerWatch.MostLooks - 1);
+        await LookAsync(watch, ConsumerWatch.MaxScans - 1);
 
-        inspector.Answer = (_, _) => new TaskCompletionSource<IReadOnlyDictionary<string, QueueStanding>>().Task;
+        inspector.Answer = (_, _) => new TaskCompletionSource<IReadOnlyDictionary<string, QueueStatistics>>().Task;
         var hanging = LookAsync(watch, 1);
         await Wait.UntilAsync(
             () =>
@@ -123,9 +126,9 @@ public sealed class ConsumerWatchTests : IAsyncLifetime
         );
         await hanging;
         inspector.Answer = null;
-        await LookAsync(watch, ConsumerWatch.MostLooks - 1);
+        await LookAsync(watch, ConsumerWatch.MaxScans - 1);
 
-        Assert.Null(host.Services.GetRequiredService<Withdrawal>().Reason);
+        Assert.Null(host.Services.GetRequiredService<FailFast>().Reason);
     }
 
     [Fact]
@@ -135,13 +138,13 @@ public sealed class ConsumerWatchTests : IAsyncLifetime
         var gate = new BusGate(declaresNothing: false);
         using var watch = Watch(host, Real(host), gate);
 
-        await LookAsync(watch, ConsumerWatch.MostLooks - 1);
-        Assert.Null(host.Services.GetRequiredService<Withdrawal>().Reason);
+        await LookAsync(watch, ConsumerWatch.MaxScans - 1);
+        Assert.Null(host.Services.GetRequiredService<FailFast>().Reason);
         await LookAsync(watch, 1);
 
         Assert.StartsWith(
             "This host has not been able to declare its queues and consume for 60 s",
-            host.Services.GetRequiredService<Withdrawal>().Reason,
+            host.Services.GetRequiredService<FailFast>().Reason,
             StringComparison.Ordinal
         );
     }
@@ -153,15 +156,15 @@ public sealed class ConsumerWatchTests : IAsyncLifetime
         var gate = new BusGate(declaresNothing: false) { Waiting = "AdminApi declares them." };
         using var watch = Watch(host, Real(host), gate);
 
-        await LookAsync(watch, 5 * ConsumerWatch.MostLooks);
-        Assert.Null(host.Services.GetRequiredService<Withdrawal>().Reason);
+        await LookAsync(watch, 5 * ConsumerWatch.MaxScans);
+        Assert.Null(host.Services.GetRequiredService<FailFast>().Reason);
 
         // From then on it is its own affair.
         gate.Waiting = null;
-        await LookAsync(watch, ConsumerWatch.MostLooks - 1);
-        Assert.Null(host.Services.GetRequiredService<Withdrawal>().Reason);
+        await LookAsync(watch, ConsumerWatch.MaxScans - 1);
+        Assert.Null(host.Services.GetRequiredService<FailFast>().Reason);
         await LookAsync(watch, 1);
-        Assert.NotNull(host.Services.GetRequiredService<Withdrawal>().Reason);
+        Assert.NotNull(host.Services.GetRequiredService<FailFast>().Reason);
     }
 
     [Fact]
@@ -178,7 +181,7 @@ public sealed class ConsumerWatchTests : IAsyncLifetime
         _time.Advance(2 * Limit);
 
         Assert.Equal(1, inspector.Looks);
-        Assert.Null(host.Services.GetRequiredService<Withdrawal>().Reason);
+        Assert.Null(host.Services.GetRequiredService<FailFast>().Reason);
     }
 
     [Theory]
@@ -199,7 +202,7 @@ public sealed class ConsumerWatchTests : IAsyncLifetime
     {
         for (var time = 0; time < times; time++)
         {
-            await watch.LookAsync(CancellationToken.None);
+            await watch.ScanAsync(CancellationToken.None);
         }
     }
 
@@ -241,15 +244,19 @@ public sealed class ConsumerWatchTests : IAsyncLifetime
         public int Looks => Volatile.Read(ref _looks);
 
         /// <summary>What is answered in the place of the broker; null for the broker itself.</summary>
-        public Func<IReadOnlyCollection<string>, CancellationToken, Task<IReadOnlyDictionary<string, QueueStanding>>>? Answer { get; set; }
+        public Func<
+            IReadOnlyCollection<string>,
+            CancellationToken,
+            Task<IReadOnlyDictionary<string, QueueStatistics>>
+        >? Answer { get; set; }
 
-        public async Task<IReadOnlyDictionary<string, QueueStanding>> LookAsync(
+        public async Task<IReadOnlyDictionary<string, QueueStatistics>> InspectAsync(
             IReadOnlyCollection<string> queues,
             CancellationToken cancellationToken
         )
         {
             Interlocked.Increment(ref _begun);
-            var answer = await (Answer ?? real.LookAsync)(queues, cancellationToken);
+            var answer = await (Answer ?? real.InspectAsync)(queues, cancellationToken);
             Interlocked.Increment(ref _looks);
             return answer;
         }

@@ -3,6 +3,7 @@ using System.Diagnostics.Metrics;
 using System.Text;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
 using Distributed.TestServers;
 using Microsoft.Extensions.DependencyInjection;
 using RabbitMQ.Client;
@@ -35,8 +36,8 @@ public sealed class DeadLetterTests : IAsyncLifetime
     [Theory]
     [InlineData("train-head_error", "could not be handled: System.InvalidOperationException: no luck")]
     [InlineData("train-head_skipped", "no consumer knew")]
-    [InlineData("train-head-dead-letter", "given out 20 times")]
-    [InlineData("train-head-bulk-dead-letter", "given out 20 times")]
+    [InlineData("train-head-dead-letter", "delivered 20 times")]
+    [InlineData("train-head-bulk-dead-letter", "delivered 20 times")]
     public async Task A_job_whose_message_was_put_aside_is_sent_anew_and_fails_its_run_in_the_end(string queue, string reason)
     {
         await using var host = await StartAsync();
@@ -68,7 +69,7 @@ public sealed class DeadLetterTests : IAsyncLifetime
         var start = await host.Store.ClaimAsync(job, "worker", redelivered: false, CancellationToken.None);
         await PutAsideAsync("train-head-dead-letter", $$$"""{"scope":"{{{job.Scope}}}","step":0}""");
         await LookAsync(host);
-        await host.Store.CommitAsync(start.Lease!, (_, _) => Task.CompletedTask, CancellationToken.None);
+        await host.Store.CommitAsync(start.Lease!, Script.Nothing, CancellationToken.None);
         await PutAsideAsync("train-head-dead-letter", $$$"""{"scope":"{{{job.Scope}}}","step":0}""");
         await PutAsideAsync("train-head-dead-letter", """{"scope":"nobody's","step":7}""");
 
@@ -157,7 +158,7 @@ public sealed class DeadLetterTests : IAsyncLifetime
         TestHost.StartAsync(_catalog.ConnectionString, _broker!.Uri.ToString(), consumers);
 
     private static Task LookAsync(TestHost host) =>
-        ActivatorUtilities.CreateInstance<DeadLetterProcessor>(host.Services).LookAsync(CancellationToken.None);
+        ActivatorUtilities.CreateInstance<DeadLetterProcessor>(host.Services).ScanAsync(CancellationToken.None);
 
     private async Task PutAsideAsync(string queue, string body)
     {

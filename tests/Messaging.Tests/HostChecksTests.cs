@@ -1,4 +1,6 @@
 using Distributed.Catalog;
+using Distributed.Jobs;
+using Distributed.Pipeline;
 using Distributed.ServiceDefaults;
 using Distributed.TestServers;
 using MassTransit;
@@ -67,8 +69,8 @@ public sealed class HostChecksTests : IDisposable
         await Wait.UntilAsync(() => lifetime.ApplicationStopping.IsCancellationRequested, "the host is told to stop");
         await host.StopAsync();
 
-        Assert.Equal(status, host.Services.GetRequiredService<Withdrawal>().ExitCode);
-        Assert.Equal("volume: Training__Device is 'tpu'.", host.Services.GetRequiredService<Withdrawal>().Reason);
+        Assert.Equal(status, host.Services.GetRequiredService<FailFast>().ExitCode);
+        Assert.Equal("volume: Training__Device is 'tpu'.", host.Services.GetRequiredService<FailFast>().Reason);
         Assert.Empty(host.Script.Executions);
         Assert.Equal((0, JobState.Pending), ((await sender.ReadAsync(job)).Attempts, (await sender.ReadAsync(job)).State));
     }
@@ -76,8 +78,8 @@ public sealed class HostChecksTests : IDisposable
     [Fact]
     public async Task In_one_process_a_job_waits_for_the_checks_of_its_resource_alone()
     {
-        var ofOthers = new Check { Resource = JobRoutes.Images, Result = HostCheckResult.Waiting("No codec.") };
-        var own = new Check { Resource = JobRoutes.Tensors, Result = HostCheckResult.Waiting("No device.") };
+        var ofOthers = new Check { Resource = RunStages.Images, Result = HostCheckResult.Waiting("No codec.") };
+        var own = new Check { Resource = RunStages.Tensors, Result = HostCheckResult.Waiting("No device.") };
         await using var host = await TestHost.StartAsync(
             _catalog.ConnectionString,
             consumers: set => TestHost.Training(set),
@@ -119,8 +121,8 @@ public sealed class HostChecksTests : IDisposable
         await host.StopAsync();
         Assert.Equal(0, (await host.ReadAsync(job)).Attempts);
         Assert.Equal(RunState.Training, (await host.ReadAsync(run)).State);
-        Assert.Equal("volume: A library is missing.", host.Services.GetRequiredService<Withdrawal>().Reason);
-        Assert.Equal(1, host.Services.GetRequiredService<Withdrawal>().ExitCode);
+        Assert.Equal("volume: A library is missing.", host.Services.GetRequiredService<FailFast>().Reason);
+        Assert.Equal(1, host.Services.GetRequiredService<FailFast>().ExitCode);
     }
 
     [Fact]
@@ -135,7 +137,7 @@ public sealed class HostChecksTests : IDisposable
 
         await host.UntilAsync(run, RunState.Failed);
         Assert.Equal(2, check.Count);
-        Assert.Null(host.Services.GetRequiredService<Withdrawal>().Reason);
+        Assert.Null(host.Services.GetRequiredService<FailFast>().Reason);
     }
 
     [Fact]
@@ -151,8 +153,8 @@ public sealed class HostChecksTests : IDisposable
 
         check.Error = new TypeInitializationException("SkiaSharp.SKData", new DllNotFoundException("There is no libSkiaSharp."));
 
-        await Wait.UntilAsync(() => host.Services.GetRequiredService<Withdrawal>().Reason is not null, "the host ends");
-        Assert.EndsWith("There is no libSkiaSharp.", host.Services.GetRequiredService<Withdrawal>().Reason, StringComparison.Ordinal);
+        await Wait.UntilAsync(() => host.Services.GetRequiredService<FailFast>().Reason is not null, "the host ends");
+        Assert.EndsWith("There is no libSkiaSharp.", host.Services.GetRequiredService<FailFast>().Reason, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
 using Distributed.Storage;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
@@ -23,17 +24,19 @@ public sealed class JobWorkerTests : IDisposable
         await using var host = await StartAsync();
         var (run, job) = await host.PlanTrainingAsync();
         host.Script.Execute = (lease, _) =>
-            Task.FromResult<JobWrite>(
-                (context, _) =>
-                {
-                    context.EpochMetrics.Add(Epoch(run, lease.Job.Step + 1));
-                    if (lease.Job.Step < 2)
+            Task.FromResult(
+                Script.Write(
+                    (context, _) =>
                     {
-                        context.PlanJobs(JobKind.TrainHead, lease.Job.Scope, [lease.Job.Step + 1], run.TraceParent, DateTime.UtcNow);
-                    }
+                        context.EpochMetrics.Add(Epoch(run, lease.Job.Step + 1));
+                        if (lease.Job.Step < 2)
+                        {
+                            context.PlanJobs(nameof(TrainHead), lease.Job.Scope, [lease.Job.Step + 1], run.TraceParent, DateTime.UtcNow);
+                        }
 
-                    return Task.CompletedTask;
-                }
+                        return Task.CompletedTask;
+                    }
+                )
             );
 
         await host.SendAsync(job);
@@ -105,8 +108,8 @@ public sealed class JobWorkerTests : IDisposable
             Assert.Equal((0, JobState.Pending), (left.Attempts, left.State));
             Assert.Single(host.Script.Executions);
             Assert.Equal(RunState.Training, (await host.ReadAsync(run)).State);
-            Assert.Equal("CUDA error: unspecified launch failure", host.Services.GetRequiredService<Withdrawal>().Reason);
-            Assert.Equal(1, host.Services.GetRequiredService<Withdrawal>().ExitCode);
+            Assert.Equal("CUDA error: unspecified launch failure", host.Services.GetRequiredService<FailFast>().Reason);
+            Assert.Equal(1, host.Services.GetRequiredService<FailFast>().ExitCode);
         }
         finally
         {
@@ -177,12 +180,14 @@ public sealed class JobWorkerTests : IDisposable
         var (run, job) = await host.PlanTrainingAsync();
         var commits = 0;
         host.Script.Execute = (_, _) =>
-            Task.FromResult<JobWrite>(
-                (context, _) =>
-                {
-                    context.EpochMetrics.Add(Epoch(run, 1));
-                    return ++commits < 3 ? throw new SqliteException("disk I/O error", 10) : Task.CompletedTask;
-                }
+            Task.FromResult(
+                Script.Write(
+                    (context, _) =>
+                    {
+                        context.EpochMetrics.Add(Epoch(run, 1));
+                        return ++commits < 3 ? throw new SqliteException("disk I/O error", 10) : Task.CompletedTask;
+                    }
+                )
             );
 
         await host.SendAsync(job);
@@ -204,16 +209,18 @@ public sealed class JobWorkerTests : IDisposable
             await stopped.Task;
 
             // Work that does not look at its token in time gets as far as its commit.
-            return (context, _) =>
-            {
-                context.EpochMetrics.Add(Epoch(run, 1));
-                return Task.CompletedTask;
-            };
+            return Script.Write(
+                (context, _) =>
+                {
+                    context.EpochMetrics.Add(Epoch(run, 1));
+                    return Task.CompletedTask;
+                }
+            );
         };
         await host.SendAsync(job);
         await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
 
-        Assert.True(await host.Runs.CancelAsync(run.Id, AuditActor.Loopback, CancellationToken.None));
+        Assert.True(await host.Control.CancelAsync(run.Id, AuditActor.Loopback, CancellationToken.None));
 
         await stopped.Task.WaitAsync(Wait.Limit);
         host.Script.Execute = (_, _) => Task.FromResult(Script.Nothing);
@@ -251,8 +258,8 @@ public sealed class JobWorkerTests : IDisposable
         await host.SendAsync(job);
         await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
 
-        Assert.True(await host.Runs.CancelAsync(run.Id, AuditActor.Loopback, CancellationToken.None));
-        await host.Announcer.AnnounceAsync(CancellationToken.None);
+        Assert.True(await host.Control.CancelAsync(run.Id, AuditActor.Loopback, CancellationToken.None));
+        await host.Publisher.PublishAsync(CancellationToken.None);
 
         await stopped.Task.WaitAsync(TimeSpan.FromSeconds(2));
     }
@@ -271,11 +278,13 @@ public sealed class JobWorkerTests : IDisposable
                 await Task.Delay(Timeout.Infinite, stopping)
                     .ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
                 token.ThrowIfCancellationRequested();
-                return (context, _) =>
-                {
-                    context.PlanJobs(job.Kind, job.Scope, [1], run.TraceParent, DateTime.UtcNow);
-                    return Task.CompletedTask;
-                };
+                return Script.Write(
+                    (context, _) =>
+                    {
+                        context.PlanJobs(job.Kind, job.Scope, [1], run.TraceParent, DateTime.UtcNow);
+                        return Task.CompletedTask;
+                    }
+                );
             };
             await host.SendAsync(job);
             await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
@@ -338,7 +347,7 @@ public sealed class JobWorkerTests : IDisposable
         host.Script.Execute = (_, _) => Task.FromResult(Script.Nothing);
         await NextJobIsDoneAsync(host);
         Assert.Equal(other.Lease!.Token, (await host.ReadAsync(job)).Attempt);
-        Assert.True(await host.Store.CommitAsync(other.Lease, (_, _) => Task.CompletedTask, CancellationToken.None));
+        Assert.True(await host.Store.CommitAsync(other.Lease, Script.Nothing, CancellationToken.None));
     }
 
     [Fact]
@@ -346,7 +355,7 @@ public sealed class JobWorkerTests : IDisposable
     {
         using var brokerLeft = new CancellationTokenSource();
         await using var host = await StartAsync(services =>
-            services.AddSingleton<ILoggerProvider>(new OnLine("was taken by another worker", brokerLeft.Cancel))
+            services.AddSingleton<ILoggerProvider>(new OnLine("was claimed by another worker", brokerLeft.Cancel))
         );
         var (_, job) = await host.PlanTrainingAsync();
         host.Script.Execute = async (_, token) =>
@@ -356,11 +365,9 @@ public sealed class JobWorkerTests : IDisposable
         };
         var worker = host.Services.GetRequiredService<JobWorker>();
         var work = worker.ProcessAsync(
-            job,
-            RunPriority.Interactive,
-            redelivered: false,
-            sentAt: null,
-            new ScriptedTraining(worker, host.Script),
+            new TrainHead(job.Scope, job.Step),
+            new JobDelivery(RunPriority.Interactive, IsRedelivered: false, SentAt: null),
+            new ScriptedTraining(host.Script),
             brokerLeft.Token
         );
         await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
@@ -409,7 +416,7 @@ public sealed class JobWorkerTests : IDisposable
 
         await using var next = await StartAsync();
         await next.Repair.ReclaimOrphansAsync(CancellationToken.None);
-        await next.Watchdog.LookAsync(CancellationToken.None);
+        await next.Watchdog.ScanAsync(CancellationToken.None);
 
         await next.UntilAsync(job, JobState.Done);
         Assert.Single(next.Script.Executions);
@@ -437,7 +444,7 @@ public sealed class JobWorkerTests : IDisposable
         await host.Dispatcher.SendAsync(
             new Job
             {
-                Kind = JobKind.TrainHead,
+                Kind = nameof(TrainHead),
                 Scope = "nothing",
                 Step = 3,
             },
@@ -459,12 +466,12 @@ public sealed class JobWorkerTests : IDisposable
         var (run, _) = await host.PlanTrainingAsync();
         await using (var context = await host.Contexts.CreateDbContextAsync())
         {
-            context.PlanJobs(JobKind.ExtractFeatures, "set", Enumerable.Range(0, shards), null, DateTime.UtcNow);
+            context.PlanJobs(nameof(ExtractFeatures), "set", Enumerable.Range(0, shards), null, DateTime.UtcNow);
             await context.DependAsync(run.Id, "set", CancellationToken.None);
             await context.SaveChangesAsync();
         }
 
-        var first = new JobKey(JobKind.ExtractFeatures, "set", 0);
+        var first = new JobKey(nameof(ExtractFeatures), "set", 0);
         host.Script.Execute = async (lease, token) =>
         {
             if (lease.Job == first)
@@ -487,16 +494,18 @@ public sealed class JobWorkerTests : IDisposable
         await using var host = await StartAsync();
         var (run, job) = await host.PlanTrainingAsync();
         host.Script.Execute = (lease, _) =>
-            Task.FromResult<JobWrite>(
-                (context, _) =>
-                {
-                    if (lease.Job.Step == 0)
+            Task.FromResult(
+                Script.Write(
+                    (context, _) =>
                     {
-                        context.PlanJobs(JobKind.TrainHead, lease.Job.Scope, [1], run.TraceParent, DateTime.UtcNow);
-                    }
+                        if (lease.Job.Step == 0)
+                        {
+                            context.PlanJobs(nameof(TrainHead), lease.Job.Scope, [1], run.TraceParent, DateTime.UtcNow);
+                        }
 
-                    return Task.CompletedTask;
-                }
+                        return Task.CompletedTask;
+                    }
+                )
             );
         host.Script.FollowUp = key =>
             host.Script.FollowUps.Count < 3
@@ -524,6 +533,7 @@ public sealed class JobWorkerTests : IDisposable
         new()
         {
             RunId = run.Id,
+            Trial = 0,
             Epoch = epoch,
             TrainLoss = 1,
             TrainAccuracy = 0.5,

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Distributed.Catalog;
+using Distributed.Jobs;
 using Distributed.ServiceDefaults;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;

@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using Distributed.Catalog;
+using Distributed.Jobs;
 using Distributed.Storage;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -10,11 +12,16 @@ namespace Distributed.Messaging.Tests;
 public sealed class OutageRetryTests
 {
     private readonly FakeTimeProvider _time = new();
+    private readonly JobErrors _errors = new(
+        [],
+        [],
+        [new("database", CatalogOutage.Is), new("volume", VolumeOutage.Is), new("broker", BrokerOutage.Is)]
+    );
 
     [Fact]
     public async Task An_outage_is_waited_for_longer_and_longer_up_to_ten_seconds()
     {
-        var retry = new OutageRetry(_time, NullLogger<OutageRetry>.Instance);
+        var retry = new OutageRetry(_errors, _time, NullLogger<OutageRetry>.Instance);
         var calls = 0;
         var running = retry.RunAsync(
             _ => Task.FromResult(++calls < 10 ? throw new SqliteException("locked", 5) : 42),
@@ -52,7 +59,7 @@ public sealed class OutageRetryTests
             }
         };
         listener.Start();
-        var retry = new OutageRetry(_time, NullLogger<OutageRetry>.Instance);
+        var retry = new OutageRetry(_errors, _time, NullLogger<OutageRetry>.Instance);
         Exception[] errors = [new IOException("full"), new IOException("full"), new SqliteException("locked", 5)];
         var calls = 0;
         var running = retry.RunAsync(
@@ -99,7 +106,7 @@ public sealed class OutageRetryTests
     [MemberData(nameof(Mistakes), DisableDiscoveryEnumeration = true)]
     public async Task What_waiting_does_not_mend_is_thrown_at_once(Exception mistake)
     {
-        var retry = new OutageRetry(_time, NullLogger<OutageRetry>.Instance);
+        var retry = new OutageRetry(_errors, _time, NullLogger<OutageRetry>.Instance);
 
         Assert.Same(mistake, await Record.ExceptionAsync(() => retry.RunAsync(_ => Task.FromException(mistake), CancellationToken.None)));
     }
@@ -107,7 +114,7 @@ public sealed class OutageRetryTests
     [Fact]
     public async Task Waiting_ends_when_it_is_cancelled()
     {
-        var retry = new OutageRetry(_time, NullLogger<OutageRetry>.Instance);
+        var retry = new OutageRetry(_errors, _time, NullLogger<OutageRetry>.Instance);
         using var cancellation = new CancellationTokenSource();
         var running = retry.RunAsync(_ => Task.FromException(new IOException("away")), cancellation.Token);
         Assert.False(running.IsCompleted);
@@ -120,7 +127,7 @@ public sealed class OutageRetryTests
     [Fact]
     public async Task An_outage_that_the_cancelling_brought_about_is_a_cancelling()
     {
-        var retry = new OutageRetry(_time, NullLogger<OutageRetry>.Instance);
+        var retry = new OutageRetry(_errors, _time, NullLogger<OutageRetry>.Instance);
         using var cancellation = new CancellationTokenSource();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>

@@ -1,4 +1,5 @@
 using Distributed.Contracts;
+using Distributed.Jobs;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Distributed.Messaging.Tests;

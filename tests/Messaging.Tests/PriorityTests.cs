@@ -1,5 +1,6 @@
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
 using Distributed.TestServers;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -43,21 +44,23 @@ public sealed class PriorityTests : IAsyncLifetime
             begun.TrySetResult();
             await sent.Task.WaitAsync(Wait.Limit, token);
             Interlocked.Decrement(ref running);
-            return (context, _) =>
-            {
-                if (lease.Job.Scope == interactive.Scope && lease.Job.Step < Slices - 1)
+            return Script.Write(
+                (context, _) =>
                 {
-                    context.PlanJobs(
-                        JobKind.TrainHead,
-                        interactive.Scope,
-                        [lease.Job.Step + 1],
-                        interactiveRun.TraceParent,
-                        DateTime.UtcNow
-                    );
-                }
+                    if (lease.Job.Scope == interactive.Scope && lease.Job.Step < Slices - 1)
+                    {
+                        context.PlanJobs(
+                            nameof(TrainHead),
+                            interactive.Scope,
+                            [lease.Job.Step + 1],
+                            interactiveRun.TraceParent,
+                            DateTime.UtcNow
+                        );
+                    }
 
-                return Task.CompletedTask;
-            };
+                    return Task.CompletedTask;
+                }
+            );
         };
         foreach (var job in bulk)
         {

@@ -5,6 +5,8 @@ using System.Text;
 using System.Text.Json;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
+using Distributed.Pipeline;
 using Distributed.TestServers;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
@@ -145,16 +147,18 @@ public sealed class RabbitMqTests : IAsyncLifetime
         var (run, job) = await host.PlanTrainingAsync();
         var next = job with { Step = 1 };
         host.Script.Execute = (lease, _) =>
-            Task.FromResult<JobWrite>(
-                (context, _) =>
-                {
-                    if (lease.Job == job)
+            Task.FromResult(
+                Script.Write(
+                    (context, _) =>
                     {
-                        context.PlanJobs(job.Kind, job.Scope, [1], run.TraceParent, DateTime.UtcNow);
-                    }
+                        if (lease.Job == job)
+                        {
+                            context.PlanJobs(job.Kind, job.Scope, [1], run.TraceParent, DateTime.UtcNow);
+                        }
 
-                    return Task.CompletedTask;
-                }
+                        return Task.CompletedTask;
+                    }
+                )
             );
         var marked = new TaskCompletionSource();
         var dead = new TaskCompletionSource<IReadOnlyList<string>>();
@@ -274,7 +278,7 @@ public sealed class RabbitMqTests : IAsyncLifetime
         const string trace = "0af7651916cd43dd8448eb211c80319c";
         using var listener = new ActivityListener
         {
-            ShouldListenTo = source => source.Name is MessagingTelemetry.SourceName or MessagingRegistration.BusSourceName,
+            ShouldListenTo = source => source.Name is JobTelemetry.SourceName or MessagingRegistration.BusSourceName,
             Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
         };
         ActivitySource.AddActivityListener(listener);
@@ -304,13 +308,13 @@ public sealed class RabbitMqTests : IAsyncLifetime
         var (_, job) = await host.PlanTrainingAsync();
         await host.SendAsync(job);
         await host.AgeAsync(job);
-        await host.Watchdog.LookAsync(CancellationToken.None);
+        await host.Watchdog.ScanAsync(CancellationToken.None);
         await using var connection = await ConnectAsync();
         await using var channel = await connection.CreateChannelAsync();
         Assert.Equal(1u, await channel.QueuePurgeAsync("train-head"));
         await host.AgeAsync(job);
 
-        await host.Watchdog.LookAsync(CancellationToken.None);
+        await host.Watchdog.ScanAsync(CancellationToken.None);
 
         await Wait.UntilAsync(async () => await channel.MessageCountAsync("train-head") == 1, "the message is there again");
     }
@@ -324,7 +328,7 @@ public sealed class RabbitMqTests : IAsyncLifetime
             // Another job has the turn: it takes the message and waits.
             using var turn = await waiting
                 .Services.GetRequiredService<PriorityLimiter>()
-                .EnterAsync(JobRoutes.Tensors, RunPriority.Interactive, Timeout.InfiniteTimeSpan, CancellationToken.None);
+                .EnterAsync(RunStages.Tensors, RunPriority.Interactive, Timeout.InfiniteTimeSpan, CancellationToken.None);
             var (_, job) = await waiting.PlanTrainingAsync();
             await waiting.SendAsync(job);
             await Wait.UntilAsync(
@@ -369,20 +373,23 @@ public sealed class RabbitMqTests : IAsyncLifetime
                 await Task.Delay(Timeout.Infinite, token);
             }
 
-            return (context, _) =>
-            {
-                context.EpochMetrics.Add(
-                    new EpochMetric
-                    {
-                        RunId = run.Id,
-                        Epoch = 1,
-                        TrainLoss = 1,
-                        TrainAccuracy = 1,
-                        LearningRate = 1,
-                    }
-                );
-                return Task.CompletedTask;
-            };
+            return Script.Write(
+                (context, _) =>
+                {
+                    context.EpochMetrics.Add(
+                        new EpochMetric
+                        {
+                            RunId = run.Id,
+                            Trial = 0,
+                            Epoch = 1,
+                            TrainLoss = 1,
+                            TrainAccuracy = 1,
+                            LearningRate = 1,
+                        }
+                    );
+                    return Task.CompletedTask;
+                }
+            );
         };
         await host.SendAsync(job);
         await Wait.UntilAsync(() => host.Script.Executions.Count == 1, "work has begun");

@@ -1,13 +1,16 @@
 using System.Collections.Concurrent;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
 
 namespace Distributed.Messaging.Tests;
 
 /// <summary>What the test's consumers do, and what they were asked to do.</summary>
 internal sealed class Script
 {
-    public static readonly JobWrite Nothing = (_, _) => Task.CompletedTask;
+    public static readonly JobWrite Nothing = Write((_, _) => Task.CompletedTask);
+
+    public static JobWrite Write(Func<CatalogContext, CancellationToken, Task> write) => JobWrite.To(write);
 
     /// <summary>The work of a job; <see cref="Nothing"/> when not said.</summary>
     public Func<JobLease, CancellationToken, Task<JobWrite>> Execute { get; set; } = (_, _) => Task.FromResult(Nothing);
@@ -35,20 +38,29 @@ internal sealed class Script
     }
 }
 
-internal sealed class ScriptedTraining(JobWorker worker, Script script) : JobConsumer<TrainHead>(worker)
+internal sealed class ScriptedTraining(Script script) : IJobHandler<TrainHead>
 {
-    public override TimeSpan Grace => script.Grace;
+    public TimeSpan Grace => script.Grace;
 
-    public override Task<JobWrite> ExecuteAsync(JobLease lease, CancellationToken cancellationToken) =>
+    public Task<JobWrite> ExecuteAsync(TrainHead job, JobLease lease, CancellationToken cancellationToken) =>
         script.ExecuteAsync(lease, cancellationToken);
-
-    public override Task<IReadOnlyList<string>> FollowUpAsync(JobKey job, CancellationToken cancellationToken) => script.FollowUpAsync(job);
 }
 
-internal sealed class ScriptedExtraction(JobWorker worker, Script script) : JobConsumer<ExtractFeatures>(worker)
+internal sealed class ScriptedExtraction(Script script) : IJobHandler<ExtractFeatures>
 {
-    public override Task<JobWrite> ExecuteAsync(JobLease lease, CancellationToken cancellationToken) =>
+    public Task<JobWrite> ExecuteAsync(ExtractFeatures job, JobLease lease, CancellationToken cancellationToken) =>
         script.ExecuteAsync(lease, cancellationToken);
+}
 
-    public override Task<IReadOnlyList<string>> FollowUpAsync(JobKey job, CancellationToken cancellationToken) => script.FollowUpAsync(job);
+/// <summary>What follows from a job is what the script says; the rest is as in the product.</summary>
+internal sealed class ScriptedFlow(IJobFlow flow, Script script) : IJobFlow
+{
+    public Task Ready => flow.Ready;
+
+    public async Task<IReadOnlyList<string>> ScheduleNextAsync(JobKey job, CancellationToken cancellationToken) =>
+        [.. await script.FollowUpAsync(job), .. await flow.UnblockAsync(cancellationToken)];
+
+    public Task<IReadOnlyList<string>> UnblockAsync(CancellationToken cancellationToken) => flow.UnblockAsync(cancellationToken);
+
+    public Task<IReadOnlyList<string>> ReconcileAsync(CancellationToken cancellationToken) => flow.ReconcileAsync(cancellationToken);
 }

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
+using Distributed.Pipeline;
 using MassTransit;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
@@ -67,11 +69,13 @@ internal sealed class TestHost : IAsyncDisposable
 
     public JobRepair Repair => Services.GetRequiredService<JobRepair>();
 
-    public RunFlow Runs => Services.GetRequiredService<RunFlow>();
+    public RunControl Control => Services.GetRequiredService<RunControl>();
+
+    public RunRegister Register => Services.GetRequiredService<RunRegister>();
 
     public JobDispatcher Dispatcher => Services.GetRequiredService<JobDispatcher>();
 
-    public RunAnnouncer Announcer => Services.GetRequiredService<RunAnnouncer>();
+    public RunEventPublisher Publisher => Services.GetRequiredService<RunEventPublisher>();
 
     /// <summary>A watchdog that looks only when told to.</summary>
     public Watchdog Watchdog => ActivatorUtilities.CreateInstance<Watchdog>(Services);
@@ -95,7 +99,13 @@ internal sealed class TestHost : IAsyncDisposable
         builder.Services.AddCatalog(catalog);
         var set = new ConsumerSet();
         consumers?.Invoke(set);
+        builder.Services.AddPipeline();
+        builder.Services.AddSingleton<IJobFlow>(services => new ScriptedFlow(
+            ActivatorUtilities.CreateInstance<RunFlow>(services),
+            services.GetRequiredService<Script>()
+        ));
         builder.Services.AddMessaging(broker, set);
+        builder.Services.AddRunEvents();
         configure?.Invoke(builder.Services);
         var host = builder.Build();
         var bus = host.Services.GetRequiredService<IBus>();
@@ -106,7 +116,7 @@ internal sealed class TestHost : IAsyncDisposable
         {
             await host.StartAsync();
         }
-        catch (OperationCanceledException) when (host.Services.GetRequiredService<Withdrawal>().Reason is not null)
+        catch (OperationCanceledException) when (host.Services.GetRequiredService<FailFast>().Reason is not null)
         {
             // It has ended by itself before its start was over, as a service's host does then.
         }
@@ -147,10 +157,10 @@ internal sealed class TestHost : IAsyncDisposable
             TraceParent = traceParent,
             Priority = priority,
         };
-        await Runs.SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);
-        var job = new JobKey(JobKind.TrainHead, JobKey.ScopeOf(run.Id), 0);
+        await Register.SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);
+        var job = new JobKey(nameof(TrainHead), JobKey.ScopeOf(run.Id), 0);
         await using var context = await Contexts.CreateDbContextAsync();
-        Assert.True(await Runs.MoveAsync(context, run.Id, RunState.Submitted, RunState.Training, CancellationToken.None));
+        Assert.True(await context.MoveRunAsync(run.Id, RunState.Submitted, RunState.Training, DateTime.UtcNow, CancellationToken.None));
         await context.Jobs.Where(row => row.Scope == job.Scope).ExecuteDeleteAsync();
         context.PlanJobs(job.Kind, job.Scope, [0], traceParent, DateTime.UtcNow);
         await context.SaveChangesAsync();

@@ -1,5 +1,6 @@
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -21,8 +22,8 @@ public sealed class WatchdogTests : IDisposable
         await using var host = await StartAsync();
         var (_, job) = await host.PlanTrainingAsync();
 
-        await host.Watchdog.LookAsync(CancellationToken.None);
-        await host.Watchdog.LookAsync(CancellationToken.None);
+        await host.Watchdog.ScanAsync(CancellationToken.None);
+        await host.Watchdog.ScanAsync(CancellationToken.None);
 
         Assert.Equal([new TrainHead(job.Scope, 0)], host.Messages.Sent);
     }
@@ -36,12 +37,12 @@ public sealed class WatchdogTests : IDisposable
         await host.SendAsync(job);
         await host.Store.ClaimAsync(job, "worker", redelivered: false, CancellationToken.None);
 
-        await host.Watchdog.LookAsync(CancellationToken.None);
+        await host.Watchdog.ScanAsync(CancellationToken.None);
         Assert.Single(host.Messages.Sent);
 
         await host.AgeAsync(job);
-        await host.Watchdog.LookAsync(CancellationToken.None);
-        await host.Watchdog.LookAsync(CancellationToken.None);
+        await host.Watchdog.ScanAsync(CancellationToken.None);
+        await host.Watchdog.ScanAsync(CancellationToken.None);
         Assert.Equal(2, host.Messages.Sent.Count);
     }
 
@@ -53,7 +54,7 @@ public sealed class WatchdogTests : IDisposable
         await host.SendAsync(job);
         await host.AgeAsync(job, TimeSpan.FromHours(-1));
 
-        await host.Watchdog.LookAsync(CancellationToken.None);
+        await host.Watchdog.ScanAsync(CancellationToken.None);
 
         Assert.Single(host.Messages.Sent);
         Assert.True((await host.ReadAsync(job)).DispatchedAt < DateTime.UtcNow);
@@ -68,7 +69,7 @@ public sealed class WatchdogTests : IDisposable
         await host.AgeAsync(job);
         await host.Store.ClaimAsync(job, "worker", redelivered: false, CancellationToken.None);
 
-        await host.Watchdog.LookAsync(CancellationToken.None);
+        await host.Watchdog.ScanAsync(CancellationToken.None);
 
         Assert.Single(host.Messages.Sent);
     }
@@ -82,12 +83,12 @@ public sealed class WatchdogTests : IDisposable
         await using var host = await StartAsync();
         var (_, job) = await host.PlanTrainingAsync();
         await host.SendAsync(job);
-        await host.Watchdog.LookAsync(CancellationToken.None);
+        await host.Watchdog.ScanAsync(CancellationToken.None);
         Assert.Single(host.Messages.Sent);
         await host.AgeAsync(job);
 
-        await host.Watchdog.LookAsync(CancellationToken.None);
-        await host.Watchdog.LookAsync(CancellationToken.None);
+        await host.Watchdog.ScanAsync(CancellationToken.None);
+        await host.Watchdog.ScanAsync(CancellationToken.None);
 
         Assert.Equal(messages, host.Messages.Sent.Count);
         Assert.Equal(["train-head", "train-head-bulk"], _queues.Asked.Distinct());
@@ -98,21 +99,21 @@ public sealed class WatchdogTests : IDisposable
     {
         await using var host = await StartAsync();
         var (over, unsent) = await host.PlanTrainingAsync();
-        await host.Runs.CancelAsync(over.Id, AuditActor.Loopback, CancellationToken.None);
+        await host.Control.CancelAsync(over.Id, AuditActor.Loopback, CancellationToken.None);
         var (alsoOver, held) = await host.PlanTrainingAsync();
         await host.Outbox.ClaimForDispatchAsync(held.Scope, again: false, CancellationToken.None);
         await host.Store.ClaimAsync(held, "worker", redelivered: false, CancellationToken.None);
-        await host.Runs.CancelAsync(alsoOver.Id, AuditActor.Loopback, CancellationToken.None);
+        await host.Control.CancelAsync(alsoOver.Id, AuditActor.Loopback, CancellationToken.None);
         var (_, done) = await host.PlanTrainingAsync();
         await host.Outbox.ClaimForDispatchAsync(done.Scope, again: false, CancellationToken.None);
         var start = await host.Store.ClaimAsync(done, "worker", redelivered: false, CancellationToken.None);
-        await host.Store.CommitAsync(start.Lease!, (_, _) => Task.CompletedTask, CancellationToken.None);
+        await host.Store.CommitAsync(start.Lease!, Script.Nothing, CancellationToken.None);
         foreach (var job in (JobKey[])[unsent, held, done])
         {
             await host.AgeAsync(job);
         }
 
-        await host.Watchdog.LookAsync(CancellationToken.None);
+        await host.Watchdog.ScanAsync(CancellationToken.None);
 
         Assert.Empty(host.Messages.Sent);
     }
@@ -124,13 +125,13 @@ public sealed class WatchdogTests : IDisposable
         var (run, _) = await host.PlanTrainingAsync();
         await using (var context = await host.Contexts.CreateDbContextAsync())
         {
-            context.PlanJobs(JobKind.ExtractFeatures, "set", Enumerable.Range(0, 40), null, DateTime.UtcNow);
+            context.PlanJobs(nameof(ExtractFeatures), "set", Enumerable.Range(0, 40), null, DateTime.UtcNow);
             await context.DependAsync(run.Id, "set", CancellationToken.None);
             await context.SaveChangesAsync();
         }
 
-        await host.Watchdog.LookAsync(CancellationToken.None);
-        await host.Watchdog.LookAsync(CancellationToken.None);
+        await host.Watchdog.ScanAsync(CancellationToken.None);
+        await host.Watchdog.ScanAsync(CancellationToken.None);
 
         Assert.Equal(
             Enumerable.Range(0, new JobOptions().Queued),
@@ -147,7 +148,7 @@ public sealed class WatchdogTests : IDisposable
         await host.SendAsync(lost);
         await using (var context = await host.Contexts.CreateDbContextAsync())
         {
-            context.PlanJobs(JobKind.ExtractFeatures, "set", Enumerable.Range(0, 250), null, DateTime.UtcNow);
+            context.PlanJobs(nameof(ExtractFeatures), "set", Enumerable.Range(0, 250), null, DateTime.UtcNow);
             await context.DependAsync(run.Id, "set", CancellationToken.None);
             await context.SaveChangesAsync();
             var longAgo = DateTime.UtcNow.AddHours(-2);
@@ -157,7 +158,7 @@ public sealed class WatchdogTests : IDisposable
         await host.AgeAsync(lost);
         var before = host.Messages.Sent.Count;
 
-        await host.Watchdog.LookAsync(CancellationToken.None);
+        await host.Watchdog.ScanAsync(CancellationToken.None);
 
         Assert.Equal([new TrainHead(lost.Scope, 0)], host.Messages.Sent.Skip(before));
     }
@@ -175,11 +176,11 @@ public sealed class WatchdogTests : IDisposable
             await host.AgeAsync(job);
         }
 
-        await host.Watchdog.LookAsync(CancellationToken.None);
+        await host.Watchdog.ScanAsync(CancellationToken.None);
         Assert.Equal([new TrainHead(interactive.Scope, 0)], host.Messages.Sent.Skip(2));
 
         _queues.Full.Clear();
-        await host.Watchdog.LookAsync(CancellationToken.None);
+        await host.Watchdog.ScanAsync(CancellationToken.None);
         Assert.Equal([new TrainHead(bulk.Scope, 0)], host.Messages.Sent.Skip(3));
     }
 
@@ -194,7 +195,7 @@ public sealed class WatchdogTests : IDisposable
         await host.Store.ClaimAsync(job, "worker", redelivered: false, CancellationToken.None);
         await host.AgeAsync(job);
 
-        await host.Watchdog.LookAsync(CancellationToken.None);
+        await host.Watchdog.ScanAsync(CancellationToken.None);
 
         Assert.Single(host.Messages.Sent);
     }
@@ -229,7 +230,8 @@ public sealed class WatchdogTests : IDisposable
         await using var host = await StartAsync();
         var (_, job) = await host.PlanTrainingAsync();
         var time = new FakeTimeProvider();
-        var dispatcher = ActivatorUtilities.CreateInstance<JobDispatcher>(host.Services, time);
+        var transport = ActivatorUtilities.CreateInstance<BusTransport>(host.Services, time);
+        var dispatcher = ActivatorUtilities.CreateInstance<JobDispatcher>(host.Services, transport);
         host.Messages.Sending = new TaskCompletionSource().Task;
 
         var sending = Record.ExceptionAsync(() => dispatcher.SendAsync([job.Scope], again: false, CancellationToken.None));
@@ -242,7 +244,7 @@ public sealed class WatchdogTests : IDisposable
             "the sender has given up"
         );
 
-        Assert.Contains("has not taken a message", Assert.IsType<ConnectionException>(await sending).Message, StringComparison.Ordinal);
+        Assert.Contains("has not accepted a message", Assert.IsType<ConnectionException>(await sending).Message, StringComparison.Ordinal);
         Assert.Null((await host.ReadAsync(job)).DispatchedAt);
         host.Messages.Sending = Task.CompletedTask;
         await host.SendAsync(job);
@@ -264,19 +266,19 @@ public sealed class WatchdogTests : IDisposable
 
         public List<string> Asked { get; } = [];
 
-        public Task<IReadOnlyDictionary<string, QueueStanding>> LookAsync(
+        public Task<IReadOnlyDictionary<string, QueueStatistics>> InspectAsync(
             IReadOnlyCollection<string> queues,
             CancellationToken cancellationToken
         )
         {
             if (Hanging-- > 0)
             {
-                return new TaskCompletionSource<IReadOnlyDictionary<string, QueueStanding>>().Task;
+                return new TaskCompletionSource<IReadOnlyDictionary<string, QueueStatistics>>().Task;
             }
 
             Asked.AddRange(queues);
-            return Task.FromResult<IReadOnlyDictionary<string, QueueStanding>>(
-                queues.ToDictionary(queue => queue, queue => new QueueStanding(AreEmpty && !Full.Contains(queue) ? 0 : 1, 1))
+            return Task.FromResult<IReadOnlyDictionary<string, QueueStatistics>>(
+                queues.ToDictionary(queue => queue, queue => new QueueStatistics(AreEmpty && !Full.Contains(queue) ? 0 : 1, 1))
             );
         }
     }

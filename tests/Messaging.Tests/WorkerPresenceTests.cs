@@ -1,6 +1,8 @@
 using System.Diagnostics.Metrics;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
+using Distributed.Pipeline;
 using Distributed.TestServers;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -29,7 +31,7 @@ public sealed class WorkerPresenceTests : IAsyncLifetime
         using var presence = Create(admin);
         await presence.ScanAsync(CancellationToken.None);
         // Nobody waits for a worker yet.
-        Assert.Contains(JobKind.TrainHead, presence.Missing);
+        Assert.Contains(nameof(TrainHead), presence.Missing);
         Assert.Empty(_log.Lines);
 
         await admin.PlanTrainingAsync();
@@ -46,7 +48,7 @@ public sealed class WorkerPresenceTests : IAsyncLifetime
             await presence.ScanAsync(CancellationToken.None);
             await presence.ScanAsync(CancellationToken.None);
 
-            Assert.DoesNotContain(JobKind.TrainHead, presence.Missing);
+            Assert.DoesNotContain(nameof(TrainHead), presence.Missing);
         }
     }
 
@@ -60,7 +62,7 @@ public sealed class WorkerPresenceTests : IAsyncLifetime
         var measured = Measure(presence);
 
         Assert.Equal(
-            JobRoutes.All.SelectMany(route => route.Queues).Order(StringComparer.Ordinal),
+            RunStages.All.All.SelectMany(stage => stage.Queues).Order(StringComparer.Ordinal),
             measured.Keys.Select(key => key.Queue).Order(StringComparer.Ordinal)
         );
         Assert.Equal(1, measured[("train-head", "training")]);
@@ -116,10 +118,10 @@ public sealed class WorkerPresenceTests : IAsyncLifetime
     {
         public bool IsBroken { get; set; }
 
-        public Task<IReadOnlyDictionary<string, QueueStanding>> LookAsync(
+        public Task<IReadOnlyDictionary<string, QueueStatistics>> InspectAsync(
             IReadOnlyCollection<string> queues,
             CancellationToken cancellationToken
-        ) => IsBroken ? throw new IOException("The broker is away.") : real.LookAsync(queues, cancellationToken);
+        ) => IsBroken ? throw new IOException("The broker is away.") : real.InspectAsync(queues, cancellationToken);
     }
 
     /// <summary>What people are told; what is for debugging is not.</summary>

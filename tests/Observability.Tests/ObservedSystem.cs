@@ -167,7 +167,7 @@ public sealed class ObservedSystem : IAsyncLifetime
                 "a slice of training",
                 async () =>
                     await cluster.ReadAsync(
-                        $"select a.token, split_part(a.worker, '/', 2)::int from jobs u join attempts a on a.token = u.attempt where u.scope = '{run}' and u.kind = 'TrainHead' and u.state = 'Running'",
+                        $"select a.token, split_part(a.worker, '/', 2)::int from jobs u join attempts a on a.token = u.attempt where u.scope like '{run}%' and u.kind = 'TrainHead' and u.state = 'Running'",
                         reader => (Token: reader.GetGuid(0), Process: reader.GetInt32(1))
                     )
                         is [var first, ..]
@@ -254,7 +254,8 @@ public sealed class ObservedSystem : IAsyncLifetime
     private static Task<long> WaitForJobAsync(Cluster cluster, Guid run, string kind, string state) =>
         cluster.WaitAsync(
             $"a job {kind} of {run} to be {state}",
-            () => cluster.QueryAsync<long>($"select count(*) from jobs where scope = '{run}' and kind = '{kind}' and state = '{state}'"),
+            () =>
+                cluster.QueryAsync<long>($"select count(*) from jobs where scope like '{run}%' and kind = '{kind}' and state = '{state}'"),
             count => count > 0
         );
 

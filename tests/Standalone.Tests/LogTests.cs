@@ -38,7 +38,7 @@ public sealed partial class LogTests : IDisposable
         );
         Assert.Contains(
             lines,
-            line => line.Groups["said"].Value.StartsWith($"TrainHead {run.Id:D} #0 is completed after ", StringComparison.Ordinal)
+            line => line.Groups["said"].Value.StartsWith($"TrainHead {run.Id:D}/0 #0 is completed after ", StringComparison.Ordinal)
         );
     }
 
@@ -55,7 +55,7 @@ public sealed partial class LogTests : IDisposable
         var run = Assert.Single(await _command.ReadRunsAsync());
         var warning = Assert.Single(entries, entry => entry.GetProperty("level").GetString() is not ("debug" or "info"));
         Assert.Equal("warn", warning.GetProperty("level").GetString());
-        Assert.Equal("Distributed.Messaging.RunAnnouncer", warning.GetProperty("category").GetString());
+        Assert.Equal("Distributed.Messaging.RunEventPublisher", warning.GetProperty("category").GetString());
         Assert.Equal(
             (run.Id, run.TraceParent!.Split('-')[1]),
             (warning.GetProperty("run").GetGuid(), warning.GetProperty("trace").GetString())

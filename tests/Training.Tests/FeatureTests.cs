@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
 using Distributed.Messaging;
 using Distributed.ServiceTests;
 using Distributed.Vision.Engines;
@@ -35,9 +36,8 @@ public sealed class FeatureTests : IAsyncLifetime
         var set = Assert.Single(await _services.SetsAsync());
         Assert.All(runs, run => Assert.Equal(set.Key, run.FeatureSetKey));
         Assert.Equal((72, Shards, 1024), (set.ImageCount, set.ShardCount, set.FeatureSize));
-        Assert.NotNull(set.CompletedAt);
         Assert.Equal([64, 8], (await _services.ShardsAsync()).Select(shard => shard.ImageCount));
-        Assert.Equal(Shards, await _services.CountStartsAsync(JobKind.ExtractFeatures));
+        Assert.Equal(Shards, await _services.CountStartsAsync(nameof(ExtractFeatures)));
         Assert.False(runs[0].FeatureCacheHit);
         Assert.NotEqual(await _services.HeadAsync(runs[0]), await _services.HeadAsync(runs[1]));
     }
@@ -80,7 +80,7 @@ public sealed class FeatureTests : IAsyncLifetime
         }
 
         Assert.Equal(shards, (await _services.ShardsAsync()).Select(shard => shard.File));
-        Assert.Equal(shards.Count, await _services.CountStartsAsync(JobKind.ExtractFeatures));
+        Assert.Equal(shards.Count, await _services.CountStartsAsync(nameof(ExtractFeatures)));
         Assert.False(first.FeatureCacheHit);
     }
 

@@ -1,5 +1,6 @@
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Pipeline;
 using Distributed.ServiceTests;
 using Distributed.Vision.Heads;
 using Microsoft.EntityFrameworkCore;
@@ -30,7 +31,7 @@ public sealed class SliceTests
         var slices = await sliced.CheckpointsAsync(slicedRun, CheckpointKind.Last);
         Assert.InRange(slices.Count, 12, 16);
         Assert.Equal(Enumerable.Range(0, slices.Count), slices.Select(slice => slice.Slice));
-        Assert.Equal(slices.Count, await sliced.CountStartsAsync(JobKind.TrainHead));
+        Assert.Equal(slices.Count, await sliced.CountStartsAsync(nameof(TrainHead)));
 
         async Task<(Run Run, List<string> Epochs)> TrainAsync(ServiceHarness services)
         {
@@ -161,9 +162,9 @@ public sealed class SliceTests
             },
         };
         var run = await services.SubmitAsync(specification);
-        await ServiceHarness.UntilAsync(async () => await services.CountStartsAsync(JobKind.TrainHead) >= 3);
+        await ServiceHarness.UntilAsync(async () => await services.CountStartsAsync(nameof(TrainHead)) >= 3);
 
-        await services.Services.GetRequiredService<RunFlow>().CancelAsync(run, AuditActor.Loopback, CancellationToken.None);
+        await services.Services.GetRequiredService<RunControl>().CancelAsync(run, AuditActor.Loopback, CancellationToken.None);
 
         // One worker takes the messages of slices one after the other: when another run is through, none of the first one is left.
         await services.TrainAsync(

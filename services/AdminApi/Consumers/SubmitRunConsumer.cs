@@ -1,6 +1,8 @@
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
 using Distributed.Messaging;
+using Distributed.Pipeline;
 using MassTransit;
 
 namespace Distributed.AdminApi.Consumers;
@@ -8,8 +10,8 @@ namespace Distributed.AdminApi.Consumers;
 /// <summary>Accepts runs that come as messages, also as plain JSON from other languages.</summary>
 internal sealed partial class SubmitRunConsumer(
     RunSubmission submission,
-    RunFlow runs,
-    RunAnnouncer announcer,
+    RunRegister runs,
+    RunEventPublisher publisher,
     CatalogMigration catalog,
     OutageRetry outages,
     ILogger<SubmitRunConsumer> logger
@@ -49,7 +51,7 @@ internal sealed partial class SubmitRunConsumer(
         // The sender has no answer to read, so the refusal stands where the run would, and is published as an event.
         var reason = "The specification is not valid: " + string.Join(" ", errors.Select(error => $"{error.Field} {error.Message}."));
         await runs.RefuseAsync(runId, reason, cancellationToken);
-        await announcer.AnnounceAsync(cancellationToken);
+        await publisher.PublishAsync(cancellationToken);
     }
 
     [LoggerMessage(Level = LogLevel.Error, Message = "A submitted message has no runId and is dropped; a submission is {Submission}")]

@@ -5,6 +5,7 @@ using Distributed.AdminApi.Access;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Messaging;
+using Distributed.Pipeline;
 using Distributed.Storage;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
@@ -212,7 +213,7 @@ internal static class RunEndpoints
         {
             DeleteOutcome.Deleted => TypedResults.NoContent(),
             DeleteOutcome.Unknown => Unknown(runId),
-            DeleteOutcome.Unannounced => TypedResults.Problem(
+            DeleteOutcome.EndUnpublished => TypedResults.Problem(
                 title: "The run's end is not published yet.",
                 detail: $"Run {runId:D} has ended, and the broker cannot be reached to tell those who wait for it. Try again later.",
                 statusCode: StatusCodes.Status503ServiceUnavailable

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
 using Distributed.Messaging;
+using Distributed.Pipeline;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
@@ -93,12 +95,8 @@ public sealed class RunQueries(
         }
 
         var (run, summary) = (found.run, found.summary);
-        var traceId = Run.TraceIdOf(run.TraceParent);
-        var head = await context
-            .Checkpoints.AsNoTracking()
-            .Where(checkpoint => checkpoint.RunId == runId && checkpoint.Kind == CheckpointKind.Best)
-            .OrderByDescending(checkpoint => checkpoint.Slice)
-            .FirstOrDefaultAsync(cancellationToken);
+        var traceId = JobTelemetry.TraceIdOf(run.TraceParent);
+        var head = await context.BestHeads(runId).AsNoTracking().FirstOrDefaultAsync(cancellationToken);
         var input = await context
             .Ingestions.Where(ingestion => ingestion.Key == run.IngestionKey)
             .Select(ingestion => ingestion.Summary)
@@ -107,7 +105,7 @@ public sealed class RunQueries(
         {
             Summary = summary,
             Specification = Parse(run.Specification),
-            Progress = await MeasureAsync(context, run, cancellationToken),
+            Progress = await RunStages.MeasureAsync(context, run, cancellationToken),
             Waiting = run.State.IsFinal() ? null : await FindCauseAsync(context, runId, cancellationToken),
             DatasetSha256 = run.DatasetSha256,
             Input = input,
@@ -153,13 +151,9 @@ public sealed class RunQueries(
             return null;
         }
 
-        var epochs = await context
-            .EpochMetrics.AsNoTracking()
-            .Where(epoch => epoch.RunId == runId)
-            .OrderBy(epoch => epoch.Epoch)
-            .ToListAsync(cancellationToken);
         var classes = await ReadClassesAsync(context, runId, cancellationToken);
         var evaluation = await context.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.RunId == runId, cancellationToken);
+        var epochs = await context.EpochsOf(runId, evaluation?.Trial ?? 0).AsNoTracking().ToListAsync(cancellationToken);
         return new RunMetrics(
             [
                 .. epochs
@@ -231,69 +225,7 @@ public sealed class RunQueries(
             Backbone = backbone == null ? null : backbone.Origin,
         };
 
-    private static async Task<StageProgress?> MeasureAsync(CatalogContext context, Run run, CancellationToken cancellationToken)
-    {
-        switch (run.State)
-        {
-            case RunState.Ingesting when run.IngestionKey is null:
-                var download = await context
-                    .Downloads.AsNoTracking()
-                    .Where(row => row.CompletedAt == null && context.RunDependencies.Any(d => d.RunId == run.Id && d.Scope == row.Key))
-                    .FirstOrDefaultAsync(cancellationToken);
-                return download is null ? null : new StageProgress("bytes downloaded", download.BytesDone, download.BytesTotal);
-            case RunState.Ingesting:
-                return await CountAsync(context, "parts of images packed", JobKind.PackImages, run.IngestionKey, cancellationToken);
-            case RunState.Extracting when run.FeatureSetKey is not null:
-                return await CountAsync(context, "feature shards extracted", JobKind.ExtractFeatures, run.FeatureSetKey, cancellationToken);
-            case RunState.Training:
-                var epochs = context.EpochMetrics.Where(epoch => epoch.RunId == run.Id);
-                var specification = ContractJson.Read(run.Specification);
-                return specification.Training.Optimizer == HeadOptimizer.Adam
-                    ? new StageProgress("epochs trained", await epochs.CountAsync(cancellationToken), specification.Training.Epochs)
-                    : await MeasurePathAsync(
-                        context,
-                        run,
-                        specification.Training.Penalties.Count,
-                        await epochs.OrderBy(epoch => epoch.Epoch).ToListAsync(cancellationToken),
-                        cancellationToken
-                    );
-            default:
-                return null;
-        }
-    }
-
-    /// <summary>How far Newton's method is: it tries penalties until the validation loss only grows, and then refits the head with the best.</summary>
-    private static async Task<StageProgress> MeasurePathAsync(
-        CatalogContext context,
-        Run run,
-        int given,
-        List<EpochMetric> tried,
-        CancellationToken cancellationToken
-    )
-    {
-        var penalties =
-            given > 0
-                ? given
-                : TrainingSpecification.DefaultPenalties(
-                    (
-                        await context
-                            .Ingestions.Where(row => row.Key == run.IngestionKey)
-                            .Select(row => row.Summary)
-                            .FirstOrDefaultAsync(cancellationToken)
-                    )?.Classes
-                        ?? 2
-                );
-        return
-            tried.Count == penalties
-            || (
-                tried.Count > 0
-                && tried[^1].Penalty * TrainingSpecification.DecreaseWithoutImprovement <= tried.MinBy(step => step.ValidationLoss)!.Penalty
-            )
-            ? new StageProgress("refitting on training and validation images", 0, null)
-            : new StageProgress("penalties tried", tried.Count, penalties);
-    }
-
-    /// <summary>What jobs that the run needs wait for: what their attempts say while they last, the damage that is being mended, or a worker.</summary>
+    /// <summary>What jobs that the run needs wait for: what their attempts say while they last, the damage that is being recomputed, or a worker.</summary>
     private async Task<string?> FindCauseAsync(CatalogContext context, Guid runId, CancellationToken cancellationToken)
     {
         var jobs = context.Jobs.Where(job => context.RunDependencies.Any(d => d.RunId == runId && d.Scope == job.Scope));
@@ -316,30 +248,14 @@ public sealed class RunQueries(
             return null;
         }
 
-        // Whoever works on one of them is there, whatever the broker said some seconds ago.
+        // A worker that holds one of them is there, whatever the broker said some seconds ago.
         var claimed = jobs.Where(job => job.State == JobState.Running && job.LeaseUntil >= DateTime.UtcNow).Select(job => job.Kind);
         var waiting = await jobs.Unclaimed()
             .Where(job => missing.Contains(job.Kind) && !claimed.Contains(job.Kind))
             .Select(job => job.Kind)
             .Distinct()
             .ToListAsync(cancellationToken);
-        return waiting.Count == 0 ? null : WorkerPresence.Describe(waiting.Min());
-    }
-
-    private static async Task<StageProgress> CountAsync(
-        CatalogContext context,
-        string stage,
-        JobKind kind,
-        string scope,
-        CancellationToken cancellationToken
-    )
-    {
-        var jobs = context.Jobs.Where(job => job.Kind == kind && job.Scope == scope);
-        return new StageProgress(
-            stage,
-            await jobs.CountAsync(job => job.State == JobState.Done, cancellationToken),
-            await jobs.CountAsync(cancellationToken)
-        );
+        return waiting.Count == 0 ? null : workers.Describe(waiting);
     }
 
     private static Task<List<ClassMetric>> ReadClassesAsync(CatalogContext context, Guid runId, CancellationToken cancellationToken) =>

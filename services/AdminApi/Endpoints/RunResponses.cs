@@ -1,6 +1,8 @@
 using System.Text.Json;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Jobs;
+using Distributed.Pipeline;
 
 namespace Distributed.AdminApi.Endpoints;
 
@@ -60,12 +62,6 @@ public sealed record RunPage(IReadOnlyList<RunSummary> Items, Guid? Next);
 
 /// <summary>Seconds of the stages; null where a stage has not ended.</summary>
 public sealed record StageSeconds(double? Ingest, double? Features, double? Train, double? Evaluate, double? Total);
-
-/// <summary>How many jobs of the current stage are done.</summary>
-/// <param name="Stage">What is counted: parts of a download, parts of images, shards of features, epochs, penalties.</param>
-/// <param name="Done">Done so far.</param>
-/// <param name="Total">In all, or at most where training may end early; null where it is not known beforehand, or nothing is counted.</param>
-public sealed record StageProgress(string Stage, long Done, long? Total);
 
 /// <summary>A run in full.</summary>
 public sealed record RunDetail

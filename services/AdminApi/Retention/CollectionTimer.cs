@@ -1,4 +1,5 @@
 using Distributed.Catalog;
+using Distributed.Jobs;
 using Distributed.Messaging;
 using Microsoft.Extensions.Options;
 

@@ -1,4 +1,6 @@
 using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Jobs;
 using Distributed.Storage;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -194,10 +196,7 @@ internal sealed partial class Collector(
         var shards = context.FeatureShards.Where(shard => shard.FeatureSetKey == key);
         var paths = await shards.Select(shard => shard.File.Path).ToListAsync(cancellationToken);
         await shards.ExecuteDeleteAsync(cancellationToken);
-        await context
-            .FeatureSets.Where(set => set.Key == key)
-            .ExecuteUpdateAsync(set => set.SetProperty(s => s.CompletedAt, (DateTime?)null), cancellationToken);
-        await context.ResetJobsAsync(JobKind.ExtractFeatures, key, cancellationToken);
+        await context.ResetJobsAsync(nameof(ExtractFeatures), key, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         Delete(paths);
         return true;
@@ -223,9 +222,9 @@ internal sealed partial class Collector(
         await context
             .Ingestions.Where(ingestion => ingestion.Key == key)
             .ExecuteUpdateAsync(ingestion => ingestion.SetProperty(i => i.CompletedAt, (DateTime?)null), cancellationToken);
-        // Planned again by whoever packs the last part.
-        await context.DeleteJobsAsync(key, JobKind.CompleteDataset, cancellationToken);
-        await context.ResetJobsAsync(JobKind.PackImages, key, cancellationToken);
+        // It is planned again when the last part is packed.
+        await context.DeleteJobsAsync(key, nameof(CompleteDataset), cancellationToken);
+        await context.ResetJobsAsync(nameof(PackImages), key, cancellationToken);
         await transaction.CommitAsync(cancellationToken);
         Delete(files.SelectMany(part => new[] { part.Pixels.Path, part.Records.Path }));
         return true;

@@ -1,5 +1,7 @@
 using System.Text.RegularExpressions;
 using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Jobs;
 using Distributed.Storage;
 using Microsoft.EntityFrameworkCore;
 
@@ -48,7 +50,7 @@ internal sealed partial class OrphanSweep(IDbContextFactory<CatalogContext> cont
             .ToListAsync(cancellationToken);
         var attempts = running.Select(job => job.Attempt.ToString("N")).ToHashSet(StringComparer.Ordinal);
         // Sources are made without attempts in their names.
-        var sourcesAreMade = running.Any(job => job.Kind is JobKind.IngestDataset or JobKind.DownloadFile);
+        var sourcesAreMade = running.Any(job => job.Kind is nameof(IngestDataset) or nameof(DownloadFile));
         var orphans = old.Where(file =>
                 !named.Contains(file.Path)
                 && !(file.Token.Success && attempts.Contains(file.Token.Groups["token"].Value))

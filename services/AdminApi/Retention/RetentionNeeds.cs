@@ -8,29 +8,32 @@ internal static class RetentionNeeds
     /// <summary>Feature sets that an open run needs.</summary>
     public static IQueryable<FeatureSet> NeededFeatureSets(this CatalogContext context)
     {
-        var needed = context.OpenDependencies();
-        return context.FeatureSets.Where(set => needed.Any(dependency => dependency.Scope == set.Key));
+        var needed = context.OpenDemands;
+        return context.FeatureSets.Where(set => needed.Any(demand => demand.Scope == set.Key));
     }
 
     /// <summary>Ingestions that an open run needs, itself or through the features that are computed from them.</summary>
     public static IQueryable<Ingestion> NeededIngestions(this CatalogContext context)
     {
-        var needed = context.OpenDependencies();
+        var needed = context.OpenDemands;
         var sets = context.NeededFeatureSets();
         return context.Ingestions.Where(ingestion =>
-            needed.Any(dependency => dependency.Scope == ingestion.Key) || sets.Any(set => set.IngestionKey == ingestion.Key)
+            needed.Any(demand => demand.Scope == ingestion.Key) || sets.Any(set => set.IngestionKey == ingestion.Key)
         );
     }
 
     /// <summary>
-    /// Checkpoints that nobody needs: of a run that has ended, and followed by a later one of their kind. The last state and the
-    /// best head of every run stay.
+    /// Checkpoints that are not needed: of a run that has ended, and followed by a later one of their kind. The last state and the
+    /// best head of every trial stay.
     /// </summary>
     public static IQueryable<Checkpoint> SupersededCheckpoints(this CatalogContext context) =>
         context.Checkpoints.Where(checkpoint =>
             context.Runs.Any(run => run.Id == checkpoint.RunId && !RunStates.Open.Contains(run.State))
             && context.Checkpoints.Any(later =>
-                later.RunId == checkpoint.RunId && later.Kind == checkpoint.Kind && later.Slice > checkpoint.Slice
+                later.RunId == checkpoint.RunId
+                && later.Trial == checkpoint.Trial
+                && later.Kind == checkpoint.Kind
+                && later.Slice > checkpoint.Slice
             )
         );
 }

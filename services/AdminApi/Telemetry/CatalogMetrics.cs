@@ -1,6 +1,8 @@
 using System.Diagnostics.Metrics;
 using Distributed.Catalog;
+using Distributed.Jobs;
 using Distributed.Messaging;
+using Distributed.Pipeline;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.AdminApi.Telemetry;
@@ -74,17 +76,16 @@ internal sealed partial class CatalogMetrics : BackgroundService
             ? []
             : RunStates.Open.Select(state => new Measurement<int>(
                 figures.OpenRuns.GetValueOrDefault(state),
-                new KeyValuePair<string, object?>("state", MessagingTelemetry.Snake(state.ToString()))
+                new KeyValuePair<string, object?>("state", JobTelemetry.Snake(state.ToString()))
             ));
 
     private IEnumerable<Measurement<int>> PendingJobs() =>
         Current is not { } figures
             ? []
-            : Enum.GetValues<JobKind>()
-                .Select(kind => new Measurement<int>(
-                    figures.PendingJobs.GetValueOrDefault(kind),
-                    new KeyValuePair<string, object?>("kind", MessagingTelemetry.NameOf(kind))
-                ));
+            : RunStages.All.All.Select(stage => new Measurement<int>(
+                figures.PendingJobs.GetValueOrDefault(stage.Kind),
+                new KeyValuePair<string, object?>("kind", JobTelemetry.NameOf(stage.Kind))
+            ));
 
     private IEnumerable<Measurement<double>> Accuracies() =>
         Current is not { } figures

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Distributed.Jobs;
 
 namespace Distributed.Evaluation.Reporting;
 

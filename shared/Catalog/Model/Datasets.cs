@@ -55,7 +55,7 @@ public sealed class Ingestion
     /// <summary>Images a part, the last one excepted.</summary>
     public required int PartSize { get; init; }
 
-    /// <summary>Number of parts, one <see cref="JobKind.PackImages"/> job each.</summary>
+    /// <summary>Number of parts, one <see cref="PackImages"/> job each.</summary>
     public required int PartCount { get; init; }
 
     /// <summary>The data set found, when complete.</summary>

@@ -69,14 +69,11 @@ public sealed class FeatureSet
     /// <summary>Images a shard, the last one excepted.</summary>
     public required int ShardSize { get; init; }
 
-    /// <summary>Number of shards, one <see cref="JobKind.ExtractFeatures"/> job each.</summary>
+    /// <summary>Number of shards, one <see cref="ExtractFeatures"/> job each.</summary>
     public required int ShardCount { get; init; }
 
     /// <summary>When it was planned (UTC).</summary>
     public required DateTime CreatedAt { get; init; }
-
-    /// <summary>When its last shard was done (UTC).</summary>
-    public DateTime? CompletedAt { get; set; }
 }
 
 /// <summary>Features of a range of images. Table <c>feature_shards</c>.</summary>

@@ -1,9 +1,10 @@
 using Distributed.Contracts;
+using Distributed.Jobs;
 using Distributed.Storage;
 
 namespace Distributed.Catalog;
 
-/// <summary>Where a run is. The order is the order of the way; the last three are final.</summary>
+/// <summary>Where a run is; <see cref="RunStates"/> has their order.</summary>
 public enum RunState
 {
     /// <summary>Accepted; nothing started.</summary>
@@ -24,36 +25,12 @@ public enum RunState
     /// <summary>Evaluated and reported.</summary>
     Completed,
 
-    /// <summary>Ended by an error that <see cref="Run.Failure"/> tells.</summary>
+    /// <summary>Ended by an error, which is in <see cref="Run.Failure"/>.</summary>
     Failed,
 
     /// <summary>Ended by a person.</summary>
     Cancelled,
 }
-
-/// <summary>What a run failed for.</summary>
-public enum FailureCause
-{
-    /// <summary>Its specification, its images or its weights.</summary>
-    Input,
-
-    /// <summary>A file of the volume that is damaged or missing, and cannot be made again.</summary>
-    DamagedFile,
-
-    /// <summary>A job that was started too often without progress.</summary>
-    Attempts,
-
-    /// <summary>Its own time limit.</summary>
-    TimeLimit,
-
-    /// <summary>A mistake of the program: what follows a job could not be found.</summary>
-    Internal,
-}
-
-/// <summary>Why a run fails.</summary>
-/// <param name="Cause">For programs.</param>
-/// <param name="Reason">For people: what is wrong, and what to do.</param>
-public sealed record RunFailure(FailureCause Cause, string Reason);
 
 /// <summary>One run: what was asked, how far it is, and what it used. Table <c>runs</c>.</summary>
 public sealed class Run
@@ -113,7 +90,7 @@ public sealed class Run
     public DateTime? FinishedAt { get; set; }
 
     /// <summary>When its final event was published (UTC).</summary>
-    public DateTime? AnnouncedAt { get; set; }
+    public DateTime? EndPublishedAt { get; set; }
 
     /// <summary>The ingestion that packed its images.</summary>
     public string? IngestionKey { get; set; }
@@ -148,81 +125,18 @@ public sealed class Run
     /// <summary>W3C trace context of its submission: all its work is one trace.</summary>
     public string? TraceParent { get; init; }
 
-    /// <summary>The trace's id in a W3C trace context; null where there is none.</summary>
-    public static string? TraceIdOf(string? traceParent) => traceParent?.Split('-') is [_, { Length: 32 } id, ..] ? id : null;
-
     /// <summary>How long something took, in seconds; null where it has not ended, or the clock was set back meanwhile.</summary>
     public static double? SecondsBetween(DateTime? from, DateTime? to) => to >= from ? (to - from)?.TotalSeconds : null;
 }
 
-/// <summary>A run needs the jobs of this scope: they are worked on as long as one open run does. Table <c>run_dependencies</c>.</summary>
+/// <summary>A run needs the jobs of this scope: they are done as long as one open run does. Table <c>run_dependencies</c>.</summary>
 public sealed class RunDependency
 {
     /// <summary>The run.</summary>
     public required Guid RunId { get; init; }
 
-    /// <summary>The scope of jobs: the run itself, or a shared download, ingestion or feature set.</summary>
+    /// <summary>The scope of jobs: the run itself, one of its trials, or a shared download, ingestion or feature set.</summary>
     public required string Scope { get; init; }
-}
-
-/// <summary>Loss and accuracy after one epoch of Adam, or at one penalty of Newton's method. Table <c>epoch_metrics</c>.</summary>
-public sealed class EpochMetric
-{
-    /// <summary>The run.</summary>
-    public required Guid RunId { get; init; }
-
-    /// <summary>Counted from 1.</summary>
-    public required int Epoch { get; init; }
-
-    /// <summary>Mean cross-entropy over the epoch's batches, as trained (with dropout).</summary>
-    public required double TrainLoss { get; init; }
-
-    /// <summary>Share classified rightly over the epoch's batches; 0 to 1.</summary>
-    public required double TrainAccuracy { get; init; }
-
-    /// <summary>Mean cross-entropy on the validation split; absent without one.</summary>
-    public double? ValidationLoss { get; init; }
-
-    /// <summary>Share of the validation split classified rightly; absent without one.</summary>
-    public double? ValidationAccuracy { get; init; }
-
-    /// <summary>Step size of an epoch by Adam; 0 on a path of penalties.</summary>
-    public required double LearningRate { get; init; }
-
-    /// <summary>L2 penalty on a path of penalties, each of which counts as an epoch; absent by Adam.</summary>
-    public double? Penalty { get; init; }
-}
-
-/// <summary>What a checkpoint is for.</summary>
-public enum CheckpointKind
-{
-    /// <summary>The trainer's whole state, to go on from.</summary>
-    Last,
-
-    /// <summary>The head with the best validation score, to evaluate and use.</summary>
-    Best,
-}
-
-/// <summary>A head on the volume. Table <c>checkpoints</c>.</summary>
-public sealed class Checkpoint
-{
-    /// <summary>The run.</summary>
-    public required Guid RunId { get; init; }
-
-    /// <summary>The training slice that wrote it.</summary>
-    public required int Slice { get; init; }
-
-    /// <summary>What it is for.</summary>
-    public required CheckpointKind Kind { get; init; }
-
-    /// <summary>The epoch it stands in.</summary>
-    public required int Epoch { get; init; }
-
-    /// <summary>The file.</summary>
-    public required StoredFile File { get; init; }
-
-    /// <summary>When it was written (UTC).</summary>
-    public required DateTime CreatedAt { get; init; }
 }
 
 /// <summary>How a run's head did on the test split. Table <c>evaluations</c>.</summary>
@@ -230,6 +144,9 @@ public sealed class Evaluation
 {
     /// <summary>The run.</summary>
     public required Guid RunId { get; init; }
+
+    /// <summary>The trial whose head was tested: the one with the lowest validation loss.</summary>
+    public required int Trial { get; init; }
 
     /// <summary>Number of test images.</summary>
     public required int TestImages { get; init; }

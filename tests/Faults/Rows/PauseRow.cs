@@ -1,3 +1,4 @@
+using Distributed.Jobs;
 using Distributed.TestServers;
 
 namespace Distributed.Faults.Rows;

@@ -47,7 +47,7 @@ internal sealed class PoisonRow : IFaultRow
         );
         var taken = lab.Elapsed - begun;
         lab.Say($"after {taken.TotalSeconds:F0} s the poisoned run is {state}");
-        lab.Check(state.Contains("was started 5 times without progress", StringComparison.Ordinal), $"the poisoned run is {state}");
+        lab.Check(state.Contains("was attempted 5 times without progress", StringComparison.Ordinal), $"the poisoned run is {state}");
         lab.Check(taken < Limit, $"the poisoned run took {taken}");
 
         await Trial.WaitAsync(lab, cluster, runs.Count + 1, TimeSpan.FromMinutes(3));

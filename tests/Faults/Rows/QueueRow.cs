@@ -86,11 +86,11 @@ internal sealed class QueueRow : IFaultRow
         var longest = samples.Max(sample => sample.Messages);
         var most = samples.Max(sample => sample.Messages - sample.Open);
         lab.Say(
-            $"at most {longest} messages in all queues, at most {most} more than open runs; {samples.Max(sample => sample.PutAside)} put aside"
+            $"at most {longest} messages in all queues, at most {most} more than open runs; {samples.Max(sample => sample.DeadLettered)} dead-lettered"
         );
         lab.Check(
-            most <= 100 && samples.All(sample => sample.PutAside == 0),
-            $"{most} more messages than open runs, {samples.Max(sample => sample.PutAside)} put aside"
+            most <= 100 && samples.All(sample => sample.DeadLettered == 0),
+            $"{most} more messages than open runs, {samples.Max(sample => sample.DeadLettered)} dead-lettered"
         );
         await CheckRunsAsync(lab, cluster, results);
     }
@@ -154,7 +154,7 @@ internal sealed class QueueRow : IFaultRow
         var jobs = await cluster.ReadAsync(
             """
             select u.kind, avg(extract(epoch from a.ended_at - a.started_at))::float8 * 1000
-            from attempts a join jobs u on u.id = a.job_id join runs r on r.id::text = u.scope
+            from attempts a join jobs u on u.id = a.job_id join runs r on u.scope in (r.id::text, r.id::text || '/0')
             where r.name like 'queued %' group by u.kind order by min(u.id)
             """,
             row => FormattableString.Invariant($"{row.GetString(0)} {row.GetDouble(1):F1}")

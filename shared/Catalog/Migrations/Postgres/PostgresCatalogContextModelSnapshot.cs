@@ -67,55 +67,6 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.ToTable("api_keys", (string)null);
                 });
 
-            modelBuilder.Entity("Distributed.Catalog.Attempt", b =>
-                {
-                    b.Property<Guid>("Token")
-                        .ValueGeneratedOnAdd()
-                        .HasColumnType("uuid")
-                        .HasColumnName("token");
-
-                    b.Property<DateTime?>("EndedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("ended_at");
-
-                    b.Property<string>("Error")
-                        .HasColumnType("text")
-                        .HasColumnName("error");
-
-                    b.Property<long>("JobId")
-                        .HasColumnType("bigint")
-                        .HasColumnName("job_id");
-
-                    b.Property<string>("Outcome")
-                        .HasColumnType("text")
-                        .HasColumnName("outcome");
-
-                    b.Property<string>("Span")
-                        .HasColumnType("text")
-                        .HasColumnName("span");
-
-                    b.Property<DateTime>("StartedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("started_at");
-
-                    b.Property<string>("WaitingFor")
-                        .HasColumnType("text")
-                        .HasColumnName("waiting_for");
-
-                    b.Property<string>("Worker")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("worker");
-
-                    b.HasKey("Token")
-                        .HasName("pk_attempts");
-
-                    b.HasIndex("JobId")
-                        .HasDatabaseName("ix_attempts_job_id");
-
-                    b.ToTable("attempts", (string)null);
-                });
-
             modelBuilder.Entity("Distributed.Catalog.AuditEntry", b =>
                 {
                     b.Property<Guid>("Id")
@@ -218,6 +169,10 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("uuid")
                         .HasColumnName("run_id");
 
+                    b.Property<int>("Trial")
+                        .HasColumnType("integer")
+                        .HasColumnName("trial");
+
                     b.Property<int>("Slice")
                         .HasColumnType("integer")
                         .HasColumnName("slice");
@@ -253,7 +208,7 @@ namespace Distributed.Catalog.Migrations.Postgres
                                 .HasColumnName("file_sha256");
                         });
 
-                    b.HasKey("RunId", "Slice", "Kind")
+                    b.HasKey("RunId", "Trial", "Slice", "Kind")
                         .HasName("pk_checkpoints");
 
                     b.ToTable("checkpoints", (string)null);
@@ -390,6 +345,10 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("uuid")
                         .HasColumnName("run_id");
 
+                    b.Property<int>("Trial")
+                        .HasColumnType("integer")
+                        .HasColumnName("trial");
+
                     b.Property<int>("Epoch")
                         .HasColumnType("integer")
                         .HasColumnName("epoch");
@@ -418,7 +377,7 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("double precision")
                         .HasColumnName("validation_loss");
 
-                    b.HasKey("RunId", "Epoch")
+                    b.HasKey("RunId", "Trial", "Epoch")
                         .HasName("pk_epoch_metrics");
 
                     b.ToTable("epoch_metrics", (string)null);
@@ -476,6 +435,10 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("double precision")
                         .HasColumnName("top_k_accuracy");
 
+                    b.Property<int>("Trial")
+                        .HasColumnType("integer")
+                        .HasColumnName("trial");
+
                     b.ComplexProperty(typeof(Dictionary<string, object>), "Report", "Distributed.Catalog.Evaluation.Report#StoredFile", b1 =>
                         {
                             b1.Property<long>("Length")
@@ -516,10 +479,6 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.Property<int>("BatchSize")
                         .HasColumnType("integer")
                         .HasColumnName("batch_size");
-
-                    b.Property<DateTime?>("CompletedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("completed_at");
 
                     b.Property<DateTime>("CreatedAt")
                         .HasColumnType("timestamp with time zone")
@@ -723,82 +682,6 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.ToTable("installation", (string)null);
                 });
 
-            modelBuilder.Entity("Distributed.Catalog.Job", b =>
-                {
-                    b.Property<long>("Id")
-                        .ValueGeneratedOnAdd()
-                        .HasColumnType("bigint")
-                        .HasColumnName("id");
-
-                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
-
-                    b.Property<Guid?>("Attempt")
-                        .HasColumnType("uuid")
-                        .HasColumnName("attempt");
-
-                    b.Property<int>("Attempts")
-                        .HasColumnType("integer")
-                        .HasColumnName("attempts");
-
-                    b.Property<DateTime>("CreatedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("created_at");
-
-                    b.Property<DateTime?>("DispatchedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("dispatched_at");
-
-                    b.Property<string>("Kind")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("kind");
-
-                    b.Property<string>("LastError")
-                        .HasColumnType("text")
-                        .HasColumnName("last_error");
-
-                    b.Property<DateTime?>("LeaseUntil")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("lease_until");
-
-                    b.Property<string>("Scope")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("scope");
-
-                    b.Property<string>("State")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("state");
-
-                    b.Property<int>("Step")
-                        .HasColumnType("integer")
-                        .HasColumnName("step");
-
-                    b.Property<string>("TraceParent")
-                        .HasColumnType("text")
-                        .HasColumnName("trace_parent");
-
-                    b.HasKey("Id")
-                        .HasName("pk_jobs");
-
-                    b.HasIndex("Scope")
-                        .HasDatabaseName("ix_jobs_scope");
-
-                    b.HasIndex("State", "DispatchedAt")
-                        .HasDatabaseName("ix_jobs_state_dispatched_at");
-
-                    b.HasIndex("Kind", "Scope", "Step")
-                        .IsUnique()
-                        .HasDatabaseName("ix_jobs_kind_scope_step");
-
-                    b.HasIndex(new[] { "Scope" }, "NotDone")
-                        .HasDatabaseName("ix_jobs_scope_not_done")
-                        .HasFilter("state <> 'Done'");
-
-                    b.ToTable("jobs", (string)null);
-                });
-
             modelBuilder.Entity("Distributed.Catalog.PackedPartRecord", b =>
                 {
                     b.Property<string>("IngestionKey")
@@ -864,10 +747,6 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("uuid")
                         .HasColumnName("id");
 
-                    b.Property<DateTime?>("AnnouncedAt")
-                        .HasColumnType("timestamp with time zone")
-                        .HasColumnName("announced_at");
-
                     b.Property<string>("DatasetSha256")
                         .HasColumnType("text")
                         .HasColumnName("dataset_sha256");
@@ -875,6 +754,10 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.Property<DateTime?>("Deadline")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("deadline");
+
+                    b.Property<DateTime?>("EndPublishedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("end_published_at");
 
                     b.Property<string>("Environment")
                         .HasColumnType("text")
@@ -1004,7 +887,7 @@ namespace Distributed.Catalog.Migrations.Postgres
 
                     b.HasIndex("FinishedAt")
                         .HasDatabaseName("ix_runs_finished_at")
-                        .HasFilter("finished_at IS NOT NULL AND announced_at IS NULL");
+                        .HasFilter("finished_at IS NOT NULL AND end_published_at IS NULL");
 
                     b.HasIndex("IdempotencyKey")
                         .IsUnique()
@@ -1044,24 +927,173 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.ToTable("run_dependencies", (string)null);
                 });
 
-            modelBuilder.Entity("Distributed.Catalog.Attempt", b =>
+            modelBuilder.Entity("Distributed.Catalog.Trial", b =>
                 {
-                    b.HasOne("Distributed.Catalog.Job", null)
-                        .WithMany()
-                        .HasForeignKey("JobId")
-                        .OnDelete(DeleteBehavior.Cascade)
+                    b.Property<Guid>("RunId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("run_id");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("integer")
+                        .HasColumnName("number");
+
+                    b.Property<string>("Scope")
                         .IsRequired()
-                        .HasConstraintName("fk_attempts_jobs_job_id");
+                        .HasColumnType("text")
+                        .HasColumnName("scope");
+
+                    b.Property<string>("Settings")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("settings");
+
+                    b.Property<double?>("ValidationLoss")
+                        .HasColumnType("double precision")
+                        .HasColumnName("validation_loss");
+
+                    b.HasKey("RunId", "Number")
+                        .HasName("pk_trials");
+
+                    b.HasIndex("Scope")
+                        .IsUnique()
+                        .HasDatabaseName("ix_trials_scope");
+
+                    b.ToTable("trials", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Jobs.Attempt", b =>
+                {
+                    b.Property<Guid>("Token")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("token");
+
+                    b.Property<DateTime?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<string>("Error")
+                        .HasColumnType("text")
+                        .HasColumnName("error");
+
+                    b.Property<long>("JobId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("job_id");
+
+                    b.Property<string>("Outcome")
+                        .HasColumnType("text")
+                        .HasColumnName("outcome");
+
+                    b.Property<string>("Span")
+                        .HasColumnType("text")
+                        .HasColumnName("span");
+
+                    b.Property<DateTime>("StartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("WaitingFor")
+                        .HasColumnType("text")
+                        .HasColumnName("waiting_for");
+
+                    b.Property<string>("Worker")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("worker");
+
+                    b.HasKey("Token")
+                        .HasName("pk_attempts");
+
+                    b.HasIndex("JobId")
+                        .HasDatabaseName("ix_attempts_job_id");
+
+                    b.ToTable("attempts", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Jobs.Job", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<Guid?>("Attempt")
+                        .HasColumnType("uuid")
+                        .HasColumnName("attempt");
+
+                    b.Property<int>("Attempts")
+                        .HasColumnType("integer")
+                        .HasColumnName("attempts");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<DateTime?>("DispatchedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("dispatched_at");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("LastError")
+                        .HasColumnType("text")
+                        .HasColumnName("last_error");
+
+                    b.Property<DateTime?>("LeaseUntil")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("lease_until");
+
+                    b.Property<string>("Scope")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("scope");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
+                    b.Property<int>("Step")
+                        .HasColumnType("integer")
+                        .HasColumnName("step");
+
+                    b.Property<string>("TraceParent")
+                        .HasColumnType("text")
+                        .HasColumnName("trace_parent");
+
+                    b.HasKey("Id")
+                        .HasName("pk_jobs");
+
+                    b.HasIndex("Scope")
+                        .HasDatabaseName("ix_jobs_scope");
+
+                    b.HasIndex("State", "DispatchedAt")
+                        .HasDatabaseName("ix_jobs_state_dispatched_at");
+
+                    b.HasIndex("Kind", "Scope", "Step")
+                        .IsUnique()
+                        .HasDatabaseName("ix_jobs_kind_scope_step");
+
+                    b.HasIndex(new[] { "Scope" }, "NotDone")
+                        .HasDatabaseName("ix_jobs_scope_not_done")
+                        .HasFilter("state <> 'Done'");
+
+                    b.ToTable("jobs", (string)null);
                 });
 
             modelBuilder.Entity("Distributed.Catalog.Checkpoint", b =>
                 {
-                    b.HasOne("Distributed.Catalog.Run", null)
+                    b.HasOne("Distributed.Catalog.Trial", null)
                         .WithMany()
-                        .HasForeignKey("RunId")
+                        .HasForeignKey("RunId", "Trial")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
-                        .HasConstraintName("fk_checkpoints_runs_run_id");
+                        .HasConstraintName("fk_checkpoints_trials_run_id_trial");
                 });
 
             modelBuilder.Entity("Distributed.Catalog.ClassMetric", b =>
@@ -1076,12 +1108,12 @@ namespace Distributed.Catalog.Migrations.Postgres
 
             modelBuilder.Entity("Distributed.Catalog.EpochMetric", b =>
                 {
-                    b.HasOne("Distributed.Catalog.Run", null)
+                    b.HasOne("Distributed.Catalog.Trial", null)
                         .WithMany()
-                        .HasForeignKey("RunId")
+                        .HasForeignKey("RunId", "Trial")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
-                        .HasConstraintName("fk_epoch_metrics_runs_run_id");
+                        .HasConstraintName("fk_epoch_metrics_trials_run_id_trial");
                 });
 
             modelBuilder.Entity("Distributed.Catalog.Evaluation", b =>
@@ -1102,6 +1134,26 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_run_dependencies_runs_run_id");
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.Trial", b =>
+                {
+                    b.HasOne("Distributed.Catalog.Run", null)
+                        .WithMany()
+                        .HasForeignKey("RunId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_trials_runs_run_id");
+                });
+
+            modelBuilder.Entity("Distributed.Jobs.Attempt", b =>
+                {
+                    b.HasOne("Distributed.Jobs.Job", null)
+                        .WithMany()
+                        .HasForeignKey("JobId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_attempts_jobs_job_id");
                 });
 #pragma warning restore 612, 618
         }

@@ -62,55 +62,6 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.ToTable("api_keys", (string)null);
                 });
 
-            modelBuilder.Entity("Distributed.Catalog.Attempt", b =>
-                {
-                    b.Property<string>("Token")
-                        .ValueGeneratedOnAdd()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("token");
-
-                    b.Property<DateTime?>("EndedAt")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("ended_at");
-
-                    b.Property<string>("Error")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("error");
-
-                    b.Property<long>("JobId")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("job_id");
-
-                    b.Property<string>("Outcome")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("outcome");
-
-                    b.Property<string>("Span")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("span");
-
-                    b.Property<DateTime>("StartedAt")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("started_at");
-
-                    b.Property<string>("WaitingFor")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("waiting_for");
-
-                    b.Property<string>("Worker")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("worker");
-
-                    b.HasKey("Token")
-                        .HasName("pk_attempts");
-
-                    b.HasIndex("JobId")
-                        .HasDatabaseName("ix_attempts_job_id");
-
-                    b.ToTable("attempts", (string)null);
-                });
-
             modelBuilder.Entity("Distributed.Catalog.AuditEntry", b =>
                 {
                     b.Property<string>("Id")
@@ -213,6 +164,10 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("run_id");
 
+                    b.Property<int>("Trial")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("trial");
+
                     b.Property<int>("Slice")
                         .HasColumnType("INTEGER")
                         .HasColumnName("slice");
@@ -248,7 +203,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
                                 .HasColumnName("file_sha256");
                         });
 
-                    b.HasKey("RunId", "Slice", "Kind")
+                    b.HasKey("RunId", "Trial", "Slice", "Kind")
                         .HasName("pk_checkpoints");
 
                     b.ToTable("checkpoints", (string)null);
@@ -385,6 +340,10 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("run_id");
 
+                    b.Property<int>("Trial")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("trial");
+
                     b.Property<int>("Epoch")
                         .HasColumnType("INTEGER")
                         .HasColumnName("epoch");
@@ -413,7 +372,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("REAL")
                         .HasColumnName("validation_loss");
 
-                    b.HasKey("RunId", "Epoch")
+                    b.HasKey("RunId", "Trial", "Epoch")
                         .HasName("pk_epoch_metrics");
 
                     b.ToTable("epoch_metrics", (string)null);
@@ -471,6 +430,10 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("REAL")
                         .HasColumnName("top_k_accuracy");
 
+                    b.Property<int>("Trial")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("trial");
+
                     b.ComplexProperty(typeof(Dictionary<string, object>), "Report", "Distributed.Catalog.Evaluation.Report#StoredFile", b1 =>
                         {
                             b1.Property<long>("Length")
@@ -511,10 +474,6 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.Property<int>("BatchSize")
                         .HasColumnType("INTEGER")
                         .HasColumnName("batch_size");
-
-                    b.Property<DateTime?>("CompletedAt")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("completed_at");
 
                     b.Property<DateTime>("CreatedAt")
                         .HasColumnType("TEXT")
@@ -719,80 +678,6 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.ToTable("installation", (string)null);
                 });
 
-            modelBuilder.Entity("Distributed.Catalog.Job", b =>
-                {
-                    b.Property<long>("Id")
-                        .ValueGeneratedOnAdd()
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("id");
-
-                    b.Property<string>("Attempt")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("attempt");
-
-                    b.Property<int>("Attempts")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("attempts");
-
-                    b.Property<DateTime>("CreatedAt")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("created_at");
-
-                    b.Property<DateTime?>("DispatchedAt")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("dispatched_at");
-
-                    b.Property<string>("Kind")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("kind");
-
-                    b.Property<string>("LastError")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("last_error");
-
-                    b.Property<DateTime?>("LeaseUntil")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("lease_until");
-
-                    b.Property<string>("Scope")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("scope");
-
-                    b.Property<string>("State")
-                        .IsRequired()
-                        .HasColumnType("TEXT")
-                        .HasColumnName("state");
-
-                    b.Property<int>("Step")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("step");
-
-                    b.Property<string>("TraceParent")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("trace_parent");
-
-                    b.HasKey("Id")
-                        .HasName("pk_jobs");
-
-                    b.HasIndex("Scope")
-                        .HasDatabaseName("ix_jobs_scope");
-
-                    b.HasIndex("State", "DispatchedAt")
-                        .HasDatabaseName("ix_jobs_state_dispatched_at");
-
-                    b.HasIndex("Kind", "Scope", "Step")
-                        .IsUnique()
-                        .HasDatabaseName("ix_jobs_kind_scope_step");
-
-                    b.HasIndex(new[] { "Scope" }, "NotDone")
-                        .HasDatabaseName("ix_jobs_scope_not_done")
-                        .HasFilter("state <> 'Done'");
-
-                    b.ToTable("jobs", (string)null);
-                });
-
             modelBuilder.Entity("Distributed.Catalog.PackedPartRecord", b =>
                 {
                     b.Property<string>("IngestionKey")
@@ -858,10 +743,6 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("id");
 
-                    b.Property<DateTime?>("AnnouncedAt")
-                        .HasColumnType("TEXT")
-                        .HasColumnName("announced_at");
-
                     b.Property<string>("DatasetSha256")
                         .HasColumnType("TEXT")
                         .HasColumnName("dataset_sha256");
@@ -869,6 +750,10 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.Property<DateTime?>("Deadline")
                         .HasColumnType("TEXT")
                         .HasColumnName("deadline");
+
+                    b.Property<DateTime?>("EndPublishedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("end_published_at");
 
                     b.Property<string>("Environment")
                         .HasColumnType("TEXT")
@@ -998,7 +883,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
                     b.HasIndex("FinishedAt")
                         .HasDatabaseName("ix_runs_finished_at")
-                        .HasFilter("finished_at IS NOT NULL AND announced_at IS NULL");
+                        .HasFilter("finished_at IS NOT NULL AND end_published_at IS NULL");
 
                     b.HasIndex("IdempotencyKey")
                         .IsUnique()
@@ -1038,24 +923,171 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.ToTable("run_dependencies", (string)null);
                 });
 
-            modelBuilder.Entity("Distributed.Catalog.Attempt", b =>
+            modelBuilder.Entity("Distributed.Catalog.Trial", b =>
                 {
-                    b.HasOne("Distributed.Catalog.Job", null)
-                        .WithMany()
-                        .HasForeignKey("JobId")
-                        .OnDelete(DeleteBehavior.Cascade)
+                    b.Property<string>("RunId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("run_id");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("number");
+
+                    b.Property<string>("Scope")
                         .IsRequired()
-                        .HasConstraintName("fk_attempts_jobs_job_id");
+                        .HasColumnType("TEXT")
+                        .HasColumnName("scope");
+
+                    b.Property<string>("Settings")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("settings");
+
+                    b.Property<double?>("ValidationLoss")
+                        .HasColumnType("REAL")
+                        .HasColumnName("validation_loss");
+
+                    b.HasKey("RunId", "Number")
+                        .HasName("pk_trials");
+
+                    b.HasIndex("Scope")
+                        .IsUnique()
+                        .HasDatabaseName("ix_trials_scope");
+
+                    b.ToTable("trials", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Jobs.Attempt", b =>
+                {
+                    b.Property<string>("Token")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("token");
+
+                    b.Property<DateTime?>("EndedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("ended_at");
+
+                    b.Property<string>("Error")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("error");
+
+                    b.Property<long>("JobId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("job_id");
+
+                    b.Property<string>("Outcome")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("outcome");
+
+                    b.Property<string>("Span")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("span");
+
+                    b.Property<DateTime>("StartedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("WaitingFor")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("waiting_for");
+
+                    b.Property<string>("Worker")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("worker");
+
+                    b.HasKey("Token")
+                        .HasName("pk_attempts");
+
+                    b.HasIndex("JobId")
+                        .HasDatabaseName("ix_attempts_job_id");
+
+                    b.ToTable("attempts", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Jobs.Job", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Attempt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("attempt");
+
+                    b.Property<int>("Attempts")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("attempts");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("created_at");
+
+                    b.Property<DateTime?>("DispatchedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("dispatched_at");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("LastError")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("last_error");
+
+                    b.Property<DateTime?>("LeaseUntil")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("lease_until");
+
+                    b.Property<string>("Scope")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("scope");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("state");
+
+                    b.Property<int>("Step")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("step");
+
+                    b.Property<string>("TraceParent")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("trace_parent");
+
+                    b.HasKey("Id")
+                        .HasName("pk_jobs");
+
+                    b.HasIndex("Scope")
+                        .HasDatabaseName("ix_jobs_scope");
+
+                    b.HasIndex("State", "DispatchedAt")
+                        .HasDatabaseName("ix_jobs_state_dispatched_at");
+
+                    b.HasIndex("Kind", "Scope", "Step")
+                        .IsUnique()
+                        .HasDatabaseName("ix_jobs_kind_scope_step");
+
+                    b.HasIndex(new[] { "Scope" }, "NotDone")
+                        .HasDatabaseName("ix_jobs_scope_not_done")
+                        .HasFilter("state <> 'Done'");
+
+                    b.ToTable("jobs", (string)null);
                 });
 
             modelBuilder.Entity("Distributed.Catalog.Checkpoint", b =>
                 {
-                    b.HasOne("Distributed.Catalog.Run", null)
+                    b.HasOne("Distributed.Catalog.Trial", null)
                         .WithMany()
-                        .HasForeignKey("RunId")
+                        .HasForeignKey("RunId", "Trial")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
-                        .HasConstraintName("fk_checkpoints_runs_run_id");
+                        .HasConstraintName("fk_checkpoints_trials_run_id_trial");
                 });
 
             modelBuilder.Entity("Distributed.Catalog.ClassMetric", b =>
@@ -1070,12 +1102,12 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
             modelBuilder.Entity("Distributed.Catalog.EpochMetric", b =>
                 {
-                    b.HasOne("Distributed.Catalog.Run", null)
+                    b.HasOne("Distributed.Catalog.Trial", null)
                         .WithMany()
-                        .HasForeignKey("RunId")
+                        .HasForeignKey("RunId", "Trial")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
-                        .HasConstraintName("fk_epoch_metrics_runs_run_id");
+                        .HasConstraintName("fk_epoch_metrics_trials_run_id_trial");
                 });
 
             modelBuilder.Entity("Distributed.Catalog.Evaluation", b =>
@@ -1096,6 +1128,26 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_run_dependencies_runs_run_id");
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.Trial", b =>
+                {
+                    b.HasOne("Distributed.Catalog.Run", null)
+                        .WithMany()
+                        .HasForeignKey("RunId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_trials_runs_run_id");
+                });
+
+            modelBuilder.Entity("Distributed.Jobs.Attempt", b =>
+                {
+                    b.HasOne("Distributed.Jobs.Job", null)
+                        .WithMany()
+                        .HasForeignKey("JobId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_attempts_jobs_job_id");
                 });
 #pragma warning restore 612, 618
         }

@@ -1,0 +1,594 @@
+﻿using System;
+using Microsoft.EntityFrameworkCore.Migrations;
+
+#nullable disable
+
+namespace Distributed.Catalog.Migrations.Sqlite
+{
+    /// <inheritdoc />
+    public partial class Initial : Migration
+    {
+        /// <inheritdoc />
+        protected override void Up(MigrationBuilder migrationBuilder)
+        {
+            migrationBuilder.CreateTable(
+                name: "api_keys",
+                columns: table => new
+                {
+                    id = table.Column<string>(type: "TEXT", nullable: false),
+                    name = table.Column<string>(type: "TEXT", nullable: false),
+                    role = table.Column<string>(type: "TEXT", nullable: false),
+                    secret_sha256 = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    last_used_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    revoked_at = table.Column<DateTime>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_api_keys", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "audit_log",
+                columns: table => new
+                {
+                    id = table.Column<string>(type: "TEXT", nullable: false),
+                    at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    actor_kind = table.Column<string>(type: "TEXT", nullable: false),
+                    actor = table.Column<string>(type: "TEXT", nullable: false),
+                    action = table.Column<string>(type: "TEXT", nullable: false),
+                    subject = table.Column<string>(type: "TEXT", nullable: false),
+                    detail = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_audit_log", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "backbones",
+                columns: table => new
+                {
+                    sha256 = table.Column<string>(type: "TEXT", nullable: false),
+                    source = table.Column<string>(type: "TEXT", nullable: false),
+                    architecture = table.Column<string>(type: "TEXT", nullable: false),
+                    origin = table.Column<string>(type: "TEXT", nullable: false),
+                    seed = table.Column<int>(type: "INTEGER", nullable: true),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    file_length = table.Column<long>(type: "INTEGER", nullable: true),
+                    file_path = table.Column<string>(type: "TEXT", nullable: true),
+                    file_sha256 = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_backbones", x => x.sha256);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "datasets",
+                columns: table => new
+                {
+                    sha256 = table.Column<string>(type: "TEXT", nullable: false),
+                    name = table.Column<string>(type: "TEXT", nullable: false),
+                    source = table.Column<string>(type: "TEXT", nullable: false),
+                    image_count = table.Column<int>(type: "INTEGER", nullable: false),
+                    class_names = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    manifest_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    manifest_path = table.Column<string>(type: "TEXT", nullable: false),
+                    manifest_sha256 = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_datasets", x => x.sha256);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "downloads",
+                columns: table => new
+                {
+                    key = table.Column<string>(type: "TEXT", nullable: false),
+                    url = table.Column<string>(type: "TEXT", nullable: false),
+                    path = table.Column<string>(type: "TEXT", nullable: false),
+                    bytes_done = table.Column<long>(type: "INTEGER", nullable: false),
+                    bytes_total = table.Column<long>(type: "INTEGER", nullable: true),
+                    completed_at = table.Column<DateTime>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_downloads", x => x.key);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "feature_sets",
+                columns: table => new
+                {
+                    key = table.Column<string>(type: "TEXT", nullable: false),
+                    dataset_sha256 = table.Column<string>(type: "TEXT", nullable: false),
+                    ingestion_key = table.Column<string>(type: "TEXT", nullable: false),
+                    backbone_sha256 = table.Column<string>(type: "TEXT", nullable: false),
+                    preprocessing = table.Column<string>(type: "TEXT", nullable: false),
+                    precision = table.Column<string>(type: "TEXT", nullable: false),
+                    extractor_version = table.Column<int>(type: "INTEGER", nullable: false),
+                    input_size = table.Column<int>(type: "INTEGER", nullable: false),
+                    batch_size = table.Column<int>(type: "INTEGER", nullable: false),
+                    image_count = table.Column<int>(type: "INTEGER", nullable: false),
+                    feature_size = table.Column<int>(type: "INTEGER", nullable: false),
+                    shard_size = table.Column<int>(type: "INTEGER", nullable: false),
+                    shard_count = table.Column<int>(type: "INTEGER", nullable: false),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_feature_sets", x => x.key);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "feature_shards",
+                columns: table => new
+                {
+                    feature_set_key = table.Column<string>(type: "TEXT", nullable: false),
+                    shard = table.Column<int>(type: "INTEGER", nullable: false),
+                    image_count = table.Column<int>(type: "INTEGER", nullable: false),
+                    seconds = table.Column<double>(type: "REAL", nullable: false),
+                    worker = table.Column<string>(type: "TEXT", nullable: false),
+                    file_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    file_path = table.Column<string>(type: "TEXT", nullable: false),
+                    file_sha256 = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_feature_shards", x => new { x.feature_set_key, x.shard });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "ingestions",
+                columns: table => new
+                {
+                    key = table.Column<string>(type: "TEXT", nullable: false),
+                    source = table.Column<string>(type: "TEXT", nullable: false),
+                    input_size = table.Column<int>(type: "INTEGER", nullable: false),
+                    fit = table.Column<string>(type: "TEXT", nullable: false),
+                    entry_count = table.Column<int>(type: "INTEGER", nullable: false),
+                    part_size = table.Column<int>(type: "INTEGER", nullable: false),
+                    part_count = table.Column<int>(type: "INTEGER", nullable: false),
+                    dataset_sha256 = table.Column<string>(type: "TEXT", nullable: true),
+                    skipped_count = table.Column<int>(type: "INTEGER", nullable: true),
+                    summary = table.Column<string>(type: "TEXT", nullable: true),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    completed_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    listing_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    listing_path = table.Column<string>(type: "TEXT", nullable: false),
+                    listing_sha256 = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_ingestions", x => x.key);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "installation",
+                columns: table => new
+                {
+                    id = table.Column<int>(type: "INTEGER", nullable: false),
+                    volume_id = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_installation", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "jobs",
+                columns: table => new
+                {
+                    id = table.Column<long>(type: "INTEGER", nullable: false)
+                        .Annotation("Sqlite:Autoincrement", true),
+                    kind = table.Column<string>(type: "TEXT", nullable: false),
+                    scope = table.Column<string>(type: "TEXT", nullable: false),
+                    step = table.Column<int>(type: "INTEGER", nullable: false),
+                    state = table.Column<string>(type: "TEXT", nullable: false),
+                    attempt = table.Column<string>(type: "TEXT", nullable: true),
+                    lease_until = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    attempts = table.Column<int>(type: "INTEGER", nullable: false),
+                    last_error = table.Column<string>(type: "TEXT", nullable: true),
+                    dispatched_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    trace_parent = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_jobs", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "packed_parts",
+                columns: table => new
+                {
+                    ingestion_key = table.Column<string>(type: "TEXT", nullable: false),
+                    part = table.Column<int>(type: "INTEGER", nullable: false),
+                    image_count = table.Column<int>(type: "INTEGER", nullable: false),
+                    pixels_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    pixels_path = table.Column<string>(type: "TEXT", nullable: false),
+                    pixels_sha256 = table.Column<string>(type: "TEXT", nullable: false),
+                    records_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    records_path = table.Column<string>(type: "TEXT", nullable: false),
+                    records_sha256 = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_packed_parts", x => new { x.ingestion_key, x.part });
+                });
+
+            migrationBuilder.CreateTable(
+                name: "runs",
+                columns: table => new
+                {
+                    id = table.Column<string>(type: "TEXT", nullable: false),
+                    name = table.Column<string>(type: "TEXT", nullable: true),
+                    tags = table.Column<string>(type: "TEXT", nullable: false),
+                    submitter = table.Column<string>(type: "TEXT", nullable: true),
+                    idempotency_key = table.Column<string>(type: "TEXT", nullable: true),
+                    specification = table.Column<string>(type: "TEXT", nullable: false),
+                    priority = table.Column<string>(type: "TEXT", nullable: false, defaultValue: "Interactive"),
+                    state = table.Column<string>(type: "TEXT", nullable: false),
+                    failure = table.Column<string>(type: "TEXT", nullable: true),
+                    failure_cause = table.Column<string>(type: "TEXT", nullable: true),
+                    submitted_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    deadline = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    ingesting_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    extracting_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    training_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    evaluating_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    finished_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    end_published_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    ingestion_key = table.Column<string>(type: "TEXT", nullable: true),
+                    dataset_sha256 = table.Column<string>(type: "TEXT", nullable: true),
+                    feature_set_key = table.Column<string>(type: "TEXT", nullable: true),
+                    feature_cache_hit = table.Column<bool>(type: "INTEGER", nullable: true),
+                    train_images = table.Column<int>(type: "INTEGER", nullable: true),
+                    validation_images = table.Column<int>(type: "INTEGER", nullable: true),
+                    test_images = table.Column<int>(type: "INTEGER", nullable: true),
+                    removed_duplicates = table.Column<int>(type: "INTEGER", nullable: true),
+                    environment = table.Column<string>(type: "TEXT", nullable: true),
+                    trace_parent = table.Column<string>(type: "TEXT", nullable: true),
+                    split_length = table.Column<long>(type: "INTEGER", nullable: true),
+                    split_path = table.Column<string>(type: "TEXT", nullable: true),
+                    split_sha256 = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_runs", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "attempts",
+                columns: table => new
+                {
+                    token = table.Column<string>(type: "TEXT", nullable: false),
+                    job_id = table.Column<long>(type: "INTEGER", nullable: false),
+                    worker = table.Column<string>(type: "TEXT", nullable: false),
+                    started_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    ended_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    span = table.Column<string>(type: "TEXT", nullable: true),
+                    outcome = table.Column<string>(type: "TEXT", nullable: true),
+                    error = table.Column<string>(type: "TEXT", nullable: true),
+                    waiting_for = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_attempts", x => x.token);
+                    table.ForeignKey(
+                        name: "fk_attempts_jobs_job_id",
+                        column: x => x.job_id,
+                        principalTable: "jobs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "class_metrics",
+                columns: table => new
+                {
+                    run_id = table.Column<string>(type: "TEXT", nullable: false),
+                    label = table.Column<int>(type: "INTEGER", nullable: false),
+                    class_name = table.Column<string>(type: "TEXT", nullable: false),
+                    precision = table.Column<double>(type: "REAL", nullable: true),
+                    recall = table.Column<double>(type: "REAL", nullable: true),
+                    f1 = table.Column<double>(type: "REAL", nullable: true),
+                    support = table.Column<int>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_class_metrics", x => new { x.run_id, x.label });
+                    table.ForeignKey(
+                        name: "fk_class_metrics_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "evaluations",
+                columns: table => new
+                {
+                    run_id = table.Column<string>(type: "TEXT", nullable: false),
+                    trial = table.Column<int>(type: "INTEGER", nullable: false),
+                    test_images = table.Column<int>(type: "INTEGER", nullable: false),
+                    test_accuracy = table.Column<double>(type: "REAL", nullable: false),
+                    test_accuracy_low = table.Column<double>(type: "REAL", nullable: false),
+                    test_accuracy_high = table.Column<double>(type: "REAL", nullable: false),
+                    test_loss = table.Column<double>(type: "REAL", nullable: false),
+                    top_k = table.Column<int>(type: "INTEGER", nullable: false),
+                    top_k_accuracy = table.Column<double>(type: "REAL", nullable: true),
+                    macro_f1 = table.Column<double>(type: "REAL", nullable: false),
+                    confusion_matrix = table.Column<string>(type: "TEXT", nullable: false),
+                    head_sha256 = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    report_length = table.Column<long>(type: "INTEGER", nullable: true),
+                    report_path = table.Column<string>(type: "TEXT", nullable: true),
+                    report_sha256 = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_evaluations", x => x.run_id);
+                    table.ForeignKey(
+                        name: "fk_evaluations_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "run_dependencies",
+                columns: table => new
+                {
+                    run_id = table.Column<string>(type: "TEXT", nullable: false),
+                    scope = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_run_dependencies", x => new { x.run_id, x.scope });
+                    table.ForeignKey(
+                        name: "fk_run_dependencies_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "trials",
+                columns: table => new
+                {
+                    run_id = table.Column<string>(type: "TEXT", nullable: false),
+                    number = table.Column<int>(type: "INTEGER", nullable: false),
+                    scope = table.Column<string>(type: "TEXT", nullable: false),
+                    settings = table.Column<string>(type: "TEXT", nullable: false),
+                    validation_loss = table.Column<double>(type: "REAL", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_trials", x => new { x.run_id, x.number });
+                    table.ForeignKey(
+                        name: "fk_trials_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "checkpoints",
+                columns: table => new
+                {
+                    run_id = table.Column<string>(type: "TEXT", nullable: false),
+                    trial = table.Column<int>(type: "INTEGER", nullable: false),
+                    slice = table.Column<int>(type: "INTEGER", nullable: false),
+                    kind = table.Column<string>(type: "TEXT", nullable: false),
+                    epoch = table.Column<int>(type: "INTEGER", nullable: false),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    file_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    file_path = table.Column<string>(type: "TEXT", nullable: false),
+                    file_sha256 = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_checkpoints", x => new { x.run_id, x.trial, x.slice, x.kind });
+                    table.ForeignKey(
+                        name: "fk_checkpoints_trials_run_id_trial",
+                        columns: x => new { x.run_id, x.trial },
+                        principalTable: "trials",
+                        principalColumns: new[] { "run_id", "number" },
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "epoch_metrics",
+                columns: table => new
+                {
+                    run_id = table.Column<string>(type: "TEXT", nullable: false),
+                    trial = table.Column<int>(type: "INTEGER", nullable: false),
+                    epoch = table.Column<int>(type: "INTEGER", nullable: false),
+                    train_loss = table.Column<double>(type: "REAL", nullable: false),
+                    train_accuracy = table.Column<double>(type: "REAL", nullable: false),
+                    validation_loss = table.Column<double>(type: "REAL", nullable: true),
+                    validation_accuracy = table.Column<double>(type: "REAL", nullable: true),
+                    learning_rate = table.Column<double>(type: "REAL", nullable: false),
+                    penalty = table.Column<double>(type: "REAL", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_epoch_metrics", x => new { x.run_id, x.trial, x.epoch });
+                    table.ForeignKey(
+                        name: "fk_epoch_metrics_trials_run_id_trial",
+                        columns: x => new { x.run_id, x.trial },
+                        principalTable: "trials",
+                        principalColumns: new[] { "run_id", "number" },
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_api_keys_name",
+                table: "api_keys",
+                column: "name",
+                unique: true,
+                filter: "revoked_at IS NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_attempts_job_id",
+                table: "attempts",
+                column: "job_id");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_audit_log_subject",
+                table: "audit_log",
+                column: "subject");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_evaluations_test_accuracy",
+                table: "evaluations",
+                column: "test_accuracy");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_feature_sets_dataset_sha256",
+                table: "feature_sets",
+                column: "dataset_sha256");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_jobs_kind_scope_step",
+                table: "jobs",
+                columns: new[] { "kind", "scope", "step" },
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_jobs_scope",
+                table: "jobs",
+                column: "scope");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_jobs_scope_not_done",
+                table: "jobs",
+                column: "scope",
+                filter: "state <> 'Done'");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_jobs_state_dispatched_at",
+                table: "jobs",
+                columns: new[] { "state", "dispatched_at" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_run_dependencies_scope",
+                table: "run_dependencies",
+                column: "scope");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_deadline",
+                table: "runs",
+                column: "deadline",
+                filter: "finished_at IS NULL AND deadline IS NOT NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_feature_set_key_state",
+                table: "runs",
+                columns: new[] { "feature_set_key", "state" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_finished_at",
+                table: "runs",
+                column: "finished_at",
+                filter: "finished_at IS NOT NULL AND end_published_at IS NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_idempotency_key",
+                table: "runs",
+                column: "idempotency_key",
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_ingestion_key_state",
+                table: "runs",
+                columns: new[] { "ingestion_key", "state" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_state_submitted_at",
+                table: "runs",
+                columns: new[] { "state", "submitted_at" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_submitted_at",
+                table: "runs",
+                column: "submitted_at");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_trials_scope",
+                table: "trials",
+                column: "scope",
+                unique: true);
+        }
+
+        /// <inheritdoc />
+        protected override void Down(MigrationBuilder migrationBuilder)
+        {
+            migrationBuilder.DropTable(
+                name: "api_keys");
+
+            migrationBuilder.DropTable(
+                name: "attempts");
+
+            migrationBuilder.DropTable(
+                name: "audit_log");
+
+            migrationBuilder.DropTable(
+                name: "backbones");
+
+            migrationBuilder.DropTable(
+                name: "checkpoints");
+
+            migrationBuilder.DropTable(
+                name: "class_metrics");
+
+            migrationBuilder.DropTable(
+                name: "datasets");
+
+            migrationBuilder.DropTable(
+                name: "downloads");
+
+            migrationBuilder.DropTable(
+                name: "epoch_metrics");
+
+            migrationBuilder.DropTable(
+                name: "evaluations");
+
+            migrationBuilder.DropTable(
+                name: "feature_sets");
+
+            migrationBuilder.DropTable(
+                name: "feature_shards");
+
+            migrationBuilder.DropTable(
+                name: "ingestions");
+
+            migrationBuilder.DropTable(
+                name: "installation");
+
+            migrationBuilder.DropTable(
+                name: "packed_parts");
+
+            migrationBuilder.DropTable(
+                name: "run_dependencies");
+
+            migrationBuilder.DropTable(
+                name: "jobs");
+
+            migrationBuilder.DropTable(
+                name: "trials");
+
+            migrationBuilder.DropTable(
+                name: "runs");
+        }
+    }
+}

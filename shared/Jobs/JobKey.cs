@@ -1,0 +1,41 @@
+namespace Distributed.Jobs;
+
+/// <summary>Names a job.</summary>
+/// <param name="Kind">What is done: the name of the stage's message type.</param>
+/// <param name="Scope">What it is done for: a run, a part of a run, or something that runs share.</param>
+/// <param name="Step">Which slice, range or shard; from 0.</param>
+public sealed record JobKey(string Kind, string Scope, int Step)
+{
+    private const int RunIdLength = 36;
+
+    /// <summary>The scope of a run's own jobs.</summary>
+    public static string ScopeOf(Guid runId) => runId.ToString("D");
+
+    /// <summary>The scope of the jobs of a numbered part of a run; the number counts from 0.</summary>
+    public static string ScopeOf(Guid runId, int part) => $"{runId:D}/{part}";
+
+    /// <summary>The run of a scope that is a run's own; null where runs share it.</summary>
+    public static Guid? RunIdOf(string scope)
+    {
+        ArgumentNullException.ThrowIfNull(scope);
+        return
+            scope.Length >= RunIdLength
+            && (scope.Length == RunIdLength || scope[RunIdLength] == '/')
+            && Guid.TryParseExact(scope.AsSpan(0, RunIdLength), "D", out var id)
+            ? id
+            : null;
+    }
+
+    /// <summary>The number of the part of a run that a scope is of.</summary>
+    /// <exception cref="FormatException">The scope is not that of a part of a run.</exception>
+    public static int PartOf(string scope)
+    {
+        ArgumentNullException.ThrowIfNull(scope);
+        return RunIdOf(scope) is not null && scope.Length > RunIdLength
+            ? int.Parse(scope.AsSpan(RunIdLength + 1), System.Globalization.CultureInfo.InvariantCulture)
+            : throw new FormatException($"The scope '{scope}' is not that of a part of a run.");
+    }
+
+    /// <inheritdoc />
+    public override string ToString() => $"{Kind} {Scope} #{Step}";
+}
