@@ -11,25 +11,25 @@ internal static class IngestionKey
     /// <summary>Counts up when packing gives other bytes, or says something else, for the same source.</summary>
     private const string PackerVersion = "2";
 
-    /// <summary>Keys a listing. Names, sizes and time stamps of the files are in its fingerprint; splits and labels follow in its order.</summary>
-    /// <param name="listing">The listing.</param>
+    /// <summary>Keys a file index. Names, sizes and time stamps of the files are in its fingerprint; splits and labels follow in its order.</summary>
+    /// <param name="fileIndex">The file index.</param>
     /// <param name="size">Side of the packed images, in pixels.</param>
     /// <param name="fit">How they become squares.</param>
-    public static string Of(DatasetListing listing, int size, FitMode fit) =>
+    public static string Of(FileIndex fileIndex, int size, FitMode fit) =>
         ContentKey.Of(
             "ingestion",
             PackerVersion,
-            listing.Root,
-            listing.Source,
-            listing.DisplayName,
-            listing.Fingerprint,
-            ContentKey.Of([.. listing.ClassNames]),
+            fileIndex.Root,
+            fileIndex.Source,
+            fileIndex.DisplayName,
+            fileIndex.Fingerprint,
+            ContentKey.Of([.. fileIndex.ClassNames]),
             string.Join(
                 ' ',
-                listing.Entries.CountBy(entry => (entry.Split, entry.Label)).Select(run => $"{run.Key.Split} {run.Key.Label} {run.Value}")
+                fileIndex.Entries.CountBy(entry => (entry.Split, entry.Label)).Select(run => $"{run.Key.Split} {run.Key.Label} {run.Value}")
             ),
-            ContentKey.Of([.. listing.Skipped.SelectMany(file => new[] { file.Name, $"{file.Reason}", file.Detail })]),
-            ContentKey.Of([.. listing.Notes]),
+            ContentKey.Of([.. fileIndex.Skipped.SelectMany(file => new[] { file.Name, $"{file.Reason}", file.Detail })]),
+            ContentKey.Of([.. fileIndex.Notes]),
             $"{size}",
             ChoiceName.Of(fit),
             ImageFitting.Filter

@@ -38,7 +38,7 @@ public static class IngestionModule
             .ConfigurePrimaryHttpMessageHandler(services => new GuardedHttpHandler(
                 services.GetRequiredService<IOptions<IngestionOptions>>().Value.AllowPrivateAddresses
             ));
-        builder.Services.AddSingleton<Fetchables>();
+        builder.Services.AddSingleton<DownloadSources>();
         builder.Services.AddSingleton<SourceLocator>();
         builder.Services.TryAddSingleton<DatasetArtifacts>();
         builder.Services.TryAddSingleton(ImageDecodings.Default);

@@ -16,19 +16,19 @@ internal sealed record LocatedSource(string Folder, string? Archive, IReadOnlyLi
 {
     /// <summary>Lists it; what is said of it, errors among that, names the archive and not the folder.</summary>
     /// <exception cref="DatasetException">See <see cref="DatasetSource.ListAsync"/>.</exception>
-    public async Task<DatasetListing> ListAsync(DataRoots roots, CancellationToken cancellationToken)
+    public async Task<FileIndex> ListAsync(DataRoots roots, CancellationToken cancellationToken)
     {
         try
         {
-            var listing = await DatasetSource.ListAsync(Folder, roots, progress: null, cancellationToken);
+            var fileIndex = await DatasetSource.ListAsync(Folder, roots, progress: null, cancellationToken);
             return Archive is null
-                ? listing
-                : listing with
+                ? fileIndex
+                : fileIndex with
                 {
                     Archive = Archive,
                     // A folder inside has a name of its own; that of the one it was extracted to says nothing.
-                    DisplayName = listing.DisplayName == Path.GetFileName(Folder) ? Path.GetFileName(Archive) : listing.DisplayName,
-                    Notes = [.. Notes, .. listing.Notes.Select(note => Shown(note, Archive))],
+                    DisplayName = fileIndex.DisplayName == Path.GetFileName(Folder) ? Path.GetFileName(Archive) : fileIndex.DisplayName,
+                    Notes = [.. Notes, .. fileIndex.Notes.Select(note => Shown(note, Archive))],
                 };
         }
         catch (DatasetException exception) when (Archive is not null)
@@ -41,7 +41,7 @@ internal sealed record LocatedSource(string Folder, string? Archive, IReadOnlyLi
 }
 
 /// <summary>Finds the folder that a specification's data set stands for, making it first where that takes no network.</summary>
-internal sealed class SourceLocator(Volume volume, DataRoots roots, Fetchables fetchables, IOptions<IngestionOptions> options)
+internal sealed class SourceLocator(Volume volume, DataRoots roots, DownloadSources sources, IOptions<IngestionOptions> options)
 {
     /// <summary>Counts up when an archive is extracted to other names or files.</summary>
     private const string ExtractionVersion = "2";
@@ -55,17 +55,17 @@ internal sealed class SourceLocator(Volume volume, DataRoots roots, Fetchables f
         specification.Dataset == Sample ? $"sample (drawn with split seed {specification.SplitSeed})" : null;
 
     /// <summary>What must be fetched before the run can go on.</summary>
-    public IReadOnlyList<Fetchable> FindMissing(RunSpecification specification)
+    public IReadOnlyList<DownloadSource> FindMissing(RunSpecification specification)
     {
-        var missing = new List<Fetchable>();
-        if (specification.Dataset == Stl10 && !Directory.Exists(Stl10Folder) && !IsThere(fetchables.Stl10))
+        var missing = new List<DownloadSource>();
+        if (specification.Dataset == Stl10 && !Directory.Exists(Stl10Folder) && !IsThere(sources.Stl10))
         {
-            missing.Add(fetchables.Stl10);
+            missing.Add(sources.Stl10);
         }
 
-        if (specification.Backbone == Imagenet && !IsThere(fetchables.ImagenetWeights))
+        if (specification.Backbone == Imagenet && !IsThere(sources.ImagenetWeights))
         {
-            missing.Add(fetchables.ImagenetWeights);
+            missing.Add(sources.ImagenetWeights);
         }
 
         return missing;
@@ -84,7 +84,7 @@ internal sealed class SourceLocator(Volume volume, DataRoots roots, Fetchables f
             case Stl10:
                 if (!Directory.Exists(Stl10Folder))
                 {
-                    await DatasetArchive.ExtractAsync(volume.FullPath(fetchables.Stl10.Path), Stl10Folder, cancellationToken);
+                    await DatasetArchive.ExtractAsync(volume.FullPath(sources.Stl10.Path), Stl10Folder, cancellationToken);
                 }
 
                 return new LocatedSource(Stl10Folder, Archive: null, Notes: []);
@@ -98,7 +98,7 @@ internal sealed class SourceLocator(Volume volume, DataRoots roots, Fetchables f
 
     private string Stl10Folder => volume.FullPath("sources/stl10");
 
-    private bool IsThere(Fetchable fetchable) => File.Exists(volume.FullPath(fetchable.Path));
+    private bool IsThere(DownloadSource source) => File.Exists(volume.FullPath(source.Path));
 
     private async Task<string> DrawSampleAsync(int seed, CancellationToken cancellationToken)
     {

@@ -8,11 +8,11 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Artifacts;
 
-/// <summary>What ingestion leaves on the volume, found through the catalog and verified: listings, manifests, packed images, splits.</summary>
+/// <summary>What ingestion leaves on the volume, found through the catalog and verified: file indexes, manifests, packed images, splits.</summary>
 /// <remarks>The latest of each kind stay in memory, since jobs of one data set follow each other.</remarks>
 public sealed class DatasetArtifacts(IDbContextFactory<CatalogContext> contexts, Volume volume)
 {
-    private volatile Remembered? _latestListing;
+    private volatile Remembered? _latestIndex;
     private volatile Remembered? _latestManifest;
     private volatile LatestIngested? _latestIngested;
 
@@ -47,20 +47,20 @@ public sealed class DatasetArtifacts(IDbContextFactory<CatalogContext> contexts,
         }
     }
 
-    /// <summary>The listing of an ingestion.</summary>
-    public async Task<DatasetListing> ReadListingAsync(Ingestion ingestion, CancellationToken cancellationToken)
+    /// <summary>The file index of an ingestion.</summary>
+    public async Task<FileIndex> ReadFileIndexAsync(Ingestion ingestion, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(ingestion);
-        if (_latestListing is not { } latest || latest.File != ingestion.Listing)
+        if (_latestIndex is not { } latest || latest.File != ingestion.FileIndex)
         {
-            latest = new Remembered(ingestion.Listing, await ReadJsonAsync<DatasetListing>(ingestion.Listing, cancellationToken));
-            _latestListing = latest;
+            latest = new Remembered(ingestion.FileIndex, await ReadJsonAsync<FileIndex>(ingestion.FileIndex, cancellationToken));
+            _latestIndex = latest;
         }
 
-        return (DatasetListing)latest.Value;
+        return (FileIndex)latest.Value;
     }
 
-    /// <summary>What an ingestion found whose images are all packed, from its own listing and records.</summary>
+    /// <summary>What an ingestion found whose images are all packed, from its own file index and records.</summary>
     /// <param name="ingestion">The ingestion.</param>
     /// <param name="cancellationToken">Stops the reading.</param>
     /// <exception cref="StoredFileException">Files are missing or damaged.</exception>
@@ -82,20 +82,20 @@ public sealed class DatasetArtifacts(IDbContextFactory<CatalogContext> contexts,
             );
         }
 
-        IReadOnlyList<StoredFile> files = [ingestion.Listing, .. records];
+        IReadOnlyList<StoredFile> files = [ingestion.FileIndex, .. records];
         if (_latestIngested is { } latest && latest.Files.SequenceEqual(files))
         {
             return latest.Dataset;
         }
 
-        var listing = await ReadListingAsync(ingestion, cancellationToken);
+        var fileIndex = await ReadFileIndexAsync(ingestion, cancellationToken);
         var packed = new List<PackedImage>(ingestion.EntryCount);
         foreach (var file in records)
         {
             packed.AddRange(await ReadJsonAsync<IReadOnlyList<PackedImage>>(file, cancellationToken));
         }
 
-        var dataset = IngestedDataset.Create(listing, packed);
+        var dataset = IngestedDataset.Create(fileIndex, packed);
         _latestIngested = new LatestIngested(files, dataset);
         return dataset;
     }

@@ -6,7 +6,7 @@ using Distributed.Datasets.Splits;
 
 namespace Distributed.Artifacts;
 
-/// <summary>What one ingestion found, from its own listing and packing records: another source with the same images has other names, and skipped other files.</summary>
+/// <summary>What one ingestion found, from its own file index and packing records: another source with the same images has other names, and skipped other files.</summary>
 /// <param name="Manifest">The data set, under this source's names.</param>
 /// <param name="Summary">What people are told.</param>
 public sealed record IngestedDataset(DatasetManifest Manifest, IngestionSummary Summary)
@@ -16,23 +16,23 @@ public sealed record IngestedDataset(DatasetManifest Manifest, IngestionSummary 
     private const int MostOccurrences = 5;
     private const int MostPairs = 5;
 
-    /// <summary>Joins a listing with what packing found.</summary>
-    /// <param name="listing">The listing.</param>
+    /// <summary>Joins a file index with what packing found.</summary>
+    /// <param name="fileIndex">The file index.</param>
     /// <param name="packed">One record for every entry, in order.</param>
     /// <exception cref="DatasetException">Too little is left to train and test a classifier.</exception>
-    public static IngestedDataset Create(DatasetListing listing, IReadOnlyList<PackedImage> packed)
+    public static IngestedDataset Create(FileIndex fileIndex, IReadOnlyList<PackedImage> packed)
     {
-        var manifest = DatasetManifest.Create(listing, packed);
-        var skipped = SkipReasons.Find(listing, packed);
+        var manifest = DatasetManifest.Create(fileIndex, packed);
+        var skipped = SkipReasons.Find(fileIndex, packed);
         var duplicates = DuplicateSummary.Of(manifest.Images);
         var contradictions = DuplicateSummary.FindContradictions(manifest.Images).ToList();
         return new IngestedDataset(
             manifest,
             new IngestionSummary
             {
-                Name = listing.DisplayName,
-                Source = listing.Source,
-                Files = listing.Entries.Count + listing.Skipped.Count,
+                Name = fileIndex.DisplayName,
+                Source = fileIndex.Source,
+                Files = fileIndex.Entries.Count + fileIndex.Skipped.Count,
                 Images = manifest.Images.Count,
                 Classes = manifest.ClassNames.Count,
                 Splits = new GivenSplits(
@@ -41,7 +41,7 @@ public sealed record IngestedDataset(DatasetManifest Manifest, IngestionSummary 
                     Count(SplitName.Test),
                     Count(SplitName.Unassigned)
                 ),
-                Notes = listing.Notes,
+                Notes = fileIndex.Notes,
                 SkippedCount = skipped.Count,
                 SkippedByReason =
                 [

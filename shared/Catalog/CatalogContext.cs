@@ -95,7 +95,7 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
         modelBuilder.Entity<Ingestion>(ingestion =>
         {
             ingestion.HasKey(i => i.Key);
-            ingestion.ComplexProperty(i => i.Listing);
+            ingestion.ComplexProperty(i => i.FileIndex);
             ingestion.Property(i => i.Summary).HasConversion<SummaryConverter>();
             ingestion.Property(i => i.Fit).HasConversion<ChoiceConverter<FitMode>>();
         });

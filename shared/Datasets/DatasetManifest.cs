@@ -19,7 +19,7 @@ public sealed record ManifestImage(string Name, string Sha256, int Label, SplitN
 /// <param name="Source">The source: its folder, or the archive that was given. Several may hold the same data set; name, source and the images' names are those of one of them.</param>
 /// <param name="Sha256">The identity of the data set: over each image's hash, label and given split in order, the class names and the folds.</param>
 /// <param name="ClassNames">Names of the classes; a label is an index into it.</param>
-/// <param name="Images">The usable images, in the order of the listing.</param>
+/// <param name="Images">The usable images, in the order of the file index.</param>
 /// <param name="Folds">Given folds: each an array of indices into <paramref name="Images"/>; null where the source gives none.</param>
 public sealed record DatasetManifest(
     string DisplayName,
@@ -31,30 +31,30 @@ public sealed record DatasetManifest(
     IReadOnlyList<int[]>? Folds
 )
 {
-    /// <summary>Joins the listing with what packing found.</summary>
-    /// <param name="listing">The listing.</param>
+    /// <summary>Joins the file index with what packing found.</summary>
+    /// <param name="fileIndex">The file index.</param>
     /// <param name="packed">One record for every entry, in order: the slices one after the other.</param>
     /// <exception cref="ArgumentException">The records are not one for every entry in order.</exception>
     /// <exception cref="DatasetException">Too little is left to train and test a classifier; the message says of what and why.</exception>
-    public static DatasetManifest Create(DatasetListing listing, IEnumerable<PackedImage> packed)
+    public static DatasetManifest Create(FileIndex fileIndex, IEnumerable<PackedImage> packed)
     {
-        ArgumentNullException.ThrowIfNull(listing);
+        ArgumentNullException.ThrowIfNull(fileIndex);
         ArgumentNullException.ThrowIfNull(packed);
         var images = new List<ManifestImage>();
         var records = packed.ToList();
-        var rows = new int[listing.Entries.Count];
+        var rows = new int[fileIndex.Entries.Count];
         var entry = 0;
         foreach (var image in records)
         {
-            if (image.Entry != entry || entry == listing.Entries.Count)
+            if (image.Entry != entry || entry == fileIndex.Entries.Count)
             {
                 throw new ArgumentException(
-                    $"The packed record of entry {image.Entry} stands where that of entry {entry} of {listing.Entries.Count} belongs.",
+                    $"The packed record of entry {image.Entry} stands where that of entry {entry} of {fileIndex.Entries.Count} belongs.",
                     nameof(packed)
                 );
             }
 
-            var listed = listing.Entries[entry];
+            var listed = fileIndex.Entries[entry];
             rows[entry++] = image.Skipped is null ? images.Count : -1;
             if (image.Skipped is null)
             {
@@ -62,77 +62,77 @@ public sealed record DatasetManifest(
             }
         }
 
-        if (entry != listing.Entries.Count)
+        if (entry != fileIndex.Entries.Count)
         {
             throw new ArgumentException(
-                $"There are packed records of {entry} entries, and {listing.Entries.Count} were listed.",
+                $"There are packed records of {entry} entries, and {fileIndex.Entries.Count} were listed.",
                 nameof(packed)
             );
         }
 
-        ThrowIfTooLittle(listing, images, records);
-        var folds = Reindex(listing, rows);
+        ThrowIfTooLittle(fileIndex, images, records);
+        var folds = Reindex(fileIndex, rows);
         return new DatasetManifest(
-            listing.DisplayName,
-            listing.Format,
-            listing.Source,
-            Hash(images, listing.ClassNames, folds),
-            listing.ClassNames,
+            fileIndex.DisplayName,
+            fileIndex.Format,
+            fileIndex.Source,
+            Hash(images, fileIndex.ClassNames, folds),
+            fileIndex.ClassNames,
             images,
             folds
         );
     }
 
-    private static void ThrowIfTooLittle(DatasetListing listing, List<ManifestImage> images, List<PackedImage> packed)
+    private static void ThrowIfTooLittle(FileIndex fileIndex, List<ManifestImage> images, List<PackedImage> packed)
     {
-        var skipped = SkipReasons.Find(listing, packed);
+        var skipped = SkipReasons.Find(fileIndex, packed);
         var first =
             skipped.Count == 0
                 ? ""
                 : $" {skipped.Count} {DatasetSource.Plural(skipped.Count, "file was", "files were")} skipped: {SkipReasons.Describe(SkipReasons.Group(skipped))}. The first is '{skipped[0].Name}': {skipped[0].Detail}.";
         if (images.Count == 0)
         {
-            throw new DatasetException($"'{listing.Source}' has no usable images.{first}");
+            throw new DatasetException($"'{fileIndex.Source}' has no usable images.{first}");
         }
 
-        if (listing.ClassNames.Count < 2)
+        if (fileIndex.ClassNames.Count < 2)
         {
             throw new DatasetException(
-                $"'{listing.Source}' has a single class, '{listing.ClassNames[0]}'. A classifier needs at least two."
+                $"'{fileIndex.Source}' has a single class, '{fileIndex.ClassNames[0]}'. A classifier needs at least two."
             );
         }
 
         var learnable = images.Where(image => image.Split is SplitName.Train or SplitName.Unassigned).ToLookup(image => image.Label);
-        var empty = listing.ClassNames.Where((_, label) => !learnable.Contains(label)).ToList();
+        var empty = fileIndex.ClassNames.Where((_, label) => !learnable.Contains(label)).ToList();
         if (empty.Count > 0)
         {
             throw new DatasetException(
-                $"'{listing.Source}' has no usable images to train on for {DatasetSource.Plural(empty.Count, "class", "classes")} {DatasetSource.Quote(empty)}. Add images, or remove the class.{first}"
+                $"'{fileIndex.Source}' has no usable images to train on for {DatasetSource.Plural(empty.Count, "class", "classes")} {DatasetSource.Quote(empty)}. Add images, or remove the class.{first}"
             );
         }
 
         var unassigned = images.Count(image => image.Split == SplitName.Unassigned);
-        if (!images.Exists(image => image.Split == SplitName.Test) && unassigned <= listing.ClassNames.Count)
+        if (!images.Exists(image => image.Split == SplitName.Test) && unassigned <= fileIndex.ClassNames.Count)
         {
             throw new DatasetException(
-                $"'{listing.Source}' has no usable test images{(unassigned > 0 ? ", and too few images to draw any: one a class stays for training" : "")}. Add images.{first}"
+                $"'{fileIndex.Source}' has no usable test images{(unassigned > 0 ? ", and too few images to draw any: one a class stays for training" : "")}. Add images.{first}"
             );
         }
     }
 
-    private static List<int[]>? Reindex(DatasetListing listing, int[] rows)
+    private static List<int[]>? Reindex(FileIndex fileIndex, int[] rows)
     {
-        if (listing.Folds is null)
+        if (fileIndex.Folds is null)
         {
             return null;
         }
 
         var train = Enumerable
             .Range(0, rows.Length)
-            .Where(index => listing.Entries[index].Split == SplitName.Train)
+            .Where(index => fileIndex.Entries[index].Split == SplitName.Train)
             .Select(index => rows[index])
             .ToArray();
-        return [.. listing.Folds.Select(fold => fold.Select(index => train[index]).Where(row => row >= 0).ToArray())];
+        return [.. fileIndex.Folds.Select(fold => fold.Select(index => train[index]).Where(row => row >= 0).ToArray())];
     }
 
     private static string Hash(List<ManifestImage> images, IReadOnlyList<string> classNames, List<int[]>? folds)

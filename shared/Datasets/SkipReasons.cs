@@ -38,19 +38,19 @@ public static class SkipReasons
             _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "Not a reason."),
         };
 
-    /// <summary>Every skipped file of a source: those that its listing skipped, then those that packing did.</summary>
-    /// <param name="listing">The listing.</param>
+    /// <summary>Every skipped file of a source: those that its file index skipped, then those that packing did.</summary>
+    /// <param name="fileIndex">The file index.</param>
     /// <param name="packed">One record for every entry.</param>
-    public static IReadOnlyList<SkippedFile> Find(DatasetListing listing, IEnumerable<PackedImage> packed)
+    public static IReadOnlyList<SkippedFile> Find(FileIndex fileIndex, IEnumerable<PackedImage> packed)
     {
-        ArgumentNullException.ThrowIfNull(listing);
+        ArgumentNullException.ThrowIfNull(fileIndex);
         ArgumentNullException.ThrowIfNull(packed);
         return
         [
-            .. listing.Skipped,
+            .. fileIndex.Skipped,
             .. packed
                 .Where(image => image.Skipped is not null)
-                .Select(image => new SkippedFile(listing.Entries[image.Entry].Name, image.Reason ?? SkipReason.Damaged, image.Skipped!)),
+                .Select(image => new SkippedFile(fileIndex.Entries[image.Entry].Name, image.Reason ?? SkipReason.Damaged, image.Skipped!)),
         ];
     }
 

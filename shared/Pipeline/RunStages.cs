@@ -32,7 +32,7 @@ public static class RunStages
             Service = Ingestion,
             Resource = Images,
             State = RunState.Ingesting,
-            Makes = [new((catalog, path) => catalog.Ingestions.Where(row => row.Listing.Path == path).Select(_ => new Maker()))],
+            Makes = [new((catalog, path) => catalog.Ingestions.Where(row => row.FileIndex.Path == path).Select(_ => new Maker()))],
         };
         var downloadFile = new RunStage<DownloadFile>((scope, step) => new DownloadFile(scope, step))
         {

@@ -459,7 +459,7 @@ public sealed class QueryTests : IAsyncLifetime
             Source = "/data/copies",
             InputSize = 96,
             Fit = FitMode.Crop,
-            Listing = new StoredFile("ingestions/listing.json", 1, "00"),
+            FileIndex = new StoredFile("ingestions/index.json", 1, "00"),
             EntryCount = 4,
             PartSize = 4,
             PartCount = 1,

@@ -68,16 +68,16 @@ internal sealed class FirstRunBenchmark : IBenchmark
 
     private static async Task ComputeAsync(string folder, IBackbone backbone, AutotuningResult choice)
     {
-        var listing = await DatasetSource.ListAsync(folder);
-        var images = new byte[(long)listing.Entries.Count * Size * Size * 3];
+        var fileIndex = await DatasetSource.ListAsync(folder);
+        var images = new byte[(long)fileIndex.Entries.Count * Size * Size * 3];
         using var packed = new MemoryStream(images);
-        var records = await ImagePacker.PackAsync(listing, 0, listing.Entries.Count, Size, FitMode.Crop, packed);
+        var records = await ImagePacker.PackAsync(fileIndex, 0, fileIndex.Entries.Count, Size, FitMode.Crop, packed);
 
         using var extractor = new FeatureExtractor(backbone, choice.Precision, torch.CPU, choice.BatchSize);
-        var features = extractor.Extract(images, listing.Entries.Count, Size);
+        var features = extractor.Extract(images, fileIndex.Entries.Count, Size);
 
         // The run's own split: with other validation images the regularisation path ends elsewhere.
-        var manifest = DatasetManifest.Create(listing, records);
+        var manifest = DatasetManifest.Create(fileIndex, records);
         var defaults = new RunSpecification();
         var split = DatasetSplit.Draw(manifest, defaults.SplitSeed, defaults.ValidationFraction, defaults.TestFraction);
         int[] rows = [.. split.Train, .. split.Validation];
@@ -86,9 +86,9 @@ internal sealed class FirstRunBenchmark : IBenchmark
         using var data = FeatureData.Create(features.Select(rows), LabelsOf(rows), train, validation, torch.CPU);
         var state = RegularisationPath.Start(
             HeadDefinition.Linear,
-            new RegularisationPathOptions(RegularisationPathOptions.DefaultPenalties(listing.ClassNames.Count)),
+            new RegularisationPathOptions(RegularisationPathOptions.DefaultPenalties(fileIndex.ClassNames.Count)),
             data,
-            listing.ClassNames.Count
+            fileIndex.ClassNames.Count
         );
         var head = TrainedHead.Load(RegularisationPath.Train(state, data, () => false).State.ExportBest());
         ClassificationMetrics.Compute(head.Logits(features.Select(split.Test)), LabelsOf(split.Test), head.Classes, topK: 5);

@@ -450,7 +450,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
                 Source = "/data",
                 InputSize = 96,
                 Fit = FitMode.Crop,
-                Listing = new Storage.StoredFile("listing.json", 1, "l"),
+                FileIndex = new Storage.StoredFile("index.json", 1, "l"),
                 EntryCount = 1,
                 PartSize = 1,
                 PartCount = 1,

@@ -137,8 +137,8 @@ public sealed class ConfinementTests : IDisposable
     {
         _allowed.WriteImage("a/1.png", 1);
         _allowed.WriteImage("b/1.png", 2);
-        var listing = await DatasetSource.ListAsync(_allowed.Root);
-        using var source = new ImageSource(listing);
+        var fileIndex = await DatasetSource.ListAsync(_allowed.Root);
+        using var source = new ImageSource(fileIndex);
         Assert.NotNull((await source.ReadAsync(0, CancellationToken.None)).Content);
 
         File.Delete(_allowed.At("a", "1.png"));

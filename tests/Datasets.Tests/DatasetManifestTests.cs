@@ -19,7 +19,7 @@ public sealed class DatasetManifestTests
     [Fact]
     public void Skipped_images_are_no_images_of_the_set_and_folds_follow_the_others()
     {
-        var listing = Listings.Create(
+        var fileIndex = FileIndexes.Create(
             Entries,
             folds:
             [
@@ -29,8 +29,8 @@ public sealed class DatasetManifestTests
         );
 
         var manifest = DatasetManifest.Create(
-            listing,
-            Enumerable.Range(0, 6).Select(entry => Listings.Packed(entry, entry, entry == 1 ? "the file is cut short" : null))
+            fileIndex,
+            Enumerable.Range(0, 6).Select(entry => FileIndexes.Packed(entry, entry, entry == 1 ? "the file is cut short" : null))
         );
 
         Assert.Equal(["train/a/1", "train/b/1", "train/b/2", "test/a/1", "test/b/1"], manifest.Images.Select(image => image.Name));
@@ -46,7 +46,7 @@ public sealed class DatasetManifestTests
     [Fact]
     public void Equal_images_are_counted_within_and_across_splits()
     {
-        var manifest = Listings.Manifest([
+        var manifest = FileIndexes.Manifest([
             (0, SplitName.Train, 1),
             (0, SplitName.Train, 1),
             (1, SplitName.Train, 1),
@@ -71,23 +71,23 @@ public sealed class DatasetManifestTests
     [Fact]
     public void Skipped_files_are_counted_by_reason_with_what_to_do_about_each()
     {
-        var listing = Listings.Create(Entries) with
+        var fileIndex = FileIndexes.Create(Entries) with
         {
             Skipped = [new SkippedFile("train/a/link", SkipReason.LinkDangling, "the link leads to nothing")],
         };
         const string Heic = "it is a HEIC image; convert it to JPEG or PNG";
         var skipped = SkipReasons.Find(
-            listing,
+            fileIndex,
             Enumerable
                 .Range(0, 6)
                 .Select(entry =>
                     entry switch
                     {
-                        0 => Listings.Packed(entry, entry, "the file is cut short", SkipReason.Damaged),
-                        1 or 3 => Listings.Packed(entry, entry, Heic, SkipReason.UnsupportedFormat),
+                        0 => FileIndexes.Packed(entry, entry, "the file is cut short", SkipReason.Damaged),
+                        1 or 3 => FileIndexes.Packed(entry, entry, Heic, SkipReason.UnsupportedFormat),
                         // As records of earlier versions have it.
-                        4 => Listings.Packed(entry, entry, "the file is empty"),
-                        _ => Listings.Packed(entry, entry),
+                        4 => FileIndexes.Packed(entry, entry, "the file is empty"),
+                        _ => FileIndexes.Packed(entry, entry),
                     }
                 )
         );
@@ -155,7 +155,7 @@ public sealed class DatasetManifestTests
     public void The_identity_is_that_of_images_labels_splits_names_and_folds_alone()
     {
         var original = Create(
-            Listings.Create(
+            FileIndexes.Create(
                 Entries,
                 folds:
                 [
@@ -167,7 +167,7 @@ public sealed class DatasetManifestTests
         Assert.Equal(
             original.Sha256,
             Create(
-                Listings.Create(
+                FileIndexes.Create(
                     Entries,
                     folds:
                     [
@@ -184,7 +184,7 @@ public sealed class DatasetManifestTests
         Assert.Equal(
             original.Sha256,
             Create(
-                Listings.Create(
+                FileIndexes.Create(
                     [.. Entries.Select(entry => entry with { Name = "renamed " + entry.Name })],
                     folds:
                     [
@@ -196,9 +196,9 @@ public sealed class DatasetManifestTests
         Assert.Equal(6, new[]
             {
                 original,
-                Create(Listings.Create(Entries)),
+                Create(FileIndexes.Create(Entries)),
                 Create(
-                    Listings.Create(
+                    FileIndexes.Create(
                         Entries,
                         folds:
                         [
@@ -207,7 +207,7 @@ public sealed class DatasetManifestTests
                     )
                 ),
                 Create(
-                    Listings.Create(
+                    FileIndexes.Create(
                         Entries,
                         folds:
                         [
@@ -217,7 +217,7 @@ public sealed class DatasetManifestTests
                     content: 100
                 ),
                 Create(
-                    Listings.Create(
+                    FileIndexes.Create(
                         Entries,
                         folds:
                         [
@@ -229,7 +229,7 @@ public sealed class DatasetManifestTests
                     }
                 ),
                 Create(
-                    Listings.Create(
+                    FileIndexes.Create(
                         [Entries[0], Entries[1] with { Split = SplitName.Validation }, .. Entries[2..]],
                         folds:
                         [
@@ -244,7 +244,7 @@ public sealed class DatasetManifestTests
     public void A_manifest_survives_JSON()
     {
         var manifest = Create(
-            Listings.Create(
+            FileIndexes.Create(
                 Entries,
                 folds:
                 [
@@ -271,8 +271,10 @@ public sealed class DatasetManifestTests
     {
         var refused = Assert.Throws<DatasetException>(() =>
             DatasetManifest.Create(
-                Listings.Create(Entries),
-                Enumerable.Range(0, 6).Select(entry => Listings.Packed(entry, entry, skipped.Contains(entry) ? "the file is empty" : null))
+                FileIndexes.Create(Entries),
+                Enumerable
+                    .Range(0, 6)
+                    .Select(entry => FileIndexes.Packed(entry, entry, skipped.Contains(entry) ? "the file is empty" : null))
             )
         );
 
@@ -282,24 +284,24 @@ public sealed class DatasetManifestTests
     }
 
     [Fact]
-    public void Records_that_are_not_those_of_the_listing_are_a_mistake_of_the_caller()
+    public void Records_that_are_not_those_of_the_file_index_are_a_mistake_of_the_caller()
     {
-        var listing = Listings.Create(Entries);
+        var fileIndex = FileIndexes.Create(Entries);
 
         Assert.Throws<ArgumentException>(() =>
-            DatasetManifest.Create(listing, Enumerable.Range(0, 5).Select(entry => Listings.Packed(entry, entry)))
+            DatasetManifest.Create(fileIndex, Enumerable.Range(0, 5).Select(entry => FileIndexes.Packed(entry, entry)))
         );
         Assert.Throws<ArgumentException>(() =>
-            DatasetManifest.Create(listing, Enumerable.Range(0, 7).Select(entry => Listings.Packed(entry, entry)))
+            DatasetManifest.Create(fileIndex, Enumerable.Range(0, 7).Select(entry => FileIndexes.Packed(entry, entry)))
         );
         Assert.Throws<ArgumentException>(() =>
-            DatasetManifest.Create(listing, Enumerable.Range(1, 6).Select(entry => Listings.Packed(entry, entry)))
+            DatasetManifest.Create(fileIndex, Enumerable.Range(1, 6).Select(entry => FileIndexes.Packed(entry, entry)))
         );
     }
 
-    private static DatasetManifest Create(DatasetListing listing, int content = 0) =>
+    private static DatasetManifest Create(FileIndex fileIndex, int content = 0) =>
         DatasetManifest.Create(
-            listing,
-            Enumerable.Range(0, listing.Entries.Count).Select(entry => Listings.Packed(entry, content + entry))
+            fileIndex,
+            Enumerable.Range(0, fileIndex.Entries.Count).Select(entry => FileIndexes.Packed(entry, content + entry))
         );
 }

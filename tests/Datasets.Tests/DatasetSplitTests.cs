@@ -10,10 +10,10 @@ public sealed class DatasetSplitTests
     public void Drawn_splits_are_disjoint_and_complete_and_no_image_stands_on_two_sides() =>
         Gen.Select(
                 Gen.OneOf(
-                    Listings.Images(SplitName.Unassigned),
-                    Listings.Images(SplitName.Train, SplitName.Test),
-                    Listings.Images(SplitName.Train, SplitName.Validation, SplitName.Test),
-                    Listings.Images(SplitName.Unassigned, SplitName.Train)
+                    FileIndexes.Images(SplitName.Unassigned),
+                    FileIndexes.Images(SplitName.Train, SplitName.Test),
+                    FileIndexes.Images(SplitName.Train, SplitName.Validation, SplitName.Test),
+                    FileIndexes.Images(SplitName.Unassigned, SplitName.Train)
                 ),
                 Gen.Int,
                 Gen.Double[0, 0.5],
@@ -22,7 +22,7 @@ public sealed class DatasetSplitTests
             .Sample(
                 (images, seed, validationFraction, testFraction) =>
                 {
-                    var manifest = Listings.Manifest(images, classes: 3);
+                    var manifest = FileIndexes.Manifest(images, classes: 3);
 
                     var split = DatasetSplit.Draw(manifest, seed, validationFraction, testFraction);
 
@@ -41,12 +41,12 @@ public sealed class DatasetSplitTests
 
     [Fact]
     public void Given_test_images_stay_in_test() =>
-        Listings
+        FileIndexes
             .Images(SplitName.Train, SplitName.Validation, SplitName.Test)
             .Sample(
                 images =>
                 {
-                    var split = DatasetSplit.Draw(Listings.Manifest(images, classes: 3), 0, 0.1, 0.2);
+                    var split = DatasetSplit.Draw(FileIndexes.Manifest(images, classes: 3), 0, 0.1, 0.2);
 
                     Assert.Equal(
                         images.Index().Where(image => image.Item.Split == SplitName.Test).Select(image => image.Index),
@@ -60,7 +60,9 @@ public sealed class DatasetSplitTests
     [Fact]
     public void Every_class_gives_its_part()
     {
-        var manifest = Listings.Manifest([.. Enumerable.Range(0, 150).Select(index => (index < 100 ? 0 : 1, SplitName.Unassigned, index))]);
+        var manifest = FileIndexes.Manifest([
+            .. Enumerable.Range(0, 150).Select(index => (index < 100 ? 0 : 1, SplitName.Unassigned, index)),
+        ]);
 
         var split = DatasetSplit.Draw(manifest, 5, validationFraction: 0.25, testFraction: 0.2);
 
@@ -75,7 +77,7 @@ public sealed class DatasetSplitTests
     [Fact]
     public void The_same_seed_draws_the_same_on_every_machine_and_another_one_differently()
     {
-        var manifest = Listings.Manifest([.. Enumerable.Range(0, 40).Select(index => (index % 2, SplitName.Unassigned, index))]);
+        var manifest = FileIndexes.Manifest([.. Enumerable.Range(0, 40).Select(index => (index % 2, SplitName.Unassigned, index))]);
 
         var split = DatasetSplit.Draw(manifest, 0, 0.1, 0.2);
 
@@ -88,7 +90,7 @@ public sealed class DatasetSplitTests
     [Fact]
     public void A_fold_restricts_train_and_nothing_else()
     {
-        var manifest = Listings.Manifest(
+        var manifest = FileIndexes.Manifest(
             [
                 .. Enumerable.Range(0, 20).Select(index => (index % 2, SplitName.Train, index)),
                 (0, SplitName.Test, 100),
@@ -111,7 +113,7 @@ public sealed class DatasetSplitTests
     [Fact]
     public void Copies_of_test_images_leave_train_and_validation()
     {
-        var manifest = Listings.Manifest([
+        var manifest = FileIndexes.Manifest([
             (0, SplitName.Train, 0),
             (0, SplitName.Train, 1),
             (0, SplitName.Train, 2),
@@ -133,7 +135,7 @@ public sealed class DatasetSplitTests
     [Fact]
     public void Without_a_validation_fraction_everything_is_trained_on()
     {
-        var manifest = Listings.Manifest([(0, SplitName.Train, 0), (1, SplitName.Train, 1), (0, SplitName.Test, 2)]);
+        var manifest = FileIndexes.Manifest([(0, SplitName.Train, 0), (1, SplitName.Train, 1), (0, SplitName.Test, 2)]);
 
         Assert.Empty(DatasetSplit.Draw(manifest, 0, 0, 0.2).Validation);
     }
@@ -141,9 +143,9 @@ public sealed class DatasetSplitTests
     [Fact]
     public void What_cannot_be_drawn_is_refused_with_the_reason()
     {
-        var leaky = Listings.Manifest([(0, SplitName.Train, 0), (1, SplitName.Train, 1), (1, SplitName.Test, 1)]);
-        var copies = Listings.Manifest([(0, SplitName.Unassigned, 0), (0, SplitName.Unassigned, 0), (1, SplitName.Unassigned, 1)]);
-        var folded = Listings.Manifest(
+        var leaky = FileIndexes.Manifest([(0, SplitName.Train, 0), (1, SplitName.Train, 1), (1, SplitName.Test, 1)]);
+        var copies = FileIndexes.Manifest([(0, SplitName.Unassigned, 0), (0, SplitName.Unassigned, 0), (1, SplitName.Unassigned, 1)]);
+        var folded = FileIndexes.Manifest(
             [(0, SplitName.Train, 0), (1, SplitName.Train, 1), (0, SplitName.Test, 2)],
             folds:
             [

@@ -29,19 +29,19 @@ public sealed class FolderLinkTests : IDisposable
         LinkFolder("train/a/more", Path.Combine("..", "..", "..", Path.GetFileName(_allowed.Root), "more"));
         LinkFile("train/b/one", _allowed.At("one"));
 
-        var listing = await ListAsync();
+        var fileIndex = await ListAsync();
 
-        Assert.Equal(["a", "b", "c"], listing.ClassNames);
+        Assert.Equal(["a", "b", "c"], fileIndex.ClassNames);
         Assert.Equal(
             ["train/a/1", "train/a/more/2", "train/b/1", "train/b/one", "train/c/2", "test/a/1", "test/b/1"],
-            listing.Entries.Select(entry => entry.Name)
+            fileIndex.Entries.Select(entry => entry.Name)
         );
-        Assert.Empty(listing.Skipped);
+        Assert.Empty(fileIndex.Skipped);
 
         var packed = await ImagePacker.PackAsync(
-            listing,
+            fileIndex,
             0,
-            listing.Entries.Count,
+            fileIndex.Entries.Count,
             32,
             FitMode.Crop,
             Stream.Null,
@@ -62,12 +62,12 @@ public sealed class FolderLinkTests : IDisposable
         LinkFile("b/hidden-way", _directory.At("b", "away", "secret.png"));
         LinkFolder("c", _elsewhere.Root);
 
-        var listing = await ListAsync();
+        var fileIndex = await ListAsync();
 
-        Assert.Equal(["a/1", "a/inside", "b/1"], listing.Entries.Select(entry => entry.Name));
-        Assert.Equal(["a/outside", "b/away", "b/hidden-way", "c"], listing.Skipped.Select(file => file.Name));
-        Assert.All(listing.Skipped, file => Assert.Equal(SkipReason.LinkOutside, file.Reason));
-        Assert.Equal($"the link leads to '{secret}', outside the directories that may be read", listing.Skipped[0].Detail);
+        Assert.Equal(["a/1", "a/inside", "b/1"], fileIndex.Entries.Select(entry => entry.Name));
+        Assert.Equal(["a/outside", "b/away", "b/hidden-way", "c"], fileIndex.Skipped.Select(file => file.Name));
+        Assert.All(fileIndex.Skipped, file => Assert.Equal(SkipReason.LinkOutside, file.Reason));
+        Assert.Equal($"the link leads to '{secret}', outside the directories that may be read", fileIndex.Skipped[0].Detail);
     }
 
     [Fact]
@@ -81,9 +81,9 @@ public sealed class FolderLinkTests : IDisposable
         LinkFolder("a/again", _directory.At("a", "deep"));
         LinkFolder("b/above", Path.GetDirectoryName(_directory.Root)!);
 
-        var listing = await DatasetSource.ListAsync(_directory.Root, new DataRoots([Path.GetTempPath()]));
+        var fileIndex = await DatasetSource.ListAsync(_directory.Root, new DataRoots([Path.GetTempPath()]));
 
-        Assert.Equal(["a/1", "a/deep/2", "b/1"], listing.Entries.Select(entry => entry.Name));
+        Assert.Equal(["a/1", "a/deep/2", "b/1"], fileIndex.Entries.Select(entry => entry.Name));
         Assert.Equal(
             [
                 ("a/again", SkipReason.LinkLoop),
@@ -93,7 +93,7 @@ public sealed class FolderLinkTests : IDisposable
                 ("a/root", SkipReason.LinkLoop),
                 ("b/above", SkipReason.LinkLoop),
             ],
-            listing.Skipped.Select(file => (file.Name, file.Reason))
+            fileIndex.Skipped.Select(file => (file.Name, file.Reason))
         );
     }
 
@@ -106,10 +106,10 @@ public sealed class FolderLinkTests : IDisposable
         Images(_directory, "b/1");
         LinkFolder("a", _allowed.At("x"));
 
-        var listing = await ListAsync();
+        var fileIndex = await ListAsync();
 
-        Assert.Equal(["a/1", "a/y/2", "b/1"], listing.Entries.Select(entry => entry.Name));
-        Assert.Equal(("a/y/x", SkipReason.LinkLoop), Assert.Single(listing.Skipped.Select(file => (file.Name, file.Reason))));
+        Assert.Equal(["a/1", "a/y/2", "b/1"], fileIndex.Entries.Select(entry => entry.Name));
+        Assert.Equal(("a/y/x", SkipReason.LinkLoop), Assert.Single(fileIndex.Skipped.Select(file => (file.Name, file.Reason))));
     }
 
     [Fact]
@@ -148,7 +148,7 @@ public sealed class FolderLinkTests : IDisposable
         var second = await ListAsync();
 
         File.SetLastWriteTimeUtc(_allowed.At("two"), DateTime.UtcNow.AddMinutes(2));
-        Assert.Equal(3, new[] { first, second, await ListAsync() }.Select(listing => listing.Fingerprint).Distinct().Count());
+        Assert.Equal(3, new[] { first, second, await ListAsync() }.Select(fileIndex => fileIndex.Fingerprint).Distinct().Count());
     }
 
     [Fact]
@@ -161,11 +161,11 @@ public sealed class FolderLinkTests : IDisposable
         );
         try
         {
-            var listing = await ListAsync();
+            var fileIndex = await ListAsync();
 
-            Assert.Equal(["a/1", "a/caf\ufffd.png", "b/1"], listing.Entries.Select(entry => entry.Name));
-            Assert.Equal([@"a/caf\xe9.png", @"a/caf\xea.png", @"th\xe9"], listing.Skipped.Select(file => file.Name));
-            Assert.All(listing.Skipped, file => Assert.Equal(SkipReason.NameNotUtf8, file.Reason));
+            Assert.Equal(["a/1", "a/caf\ufffd.png", "b/1"], fileIndex.Entries.Select(entry => entry.Name));
+            Assert.Equal([@"a/caf\xe9.png", @"a/caf\xea.png", @"th\xe9"], fileIndex.Skipped.Select(file => file.Name));
+            Assert.All(fileIndex.Skipped, file => Assert.Equal(SkipReason.NameNotUtf8, file.Reason));
         }
         finally
         {
@@ -181,15 +181,15 @@ public sealed class FolderLinkTests : IDisposable
         Images(_directory, "a/1", "b/1");
         Shell($"mkfifo '{_directory.At("a", "pipe")}'");
         LinkFile("a/to-pipe", _directory.At("a", "pipe"));
-        var listing = await ListAsync();
+        var fileIndex = await ListAsync();
 
-        var packed = await ImagePacker.PackAsync(listing, 0, listing.Entries.Count, 32, FitMode.Crop, Stream.Null);
+        var packed = await ImagePacker.PackAsync(fileIndex, 0, fileIndex.Entries.Count, 32, FitMode.Crop, Stream.Null);
 
         Assert.Equal(
             ["a/pipe", "a/to-pipe"],
             packed
                 .Where(image => image.Skipped == "the file is empty, or a pipe, socket or device")
-                .Select(image => listing.Entries[image.Entry].Name)
+                .Select(image => fileIndex.Entries[image.Entry].Name)
         );
         Assert.Contains(
             "pipe",
@@ -240,5 +240,5 @@ public sealed class FolderLinkTests : IDisposable
 
     private void LinkFolder(string name, string target) => Directory.CreateSymbolicLink(_directory.At(name.Split('/')), target);
 
-    private Task<DatasetListing> ListAsync() => DatasetSource.ListAsync(_directory.Root, new DataRoots([_allowed.Root]));
+    private Task<FileIndex> ListAsync() => DatasetSource.ListAsync(_directory.Root, new DataRoots([_allowed.Root]));
 }

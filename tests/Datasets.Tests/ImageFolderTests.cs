@@ -14,11 +14,11 @@ public sealed class ImageFolderTests : IDisposable
     {
         Images("bees/2.png", "bees/1.jpg", "Ants/deeper/3", "Ants/b.txt");
 
-        var listing = await ListAsync();
+        var fileIndex = await ListAsync();
 
-        Assert.Equal(SourceFormat.ImageFolder, listing.Format);
-        Assert.Equal(Path.GetFileName(_directory.Root), listing.DisplayName);
-        Assert.Equal(["Ants", "bees"], listing.ClassNames);
+        Assert.Equal(SourceFormat.ImageFolder, fileIndex.Format);
+        Assert.Equal(Path.GetFileName(_directory.Root), fileIndex.DisplayName);
+        Assert.Equal(["Ants", "bees"], fileIndex.ClassNames);
         Assert.Equal(
             [
                 new ListedImage("Ants/b.txt", 0, SplitName.Unassigned),
@@ -26,9 +26,9 @@ public sealed class ImageFolderTests : IDisposable
                 new ListedImage("bees/1.jpg", 1, SplitName.Unassigned),
                 new ListedImage("bees/2.png", 1, SplitName.Unassigned),
             ],
-            listing.Entries
+            fileIndex.Entries
         );
-        Assert.Null(listing.Folds);
+        Assert.Null(fileIndex.Folds);
     }
 
     [Theory]
@@ -42,14 +42,14 @@ public sealed class ImageFolderTests : IDisposable
     {
         Images($"{train}/a/1", $"{train}/b/1", $"{train}/b/2", $"{validation}/a/1", $"{test}/b/1");
 
-        var listing = await ListAsync();
+        var fileIndex = await ListAsync();
 
-        Assert.Equal(["a", "b"], listing.ClassNames);
+        Assert.Equal(["a", "b"], fileIndex.ClassNames);
         Assert.Equal(
             [SplitName.Train, SplitName.Train, SplitName.Train, SplitName.Validation, SplitName.Test],
-            listing.Entries.Select(entry => entry.Split)
+            fileIndex.Entries.Select(entry => entry.Split)
         );
-        Assert.Equal([0, 1, 1, 0, 1], listing.Entries.Select(entry => entry.Label));
+        Assert.Equal([0, 1, 1, 0, 1], fileIndex.Entries.Select(entry => entry.Label));
     }
 
     [Fact]
@@ -65,10 +65,10 @@ public sealed class ImageFolderTests : IDisposable
     {
         Images("train/a/1", "train/b/1", "val/a/1", "val/b/1");
 
-        var listing = await ListAsync();
+        var fileIndex = await ListAsync();
 
-        Assert.Equal(SplitName.Test, listing.Entries[^1].Split);
-        Assert.Equal(["There is no test folder, so 'val' is the test split; validation images are drawn from 'train'."], listing.Notes);
+        Assert.Equal(SplitName.Test, fileIndex.Entries[^1].Split);
+        Assert.Equal(["There is no test folder, so 'val' is the test split; validation images are drawn from 'train'."], fileIndex.Notes);
     }
 
     [Theory]
@@ -78,10 +78,10 @@ public sealed class ImageFolderTests : IDisposable
     {
         Images($"{only}/a/1", $"{only}/b/1");
 
-        var listing = await ListAsync();
+        var fileIndex = await ListAsync();
 
-        Assert.All(listing.Entries, entry => Assert.Equal(SplitName.Unassigned, entry.Split));
-        Assert.Equal([$"There is only '{only}', so training, validation and test images are drawn from it."], listing.Notes);
+        Assert.All(fileIndex.Entries, entry => Assert.Equal(SplitName.Unassigned, entry.Split));
+        Assert.Equal([$"There is only '{only}', so training, validation and test images are drawn from it."], fileIndex.Notes);
     }
 
     [Fact]
@@ -89,15 +89,15 @@ public sealed class ImageFolderTests : IDisposable
     {
         Images("dev/a/1", "dev/b/1", "test/a/1", "test/b/1");
 
-        var listing = await ListAsync();
+        var fileIndex = await ListAsync();
 
-        Assert.Equal([SplitName.Train, SplitName.Train, SplitName.Test, SplitName.Test], listing.Entries.Select(entry => entry.Split));
+        Assert.Equal([SplitName.Train, SplitName.Train, SplitName.Test, SplitName.Test], fileIndex.Entries.Select(entry => entry.Split));
         Assert.Equal(
             [
                 "'dev' is read as the validation split.",
                 "There is no train folder, so 'dev' is what is trained on; validation images are drawn from it.",
             ],
-            listing.Notes
+            fileIndex.Notes
         );
     }
 
@@ -114,11 +114,11 @@ public sealed class ImageFolderTests : IDisposable
     {
         Images("archive/set/train/a/1", "archive/set/train/b/1", "archive/set/test/a/1", "archive/set/test/b/1");
 
-        var listing = await ListAsync();
+        var fileIndex = await ListAsync();
 
-        Assert.Equal(_directory.At("archive", "set"), listing.Root);
-        Assert.Equal("train/a/1", listing.Entries[0].Name);
-        Assert.Equal(["The data set is the folder 'archive/set' inside."], listing.Notes);
+        Assert.Equal(_directory.At("archive", "set"), fileIndex.Root);
+        Assert.Equal("train/a/1", fileIndex.Entries[0].Name);
+        Assert.Equal(["The data set is the folder 'archive/set' inside."], fileIndex.Notes);
     }
 
     [Fact]
@@ -126,10 +126,10 @@ public sealed class ImageFolderTests : IDisposable
     {
         Images("flowers/daisy/1.jpg", "flowers/rose/1.jpg", "flowers/LICENSE.txt");
 
-        var listing = await ListAsync();
+        var fileIndex = await ListAsync();
 
-        Assert.Equal(["daisy", "rose"], listing.ClassNames);
-        Assert.Equal("1 file in 'flowers' beside the folders is not read: 'LICENSE.txt'.", listing.Notes[^1]);
+        Assert.Equal(["daisy", "rose"], fileIndex.ClassNames);
+        Assert.Equal("1 file in 'flowers' beside the folders is not read: 'LICENSE.txt'.", fileIndex.Notes[^1]);
     }
 
     [Fact]
@@ -137,11 +137,11 @@ public sealed class ImageFolderTests : IDisposable
     {
         Images("training_set/training_set/a/1", "training_set/training_set/b/1", "test_set/test_set/a/1", "test_set/test_set/b/1");
 
-        var listing = await ListAsync();
+        var fileIndex = await ListAsync();
 
-        Assert.Equal(["a", "b"], listing.ClassNames);
-        Assert.Equal("test_set/test_set/b/1", listing.Entries[^1].Name);
-        Assert.Equal(SplitName.Test, listing.Entries[^1].Split);
+        Assert.Equal(["a", "b"], fileIndex.ClassNames);
+        Assert.Equal("test_set/test_set/b/1", fileIndex.Entries[^1].Name);
+        Assert.Equal(SplitName.Test, fileIndex.Entries[^1].Split);
     }
 
     [Fact]
@@ -210,32 +210,32 @@ public sealed class ImageFolderTests : IDisposable
     }
 
     [Fact]
-    public async Task A_listing_survives_JSON()
+    public async Task A_file_index_survives_JSON()
     {
         Images("train/a/1", "train/b/1", "test/b/1");
-        var listing = await ListAsync();
+        var fileIndex = await ListAsync();
 
-        var json = JsonSerializer.Serialize(listing, DatasetJson.Options);
-        var back = JsonSerializer.Deserialize<DatasetListing>(json, DatasetJson.Options)!;
+        var json = JsonSerializer.Serialize(fileIndex, DatasetJson.Options);
+        var back = JsonSerializer.Deserialize<FileIndex>(json, DatasetJson.Options)!;
 
         Assert.Contains("\"split\":\"train\"", json, StringComparison.Ordinal);
-        Assert.Equal(listing.Entries, back.Entries);
+        Assert.Equal(fileIndex.Entries, back.Entries);
         Assert.Equal(json, JsonSerializer.Serialize(back, DatasetJson.Options));
     }
 
     [Fact]
-    public void Listings_of_earlier_versions_are_understood()
+    public void File_indexes_of_earlier_versions_are_understood()
     {
         const string Earlier = """
             {"format":"imageFolder","root":"/data/set","displayName":"set","classNames":["a","b"],
              "entries":[{"name":"a/1","label":0,"split":"unassigned"},{"name":"b/1","label":1,"split":"unassigned"}],"folds":null,"fingerprint":"f"}
             """;
 
-        var listing = JsonSerializer.Deserialize<DatasetListing>(Earlier, DatasetJson.Options)!;
+        var fileIndex = JsonSerializer.Deserialize<FileIndex>(Earlier, DatasetJson.Options)!;
 
-        Assert.Empty(listing.Skipped);
-        Assert.Empty(listing.Notes);
-        Assert.Equal(2, listing.Entries.Count);
+        Assert.Empty(fileIndex.Skipped);
+        Assert.Empty(fileIndex.Notes);
+        Assert.Equal(2, fileIndex.Entries.Count);
     }
 
     [Theory]
@@ -286,11 +286,11 @@ public sealed class ImageFolderTests : IDisposable
         const string Decomposed = "cafe\u0301";
         Images($"train/{Composed}/1", $"train/{Decomposed}/2", "train/tea/1", $"test/{Decomposed}/1", "test/tea/1");
 
-        var listing = await ListAsync();
+        var fileIndex = await ListAsync();
 
-        Assert.Equal([Composed, "tea"], listing.ClassNames);
-        Assert.Equal([0, 0, 1, 0, 1], listing.Entries.Select(entry => entry.Label));
-        Assert.Equal([$"2 folders in 'train' have the name '{Composed}' in different Unicode forms; they are one class."], listing.Notes);
+        Assert.Equal([Composed, "tea"], fileIndex.ClassNames);
+        Assert.Equal([0, 0, 1, 0, 1], fileIndex.Entries.Select(entry => entry.Label));
+        Assert.Equal([$"2 folders in 'train' have the name '{Composed}' in different Unicode forms; they are one class."], fileIndex.Notes);
     }
 
     [Theory]
@@ -341,5 +341,5 @@ public sealed class ImageFolderTests : IDisposable
         }
     }
 
-    private Task<DatasetListing> ListAsync() => DatasetSource.ListAsync(_directory.Root);
+    private Task<FileIndex> ListAsync() => DatasetSource.ListAsync(_directory.Root);
 }

@@ -17,22 +17,22 @@ public sealed class ImagePackerTests : IDisposable
     [Fact]
     public async Task Slices_one_after_the_other_equal_the_whole()
     {
-        var listing = await FolderAsync(images: 60);
+        var fileIndex = await FolderAsync(images: 60);
         using var whole = new MemoryStream();
         using var slices = new MemoryStream();
 
-        var records = await ImagePacker.PackAsync(listing, 0, 60, Size, FitMode.Crop, whole);
+        var records = await ImagePacker.PackAsync(fileIndex, 0, 60, Size, FitMode.Crop, whole);
         var sliced = new List<PackedImage>();
         foreach (var (first, count) in new[] { (0, 25), (25, 0), (25, 34), (59, 1) })
         {
-            sliced.AddRange(await ImagePacker.PackAsync(listing, first, count, Size, FitMode.Crop, slices));
+            sliced.AddRange(await ImagePacker.PackAsync(fileIndex, first, count, Size, FitMode.Crop, slices));
         }
 
         Assert.Equal(records, sliced);
         Assert.Equal(whole.ToArray(), slices.ToArray());
         Assert.Equal(60 * Size * Size * 3, whole.Length);
         Assert.Equal(Enumerable.Range(0, 60), records.Select(record => record.Entry));
-        var file = await File.ReadAllBytesAsync(_directory.At(listing.Entries[7].Name));
+        var file = await File.ReadAllBytesAsync(_directory.At(fileIndex.Entries[7].Name));
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(file)), records[7].Sha256);
         Assert.Equal(
             ImageFitting.Fit(ImageDecoder.Decode(file), Size, FitMode.Crop),
@@ -48,10 +48,10 @@ public sealed class ImagePackerTests : IDisposable
         _directory.Write("a/!1-text.jpg", "no image"u8.ToArray());
         _directory.Write("a/!2-cut.jpg", GoldenFile.Decoded("jpeg").File[..^100]);
         _directory.Write("a/!3-tiny.png", PngEncoder.Encode(new byte[4 * 4 * 3], 4, 4));
-        var listing = await DatasetSource.ListAsync(_directory.Root);
+        var fileIndex = await DatasetSource.ListAsync(_directory.Root);
         using var pack = new MemoryStream();
 
-        var records = await ImagePacker.PackAsync(listing, 0, listing.Entries.Count, Size, FitMode.Pad, pack);
+        var records = await ImagePacker.PackAsync(fileIndex, 0, fileIndex.Entries.Count, Size, FitMode.Pad, pack);
 
         Assert.Equal(
             [
@@ -70,11 +70,11 @@ public sealed class ImagePackerTests : IDisposable
     [Fact]
     public async Task A_file_that_vanished_is_an_error_and_not_a_bad_image()
     {
-        var listing = await FolderAsync(images: 40);
-        File.Delete(_directory.At(listing.Entries[20].Name));
+        var fileIndex = await FolderAsync(images: 40);
+        File.Delete(_directory.At(fileIndex.Entries[20].Name));
 
         var refused = await Assert.ThrowsAsync<DatasetException>(() =>
-            ImagePacker.PackAsync(listing, 0, 40, Size, FitMode.Crop, Stream.Null)
+            ImagePacker.PackAsync(fileIndex, 0, 40, Size, FitMode.Crop, Stream.Null)
         );
         Assert.Contains("has changed or gone since it was listed", refused.Message, StringComparison.Ordinal);
     }
@@ -82,21 +82,21 @@ public sealed class ImagePackerTests : IDisposable
     [Fact]
     public async Task A_destination_that_fails_ends_the_packing()
     {
-        var listing = await FolderAsync(images: 40);
+        var fileIndex = await FolderAsync(images: 40);
         using var full = new MemoryStream(new byte[5 * Size * Size * 3]);
 
-        await Assert.ThrowsAsync<NotSupportedException>(() => ImagePacker.PackAsync(listing, 0, 40, Size, FitMode.Crop, full));
+        await Assert.ThrowsAsync<NotSupportedException>(() => ImagePacker.PackAsync(fileIndex, 0, 40, Size, FitMode.Crop, full));
     }
 
     [Fact]
     public async Task Cancelling_ends_the_packing()
     {
-        var listing = await FolderAsync(images: 40);
+        var fileIndex = await FolderAsync(images: 40);
         using var cancelled = new CancellationTokenSource();
         await cancelled.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
-            ImagePacker.PackAsync(listing, 0, 40, Size, FitMode.Crop, Stream.Null, cancelled.Token)
+            ImagePacker.PackAsync(fileIndex, 0, 40, Size, FitMode.Crop, Stream.Null, cancelled.Token)
         );
     }
 
@@ -104,10 +104,10 @@ public sealed class ImagePackerTests : IDisposable
     public async Task Images_of_a_binary_file_are_packed_upright_and_hashed_as_stored()
     {
         await SampleDataset.WriteAsync(_directory.Root, seed: 3, trainImages: 20, testImages: 10);
-        var listing = await DatasetSource.ListAsync(_directory.Root);
+        var fileIndex = await DatasetSource.ListAsync(_directory.Root);
         using var pack = new MemoryStream();
 
-        var records = await ImagePacker.PackAsync(listing, 0, 30, 96, FitMode.Crop, pack);
+        var records = await ImagePacker.PackAsync(fileIndex, 0, 30, 96, FitMode.Crop, pack);
 
         var stored = (await File.ReadAllBytesAsync(_directory.At("test_X.bin"))).AsSpan(2 * Stl10Files.ImageBytes, Stl10Files.ImageBytes);
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(stored)), records[22].Sha256);
@@ -119,13 +119,13 @@ public sealed class ImagePackerTests : IDisposable
     public async Task A_binary_file_that_became_shorter_is_refused()
     {
         await SampleDataset.WriteAsync(_directory.Root, seed: 3, trainImages: 20, testImages: 10);
-        var listing = await DatasetSource.ListAsync(_directory.Root);
+        var fileIndex = await DatasetSource.ListAsync(_directory.Root);
         await File.WriteAllBytesAsync(_directory.At("test_X.bin"), new byte[Stl10Files.ImageBytes]);
 
         Assert.Contains(
             "test_X.bin",
             (
-                await Assert.ThrowsAsync<DatasetException>(() => ImagePacker.PackAsync(listing, 0, 30, 96, FitMode.Crop, Stream.Null))
+                await Assert.ThrowsAsync<DatasetException>(() => ImagePacker.PackAsync(fileIndex, 0, 30, 96, FitMode.Crop, Stream.Null))
             ).Message,
             StringComparison.Ordinal
         );
@@ -182,10 +182,10 @@ public sealed class ImagePackerTests : IDisposable
 
         await PngExport.WriteAsync(data.Packed, data.Manifest, split, _directory.At("export"));
 
-        var listing = await DatasetSource.ListAsync(_directory.At("export"));
-        Assert.Equal(["a", "b"], listing.ClassNames);
-        Assert.Equal(30, listing.Entries.Count);
-        Assert.Equal(split.Validation.Length, listing.Entries.Count(entry => entry.Split == SplitName.Validation));
+        var fileIndex = await DatasetSource.ListAsync(_directory.At("export"));
+        Assert.Equal(["a", "b"], fileIndex.ClassNames);
+        Assert.Equal(30, fileIndex.Entries.Count);
+        Assert.Equal(split.Validation.Length, fileIndex.Entries.Count(entry => entry.Split == SplitName.Validation));
         var test = split.Test[0];
         var name = $"test/{data.Manifest.ClassNames[data.Manifest.Images[test].Label]}/{test:D6}.png";
         Assert.Equal(
@@ -201,7 +201,7 @@ public sealed class ImagePackerTests : IDisposable
             PngExport.FolderNames(["a/b", "a\\b", "A:B", "..", "con", "été", "../x"])
         );
 
-    private async Task<DatasetListing> FolderAsync(int images)
+    private async Task<FileIndex> FolderAsync(int images)
     {
         for (var number = 0; number < images; number++)
         {
@@ -219,7 +219,7 @@ public sealed class ImagePackerTests : IDisposable
             source.WriteImage($"{(number % 2 == 0 ? "a" : "b")}/{number:D4}.png", number);
         }
 
-        var listing = await DatasetSource.ListAsync(source.Root);
+        var fileIndex = await DatasetSource.ListAsync(source.Root);
         var volume = Volume.Begin(_directory.At("volume"));
         var records = new List<PackedImage>();
         var stored = new List<PackedPart>();
@@ -228,13 +228,13 @@ public sealed class ImagePackerTests : IDisposable
             var file = await volume.WriteAsync(
                 $"packed/{stored.Count}",
                 async (stream, token) =>
-                    records.AddRange(await ImagePacker.PackAsync(listing, first, end - first, Size, FitMode.Crop, stream, token))
+                    records.AddRange(await ImagePacker.PackAsync(fileIndex, first, end - first, Size, FitMode.Crop, stream, token))
             );
             stored.Add(new PackedPart(file, first, end - first));
         }
 
         var pixels = stored.SelectMany(part => File.ReadAllBytes(volume.FullPath(part.File.Path))).ToArray();
-        return new Pack(volume, DatasetManifest.Create(listing, records), stored, pixels, new PackedDataset(volume, Size, stored));
+        return new Pack(volume, DatasetManifest.Create(fileIndex, records), stored, pixels, new PackedDataset(volume, Size, stored));
     }
 
     private sealed record Pack(

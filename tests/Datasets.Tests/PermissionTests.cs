@@ -71,8 +71,8 @@ public sealed partial class PermissionTests : IDisposable
         var file = _directory.WriteImage("set/a/1", 1);
         _directory.WriteImage("set/b/1", 1);
         Close(file);
-        var listing = ImageFolderLayout.List(_directory.At("set"), roots: null, progress: null, CancellationToken.None);
-        using var source = new ImageSource(listing);
+        var fileIndex = ImageFolderLayout.List(_directory.At("set"), roots: null, progress: null, CancellationToken.None);
+        using var source = new ImageSource(fileIndex);
 
         Assert.Contains(
             $"'{file}' may not be read",

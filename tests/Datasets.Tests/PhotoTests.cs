@@ -10,14 +10,14 @@ public sealed class PhotoTests
     [Fact]
     public async Task Ants_and_bees_are_listed_packed_and_split()
     {
-        var listing = await DatasetSource.ListAsync(Folder("hymenoptera"));
+        var fileIndex = await DatasetSource.ListAsync(Folder("hymenoptera"));
 
-        var records = await ImagePacker.PackAsync(listing, 0, listing.Entries.Count, 224, FitMode.Crop, Stream.Null);
-        var manifest = DatasetManifest.Create(listing, records);
+        var records = await ImagePacker.PackAsync(fileIndex, 0, fileIndex.Entries.Count, 224, FitMode.Crop, Stream.Null);
+        var manifest = DatasetManifest.Create(fileIndex, records);
         var split = DatasetSplit.Draw(manifest, 0, 0.1, 0.2);
 
         Assert.Equal(["ants", "bees"], manifest.ClassNames);
-        Assert.Empty(SkipReasons.Find(listing, records));
+        Assert.Empty(SkipReasons.Find(fileIndex, records));
         Assert.True(split.Test.Length >= 150);
         Assert.All(split.Test, index => Assert.StartsWith("val/", manifest.Images[index].Name, StringComparison.Ordinal));
     }
@@ -25,11 +25,11 @@ public sealed class PhotoTests
     [Fact]
     public async Task The_binary_layout_is_listed_with_its_folds_and_never_taken_for_the_official_set()
     {
-        var listing = await DatasetSource.ListAsync(Folder("stl10-shaped"));
+        var fileIndex = await DatasetSource.ListAsync(Folder("stl10-shaped"));
 
-        Assert.Equal("STL-10 layout", listing.DisplayName);
-        Assert.Equal((2000, 10, "frog"), (listing.Entries.Count, listing.Folds!.Count, listing.ClassNames[7]));
-        var manifest = DatasetManifest.Create(listing, await ImagePacker.PackAsync(listing, 0, 2000, 96, FitMode.Crop, Stream.Null));
+        Assert.Equal("STL-10 layout", fileIndex.DisplayName);
+        Assert.Equal((2000, 10, "frog"), (fileIndex.Entries.Count, fileIndex.Folds!.Count, fileIndex.ClassNames[7]));
+        var manifest = DatasetManifest.Create(fileIndex, await ImagePacker.PackAsync(fileIndex, 0, 2000, 96, FitMode.Crop, Stream.Null));
         Assert.Equal(200, DatasetSplit.Draw(manifest, 0, 0, 0.2, fold: 9).Train.Length);
     }
 

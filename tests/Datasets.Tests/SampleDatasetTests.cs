@@ -15,29 +15,32 @@ public sealed class SampleDatasetTests : IDisposable
     {
         await SampleDataset.WriteAsync(_directory.Root, seed: 0, trainImages: 105, testImages: 50);
 
-        var listing = await DatasetSource.ListAsync(_directory.Root);
+        var fileIndex = await DatasetSource.ListAsync(_directory.Root);
 
-        Assert.Equal("STL-10 layout", listing.DisplayName);
-        Assert.Equal(SampleDataset.ClassNames, listing.ClassNames);
+        Assert.Equal("STL-10 layout", fileIndex.DisplayName);
+        Assert.Equal(SampleDataset.ClassNames, fileIndex.ClassNames);
         Assert.Equal(
             ["disc", "square", "triangle", "star", "ring", "cross", "stripes", "checkerboard", "spots", "waves"],
-            listing.ClassNames
+            fileIndex.ClassNames
         );
         Assert.Equal(
             (105, 50),
-            (listing.Entries.Count(entry => entry.Split == SplitName.Train), listing.Entries.Count(entry => entry.Split == SplitName.Test))
+            (
+                fileIndex.Entries.Count(entry => entry.Split == SplitName.Train),
+                fileIndex.Entries.Count(entry => entry.Split == SplitName.Test)
+            )
         );
         Assert.All(
-            listing.Entries.Where(entry => entry.Split == SplitName.Test).CountBy(entry => entry.Label),
+            fileIndex.Entries.Where(entry => entry.Split == SplitName.Test).CountBy(entry => entry.Label),
             group => Assert.Equal(5, group.Value)
         );
-        Assert.Equal(10, listing.Folds!.Count);
+        Assert.Equal(10, fileIndex.Folds!.Count);
         Assert.All(
-            listing.Folds,
+            fileIndex.Folds,
             fold =>
                 Assert.Equal(
                     Enumerable.Repeat(2, 10),
-                    fold.CountBy(index => listing.Entries[index].Label).OrderBy(group => group.Key).Select(group => group.Value)
+                    fold.CountBy(index => fileIndex.Entries[index].Label).OrderBy(group => group.Key).Select(group => group.Value)
                 )
         );
         Assert.Equal(6, Directory.GetFiles(_directory.Root).Length);
@@ -59,9 +62,9 @@ public sealed class SampleDatasetTests : IDisposable
     public async Task No_two_images_are_equal()
     {
         await SampleDataset.WriteAsync(_directory.Root, seed: 0, trainImages: 200, testImages: 100);
-        var listing = await DatasetSource.ListAsync(_directory.Root);
+        var fileIndex = await DatasetSource.ListAsync(_directory.Root);
 
-        var records = await ImagePacker.PackAsync(listing, 0, 300, 96, FitMode.Crop, Stream.Null);
+        var records = await ImagePacker.PackAsync(fileIndex, 0, 300, 96, FitMode.Crop, Stream.Null);
 
         Assert.Equal(300, records.Select(record => record.Sha256).Distinct().Count());
     }
@@ -70,17 +73,17 @@ public sealed class SampleDatasetTests : IDisposable
     public async Task Colour_alone_says_next_to_nothing_about_the_class()
     {
         await SampleDataset.WriteAsync(_directory.Root, seed: 0);
-        var listing = await DatasetSource.ListAsync(_directory.Root);
+        var fileIndex = await DatasetSource.ListAsync(_directory.Root);
         using var pack = new MemoryStream();
-        await ImagePacker.PackAsync(listing, 0, listing.Entries.Count, 96, FitMode.Crop, pack);
+        await ImagePacker.PackAsync(fileIndex, 0, fileIndex.Entries.Count, 96, FitMode.Crop, pack);
         var features = pack.ToArray().Chunk(Stl10Files.ImageBytes).Select(ColourFeatures).ToArray();
-        var train = Enumerable.Range(0, features.Length).Where(index => listing.Entries[index].Split == SplitName.Train).ToArray();
+        var train = Enumerable.Range(0, features.Length).Where(index => fileIndex.Entries[index].Split == SplitName.Train).ToArray();
         var test = Enumerable.Range(0, features.Length).Except(train).ToArray();
         Standardize(features, train);
 
         // Chance is 0.1 ± 0.027 (two standard errors on 500 images).
-        Assert.InRange(NearestCentroid(listing, features, train, test), 0.0, 0.17);
-        Assert.InRange(NearestNeighbour(listing, features, train, test), 0.0, 0.17);
+        Assert.InRange(NearestCentroid(fileIndex, features, train, test), 0.0, 0.17);
+        Assert.InRange(NearestNeighbour(fileIndex, features, train, test), 0.0, 0.17);
     }
 
     private static double[] ColourFeatures(byte[] pixels)
@@ -111,23 +114,23 @@ public sealed class SampleDatasetTests : IDisposable
         }
     }
 
-    private static double NearestCentroid(DatasetListing listing, double[][] features, int[] train, int[] test)
+    private static double NearestCentroid(FileIndex fileIndex, double[][] features, int[] train, int[] test)
     {
         var centroids = train
-            .GroupBy(index => listing.Entries[index].Label)
+            .GroupBy(index => fileIndex.Entries[index].Label)
             .OrderBy(group => group.Key)
             .Select(group =>
                 Enumerable.Range(0, features[0].Length).Select(column => group.Average(index => features[index][column])).ToArray()
             )
             .ToArray();
-        return test.Average(index => Nearest(centroids, features[index]) == listing.Entries[index].Label ? 1.0 : 0.0);
+        return test.Average(index => Nearest(centroids, features[index]) == fileIndex.Entries[index].Label ? 1.0 : 0.0);
     }
 
-    private static double NearestNeighbour(DatasetListing listing, double[][] features, int[] train, int[] test)
+    private static double NearestNeighbour(FileIndex fileIndex, double[][] features, int[] train, int[] test)
     {
         double[][] known = [.. train.Select(index => features[index])];
         return test.Average(index =>
-            listing.Entries[train[Nearest(known, features[index])]].Label == listing.Entries[index].Label ? 1.0 : 0.0
+            fileIndex.Entries[train[Nearest(known, features[index])]].Label == fileIndex.Entries[index].Label ? 1.0 : 0.0
         );
     }
 

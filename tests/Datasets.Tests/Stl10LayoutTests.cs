@@ -15,11 +15,11 @@ public sealed class Stl10LayoutTests : IDisposable
     {
         Write("stl10_binary/", trainLabels: [2, 1, 3], testLabels: [3], folds: "0 2\n1\n");
 
-        var listing = await DatasetSource.ListAsync(_directory.Root);
+        var fileIndex = await DatasetSource.ListAsync(_directory.Root);
 
-        Assert.Equal(_directory.At("stl10_binary"), listing.Root);
-        Assert.Equal((SourceFormat.Stl10Binary, "STL-10 layout"), (listing.Format, listing.DisplayName));
-        Assert.Equal(["x", "y", "z"], listing.ClassNames);
+        Assert.Equal(_directory.At("stl10_binary"), fileIndex.Root);
+        Assert.Equal((SourceFormat.Stl10Binary, "STL-10 layout"), (fileIndex.Format, fileIndex.DisplayName));
+        Assert.Equal(["x", "y", "z"], fileIndex.ClassNames);
         Assert.Equal(
             [
                 new ListedImage("train_X.bin#0", 1, SplitName.Train),
@@ -27,14 +27,14 @@ public sealed class Stl10LayoutTests : IDisposable
                 new ListedImage("train_X.bin#2", 2, SplitName.Train),
                 new ListedImage("test_X.bin#0", 2, SplitName.Test),
             ],
-            listing.Entries
+            fileIndex.Entries
         );
         Assert.Equal(
             [
                 [0, 2],
                 [1],
             ],
-            listing.Folds!
+            fileIndex.Folds!
         );
     }
 

@@ -60,7 +60,7 @@ public sealed class DamageTests : IAsyncLifetime
         new()
         {
             // The file, the job that is about to read it, the job that makes it again.
-            { "listing", nameof(PackImages), nameof(IngestDataset) },
+            { "file-index", nameof(PackImages), nameof(IngestDataset) },
             { "records", nameof(CompleteDataset), nameof(PackImages) },
             { "manifest", nameof(PlanFeatures), nameof(CompleteDataset) },
             { "pixels", nameof(ExtractFeatures), nameof(PackImages) },
@@ -223,7 +223,7 @@ public sealed class DamageTests : IAsyncLifetime
         _services.QueryAsync<List<StoredFile>>(async context =>
             file switch
             {
-                "listing" => [(await context.Ingestions.AsNoTracking().SingleAsync()).Listing],
+                "file-index" => [(await context.Ingestions.AsNoTracking().SingleAsync()).FileIndex],
                 "records" => [(await context.PackedParts.AsNoTracking().OrderBy(part => part.Part).LastAsync()).Records],
                 "pixels" => [(await context.PackedParts.AsNoTracking().OrderBy(part => part.Part).FirstAsync()).Pixels],
                 "manifest" => [(await context.Datasets.AsNoTracking().SingleAsync()).Manifest],
@@ -241,7 +241,7 @@ public sealed class DamageTests : IAsyncLifetime
         _services.QueryAsync(async context =>
             (List<StoredFile>)
                 [
-                    .. (await context.Ingestions.AsNoTracking().ToListAsync()).Select(row => row.Listing),
+                    .. (await context.Ingestions.AsNoTracking().ToListAsync()).Select(row => row.FileIndex),
                     .. (await context.PackedParts.AsNoTracking().ToListAsync()).SelectMany(row => new[] { row.Pixels, row.Records }),
                     .. (await context.Datasets.AsNoTracking().ToListAsync()).Select(row => row.Manifest),
                     .. (await context.Backbones.AsNoTracking().ToListAsync()).Select(row => row.File!),

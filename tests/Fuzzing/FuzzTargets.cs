@@ -28,7 +28,7 @@ internal static class FuzzTargets
         ["submit-message"] = () => new MessageTarget(),
         ["http-body"] = () => new HttpBodyTarget(),
         ["folders"] = () => new LayoutTarget(),
-        ["listing"] = () => new ListingTarget(),
+        ["file-index"] = () => new FileIndexTarget(),
         ["download-notes"] = () => new NotesTarget(),
     };
 

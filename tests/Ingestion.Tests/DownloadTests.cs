@@ -218,9 +218,9 @@ public sealed class DownloadTests
             (builder, consumers) =>
             {
                 builder.AddIngestion(consumers);
-                builder.Services.AddSingleton(provider => new Fetchables(provider.GetRequiredService<IOptions<IngestionOptions>>())
+                builder.Services.AddSingleton(provider => new DownloadSources(provider.GetRequiredService<IOptions<IngestionOptions>>())
                 {
-                    Stl10 = new Fetchable(
+                    Stl10 = new DownloadSource(
                         "STL-10",
                         url,
                         "sources/stl10_binary.tar.gz",

@@ -76,9 +76,9 @@ public sealed class InputSummaryTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_listing_that_is_understood_in_another_way_is_another_ingestion_though_its_files_are_the_same()
+    public void A_file_index_that_is_understood_in_another_way_is_another_ingestion_though_its_files_are_the_same()
     {
-        var listing = new DatasetListing(
+        var fileIndex = new FileIndex(
             SourceFormat.ImageFolder,
             "/data/pets",
             "pets",
@@ -87,45 +87,45 @@ public sealed class InputSummaryTests : IAsyncLifetime
             null,
             "fingerprint"
         );
-        DatasetListing[] others =
+        FileIndex[] others =
         [
-            listing with
+            fileIndex with
             {
                 DisplayName = "others",
             },
-            listing with
+            fileIndex with
             {
                 ClassNames = ["a", "c"],
             },
-            listing with
+            fileIndex with
             {
-                Entries = [listing.Entries[0], listing.Entries[1] with { Split = SplitName.Test }],
+                Entries = [fileIndex.Entries[0], fileIndex.Entries[1] with { Split = SplitName.Test }],
             },
-            listing with
+            fileIndex with
             {
-                Entries = [listing.Entries[0], listing.Entries[1] with { Label = 0 }],
+                Entries = [fileIndex.Entries[0], fileIndex.Entries[1] with { Label = 0 }],
             },
-            listing with
+            fileIndex with
             {
                 Skipped = [new SkippedFile("a/link", SkipReason.LinkDangling, "the link leads to nothing")],
             },
-            listing with
+            fileIndex with
             {
                 Notes = ["'testing' is read as the test split."],
             },
         ];
 
         Assert.Equal(
-            IngestionKey.Of(listing, 96, FitMode.Crop),
-            IngestionKey.Of(listing with { Entries = [.. listing.Entries] }, 96, FitMode.Crop)
+            IngestionKey.Of(fileIndex, 96, FitMode.Crop),
+            IngestionKey.Of(fileIndex with { Entries = [.. fileIndex.Entries] }, 96, FitMode.Crop)
         );
         Assert.Equal(
             others.Length + 3,
             new[]
             {
-                IngestionKey.Of(listing, 96, FitMode.Crop),
-                IngestionKey.Of(listing, 97, FitMode.Crop),
-                IngestionKey.Of(listing, 96, FitMode.Pad),
+                IngestionKey.Of(fileIndex, 96, FitMode.Crop),
+                IngestionKey.Of(fileIndex, 97, FitMode.Crop),
+                IngestionKey.Of(fileIndex, 96, FitMode.Pad),
             }
                 .Concat(others.Select(other => IngestionKey.Of(other, 96, FitMode.Crop)))
                 .Distinct()

@@ -52,14 +52,14 @@ public sealed class IsolatedDecodingTests : IDisposable
             .Select(image => Write($"class{image % 2}/{image:D2}.png", ServiceHarness.Picture(image % 2, image)))
             .ToList();
         Write("class0/05-killer.png", FragileHost.Killing.ToArray());
-        var listing = await DatasetSource.ListAsync(_folder.FullName);
+        var fileIndex = await DatasetSource.ListAsync(_folder.FullName);
         await using var isolated = FragileHost.Isolate(Patience);
         using var pixels = new MemoryStream();
 
-        var packed = await ImagePacker.PackAsync(listing, 0, listing.Entries.Count, Size, FitMode.Crop, pixels, isolated);
+        var packed = await ImagePacker.PackAsync(fileIndex, 0, fileIndex.Entries.Count, Size, FitMode.Crop, pixels, isolated);
 
         var skipped = Assert.Single(packed, image => image.Skipped is not null);
-        Assert.Equal("class0/05-killer.png", listing.Entries[skipped.Entry].Name);
+        Assert.Equal("class0/05-killer.png", fileIndex.Entries[skipped.Entry].Name);
         Assert.Equal("decoding it ends the process that does it (status 137)", skipped.Skipped);
         Assert.Equal(names.Count * Size * Size * 3, pixels.Length);
     }

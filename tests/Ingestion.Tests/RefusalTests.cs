@@ -143,11 +143,11 @@ public sealed class RefusalTests : IAsyncLifetime
     public async Task A_file_that_goes_after_it_was_listed_fails_the_run_at_once()
     {
         var folder = _services.WritePictures("pets");
-        var listing = await DatasetSource.ListAsync(folder);
+        var fileIndex = await DatasetSource.ListAsync(folder);
         File.Delete(Path.Combine(folder, "class1", "000.png"));
 
         var refused = await Assert.ThrowsAsync<DatasetException>(() =>
-            ImagePacker.PackAsync(listing, 0, listing.Entries.Count, 32, FitMode.Crop, Stream.Null)
+            ImagePacker.PackAsync(fileIndex, 0, fileIndex.Entries.Count, 32, FitMode.Crop, Stream.Null)
         );
 
         Assert.Contains("'class1/000.png'", refused.Message);

@@ -202,7 +202,7 @@ internal sealed partial class Collector(
         return true;
     }
 
-    /// <summary>The ingestion's row and listing stay; its parts are pending again.</summary>
+    /// <summary>The ingestion's row and file index stay; its parts are pending again.</summary>
     /// <returns>False when a run has joined it meanwhile.</returns>
     internal async Task<bool> RemoveImagesAsync(string key, CancellationToken cancellationToken)
     {

@@ -73,7 +73,7 @@ internal sealed partial class OrphanSweep(IDbContextFactory<CatalogContext> cont
     {
         IQueryable<string>[] names =
         [
-            context.Ingestions.Select(row => row.Listing.Path),
+            context.Ingestions.Select(row => row.FileIndex.Path),
             context.PackedParts.Select(row => row.Pixels.Path),
             context.PackedParts.Select(row => row.Records.Path),
             context.Datasets.Select(row => row.Manifest.Path),

@@ -12,7 +12,7 @@ namespace Distributed.Ingestion.Handlers;
 /// <summary>Fetches the next slice of a file; what has come stays on the volume, so any worker can go on.</summary>
 internal sealed partial class DownloadFileHandler(
     Volume volume,
-    Fetchables fetchables,
+    DownloadSources sources,
     IHttpClientFactory clients,
     IOptions<IngestionOptions> options,
     TimeProvider time,
@@ -26,12 +26,12 @@ internal sealed partial class DownloadFileHandler(
 
     public async Task<JobWrite> ExecuteAsync(DownloadFile job, JobLease lease, CancellationToken cancellationToken)
     {
-        var fetchable = fetchables.Find(job.Scope);
-        var outcome = await FetchAsync(fetchable, cancellationToken);
+        var source = sources.Find(job.Scope);
+        var outcome = await FetchAsync(source, cancellationToken);
         IngestionTelemetry.RecordDownload(outcome.Received);
         LogProgress(
             outcome.Finished ? LogLevel.Information : LogLevel.Debug,
-            fetchable.Title,
+            source.Title,
             outcome.BytesSoFar >> 20,
             (outcome.Total ?? outcome.BytesSoFar) >> 20
         );
@@ -40,7 +40,7 @@ internal sealed partial class DownloadFileHandler(
             {
                 var now = time.GetUtcNow().UtcDateTime;
                 await context
-                    .Downloads.Where(download => download.Key == fetchable.Key)
+                    .Downloads.Where(download => download.Key == source.Key)
                     .ExecuteUpdateAsync(
                         download =>
                             download
@@ -57,9 +57,9 @@ internal sealed partial class DownloadFileHandler(
         );
     }
 
-    private async Task<DownloadOutcome> FetchAsync(Fetchable fetchable, CancellationToken cancellationToken)
+    private async Task<DownloadOutcome> FetchAsync(DownloadSource source, CancellationToken cancellationToken)
     {
-        var target = volume.FullPath(fetchable.Path);
+        var target = volume.FullPath(source.Path);
         Directory.CreateDirectory(Path.GetDirectoryName(target)!);
         var limits = new DownloadLimits(options.Value.DownloadBytes, options.Value.DownloadTime);
         for (var attempt = 1; ; attempt++)
@@ -68,9 +68,9 @@ internal sealed partial class DownloadFileHandler(
             {
                 return await ResumableDownload.FetchAsync(
                     clients.CreateClient(ClientName),
-                    fetchable.Url,
+                    source.Url,
                     target,
-                    fetchable.Expectation,
+                    source.Expectation,
                     limits,
                     options.Value.DownloadSlice,
                     time,
@@ -80,13 +80,13 @@ internal sealed partial class DownloadFileHandler(
             }
             catch (HttpRequestException exception) when (attempt < MostTries)
             {
-                LogRetry(fetchable.Title, fetchable.Url, exception.Message);
+                LogRetry(source.Title, source.Url, exception.Message);
                 await Task.Delay(TimeSpan.FromSeconds(attempt), time, cancellationToken);
             }
             catch (HttpRequestException exception)
             {
                 throw new DatasetException(
-                    $"Could not download {fetchable.Title} from {fetchable.Url}: {exception.Message}. Check the network, or put the file at {target} yourself, then submit the run again.",
+                    $"Could not download {source.Title} from {source.Url}: {exception.Message}. Check the network, or put the file at {target} yourself, then submit the run again.",
                     exception
                 );
             }

@@ -37,17 +37,17 @@ internal sealed class IngestDatasetHandler(
     private async Task JoinDownloadsAsync(
         CatalogContext context,
         Run run,
-        IReadOnlyList<Fetchable> missing,
+        IReadOnlyList<DownloadSource> missing,
         CancellationToken cancellationToken
     )
     {
-        foreach (var fetchable in missing)
+        foreach (var source in missing)
         {
-            var known = await context.Downloads.SingleOrDefaultAsync(download => download.Key == fetchable.Key, cancellationToken);
+            var known = await context.Downloads.SingleOrDefaultAsync(download => download.Key == source.Key, cancellationToken);
             if (known is null)
             {
-                context.Downloads.Add(fetchable.ToDownload());
-                context.PlanJobs(nameof(DownloadFile), fetchable.Key, [0], run.TraceParent, Now());
+                context.Downloads.Add(source.ToDownload());
+                context.PlanJobs(nameof(DownloadFile), source.Key, [0], run.TraceParent, Now());
             }
             else if (known.CompletedAt is not null)
             {
@@ -55,10 +55,10 @@ internal sealed class IngestDatasetHandler(
                 known.CompletedAt = null;
                 known.BytesDone = 0;
                 var next = await context.Jobs.Where(job => job.Scope == known.Key).MaxAsync(job => job.Step, cancellationToken) + 1;
-                context.PlanJobs(nameof(DownloadFile), fetchable.Key, [next], run.TraceParent, Now());
+                context.PlanJobs(nameof(DownloadFile), source.Key, [next], run.TraceParent, Now());
             }
 
-            await context.DependAsync(run.Id, fetchable.Key, cancellationToken);
+            await context.DependAsync(run.Id, source.Key, cancellationToken);
         }
     }
 
@@ -70,16 +70,16 @@ internal sealed class IngestDatasetHandler(
     )
     {
         var source = await sources.LocateAsync(specification, cancellationToken);
-        var listing = await source.ListAsync(roots, cancellationToken);
+        var fileIndex = await source.ListAsync(roots, cancellationToken);
         if (SourceLocator.NameOf(specification) is { } name)
         {
-            listing = listing with { DisplayName = name };
+            fileIndex = fileIndex with { DisplayName = name };
         }
 
-        var key = IngestionKey.Of(listing, specification.InputSize, specification.Fit);
+        var key = IngestionKey.Of(fileIndex, specification.InputSize, specification.Fit);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var known = await context.Ingestions.AsNoTracking().SingleOrDefaultAsync(row => row.Key == key, cancellationToken);
-        if (known is not null && await artifacts.IsWholeAsync(known.Listing, cancellationToken))
+        if (known is not null && await artifacts.IsWholeAsync(known.FileIndex, cancellationToken))
         {
             return JobWrite.To<CatalogContext>((inner, token) => JoinAsync(inner, run, key, token));
         }
@@ -92,13 +92,13 @@ internal sealed class IngestDatasetHandler(
         var ingestion = new Catalog.Ingestion
         {
             Key = key,
-            Source = listing.Source,
+            Source = fileIndex.Source,
             InputSize = specification.InputSize,
             Fit = specification.Fit,
-            Listing = await artifacts.WriteJsonAsync($"ingestions/{key}/listing.{lease.TokenText}.json", listing, cancellationToken),
-            EntryCount = listing.Entries.Count,
+            FileIndex = await artifacts.WriteJsonAsync($"ingestions/{key}/index.{lease.TokenText}.json", fileIndex, cancellationToken),
+            EntryCount = fileIndex.Entries.Count,
             PartSize = partSize,
-            PartCount = (listing.Entries.Count + partSize - 1) / partSize,
+            PartCount = (fileIndex.Entries.Count + partSize - 1) / partSize,
             CreatedAt = Now(),
         };
         return JobWrite.To<CatalogContext>(
@@ -112,8 +112,8 @@ internal sealed class IngestDatasetHandler(
                 else if (known is not null)
                 {
                     await inner
-                        .Ingestions.Where(row => row.Key == key && row.Listing.Path == known.Listing.Path)
-                        .ExecuteUpdateAsync(row => row.SetProperty(i => i.Listing, ingestion.Listing), token);
+                        .Ingestions.Where(row => row.Key == key && row.FileIndex.Path == known.FileIndex.Path)
+                        .ExecuteUpdateAsync(row => row.SetProperty(i => i.FileIndex, ingestion.FileIndex), token);
                 }
 
                 await EnterAsync(inner, run, key, token);

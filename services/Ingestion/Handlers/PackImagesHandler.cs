@@ -10,7 +10,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Ingestion.Handlers;
 
-/// <summary>Decodes, resizes and packs one range of a listing.</summary>
+/// <summary>Decodes, resizes and packs one range of a file index.</summary>
 internal sealed partial class PackImagesHandler(
     JobStore store,
     IDbContextFactory<CatalogContext> contexts,
@@ -25,7 +25,7 @@ internal sealed partial class PackImagesHandler(
     {
         var (key, part) = (job.Scope, job.Step);
         var ingestion = await ReadAsync(key, cancellationToken);
-        var listing = await artifacts.ReadListingAsync(ingestion, cancellationToken);
+        var fileIndex = await artifacts.ReadFileIndexAsync(ingestion, cancellationToken);
         var first = part * ingestion.PartSize;
         var count = Math.Min(ingestion.PartSize, ingestion.EntryCount - first);
 
@@ -42,7 +42,7 @@ internal sealed partial class PackImagesHandler(
             $"ingestions/{key}/part-{part:D5}.{lease.TokenText}.u8",
             async (stream, token) =>
                 images = await ImagePacker.PackAsync(
-                    listing,
+                    fileIndex,
                     first,
                     count,
                     ingestion.InputSize,
@@ -59,7 +59,7 @@ internal sealed partial class PackImagesHandler(
         IngestionTelemetry.RecordPart(packed, images.Count - packed);
         foreach (var image in images.Where(image => image.Skipped is not null))
         {
-            LogSkipped(listing.Entries[image.Entry].Name, image.Skipped!);
+            LogSkipped(fileIndex.Entries[image.Entry].Name, image.Skipped!);
         }
 
         return JobWrite.To<CatalogContext>(

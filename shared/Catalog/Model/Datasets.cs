@@ -47,7 +47,7 @@ public sealed class Ingestion
     public required FitMode Fit { get; init; }
 
     /// <summary>What the source holds.</summary>
-    public required StoredFile Listing { get; init; }
+    public required StoredFile FileIndex { get; init; }
 
     /// <summary>Images listed.</summary>
     public required int EntryCount { get; init; }

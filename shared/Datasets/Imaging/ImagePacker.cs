@@ -4,7 +4,7 @@ using Distributed.Datasets.Sources;
 namespace Distributed.Datasets.Imaging;
 
 /// <summary>What became of one listed image.</summary>
-/// <param name="Entry">Index into <see cref="DatasetListing.Entries"/>.</param>
+/// <param name="Entry">Index into <see cref="FileIndex.Entries"/>.</param>
 /// <param name="Sha256">SHA-256 of its source bytes: the file, or its 27,648 bytes of the binary file.</param>
 /// <param name="Width">Width of the source image in pixels; 0 for a skipped one.</param>
 /// <param name="Height">Height of the source image in pixels; 0 for a skipped one.</param>
@@ -19,7 +19,7 @@ public sealed record PackedImage(
     SkipReason? Reason = null
 );
 
-/// <summary>Decodes a slice of a listing, makes its images square, and writes them as raw bytes.</summary>
+/// <summary>Decodes a slice of a file index, makes its images square, and writes them as raw bytes.</summary>
 public static class ImagePacker
 {
     /// <summary>Larger files than this are skipped unread; no image within the pixel limit needs as much.</summary>
@@ -29,7 +29,7 @@ public static class ImagePacker
     /// Packs the images <paramref name="first"/> to <paramref name="first"/> + <paramref name="count"/> - 1. Decoding runs on all cores; a few images
     /// a core are in memory. An image that cannot be used is skipped with its reason, and stops nothing.
     /// </summary>
-    /// <param name="listing">The listing.</param>
+    /// <param name="fileIndex">The file index.</param>
     /// <param name="first">Index of the first entry.</param>
     /// <param name="count">Number of entries.</param>
     /// <param name="size">Side of the packed images, in pixels.</param>
@@ -42,7 +42,7 @@ public static class ImagePacker
     /// <exception cref="IOException">The source as a whole is away, or the disk fails.</exception>
     /// <exception cref="DatasetException">A file may not be read, or has changed or gone since it was listed.</exception>
     public static async Task<IReadOnlyList<PackedImage>> PackAsync(
-        DatasetListing listing,
+        FileIndex fileIndex,
         int first,
         int count,
         int size,
@@ -53,15 +53,15 @@ public static class ImagePacker
         CancellationToken cancellationToken = default
     )
     {
-        ArgumentNullException.ThrowIfNull(listing);
+        ArgumentNullException.ThrowIfNull(fileIndex);
         ArgumentNullException.ThrowIfNull(destination);
         ArgumentNullException.ThrowIfNull(decoding);
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(size);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, listing.Entries.Count - first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, fileIndex.Entries.Count - first);
 
-        using var source = new ImageSource(listing, roots);
+        using var source = new ImageSource(fileIndex, roots);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var cores = new SemaphoreSlim(Environment.ProcessorCount);
         var window = new Queue<Task<(PackedImage Image, byte[]? Pixels)>>();
@@ -96,16 +96,16 @@ public static class ImagePacker
     }
 
     /// <summary>Packs with <see cref="LocalImageDecoding.Default"/>.</summary>
-    /// <inheritdoc cref="PackAsync(DatasetListing, int, int, int, FitMode, Stream, IImageDecoding, DataRoots?, CancellationToken)"/>
+    /// <inheritdoc cref="PackAsync(FileIndex, int, int, int, FitMode, Stream, IImageDecoding, DataRoots?, CancellationToken)"/>
     public static Task<IReadOnlyList<PackedImage>> PackAsync(
-        DatasetListing listing,
+        FileIndex fileIndex,
         int first,
         int count,
         int size,
         FitMode fit,
         Stream destination,
         CancellationToken cancellationToken = default
-    ) => PackAsync(listing, first, count, size, fit, destination, LocalImageDecoding.Default, roots: null, cancellationToken);
+    ) => PackAsync(fileIndex, first, count, size, fit, destination, LocalImageDecoding.Default, roots: null, cancellationToken);
 
     private static async Task<(PackedImage Image, byte[]? Pixels)> PackOneAsync(
         ImageSource source,

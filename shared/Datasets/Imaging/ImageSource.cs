@@ -12,10 +12,10 @@ namespace Distributed.Datasets.Imaging;
 /// <param name="Reason">The kind of reason; null for bytes that were read.</param>
 internal readonly record struct SourceBytes(string Sha256, byte[]? Content, string? Refused, SkipReason? Reason = null);
 
-/// <summary>Reads the images that a listing names.</summary>
-/// <param name="listing">The listing.</param>
+/// <summary>Reads the images that a file index names.</summary>
+/// <param name="fileIndex">The file index.</param>
 /// <param name="roots">Directories that links in the source may lead to; null: only what is in the source is read.</param>
-internal sealed class ImageSource(DatasetListing listing, DataRoots? roots = null) : IDisposable
+internal sealed class ImageSource(FileIndex fileIndex, DataRoots? roots = null) : IDisposable
 {
     private static readonly LocalImageDecoding Binary = new(Stl10Layout.ToImage);
 
@@ -23,19 +23,20 @@ internal sealed class ImageSource(DatasetListing listing, DataRoots? roots = nul
 
     public async Task<SourceBytes> ReadAsync(int entry, CancellationToken cancellationToken)
     {
-        var name = listing.Entries[entry].Name;
+        var name = fileIndex.Entries[entry].Name;
         try
         {
-            return listing.Format == SourceFormat.Stl10Binary
+            return fileIndex.Format == SourceFormat.Stl10Binary
                 ? await ReadRecordAsync(name, cancellationToken)
                 : await ReadFileAsync(name, cancellationToken);
         }
         catch (UnauthorizedAccessException exception)
         {
-            throw Present.NotReadable(Path.Combine(listing.Root, name), exception);
+            throw Present.NotReadable(Path.Combine(fileIndex.Root, name), exception);
         }
         catch (Exception exception)
-            when (exception is FileNotFoundException or DirectoryNotFoundException or EndOfStreamException && Directory.Exists(listing.Root)
+            when (exception is FileNotFoundException or DirectoryNotFoundException or EndOfStreamException
+                && Directory.Exists(fileIndex.Root)
             )
         {
             // A source that is gone as a whole may be an outage of this host; one file is not.
@@ -54,7 +55,7 @@ internal sealed class ImageSource(DatasetListing listing, DataRoots? roots = nul
         FitMode fit,
         IImageDecoding decoding,
         CancellationToken cancellationToken
-    ) => (listing.Format == SourceFormat.Stl10Binary ? Binary : decoding).DecodeAsync(content, size, fit, cancellationToken);
+    ) => (fileIndex.Format == SourceFormat.Stl10Binary ? Binary : decoding).DecodeAsync(content, size, fit, cancellationToken);
 
     public void Dispose()
     {
@@ -71,7 +72,7 @@ internal sealed class ImageSource(DatasetListing listing, DataRoots? roots = nul
             .GetOrAdd(
                 file,
                 path => new Lazy<SafeFileHandle>(() =>
-                    Confinement.OpenRead(listing.Root, Path.Combine(listing.Root, path), FileOptions.Asynchronous, roots)
+                    Confinement.OpenRead(fileIndex.Root, Path.Combine(fileIndex.Root, path), FileOptions.Asynchronous, roots)
                 )
             )
             .Value;
@@ -80,13 +81,13 @@ internal sealed class ImageSource(DatasetListing listing, DataRoots? roots = nul
         return read == content.Length
             ? new SourceBytes(Convert.ToHexStringLower(SHA256.HashData(content)), content, null)
             : throw new DatasetException(
-                $"'{Path.Combine(listing.Root, file)}' ends before image {index}: it is shorter than when it was listed. Submit the data set again."
+                $"'{Path.Combine(fileIndex.Root, file)}' ends before image {index}: it is shorter than when it was listed. Submit the data set again."
             );
     }
 
     private async Task<SourceBytes> ReadFileAsync(string name, CancellationToken cancellationToken)
     {
-        var path = Path.Combine(listing.Root, name);
+        var path = Path.Combine(fileIndex.Root, name);
         var file = new FileInfo(path);
         // Of a link, .NET gives the link's own length.
         file = file.LinkTarget is null ? file : new FileInfo(RealPath.Resolve(path));
@@ -102,7 +103,7 @@ internal sealed class ImageSource(DatasetListing listing, DataRoots? roots = nul
         }
 
         await using var stream = new FileStream(
-            Confinement.OpenRead(listing.Root, path, FileOptions.Asynchronous | FileOptions.SequentialScan, roots),
+            Confinement.OpenRead(fileIndex.Root, path, FileOptions.Asynchronous | FileOptions.SequentialScan, roots),
             FileAccess.Read,
             0,
             isAsync: true
@@ -125,12 +126,12 @@ internal sealed class ImageSource(DatasetListing listing, DataRoots? roots = nul
             : throw Changed(name, cause: null);
     }
 
-    private bool IsCircle(string name) => RealPath.TryResolve(Path.Combine(listing.Root, name.Split('#')[0])) is null;
+    private bool IsCircle(string name) => RealPath.TryResolve(Path.Combine(fileIndex.Root, name.Split('#')[0])) is null;
 
     // Waiting would not help, and a part of what was listed would be another data set.
     private DatasetException Changed(string name, Exception? cause) =>
         new(
-            $"'{name}' in '{listing.Root}' has changed or gone since it was listed. Submit the run again when nothing writes there.",
+            $"'{name}' in '{fileIndex.Root}' has changed or gone since it was listed. Submit the run again when nothing writes there.",
             cause!
         );
 }

@@ -9,7 +9,7 @@ namespace Distributed.Datasets.Sources;
 /// <summary>Lists what a local directory holds: STL-10's binary files, or image files in class folders.</summary>
 public static class DatasetSource
 {
-    /// <summary>The most images of a data set: as many files as an archive may hold. It bounds the memory that a listing takes.</summary>
+    /// <summary>The most images of a data set: as many files as an archive may hold. It bounds the memory that a file index takes.</summary>
     public const int MaximalImages = DatasetArchive.MaximalFiles;
 
     /// <summary>
@@ -19,13 +19,13 @@ public static class DatasetSource
     /// <param name="path">The directory. Archives go through <see cref="DatasetArchive"/> first.</param>
     /// <param name="roots">Directories that links in the source may lead to; null: only what is in the source is followed.</param>
     /// <param name="progress">Files and bytes looked at are reported to it; may be null.</param>
-    /// <param name="cancellationToken">Stops the listing.</param>
+    /// <param name="cancellationToken">Stops the indexing.</param>
     /// <exception cref="DatasetException">The path is missing, closed to this process or no directory, or what it holds is no data set; the message says what to change.</exception>
     /// <exception cref="IOException">The directory cannot be read at the moment.</exception>
-    public static async Task<DatasetListing> ListAsync(
+    public static async Task<FileIndex> ListAsync(
         string path,
         DataRoots? roots = null,
-        IProgress<ListingProgress>? progress = null,
+        IProgress<IndexingProgress>? progress = null,
         CancellationToken cancellationToken = default
     )
     {
@@ -54,11 +54,11 @@ public static class DatasetSource
                 Confinement.ThrowIfOutside(root, Path.Combine(binaryRoot ?? root, name), roots);
             }
 
-            var listing = binaryRoot is not null
+            var fileIndex = binaryRoot is not null
                 ? await Stl10Layout.ListAsync(binaryRoot, roots, progress, cancellationToken)
                 : await Task.Run(() => ImageFolderLayout.List(root, roots, progress, cancellationToken), cancellationToken);
-            ThrowIfUnusable(listing);
-            return listing;
+            ThrowIfUnusable(fileIndex);
+            return fileIndex;
         }
         catch (UnauthorizedAccessException exception)
         {
@@ -108,27 +108,27 @@ public static class DatasetSource
     internal static string RelativeName(string root, string fullPath) =>
         Path.GetRelativePath(root, fullPath).Replace(Path.DirectorySeparatorChar, '/');
 
-    private static void ThrowIfUnusable(DatasetListing listing)
+    private static void ThrowIfUnusable(FileIndex fileIndex)
     {
-        if (listing.ClassNames.Count < 2)
+        if (fileIndex.ClassNames.Count < 2)
         {
             throw new DatasetException(
-                $"'{listing.Root}' has a single class, '{listing.ClassNames[0]}'. A classifier needs at least two: add a folder "
+                $"'{fileIndex.Root}' has a single class, '{fileIndex.ClassNames[0]}'. A classifier needs at least two: add a folder "
                     + $"(or a line of {Stl10Files.ClassNames}) for each class."
             );
         }
 
-        var learnable = new int[listing.ClassNames.Count];
-        foreach (var entry in listing.Entries.Where(entry => entry.Split is SplitName.Train or SplitName.Unassigned))
+        var learnable = new int[fileIndex.ClassNames.Count];
+        foreach (var entry in fileIndex.Entries.Where(entry => entry.Split is SplitName.Train or SplitName.Unassigned))
         {
             learnable[entry.Label]++;
         }
 
-        var empty = listing.ClassNames.Where((_, label) => learnable[label] == 0).ToList();
+        var empty = fileIndex.ClassNames.Where((_, label) => learnable[label] == 0).ToList();
         if (empty.Count > 0)
         {
             throw new DatasetException(
-                $"'{listing.Root}' has no images to train on for {Plural(empty.Count, "class", "classes")} {Quote(empty)}. Add "
+                $"'{fileIndex.Root}' has no images to train on for {Plural(empty.Count, "class", "classes")} {Quote(empty)}. Add "
                     + "images, or remove the class."
             );
         }

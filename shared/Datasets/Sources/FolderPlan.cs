@@ -22,7 +22,7 @@ internal sealed record PlannedSplit(SourceFolder Folder, SplitName Split, IReadO
 /// </summary>
 /// <param name="Root">The folder that names are relative to.</param>
 /// <param name="Roots">The directories that links may lead to.</param>
-/// <param name="Splits">The splits, in the order of a listing: train, validation, test. The first one has the classes.</param>
+/// <param name="Splits">The splits, in the order of a file index: train, validation, test. The first one has the classes.</param>
 /// <param name="Notes">What is worth telling.</param>
 /// <param name="Skipped">What was skipped on the way; the names are absolute paths.</param>
 internal sealed record FolderPlan(

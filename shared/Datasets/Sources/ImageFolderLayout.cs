@@ -7,12 +7,7 @@ internal static class ImageFolderLayout
 {
     private const int ReportEvery = 1000;
 
-    public static DatasetListing List(
-        string path,
-        DataRoots? roots,
-        IProgress<ListingProgress>? progress,
-        CancellationToken cancellationToken
-    )
+    public static FileIndex List(string path, DataRoots? roots, IProgress<IndexingProgress>? progress, CancellationToken cancellationToken)
     {
         var plan = FolderPlan.Make(path, roots);
         var walk = new Walk(plan, progress, cancellationToken);
@@ -21,10 +16,10 @@ internal static class ImageFolderLayout
             walk.Add(split);
         }
 
-        return walk.ToListing();
+        return walk.ToFileIndex();
     }
 
-    private sealed class Walk(FolderPlan plan, IProgress<ListingProgress>? progress, CancellationToken cancellationToken)
+    private sealed class Walk(FolderPlan plan, IProgress<IndexingProgress>? progress, CancellationToken cancellationToken)
     {
         private readonly string _root = plan.Root.Path;
         private readonly Dictionary<string, int> _labels = new(StringComparer.Ordinal);
@@ -72,7 +67,7 @@ internal static class ImageFolderLayout
             }
         }
 
-        public DatasetListing ToListing()
+        public FileIndex ToFileIndex()
         {
             if (_entries.Count == 0)
             {
@@ -96,7 +91,7 @@ internal static class ImageFolderLayout
                 files,
                 [.. _classNames, .. _notes, .. skipped.Select(file => $"{file.Name} {file.Reason} {file.Detail}")]
             );
-            return new DatasetListing(SourceFormat.ImageFolder, _root, plan.Root.Name, _classNames, _entries, Folds: null, fingerprint)
+            return new FileIndex(SourceFormat.ImageFolder, _root, plan.Root.Name, _classNames, _entries, Folds: null, fingerprint)
             {
                 Skipped = skipped,
                 Notes = _notes,
@@ -164,7 +159,7 @@ internal static class ImageFolderLayout
                 _entries.Add(new ListedImage(name, label, split));
                 if (_entries.Count % ReportEvery == 0)
                 {
-                    progress?.Report(new ListingProgress("Listing files", _entries.Count, Total: null));
+                    progress?.Report(new IndexingProgress("Listing files", _entries.Count, Total: null));
                 }
             }
         }

@@ -24,10 +24,10 @@ internal static class Stl10Layout
         Stl10Files.TrainLabels,
     ];
 
-    public static async Task<DatasetListing> ListAsync(
+    public static async Task<FileIndex> ListAsync(
         string root,
         DataRoots? roots,
-        IProgress<ListingProgress>? progress,
+        IProgress<IndexingProgress>? progress,
         CancellationToken cancellationToken
     )
     {
@@ -64,7 +64,7 @@ internal static class Stl10Layout
             classNames.SequenceEqual(Stl10Files.OfficialClassNames, StringComparer.Ordinal)
             && await AreOfficialAsync(root, progress, cancellationToken);
         var files = Files.Select(name => (Name: name, File: new FileInfo(Path.Combine(root, name)))).Where(file => file.File.Exists);
-        return new DatasetListing(
+        return new FileIndex(
             SourceFormat.Stl10Binary,
             root,
             official ? "STL-10" : "STL-10 layout",
@@ -265,7 +265,11 @@ internal static class Stl10Layout
 
     private static string Shorten(string word) => SafeText.Shorten(word, 20);
 
-    private static async Task<bool> AreOfficialAsync(string root, IProgress<ListingProgress>? progress, CancellationToken cancellationToken)
+    private static async Task<bool> AreOfficialAsync(
+        string root,
+        IProgress<IndexingProgress>? progress,
+        CancellationToken cancellationToken
+    )
     {
         // Lengths first: only a set that may be the official one costs a read of 360 MB.
         if (Stl10Files.Official.Any(file => new FileInfo(Path.Combine(root, file.Name)).Length != file.Length))
@@ -277,7 +281,7 @@ internal static class Stl10Layout
         var total = Stl10Files.Official.Sum(file => file.Length);
         foreach (var (name, length, md5) in Stl10Files.Official)
         {
-            progress?.Report(new ListingProgress($"Checking {name}", done, total));
+            progress?.Report(new IndexingProgress($"Checking {name}", done, total));
             if (!string.Equals(await Md5Async(Path.Combine(root, name), cancellationToken), md5, StringComparison.Ordinal))
             {
                 return false;
@@ -286,7 +290,7 @@ internal static class Stl10Layout
             done += length;
         }
 
-        progress?.Report(new ListingProgress("Checked", done, total));
+        progress?.Report(new IndexingProgress("Checked", done, total));
         return true;
     }
 

@@ -122,9 +122,9 @@ public static class TorchEnvironment
 
     private static string ProcessorModel()
     {
-        const string listing = "/proc/cpuinfo";
-        var model = File.Exists(listing)
-            ? File.ReadLines(listing)
+        const string fileIndex = "/proc/cpuinfo";
+        var model = File.Exists(fileIndex)
+            ? File.ReadLines(fileIndex)
                 .FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))
                 ?.Split(':', 2)[1]
                 .Trim()

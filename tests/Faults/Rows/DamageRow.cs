@@ -11,7 +11,7 @@ internal sealed class DamageRow : IFaultRow
 
     private static readonly Damage[] Mendable =
     [
-        new("listing", "PackImages", 0, "select listing_path from ingestions where key " + OfRun),
+        new("file-index", "PackImages", 0, "select file_index_path from ingestions where key " + OfRun),
         new(
             "records",
             "CompleteDataset",

@@ -332,7 +332,7 @@ internal sealed class LayoutOracle(LayoutTree tree)
     // The one name that is drawn in two forms.
     private static string ClassOf(Place folder) => Text(folder.Name)!.Replace("e\u0301", "\u00e9", StringComparison.Ordinal);
 
-    // As listings name it, and the list of what was skipped: bytes that are no text as \xe9.
+    // As file indexes name it, and the list of what was skipped: bytes that are no text as \xe9.
     private string Relative(string path)
     {
         var (root, parts) = (_root.Split('/'), path.Split('/'));

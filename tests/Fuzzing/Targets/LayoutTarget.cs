@@ -33,14 +33,14 @@ internal sealed class LayoutTarget : FuzzTarget
         tree.Make(_sandbox.Root);
         try
         {
-            var listing = DatasetSource.ListAsync(_sandbox.At(LayoutTree.Source), _roots).GetAwaiter().GetResult();
+            var fileIndex = DatasetSource.ListAsync(_sandbox.At(LayoutTree.Source), _roots).GetAwaiter().GetResult();
             Promise(expected.Error is null, $"accepted, though it '{expected.Error}'");
             Same(
                 "images",
                 expected.Images,
-                listing.Entries.Select(entry => $"{Escaped(entry.Name)} {listing.ClassNames[entry.Label]} {entry.Split}")
+                fileIndex.Entries.Select(entry => $"{Escaped(entry.Name)} {fileIndex.ClassNames[entry.Label]} {entry.Split}")
             );
-            Same("skipped", expected.Skipped, listing.Skipped.Select(file => $"{file.Name} {file.Reason}"));
+            Same("skipped", expected.Skipped, fileIndex.Skipped.Select(file => $"{file.Name} {file.Reason}"));
             return true;
         }
         catch (DatasetException refused)

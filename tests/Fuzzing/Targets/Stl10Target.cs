@@ -5,7 +5,7 @@ using Distributed.Datasets.Sources;
 
 namespace Distributed.Fuzzing.Targets;
 
-/// <summary>Listing of STL-10's binary files. An input holds the text files and labels, each with its length before it, and the lengths of the image files.</summary>
+/// <summary>File index of STL-10's binary files. An input holds the text files and labels, each with its length before it, and the lengths of the image files.</summary>
 internal sealed class Stl10Target : FuzzTarget
 {
     private static readonly string[] Parts = [Stl10Files.ClassNames, Stl10Files.FoldIndices, Stl10Files.TrainLabels, Stl10Files.TestLabels];
@@ -69,14 +69,18 @@ internal sealed class Stl10Target : FuzzTarget
 
         try
         {
-            var listing = DatasetSource.ListAsync(_sandbox.Root).GetAwaiter().GetResult();
-            Promise(listing.Entries.Count == (train + test) / Stl10Files.ImageBytes, "the listing has another number of images");
-            Promise(listing.Entries.All(entry => entry.Label >= 0 && entry.Label < listing.ClassNames.Count), "a label names no class");
+            var fileIndex = DatasetSource.ListAsync(_sandbox.Root).GetAwaiter().GetResult();
+            Promise(fileIndex.Entries.Count == (train + test) / Stl10Files.ImageBytes, "the file index has another number of images");
+            Promise(fileIndex.Entries.All(entry => entry.Label >= 0 && entry.Label < fileIndex.ClassNames.Count), "a label names no class");
             Promise(
-                listing.Folds is null || listing.Folds.All(fold => fold.All(index => index >= 0 && index < train / Stl10Files.ImageBytes)),
+                fileIndex.Folds is null
+                    || fileIndex.Folds.All(fold => fold.All(index => index >= 0 && index < train / Stl10Files.ImageBytes)),
                 "a fold names no image"
             );
-            Promise(listing.ClassNames.All(name => name.Length > 0 && !name.Any(char.IsControl)), "a class has a name that cannot be kept");
+            Promise(
+                fileIndex.ClassNames.All(name => name.Length > 0 && !name.Any(char.IsControl)),
+                "a class has a name that cannot be kept"
+            );
             return true;
         }
         catch (DatasetException refused)

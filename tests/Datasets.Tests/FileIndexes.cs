@@ -5,10 +5,10 @@ using Distributed.Datasets.Imaging;
 
 namespace Distributed.Datasets.Tests;
 
-/// <summary>Listings and manifests made up for a test, without files.</summary>
-internal static class Listings
+/// <summary>File indexes and manifests made up for a test, without files.</summary>
+internal static class FileIndexes
 {
-    public static DatasetListing Create(IReadOnlyList<ListedImage> entries, int classes = 2, IReadOnlyList<int[]>? folds = null) =>
+    public static FileIndex Create(IReadOnlyList<ListedImage> entries, int classes = 2, IReadOnlyList<int[]>? folds = null) =>
         new(
             SourceFormat.ImageFolder,
             "/data/set",

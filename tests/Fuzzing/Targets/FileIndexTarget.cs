@@ -4,10 +4,10 @@ using Distributed.Datasets.Imaging;
 
 namespace Distributed.Fuzzing.Targets;
 
-/// <summary>Listings, packing records and manifests on the volume. Their hashes are checked before; damage must give one kind of error all the same.</summary>
-internal sealed class ListingTarget : FuzzTarget
+/// <summary>File indexes, packing records and manifests on the volume. Their hashes are checked before; damage must give one kind of error all the same.</summary>
+internal sealed class FileIndexTarget : FuzzTarget
 {
-    private static readonly DatasetListing Listing = new(
+    private static readonly FileIndex FileIndex = new(
         SourceFormat.ImageFolder,
         "/data/set",
         "set",
@@ -19,11 +19,11 @@ internal sealed class ListingTarget : FuzzTarget
         new string('0', 64)
     );
 
-    public override string Name => "listing";
+    public override string Name => "file-index";
 
     protected override IReadOnlyList<byte[]> Seeds { get; } =
     [
-        JsonSerializer.SerializeToUtf8Bytes(Listing, DatasetJson.Options),
+        JsonSerializer.SerializeToUtf8Bytes(FileIndex, DatasetJson.Options),
         JsonSerializer.SerializeToUtf8Bytes<PackedImage[]>(
             [new(0, new string('1', 64), 10, 12, null), new(1, new string('2', 64), 0, 0, "the file is empty", SkipReason.Damaged)],
             DatasetJson.Options
@@ -37,7 +37,7 @@ internal sealed class ListingTarget : FuzzTarget
     protected override IReadOnlyList<byte[]> Words => JsonSeeds.Words;
 
     public override bool Parse(byte[] input) =>
-        TryRead<DatasetListing>(input) | TryRead<IReadOnlyList<PackedImage>>(input) | TryRead<DatasetManifest>(input);
+        TryRead<FileIndex>(input) | TryRead<IReadOnlyList<PackedImage>>(input) | TryRead<DatasetManifest>(input);
 
     private static bool TryRead<T>(byte[] input)
     {

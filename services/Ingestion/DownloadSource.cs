@@ -12,7 +12,7 @@ namespace Distributed.Ingestion;
 /// <param name="Url">Where it comes from.</param>
 /// <param name="Path">Where it goes, below the volume's root.</param>
 /// <param name="Expectation">What it must be.</param>
-internal sealed record Fetchable(string Title, Uri Url, string Path, DownloadExpectation Expectation)
+internal sealed record DownloadSource(string Title, Uri Url, string Path, DownloadExpectation Expectation)
 {
     public string Key { get; } = ContentKey.Of("download", Url.AbsoluteUri, Path, Expectation.Sha256 ?? Expectation.Md5 ?? "");
 
@@ -26,9 +26,9 @@ internal sealed record Fetchable(string Title, Uri Url, string Path, DownloadExp
 }
 
 /// <summary>The files that can be fetched.</summary>
-internal sealed class Fetchables(IOptions<IngestionOptions> options)
+internal sealed class DownloadSources(IOptions<IngestionOptions> options)
 {
-    public Fetchable Stl10 { get; init; } =
+    public DownloadSource Stl10 { get; init; } =
         new(
             "STL-10",
             Mirror(options.Value.Stl10Url) ?? Stl10Files.ArchiveUrl,
@@ -36,7 +36,7 @@ internal sealed class Fetchables(IOptions<IngestionOptions> options)
             new DownloadExpectation(Md5: Stl10Files.ArchiveMd5)
         );
 
-    public Fetchable ImagenetWeights { get; init; } =
+    public DownloadSource ImagenetWeights { get; init; } =
         new(
             "the ImageNet weights of DenseNet-121",
             Mirror(options.Value.ImagenetWeightsUrl) ?? Artifacts.ImagenetWeights.Url,
@@ -44,8 +44,8 @@ internal sealed class Fetchables(IOptions<IngestionOptions> options)
             new DownloadExpectation(Sha256: Artifacts.ImagenetWeights.Sha256)
         );
 
-    public Fetchable Find(string key) =>
-        new[] { Stl10, ImagenetWeights }.FirstOrDefault(fetchable => fetchable.Key == key)
+    public DownloadSource Find(string key) =>
+        new[] { Stl10, ImagenetWeights }.FirstOrDefault(source => source.Key == key)
         ?? throw new DatasetException(
             $"The download {key} is none that this host's settings know. Give all Ingestion hosts the same settings."
         );

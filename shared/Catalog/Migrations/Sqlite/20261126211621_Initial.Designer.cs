@@ -12,7 +12,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Distributed.Catalog.Migrations.Sqlite
 {
     [DbContext(typeof(SqliteCatalogContext))]
-    [Migration("20261126204154_Initial")]
+    [Migration("20261126211621_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -635,23 +635,23 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("summary");
 
-                    b.ComplexProperty(typeof(Dictionary<string, object>), "Listing", "Distributed.Catalog.Ingestion.Listing#StoredFile", b1 =>
+                    b.ComplexProperty(typeof(Dictionary<string, object>), "FileIndex", "Distributed.Catalog.Ingestion.FileIndex#StoredFile", b1 =>
                         {
                             b1.IsRequired();
 
                             b1.Property<long>("Length")
                                 .HasColumnType("INTEGER")
-                                .HasColumnName("listing_length");
+                                .HasColumnName("file_index_length");
 
                             b1.Property<string>("Path")
                                 .IsRequired()
                                 .HasColumnType("TEXT")
-                                .HasColumnName("listing_path");
+                                .HasColumnName("file_index_path");
 
                             b1.Property<string>("Sha256")
                                 .IsRequired()
                                 .HasColumnType("TEXT")
-                                .HasColumnName("listing_sha256");
+                                .HasColumnName("file_index_sha256");
                         });
 
                     b.HasKey("Key")

@@ -35,7 +35,7 @@ public enum SourceFormat
 /// <param name="Split">The split that the source gives it.</param>
 public sealed record ListedImage(string Name, int Label, SplitName Split);
 
-/// <summary>What a source holds, before any image is decoded. Listing a source that has not changed again gives an equal listing.</summary>
+/// <summary>What a source holds, before any image is decoded. Indexing a source again that has not changed gives an equal index.</summary>
 /// <param name="Format">How the source keeps its images.</param>
 /// <param name="Root">Absolute path of the directory that the names are relative to.</param>
 /// <param name="DisplayName">"STL-10" only where the files are the official ones, bit for bit; else "STL-10 layout" or the folder's name.</param>
@@ -43,7 +43,7 @@ public sealed record ListedImage(string Name, int Label, SplitName Split);
 /// <param name="Entries">The images, ordered: train, validation, test; within a split by name (folders) or position (binary files).</param>
 /// <param name="Folds">Given folds: each an array of indices into the train entries (0 is the first train entry); null where the source gives none.</param>
 /// <param name="Fingerprint">SHA-256 over path, length and time stamp of the files: a cheap sign that the source is unchanged.</param>
-public sealed record DatasetListing(
+public sealed record FileIndex(
     SourceFormat Format,
     string Root,
     string DisplayName,
@@ -60,15 +60,15 @@ public sealed record DatasetListing(
     [JsonIgnore]
     public string Source => Archive ?? Root;
 
-    /// <summary>Files and folders that were seen and are not listed, by name. Listings of earlier versions have none.</summary>
+    /// <summary>Files and folders that were seen and are not listed, by name. File indexes of earlier versions have none.</summary>
     public IReadOnlyList<SkippedFile> Skipped { get; init; } = [];
 
-    /// <summary>How the source was understood where that is not plain, a sentence each: "'testing' is read as the test split." Listings of earlier versions have none.</summary>
+    /// <summary>How the source was understood where that is not plain, a sentence each: "'testing' is read as the test split." File indexes of earlier versions have none.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 }
 
-/// <summary>How far a listing is.</summary>
+/// <summary>How far indexing is.</summary>
 /// <param name="Activity">What is being done, for a person to read.</param>
 /// <param name="Done">Files or bytes done.</param>
 /// <param name="Total">Files or bytes in all; null where it is not known.</param>
-public sealed record ListingProgress(string Activity, long Done, long? Total);
+public sealed record IndexingProgress(string Activity, long Done, long? Total);

@@ -158,9 +158,9 @@ namespace Distributed.Catalog.Migrations.Postgres
                     summary = table.Column<string>(type: "text", nullable: true),
                     created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
                     completed_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
-                    listing_length = table.Column<long>(type: "bigint", nullable: false),
-                    listing_path = table.Column<string>(type: "text", nullable: false),
-                    listing_sha256 = table.Column<string>(type: "text", nullable: false)
+                    file_index_length = table.Column<long>(type: "bigint", nullable: false),
+                    file_index_path = table.Column<string>(type: "text", nullable: false),
+                    file_index_sha256 = table.Column<string>(type: "text", nullable: false)
                 },
                 constraints: table =>
                 {

@@ -13,7 +13,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace Distributed.Catalog.Migrations.Postgres
 {
     [DbContext(typeof(PostgresCatalogContext))]
-    [Migration("20261126204144_Initial")]
+    [Migration("20261126211534_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -640,23 +640,23 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("summary");
 
-                    b.ComplexProperty(typeof(Dictionary<string, object>), "Listing", "Distributed.Catalog.Ingestion.Listing#StoredFile", b1 =>
+                    b.ComplexProperty(typeof(Dictionary<string, object>), "FileIndex", "Distributed.Catalog.Ingestion.FileIndex#StoredFile", b1 =>
                         {
                             b1.IsRequired();
 
                             b1.Property<long>("Length")
                                 .HasColumnType("bigint")
-                                .HasColumnName("listing_length");
+                                .HasColumnName("file_index_length");
 
                             b1.Property<string>("Path")
                                 .IsRequired()
                                 .HasColumnType("text")
-                                .HasColumnName("listing_path");
+                                .HasColumnName("file_index_path");
 
                             b1.Property<string>("Sha256")
                                 .IsRequired()
                                 .HasColumnType("text")
-                                .HasColumnName("listing_sha256");
+                                .HasColumnName("file_index_sha256");
                         });
 
                     b.HasKey("Key")

@@ -157,9 +157,9 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     summary = table.Column<string>(type: "TEXT", nullable: true),
                     created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
                     completed_at = table.Column<DateTime>(type: "TEXT", nullable: true),
-                    listing_length = table.Column<long>(type: "INTEGER", nullable: false),
-                    listing_path = table.Column<string>(type: "TEXT", nullable: false),
-                    listing_sha256 = table.Column<string>(type: "TEXT", nullable: false)
+                    file_index_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    file_index_path = table.Column<string>(type: "TEXT", nullable: false),
+                    file_index_sha256 = table.Column<string>(type: "TEXT", nullable: false)
                 },
                 constraints: table =>
                 {
