@@ -16,7 +16,7 @@ internal static class CommandOptions
             Validators = { RefuseEmpty, RefuseOption },
         };
 
-    /// <summary>Tells what is wrong with a command line, on standard error alone: standard output is for results.</summary>
+    /// <summary>Reports what is wrong with a command line, on standard error alone: standard output is for results.</summary>
     public static async Task<int> RefuseAsync(ParseResult result)
     {
         var command = result.CommandResult.Command is RootCommand ? "" : result.CommandResult.Command.Name + " ";

@@ -49,14 +49,14 @@ internal sealed class RunCommand : Command
         var exportDirectory = result.GetValue(_exportPng) is { } directory ? Path.GetFullPath(directory) : null;
         if (exportDirectory is not null)
         {
-            // What cannot be written is better told now than after the run.
+            // What cannot be written is better reported now than after the run.
             Directory.CreateDirectory(exportDirectory);
         }
 
         var volume = Path.GetFullPath(result.GetValue(_volume)!);
         using var volumeLock = VolumeLock.Take(volume);
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
-        // What a person must know is told by the display; the rest is for whoever asks, and that is what our services do.
+        // What a person must know is on the display; the rest is logged on request, and that is what our services do.
         if (result.GetValue(_verbose))
         {
             builder.Logging.AddFilter("Distributed", LogLevel.Debug);
@@ -91,7 +91,7 @@ internal sealed class RunCommand : Command
             var watching = watch.UntilEndAsync(run.Id, ending.Token);
             await Task.WhenAll(watching, TrainingModule.WarmUpAsync(host.Services, specification, ending.Token));
             var detail = await watching;
-            // Whoever ended it may not have come to that, and would come to it in the next process on this volume only.
+            // The worker that ended it may not have come to that, and would come to it in the next process on this volume only.
             await host.Services.GetRequiredService<RunEventPublisher>().PublishAsync(cancellationToken);
             if (detail.Summary.State != RunState.Completed)
             {

@@ -121,7 +121,7 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
         }
     }
 
-    /// <summary>Tells what a run has come to wait for, once, and when it waits no longer.</summary>
+    /// <summary>Reports what a run has come to wait for, once, and when it waits no longer.</summary>
     private static Action<RunDetail> WithCauses(Action<RunDetail> show, Action<string> tell)
     {
         var waits = false;

@@ -27,7 +27,7 @@ internal sealed class SpecificationOptions
     }
 
     /// <summary>The specification that the options ask for.</summary>
-    /// <exception cref="CommandException">Something is wrong with them; all of it is told.</exception>
+    /// <exception cref="CommandException">Something is wrong with them; all of it is reported.</exception>
     public RunSpecification Read(ParseResult result)
     {
         var given =

@@ -32,7 +32,7 @@ internal static class StandaloneHost
         );
         if (!builder.Configuration.GetSection("Data:Roots").Exists())
         {
-            // Whoever runs this process may read what the process may read.
+            // The user of this process may read what the process may read.
             builder.Services.AddSingleton(new DataRoots(Directory.GetLogicalDrives()));
         }
 

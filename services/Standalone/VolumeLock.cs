@@ -33,7 +33,7 @@ internal sealed class VolumeLock : IDisposable
         }
     }
 
-    /// <summary>A volume that is read-only has the file too, so its being there tells nothing.</summary>
+    /// <summary>A volume that is read-only has the file too, so its being there means nothing.</summary>
     private static bool IsLocked(IOException exception) =>
         OperatingSystem.IsWindows()
             ? (exception.HResult & 0xFFFF) is 32 or 33 // ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION

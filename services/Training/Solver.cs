@@ -14,22 +14,20 @@ internal static class Solver
 
     /// <summary>What trains it, by the setting <c>training.optimizer</c>.</summary>
     /// <exception cref="HeadTrainingException">The settings ask for a choice that the data do not allow.</exception>
-    public static HeadTrainingOptions Choose(TrialSettings settings, FeatureData data, int classes)
-    {
-        var training = settings.Training;
-        if (training.Optimizer == HeadOptimizer.Adam)
+    public static HeadTrainingOptions Choose(TrialSettings settings, FeatureData data, int classes) =>
+        settings.Training.Optimizer switch
         {
-            return new AdamOptions(
-                training.Epochs,
-                training.BatchSize,
-                training.LearningRate,
-                training.WeightDecay,
-                training.Patience,
-                settings.Seed
-            );
-        }
+            HeadOptimizer.Newton => ChoosePath(settings.Training.Penalties, data, classes),
+            HeadOptimizer.Adam => ChooseAdam(settings.Training, settings.Seed),
+            var other => throw new InvalidOperationException($"There is no solver for the optimizer {other}."),
+        };
 
-        if (training.Penalties.Count == 0)
+    private static AdamOptions ChooseAdam(TrainingSpecification training, int seed) =>
+        new(training.Epochs, training.BatchSize, training.LearningRate, training.WeightDecay, training.Patience, seed);
+
+    private static RegularisationPathOptions ChoosePath(IReadOnlyList<double> penalties, FeatureData data, int classes)
+    {
+        if (penalties.Count == 0)
         {
             return new RegularisationPathOptions(
                 data.Validation.Length > 0
@@ -38,10 +36,11 @@ internal static class Solver
             );
         }
 
-        return data.Validation.Length > 0 || training.Penalties.Count == 1
-            ? new RegularisationPathOptions(training.Penalties)
+        return data.Validation.Length > 0 || penalties.Count == 1
+            ? new RegularisationPathOptions(penalties)
             : throw new HeadTrainingException(
-                $"training.penalties has {training.Penalties.Count} values, and there are no validation images to choose by. Give one value, or a validationFraction above 0."
+                $"training.penalties has {penalties.Count} values, and there are no validation images to choose by. "
+                    + "Give one value, or a validationFraction above 0."
             );
     }
 }

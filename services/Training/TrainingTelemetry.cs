@@ -52,10 +52,10 @@ internal static class TrainingTelemetry
         ShardDuration.Record(shard.Seconds, tags);
     }
 
-    public static void RecordSlice(int epochs, int penalties, double seconds)
+    public static void RecordSlice(string solver, int epochs, int penalties, double seconds)
     {
         Epochs.Add(epochs);
         Penalties.Add(penalties);
-        SliceDuration.Record(seconds, new KeyValuePair<string, object?>("solver", penalties > 0 ? "newton" : "adam"));
+        SliceDuration.Record(seconds, new KeyValuePair<string, object?>("solver", solver));
     }
 }

@@ -37,7 +37,7 @@ public sealed class DatasetArtifacts(IDbContextFactory<CatalogContext> contexts,
     {
         try
         {
-            // Read anew, since whoever asks may be here because of damage.
+            // Read again, since the caller may be here because of damage.
             await volume.ReadAllBytesAsync(file, cancellationToken);
             return true;
         }

@@ -31,7 +31,7 @@ public sealed class FeatureArtifacts(IDbContextFactory<CatalogContext> contexts,
         {
             try
             {
-                // What a head learns from or is tested on: never on trust. Whoever keeps it in memory need not ask again.
+                // What a head learns from or is tested on: never on trust. A caller that keeps it in memory need not ask again.
                 await volume.VerifyAsync(shard.File, trustedFor: TimeSpan.Zero, cancellationToken);
             }
             catch (StoredFileException exception)

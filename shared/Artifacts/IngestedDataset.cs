@@ -8,7 +8,7 @@ namespace Distributed.Artifacts;
 
 /// <summary>What one ingestion found, from its own file index and packing records: another source with the same images has other names, and skipped other files.</summary>
 /// <param name="Manifest">The data set, under this source's names.</param>
-/// <param name="Summary">What people are told.</param>
+/// <param name="Summary">What people are shown.</param>
 public sealed record IngestedDataset(DatasetManifest Manifest, IngestionSummary Summary)
 {
     private const int MostSkipped = 100;

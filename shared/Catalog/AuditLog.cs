@@ -1,6 +1,6 @@
 namespace Distributed.Catalog;
 
-/// <summary>Records who changed what. Whoever makes a change adds its entry to the same transaction, so that there is never one without the other.</summary>
+/// <summary>Records who changed what. A change adds its entry to its own transaction, so that there is never one without the other.</summary>
 public static class AuditLog
 {
     /// <summary>Adds an entry to a context; it is written when the caller saves, and stands when the caller's transaction does.</summary>

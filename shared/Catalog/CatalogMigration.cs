@@ -118,7 +118,7 @@ public sealed partial class CatalogMigration(
         if (!context.Database.IsNpgsql())
         {
             await context.Database.MigrateAsync(cancellationToken);
-            // One flush a commit instead of four, and whoever reads waits for no writer. It stays so in the file.
+            // One flush a commit instead of four, and readers wait for no writer. It stays so in the file.
             await context.Database.ExecuteSqlRawAsync("pragma journal_mode = wal", cancellationToken);
             return;
         }

@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace Distributed.Catalog;
 
-/// <summary>Tells whether an error is the database's absence, which passes, rather than a mistake, which does not.</summary>
+/// <summary>Recognises whether an error is the database's absence, which passes, rather than a mistake, which does not.</summary>
 public static class CatalogOutage
 {
     // Result codes of sqlite3.h: BUSY, LOCKED, IOERR, FULL, CANTOPEN.

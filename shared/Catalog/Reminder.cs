@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Distributed.Catalog;
 
-/// <summary>Tells when something that lasts is to be logged: when it begins, when its words change, and then every ten minutes.</summary>
+/// <summary>Decides when something that lasts is to be logged: when it begins, when its words change, and then every ten minutes.</summary>
 /// <remarks>For one caller at a time.</remarks>
 public sealed class Reminder(TimeProvider time)
 {

@@ -16,7 +16,7 @@ public sealed record SubmitRun(Guid RunId, JsonElement Specification);
 /// </summary>
 public interface IJobMessage
 {
-    /// <summary>What the job belongs to: a run's id, or the key of a download, an ingestion or a feature set.</summary>
+    /// <summary>What the job belongs to: a run's id, one of its trials, or the key of a download, an ingestion or a feature set.</summary>
     string Scope { get; }
 
     /// <summary>Position within the scope: slice, range or shard; from 0.</summary>
@@ -41,7 +41,7 @@ public sealed record PlanFeatures(string Scope, int Step) : IJobMessage;
 /// <summary>Training: compute one shard of features. Scope: feature set.</summary>
 public sealed record ExtractFeatures(string Scope, int Step) : IJobMessage;
 
-/// <summary>Training: train a head for one slice of time. Scope: run.</summary>
+/// <summary>Training: train the head of a trial for one slice of time. Scope: trial.</summary>
 public sealed record TrainHead(string Scope, int Step) : IJobMessage;
 
 /// <summary>From Training to Evaluation: a run's head is trained; evaluate it. Scope: run.</summary>

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 
 namespace Distributed.Contracts;
 
-/// <summary>One setting of a run, for whoever reads, checks, writes or explains it; made from the description beside its member.</summary>
+/// <summary>One setting of a run, for all that reads, checks, writes or explains it; made from the description beside its member.</summary>
 public sealed class RunSetting
 {
     private readonly SettingAttribute _described;
@@ -33,7 +33,7 @@ public sealed class RunSetting
     /// <summary>What is allowed, as in "a number above 0, up to 10".</summary>
     public string Allowed => Type.Allowed;
 
-    /// <summary>Limits that are worth a word in help, as in "from 32 to 1024"; empty where there are none, or where the placeholder tells.</summary>
+    /// <summary>Limits that are worth a word in help, as in "from 32 to 1024"; empty where there are none, or where the placeholder says it.</summary>
     public string Limits => _described.Choices.Length > 0 ? Type.Allowed : Type.Limits;
 
     /// <summary>What it does: one sentence without a full stop.</summary>

@@ -6,7 +6,7 @@ namespace Distributed.Contracts;
 
 /// <summary>
 /// The values that a setting takes: how they are read, from JSON or from text to the same value (a string, an int, a double, a bool, or
-/// a list of these), which of them are allowed, and how that is told, in words and as JSON Schema. What is wrong is said in words that go
+/// a list of these), which of them are allowed, and how that is described, in words and as JSON Schema. What is wrong is said in words that go
 /// before "; it must be …".
 /// </summary>
 internal abstract class SettingType
@@ -22,16 +22,16 @@ internal abstract class SettingType
     /// <summary>What stands for a value in help, as in <c>N</c>.</summary>
     public abstract string Placeholder { get; }
 
-    /// <summary>Limits that are worth a word in help, as in "from 32 to 1024"; empty where there are none, or where the placeholder tells.</summary>
+    /// <summary>Limits that are worth a word in help, as in "from 32 to 1024"; empty where there are none, or where the placeholder says it.</summary>
     public virtual string Limits => "";
 
     /// <summary>JSON Schema of a value.</summary>
     public abstract JsonObject Schema();
 
-    /// <returns>The value; null where there is none, which <paramref name="wrong"/> tells.</returns>
+    /// <returns>The value; null where there is none, which <paramref name="wrong"/> explains.</returns>
     public abstract object? Read(JsonElement json, out string wrong);
 
-    /// <returns>The value; null where there is none, which <paramref name="wrong"/> tells.</returns>
+    /// <returns>The value; null where there is none, which <paramref name="wrong"/> explains.</returns>
     public abstract object? Parse(string text, out string wrong);
 
     /// <summary>What is wrong with a value of the right type; null when nothing is.</summary>
@@ -46,7 +46,7 @@ internal abstract class SettingType
     /// <summary>True or false.</summary>
     public static SettingType Flag { get; } = new FlagType();
 
-    /// <summary>One of some names, in any case; the value is the name as it is written here. A former name is read, too, and not told.</summary>
+    /// <summary>One of some names, in any case; the value is the name as it is written here. A former name is read, too, and not shown.</summary>
     public static SettingType OneOf(IReadOnlyList<string> names, string? former) =>
         new ChoiceType(names, former is null ? names : [.. names, former]);
 

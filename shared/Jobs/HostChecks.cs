@@ -28,7 +28,7 @@ public sealed partial class HostChecks : BackgroundService
     private readonly ILogger<HostChecks> _logger;
 
     /// <param name="checks">The checks.</param>
-    /// <param name="errors">Tells outages from faults.</param>
+    /// <param name="errors">Distinguishes outages from faults.</param>
     /// <param name="failFast">Ends the host.</param>
     /// <param name="lifetime">Ends the checks.</param>
     /// <param name="time">Times the repetitions.</param>

@@ -9,6 +9,9 @@ public sealed class JobWrite
 
     private JobWrite(Func<JobsContext, CancellationToken, Task> write) => _write = write;
 
+    /// <summary>Writes nothing but that the job is done.</summary>
+    public static JobWrite Nothing { get; } = new((_, _) => Task.CompletedTask);
+
     /// <summary>Writes to a system's own context.</summary>
     /// <param name="write">Adds rows and runs updates. May be called more than once, with a fresh context each time.</param>
     public static JobWrite To<TContext>(Func<TContext, CancellationToken, Task> write)

@@ -5,7 +5,7 @@ namespace Distributed.Jobs;
 /// <summary>Extends the lease of a job while it is worked on, and records what it waits for.</summary>
 public sealed partial class JobHeartbeat(JobStore store, JobAlarm alarm, JobErrors errors, JobOptions options, ILogger<JobHeartbeat> logger)
 {
-    /// <summary>Extends a lease until it is told to end, or the job is lost.</summary>
+    /// <summary>Extends a lease until it is ended, or the job is lost.</summary>
     /// <param name="lease">The lease.</param>
     /// <param name="lost">Cancelled when the job is lost.</param>
     /// <param name="endToken">Ends the heartbeat.</param>

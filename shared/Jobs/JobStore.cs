@@ -122,7 +122,7 @@ public sealed class JobStore(IDbContextFactory<JobsContext> contexts, JobOptions
     /// <summary>Commits a job: marks it done and writes what it found out, in one transaction that begins with the guard.</summary>
     /// <param name="lease">The right to do so.</param>
     /// <param name="write">What it found out.</param>
-    /// <param name="cancellationToken">Stops waiting for the database; the outcome is unknown then, and calling again tells.</param>
+    /// <param name="cancellationToken">Stops waiting for the database; the outcome is unknown then, and calling again shows it.</param>
     /// <returns>False when the job was lost; nothing is written then.</returns>
     public async Task<bool> CommitAsync(JobLease lease, JobWrite write, CancellationToken cancellationToken)
     {

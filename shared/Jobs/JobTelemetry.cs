@@ -26,7 +26,7 @@ public static class JobTelemetry
     /// <summary>The outcome of a job that failed its runs.</summary>
     internal const string Failed = "failed";
 
-    /// <summary>The outcome of a job that waits for a file to be made again.</summary>
+    /// <summary>The outcome of a job that waits for a file to be recomputed.</summary>
     internal const string Blocked = "blocked";
 
     /// <summary>The outcome of a job that met an unexpected error and is tried again.</summary>

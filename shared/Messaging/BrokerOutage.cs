@@ -4,7 +4,7 @@ using RabbitMQ.Client.Exceptions;
 
 namespace Distributed.Messaging;
 
-/// <summary>Tells whether an error is the broker's absence, which passes.</summary>
+/// <summary>Recognises whether an error is the broker's absence, which passes.</summary>
 internal static class BrokerOutage
 {
     public static bool Is(Exception exception) =>

@@ -182,7 +182,7 @@ internal sealed partial class DeadLetterProcessor(
 
         var job = new JobKey(kind, scope.GetString()!, number);
         var outcome = await store.RecordFailedDeliveryAsync(job, reason, cancellationToken);
-        LogCharged(job, reason, outcome);
+        LogRecorded(job, reason, outcome);
         switch (outcome)
         {
             case DeliveryFailure.Recorded:
@@ -253,7 +253,7 @@ internal sealed partial class DeadLetterProcessor(
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The message of {Job} was dead-lettered: {Reason}. {Outcome}")]
-    private partial void LogCharged(JobKey job, string reason, DeliveryFailure outcome);
+    private partial void LogRecorded(JobKey job, string reason, DeliveryFailure outcome);
 
     [LoggerMessage(
         Level = LogLevel.Error,

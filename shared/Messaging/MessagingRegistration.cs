@@ -21,7 +21,7 @@ public sealed class ConsumerSet
     internal bool HasJobs { get; private set; }
 
     /// <summary>Adds the handler of a stage's jobs, on that stage's queues.</summary>
-    /// <typeparam name="THandler">The handler; made afresh for each message, in a scope of its own.</typeparam>
+    /// <typeparam name="THandler">The handler; made for each message, in a scope of its own.</typeparam>
     /// <typeparam name="TJob">The stage's message type.</typeparam>
     public ConsumerSet AddJobs<THandler, TJob>()
         where THandler : class, IJobHandler<TJob>

@@ -38,7 +38,7 @@ public sealed partial class WorkerPresence : BackgroundService
     /// <param name="inspector">Asks the broker.</param>
     /// <param name="meters">Makes the meter.</param>
     /// <param name="time">Times the scans.</param>
-    /// <param name="logger">Told when workers are missed, and when they are there again.</param>
+    /// <param name="logger">Logs when workers are missed, and when they are there again.</param>
     public WorkerPresence(
         JobStages stages,
         IDbContextFactory<CatalogContext> contexts,

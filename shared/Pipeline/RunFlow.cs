@@ -168,16 +168,23 @@ public sealed class RunFlow(
             return scopes;
         }
 
-        if (transition.From != transition.To)
-        {
-            foreach (var scope in scopes)
-            {
-                context.PlanJobs(kind, scope, [0], traceParent, now);
-            }
-        }
-        else if (!await PlanAgainAsync(context, kind, transition, waiting, traceParent, now, cancellationToken))
+        // Leaving and entering the same state takes the lock alone: another worker may have planned the job meanwhile.
+        if (
+            transition.From == transition.To
+            && !await transition.Waiting(context).AnyAsync(one => one.RunId == runId && one.Scope == waiting.Scope, cancellationToken)
+        )
         {
             return scopes;
+        }
+
+        foreach (var scope in scopes)
+        {
+            var jobs = context.Jobs.Where(job => job.Kind == kind && job.Scope == scope);
+            if (!await jobs.AnyAsync(job => job.State != JobState.Done, cancellationToken))
+            {
+                var step = (await jobs.MaxAsync(job => (int?)job.Step, cancellationToken) ?? -1) + 1;
+                context.PlanJobs(kind, scope, [step], traceParent, now);
+            }
         }
 
         if (transition.Write is { } write)
@@ -194,31 +201,5 @@ public sealed class RunFlow(
         }
 
         return scopes;
-    }
-
-    /// <summary>Plans a job after those of its kind that the run has, unless one of them is to be done: two downloads that end together plan one.</summary>
-    private static async Task<bool> PlanAgainAsync(
-        CatalogContext context,
-        string kind,
-        RunTransition transition,
-        WaitingRun waiting,
-        string? traceParent,
-        DateTime now,
-        CancellationToken cancellationToken
-    )
-    {
-        var (runId, scope) = (waiting.RunId, JobKey.ScopeOf(waiting.RunId));
-        var jobs = context.Jobs.Where(job => job.Kind == kind && job.Scope == scope);
-        if (
-            await jobs.AnyAsync(job => job.State != JobState.Done, cancellationToken)
-            || !await transition.Waiting(context).AnyAsync(one => one.RunId == runId && one.Scope == waiting.Scope, cancellationToken)
-        )
-        {
-            return false;
-        }
-
-        var next = await jobs.MaxAsync(job => job.Step, cancellationToken) + 1;
-        context.PlanJobs(kind, scope, [next], traceParent, now);
-        return true;
     }
 }

@@ -45,15 +45,18 @@ internal static class RunProgress
     {
         var epochs = catalog.EpochMetrics.Where(epoch => epoch.RunId == run.Id);
         var training = ContractJson.Read(run.Specification).Training;
-        return training.Optimizer == HeadOptimizer.Adam
-            ? new StageProgress("epochs trained", await epochs.CountAsync(cancellationToken), training.Epochs)
-            : await OfPenaltiesAsync(
+        return training.Optimizer switch
+        {
+            HeadOptimizer.Adam => new StageProgress("epochs trained", await epochs.CountAsync(cancellationToken), training.Epochs),
+            HeadOptimizer.Newton => await OfPenaltiesAsync(
                 catalog,
                 run,
                 training.Penalties.Count,
                 await epochs.OrderBy(epoch => epoch.Epoch).ToListAsync(cancellationToken),
                 cancellationToken
-            );
+            ),
+            _ => null,
+        };
     }
 
     /// <summary>Newton's method tries penalties until the validation loss only grows, and then refits the head with the best.</summary>

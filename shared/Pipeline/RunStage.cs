@@ -56,8 +56,10 @@ public sealed class WaitingRun
 /// </summary>
 /// <param name="After">The stage that is waited for.</param>
 /// <param name="From">The state in which a run waits.</param>
-/// <param name="To">The state that it goes on to; the same where it looks again what it needs.</param>
-/// <param name="Waiting">The runs that wait, with the scope of <paramref name="After"/> that each waits for.</param>
+/// <param name="To">
+/// The state that it goes on to. Where it is the same, the run does not wait any more once <paramref name="Waiting"/> leaves it out, and one job more is planned each time.
+/// </param>
+/// <param name="Waiting">The runs that wait, with the scope of <paramref name="After"/> that each waits for (<see cref="RunsWaiting"/>).</param>
 public sealed record RunTransition(JobStage After, RunState From, RunState To, Func<CatalogContext, IQueryable<WaitingRun>> Waiting)
 {
     /// <summary>The scopes of the next stage's jobs; the run's own where null.</summary>

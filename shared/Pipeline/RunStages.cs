@@ -178,13 +178,7 @@ public static class RunStages
                 RunState.Evaluating,
                 catalog =>
                     catalog
-                        .Runs.Where(run => run.State == RunState.Training)
-                        .Join(
-                            catalog.Trials,
-                            run => run.Id,
-                            trial => trial.RunId,
-                            (run, trial) => new WaitingRun { RunId = run.Id, Scope = trial.Scope }
-                        )
+                        .WaitingFor(RunState.Training, nameof(TrainHead))
                         // Until the last of its trials is trained.
                         .Where(waiting =>
                             !catalog.Jobs.Any(job =>
@@ -220,7 +214,7 @@ public static class RunStages
     public static async Task<StageProgress?> MeasureAsync(CatalogContext catalog, Run run, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(run);
-        // The latest stage that has begun tells it.
+        // The latest stage that has begun is measured.
         foreach (var stage in All.All.OfType<IRunStage>().Where(stage => stage.State == run.State).Reverse())
         {
             if (stage.Measure is { } measure && await measure(catalog, run, cancellationToken) is { } progress)

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Hosting;
 namespace Distributed.ServiceDefaults;
 
 /// <summary>
-/// Every directory of <c>Data:Roots</c> is there and can be read: otherwise this host would fail the runs of whoever names a path
+/// Every directory of <c>Data:Roots</c> is there and can be read: otherwise this host would fail the runs that name a path
 /// that the other hosts can read.
 /// </summary>
 internal sealed class DataRootsCheck(IConfiguration configuration) : IHostCheck

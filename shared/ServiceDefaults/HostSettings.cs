@@ -5,7 +5,7 @@ using Microsoft.Extensions.Configuration;
 namespace Distributed.ServiceDefaults;
 
 /// <summary>
-/// What a host may be told, checked before anything is built of it: every missing, wrong and unknown setting is named at once, as the
+/// The settings of a host, checked before anything is built of it: every missing, wrong and unknown setting is named at once, as the
 /// environment variable that sets it. A host describes its sections; what stands outside of them is another program's.
 /// </summary>
 public sealed class HostSettings

@@ -1,6 +1,6 @@
 namespace Distributed.ServiceDefaults;
 
-/// <summary>A host cannot begin as it is set up: each error is a line for whoever set it up, and the host ends with <see cref="ServiceHost.MisconfiguredStatus"/>.</summary>
+/// <summary>A host cannot begin as it is set up: each error is a line for the operator, and the host ends with <see cref="ServiceHost.MisconfiguredStatus"/>.</summary>
 public sealed class HostSettingsException : Exception
 {
     /// <param name="errors">What is wrong and what to do, a sentence each, each beginning with the environment variable that sets it.</param>

@@ -12,7 +12,7 @@ public static class HostSettingsOfEveryHost
 
     private static readonly string[] OtlpProtocols = ["grpc", "http/protobuf"];
 
-    /// <summary>Adds where catalog, broker and volume are, and what the defaults of all hosts are told.</summary>
+    /// <summary>Adds where catalog, broker and volume are, and the settings of the defaults of all hosts.</summary>
     public static HostSettings AddDefaults(this HostSettings settings)
     {
         ArgumentNullException.ThrowIfNull(settings);

@@ -25,7 +25,7 @@ public static class LoggingRegistration
         ("Microsoft.AspNetCore", LogLevel.Warning),
         ("System.Net.Http", LogLevel.Warning),
         ("Microsoft.EntityFrameworkCore", LogLevel.Warning),
-        // What fails there comes back as an exception, and is told by whoever catches it; readiness is told to whoever asks.
+        // What fails there comes back as an exception, and is logged where it is caught; readiness is shown on request.
         ("Microsoft.EntityFrameworkCore.Database", LogLevel.None),
         ("Microsoft.EntityFrameworkCore.Update", LogLevel.None),
         ("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None),

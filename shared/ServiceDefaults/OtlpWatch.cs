@@ -7,14 +7,14 @@ using Microsoft.Extensions.Logging;
 namespace Distributed.ServiceDefaults;
 
 /// <summary>
-/// Says when telemetry does not arrive, and when it does again: the exporter itself only tells listeners of its events. What is not sent is lost,
+/// Says when telemetry does not arrive, and when it does again: the exporter itself reports only to listeners of its events. What is not sent is lost,
 /// and the host works on.
 /// </summary>
 internal sealed partial class OtlpWatch(TimeProvider time, ILogger<OtlpWatch> logger) : IHostedService, IDisposable
 {
     private const string EndpointKey = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
-    /// <summary>How often a failure that lasts is told.</summary>
+    /// <summary>How often a failure that lasts is logged.</summary>
     private static readonly TimeSpan Interval = TimeSpan.FromMinutes(10);
 
     private readonly Lock _lock = new();
@@ -35,7 +35,7 @@ internal sealed partial class OtlpWatch(TimeProvider time, ILogger<OtlpWatch> lo
 
     public Task StopAsync(CancellationToken cancellationToken)
     {
-        // What is in the making at the end is sent after this; whether it arrives is told to nobody.
+        // What is in the making at the end is sent after this; whether it arrives is not logged.
         Dispose();
         return Task.CompletedTask;
     }

@@ -107,7 +107,7 @@ public static class ServiceDefaultsRegistration
         ArgumentNullException.ThrowIfNull(app);
         app.UseMetricsPort();
         app.UseSecurityHeaders();
-        // Whoever watches over processes has no key. What these say is no secret; the figures of /metrics are where a host knows keys.
+        // A supervisor has no key. What these say is no secret; the figures of /metrics are where a host knows keys.
         app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false }).AllowAnonymous().DisableRateLimiting();
         app.MapHealthChecks(
                 "/health/ready",

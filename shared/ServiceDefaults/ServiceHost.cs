@@ -130,7 +130,7 @@ public static class ServiceHost
         }
         catch (OperationCanceledException) when (app.Services.GetRequiredService<FailFast>().Reason is not null)
         {
-            // What it withdraws for may keep it from stopping in time: it ends all the same, with the status that the failFast has set.
+            // What it fails for may keep it from stopping in time: it ends all the same, with the status that is set.
         }
     }
 }

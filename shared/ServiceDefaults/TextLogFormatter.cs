@@ -70,7 +70,7 @@ internal sealed class TextLogFormatter(TimeProvider time) : ConsoleFormatter(For
         exception is IOException or SocketException or TimeoutException or OperationCanceledException
         || Libraries.Any(library => exception.GetType().FullName!.StartsWith(library, StringComparison.Ordinal));
 
-    /// <summary>The causes, from the outermost to the first; where they are in the code is told of unexpected errors only.</summary>
+    /// <summary>The causes, from the outermost to the first; where they are in the code is shown of unexpected errors only.</summary>
     private static string Chain(Exception exception)
     {
         var causes = new List<string>();

@@ -39,7 +39,7 @@ internal sealed class VolumeHealthCheck(string root, Action probe, TimeSpan pati
 
         try
         {
-            // Of the patience only what is left: whoever asked before may have begun the probe long ago.
+            // Of the patience only what is left: an earlier check may have begun the probe long ago.
             var left = patience - Stopwatch.GetElapsedTime(begun);
             await running.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, cancellationToken);
             return HealthCheckResult.Healthy();

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace Distributed.Storage;
 
-/// <summary>Formats that share a container and are told by a name in it (RIFF; ISO/IEC 14496-12, brands), or by several fields of their header.</summary>
+/// <summary>Formats that share a container and are recognised by a name in it (RIFF; ISO/IEC 14496-12, brands), or by several fields of their header.</summary>
 internal static class ContainerFormats
 {
     private static readonly FileFormat Heic = FileFormat.Foreign("a HEIC image");

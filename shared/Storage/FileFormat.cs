@@ -37,7 +37,7 @@ public enum FileKind
     Substitute,
 }
 
-/// <summary>A format that files are told by, see <see cref="FileFormats"/>.</summary>
+/// <summary>A format by which files are recognised, see <see cref="FileFormats"/>.</summary>
 /// <param name="Name">What a file of it is, for a sentence: "a HEIC image".</param>
 /// <param name="Kind">What it is for.</param>
 public sealed record FileFormat(string Name, FileKind Kind)

@@ -4,7 +4,7 @@ using System.Text;
 namespace Distributed.Storage;
 
 /// <summary>
-/// Tells what a file is from its first bytes, whatever it is called. The one table of formats for all that reads files from outside:
+/// Recognises what a file is by its first bytes, whatever it is called. The one table of formats for all that reads files from outside:
 /// what is not read is refused by its name.
 /// </summary>
 /// <remarks>After the formats' specifications, POSIX.1-2017 (tar), and the documentation of Git LFS ("the pointer").</remarks>
@@ -22,7 +22,7 @@ public static class FileFormats
     /// <summary>A part of a zip archive that was split.</summary>
     public static readonly FileFormat ZipPart = new("a part of a zip archive that was split into several files", FileKind.Archive);
 
-    /// <summary>A file compressed with gzip; what it holds is told from its content.</summary>
+    /// <summary>A file compressed with gzip; what it holds is recognised by its content.</summary>
     public static readonly FileFormat Gzip = new("a file compressed with gzip", FileKind.Archive);
 
     /// <summary>A tar archive.</summary>
@@ -78,7 +78,7 @@ public static class FileFormats
 
     private static readonly FileFormat Svg = FileFormat.Foreign("an SVG drawing");
 
-    /// <summary>Tells what a file is.</summary>
+    /// <summary>Recognises what a file is.</summary>
     /// <param name="head">Its first <see cref="HeadBytes"/> bytes, or all where it has fewer.</param>
     /// <returns>The format; null where it is none of those that are known.</returns>
     public static FileFormat? Recognize(ReadOnlySpan<byte> head)

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Distributed.Storage;
 
-/// <summary>The formats that are told by some bytes at a fixed place, as their specifications give them.</summary>
+/// <summary>The formats that are recognised by some bytes at a fixed place, as their specifications give them.</summary>
 internal static class FileSignatures
 {
     private static readonly FileFormat Tiff = FileFormat.Foreign("a TIFF image (or a camera's raw file, which is built like one)");

@@ -5,7 +5,7 @@ namespace Distributed.Storage;
 /// <summary>Text from files as it may stand in messages, reports and the catalog.</summary>
 public static class SafeText
 {
-    /// <summary>Longest message of an error about somebody's file, in UTF-16 jobs.</summary>
+    /// <summary>Longest message of an error about somebody's file, in UTF-16 code units.</summary>
     public const int LongestMessage = 4000;
 
     /// <summary>Whether a text has nothing in it that databases and pages refuse: control characters, or halves of a surrogate pair.</summary>
@@ -25,7 +25,7 @@ public static class SafeText
 
     /// <summary>At most about so many characters, with question marks for control characters.</summary>
     /// <param name="text">The text.</param>
-    /// <param name="most">Length in UTF-16 jobs after which it is cut off.</param>
+    /// <param name="most">Length in UTF-16 code units after which it is cut off.</param>
     public static string Shorten(string text, int most)
     {
         ArgumentNullException.ThrowIfNull(text);

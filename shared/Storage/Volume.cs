@@ -20,7 +20,7 @@ public sealed class Volume
     private static readonly ActivitySource Source = new(SourceName);
 
     /// <summary>
-    /// The file at the root by which a mounted volume is told from the bare directory that it is mounted on, and by its id from
+    /// The file at the root by which a mounted volume is distinguished from the bare directory that it is mounted on, and by its id from
     /// another volume: without it, or with another id, nothing is written, and no file counts as missing.
     /// </summary>
     public const string Marker = ".volume";
@@ -89,7 +89,7 @@ public sealed class Volume
         return VolumeMarker.Read(text) ?? throw new IOException($"The file {_marker} holds no id of a volume. Restore it from a backup.");
     }
 
-    /// <summary>Writes the marker, and the directory where it is not there. To be called by whoever may begin a volume, and by one at a time.</summary>
+    /// <summary>Writes the marker, and the directory where it is not there. To be called by the host that may begin a volume, and by one at a time.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
     /// <exception cref="UnauthorizedAccessException">This process may not write it.</exception>
     public void WriteMarker(VolumeMarker marker)
@@ -106,7 +106,7 @@ public sealed class Volume
                 ((FileStream)file.BaseStream).Flush(flushToDisk: true);
             }
 
-            // Whoever reads it meanwhile sees the one before or this one.
+            // A reader meanwhile sees the one before or this one.
             File.Move(temporary, _marker, overwrite: true);
         }
         finally
@@ -206,7 +206,7 @@ public sealed class Volume
         }
     }
 
-    /// <summary>Writes a small file and removes it again: whether the volume is there and can be written, told by its own error where not.</summary>
+    /// <summary>Writes a small file and removes it again: whether the volume is there and can be written, with the error where not.</summary>
     /// <exception cref="IOException">The volume is full, read-only or gone.</exception>
     /// <exception cref="UnauthorizedAccessException">This process may not write to it.</exception>
     public void Probe()

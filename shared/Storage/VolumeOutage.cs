@@ -2,7 +2,7 @@ using System.Net.Sockets;
 
 namespace Distributed.Storage;
 
-/// <summary>Tells whether an error is the volume's absence, which passes, rather than a damaged or missing file.</summary>
+/// <summary>Recognises whether an error is the volume's absence, which passes, rather than a damaged or missing file.</summary>
 public static class VolumeOutage
 {
     /// <summary>Whether to wait and try again.</summary>

@@ -87,7 +87,8 @@ public sealed class MessageTests : IAsyncLifetime
 
         await FindAsync(last);
         await _server.EventAsync<RunFailed>(_ => true);
-        Assert.Single(_server.Events);
+        // The watchdog may publish it at the same moment: an event comes at least once.
+        Assert.Single(_server.Events.Distinct());
         Assert.Equal(RunState.Failed, (await FindAsync(id)).State);
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -71,6 +72,11 @@ public sealed class SnapshotTests
     [Fact]
     public void Every_field_of_every_contract_is_in_a_snapshot()
     {
+        if (GoldenFile.IsWritten)
+        {
+            WriteCommands();
+        }
+
         var known = Snapshots.Select(row => row.Data).ToLookup(path => Path.GetFileNameWithoutExtension(path), Read);
         foreach (var contract in Contracts)
         {
@@ -132,6 +138,22 @@ public sealed class SnapshotTests
             ContractJson.IsSame(first, ContractJson.Write(new RunSpecification { Training = new() { Optimizer = HeadOptimizer.Adam } }))
         );
         Assert.False(ContractJson.IsSame(first, "{\"fieldOfALaterVersion\":1}"));
+    }
+
+    /// <summary>Writes a snapshot of each command that has none, as of the newest version.</summary>
+    private static void WriteCommands()
+    {
+        var folder = GoldenFile.PathOf("tests/Contracts.Tests/Snapshots");
+        var newest = Directory.EnumerateDirectories(folder).Max(path => int.Parse(Path.GetFileName(path), CultureInfo.InvariantCulture));
+        var known = Directory.EnumerateFiles(folder, "*.json", SearchOption.AllDirectories).Select(Path.GetFileNameWithoutExtension);
+        foreach (var command in Contracts.Where(type => type.IsAssignableTo(typeof(IJobMessage))).ExceptBy(known, type => type.Name))
+        {
+            var example = Activator.CreateInstance(command, "6f9619ff-8b86-d011-b42d-00cf4fc964ff", 3);
+            File.WriteAllText(
+                Path.Combine(folder, $"{newest}", $"{command.Name}.json"),
+                JsonSerializer.Serialize(example, command, Messages) + Environment.NewLine
+            );
+        }
     }
 
     private static JsonNode Read(string snapshot) => JsonNode.Parse(File.ReadAllText(Path.Combine(Folder, snapshot)))!;

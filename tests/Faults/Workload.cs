@@ -89,7 +89,7 @@ internal sealed class Workload : IDisposable
         ];
 
     /// <summary>What becomes of them undisturbed; found out once, by whichever row asks first.</summary>
-    public async Task<RunResult[]> TwinsAsync(FaultLab lab) => _twins ??= [.. await Trial.UndisturbedAsync(lab, Settings, Requests())];
+    public async Task<RunResult[]> TwinsAsync(FaultLab lab) => _twins ??= [.. await RunChecks.UndisturbedAsync(lab, Settings, Requests())];
 
     /// <summary>A run over a drawn data set of its own, so that it goes through every stage, several parts, shards and slices.</summary>
     public static RunRequest Alone(int index) =>

@@ -69,7 +69,7 @@ public sealed class DeadLetterTests : IAsyncLifetime
         var start = await host.Store.ClaimAsync(job, "worker", redelivered: false, CancellationToken.None);
         await PutAsideAsync("train-head-dead-letter", $$$"""{"scope":"{{{job.Scope}}}","step":0}""");
         await LookAsync(host);
-        await host.Store.CommitAsync(start.Lease!, Script.Nothing, CancellationToken.None);
+        await host.Store.CommitAsync(start.Lease!, JobWrite.Nothing, CancellationToken.None);
         await PutAsideAsync("train-head-dead-letter", $$$"""{"scope":"{{{job.Scope}}}","step":0}""");
         await PutAsideAsync("train-head-dead-letter", """{"scope":"nobody's","step":7}""");
 

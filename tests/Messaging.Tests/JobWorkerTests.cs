@@ -76,7 +76,7 @@ public sealed class JobWorkerTests : IDisposable
         host.Script.Execute = async (_, token) =>
         {
             await volume.VerifyAsync(new StoredFile("missing-file", 1, new string('a', 64)), token);
-            return Script.Nothing;
+            return JobWrite.Nothing;
         };
 
         await host.SendAsync(job);
@@ -145,7 +145,7 @@ public sealed class JobWorkerTests : IDisposable
         await using var host = await StartAsync();
         var (_, job) = await host.PlanTrainingAsync();
         host.Script.Execute = (_, _) =>
-            host.Script.Executions.Count < 3 ? throw new InvalidOperationException("boom") : Task.FromResult(Script.Nothing);
+            host.Script.Executions.Count < 3 ? throw new InvalidOperationException("boom") : Task.FromResult(JobWrite.Nothing);
 
         await host.SendAsync(job);
 
@@ -161,7 +161,7 @@ public sealed class JobWorkerTests : IDisposable
     {
         await using var host = await StartAsync();
         var (_, job) = await host.PlanTrainingAsync();
-        host.Script.Execute = (_, _) => host.Script.Executions.Count < 3 ? throw outage : Task.FromResult(Script.Nothing);
+        host.Script.Execute = (_, _) => host.Script.Executions.Count < 3 ? throw outage : Task.FromResult(JobWrite.Nothing);
 
         await host.SendAsync(job);
 
@@ -223,7 +223,7 @@ public sealed class JobWorkerTests : IDisposable
         Assert.True(await host.Control.CancelAsync(run.Id, AuditActor.Loopback, CancellationToken.None));
 
         await stopped.Task.WaitAsync(Wait.Limit);
-        host.Script.Execute = (_, _) => Task.FromResult(Script.Nothing);
+        host.Script.Execute = (_, _) => Task.FromResult(JobWrite.Nothing);
         await NextJobIsDoneAsync(host);
         Assert.Equal(0, await CountEpochsAsync(host, run));
         Assert.DoesNotContain(job, host.Script.FollowUps);
@@ -248,7 +248,7 @@ public sealed class JobWorkerTests : IDisposable
             try
             {
                 await Task.Delay(Timeout.Infinite, token);
-                return Script.Nothing;
+                return JobWrite.Nothing;
             }
             finally
             {
@@ -309,7 +309,7 @@ public sealed class JobWorkerTests : IDisposable
         host.Script.Execute = async (_, token) =>
         {
             await Task.Delay(Timeout.Infinite, token);
-            return Script.Nothing;
+            return JobWrite.Nothing;
         };
         await host.SendAsync(job);
         await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
@@ -331,7 +331,7 @@ public sealed class JobWorkerTests : IDisposable
             try
             {
                 await Task.Delay(Timeout.Infinite, token);
-                return Script.Nothing;
+                return JobWrite.Nothing;
             }
             finally
             {
@@ -344,10 +344,10 @@ public sealed class JobWorkerTests : IDisposable
         var other = await host.Store.ClaimAsync(job, "other", redelivered: true, CancellationToken.None);
 
         await stopped.Task.WaitAsync(Wait.Limit);
-        host.Script.Execute = (_, _) => Task.FromResult(Script.Nothing);
+        host.Script.Execute = (_, _) => Task.FromResult(JobWrite.Nothing);
         await NextJobIsDoneAsync(host);
         Assert.Equal(other.Lease!.Token, (await host.ReadAsync(job)).Attempt);
-        Assert.True(await host.Store.CommitAsync(other.Lease, Script.Nothing, CancellationToken.None));
+        Assert.True(await host.Store.CommitAsync(other.Lease, JobWrite.Nothing, CancellationToken.None));
     }
 
     [Fact]
@@ -361,7 +361,7 @@ public sealed class JobWorkerTests : IDisposable
         host.Script.Execute = async (_, token) =>
         {
             await Task.Delay(Timeout.Infinite, token);
-            return Script.Nothing;
+            return JobWrite.Nothing;
         };
         var worker = host.Services.GetRequiredService<JobWorker>();
         var work = worker.ProcessAsync(
@@ -403,7 +403,7 @@ public sealed class JobWorkerTests : IDisposable
                     throw new IOException("The read was aborted.", cancelled);
                 }
 
-                return Script.Nothing;
+                return JobWrite.Nothing;
             };
             await host.SendAsync(job);
             await Wait.UntilAsync(() => !host.Script.Executions.IsEmpty, "work has begun");
@@ -479,7 +479,7 @@ public sealed class JobWorkerTests : IDisposable
                 await host.SendDuplicateAsync(first);
             }
 
-            return Script.Nothing;
+            return JobWrite.Nothing;
         };
         await host.SendAsync(first);
 

@@ -106,7 +106,7 @@ public sealed class PriorityTests : IAsyncLifetime
                 await end.Task.WaitAsync(Wait.Limit, token);
             }
 
-            return Script.Nothing;
+            return JobWrite.Nothing;
         };
         await host.SendAsync(interactive);
         await Wait.UntilAsync(() => host.Script.Executions.Count == 1, "the interactive job has begun");

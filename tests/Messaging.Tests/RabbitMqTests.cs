@@ -288,7 +288,7 @@ public sealed class RabbitMqTests : IAsyncLifetime
         host.Script.Execute = (_, _) =>
         {
             seen = Activity.Current?.TraceId;
-            return Task.FromResult(Script.Nothing);
+            return Task.FromResult(JobWrite.Nothing);
         };
 
         // The watchdog and other runs' workers send from traces of their own.

@@ -8,12 +8,10 @@ namespace Distributed.Messaging.Tests;
 /// <summary>What the test's consumers do, and what they were asked to do.</summary>
 internal sealed class Script
 {
-    public static readonly JobWrite Nothing = Write((_, _) => Task.CompletedTask);
-
     public static JobWrite Write(Func<CatalogContext, CancellationToken, Task> write) => JobWrite.To(write);
 
-    /// <summary>The work of a job; <see cref="Nothing"/> when not said.</summary>
-    public Func<JobLease, CancellationToken, Task<JobWrite>> Execute { get; set; } = (_, _) => Task.FromResult(Nothing);
+    /// <summary>The work of a job; <see cref="JobWrite.Nothing"/> when not said.</summary>
+    public Func<JobLease, CancellationToken, Task<JobWrite>> Execute { get; set; } = (_, _) => Task.FromResult(JobWrite.Nothing);
 
     /// <summary>What follows; the job's own scope when not said.</summary>
     public Func<JobKey, Task<IReadOnlyList<string>>> FollowUp { get; set; } = job => Task.FromResult<IReadOnlyList<string>>([job.Scope]);

@@ -107,7 +107,7 @@ public sealed class WatchdogTests : IDisposable
         var (_, done) = await host.PlanTrainingAsync();
         await host.Outbox.ClaimForDispatchAsync(done.Scope, again: false, CancellationToken.None);
         var start = await host.Store.ClaimAsync(done, "worker", redelivered: false, CancellationToken.None);
-        await host.Store.CommitAsync(start.Lease!, Script.Nothing, CancellationToken.None);
+        await host.Store.CommitAsync(start.Lease!, JobWrite.Nothing, CancellationToken.None);
         foreach (var job in (JobKey[])[unsent, held, done])
         {
             await host.AgeAsync(job);

@@ -3,7 +3,7 @@ using Microsoft.OpenApi;
 
 namespace Distributed.AdminApi.Access;
 
-/// <summary>Tells in the API's description how a key is sent, and what is answered without one.</summary>
+/// <summary>Says in the API's description how a key is sent, and what is answered without one.</summary>
 internal static class ApiDescription
 {
     public static void DescribeAccess(this OpenApiOptions options)
@@ -36,7 +36,7 @@ internal static class ApiDescription
                 operation.Responses.TryAdd("403", new OpenApiResponse { Description = "A reader's key, where an operator's is needed" });
                 operation.Responses.TryAdd(
                     "429",
-                    new OpenApiResponse { Description = "Too many requests; Retry-After tells when to come again" }
+                    new OpenApiResponse { Description = "Too many requests; Retry-After says when to come again" }
                 );
                 return Task.CompletedTask;
             }

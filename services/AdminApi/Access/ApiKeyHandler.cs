@@ -44,11 +44,11 @@ internal sealed class ApiKeyHandler(
             (await HandleAuthenticateOnceSafeAsync()).Failure is { } failure
                 ? (
                     "The key opens nothing.",
-                    $"{failure.Message} Ask whoever runs this service for another; AdminApi's command 'keys list' shows what there is."
+                    $"{failure.Message} Ask the operator of this service for another; AdminApi's command 'keys list' shows what there is."
                 )
                 : (
                     "A key is needed.",
-                    "Send it as 'Authorization: Bearer KEY'. Whoever runs this service creates one with AdminApi's command 'keys create NAME --role reader|operator'."
+                    "Send it as 'Authorization: Bearer KEY'. The operator of this service creates one with AdminApi's command 'keys create NAME --role reader|operator'."
                 )
         );
     }

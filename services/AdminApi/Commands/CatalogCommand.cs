@@ -6,7 +6,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.AdminApi.Commands;
 
-/// <summary>A command that works on a catalog, and tells errors that a person can mend in one line.</summary>
+/// <summary>A command that works on a catalog, and reports errors that a person can mend in one line.</summary>
 internal abstract class CatalogCommand : Command
 {
     private readonly Func<ParseResult, string?> _connectionString;

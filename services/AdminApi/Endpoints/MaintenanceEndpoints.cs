@@ -13,7 +13,7 @@ internal static class MaintenanceEndpoints
             .MapPost("collect", CollectAsync)
             .WithSummary("Remove from the volume what the retention policy lets go")
             .WithDescription(
-                "With dryRun=true nothing is removed: the answer tells what would be, why, and how many bytes that frees. With force=true orphans are removed also where they are more than half of the files."
+                "With dryRun=true nothing is removed: the answer says what would be, why, and how many bytes that frees. With force=true orphans are removed also where they are more than half of the files."
             )
             .ProducesValidationProblem();
 

@@ -43,7 +43,7 @@ internal static class RunEndpoints
         runs.MapPost("{runId:guid}/retry", RetryAsync)
             .WithSummary("Retry a run")
             .WithDescription(
-                "A run that failed or was cancelled goes on from the stage in which it ended; what is done stays done, and its time limit begins anew."
+                "A run that failed or was cancelled goes on from the stage in which it ended; what is done stays done, and its time limit begins again."
             )
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict);
@@ -193,7 +193,7 @@ internal static class RunEndpoints
         {
             RetryOutcome.Completed => Conflict(
                 "The run is complete.",
-                $"Run {runId:D} is complete; submit its specification again to have it done anew."
+                $"Run {runId:D} is complete; submit its specification again to repeat it."
             ),
             RetryOutcome.Refused => Conflict(
                 "The run was refused.",

@@ -75,7 +75,7 @@ public sealed record RunDetail
     /// <summary>Progress of the current stage.</summary>
     public StageProgress? Progress { get; init; }
 
-    /// <summary>What it waits for, where it does: a volume that is full or away, a damaged file that is being made again, or a worker.</summary>
+    /// <summary>What it waits for, where it does: a volume that is full or away, a damaged file that is being recomputed, or a worker.</summary>
     public string? Waiting { get; init; }
 
     /// <summary>Its data set.</summary>

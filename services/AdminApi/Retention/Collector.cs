@@ -8,8 +8,8 @@ using Microsoft.Extensions.Options;
 namespace Distributed.AdminApi.Retention;
 
 /// <summary>
-/// Removes from the volume what the retention policy lets go. Rows go first, in a transaction that begins with the lock of whoever
-/// joins and looks again whether anybody needs them; files go after it. What a crash leaves between the two is an orphan.
+/// Removes from the volume what the retention policy does not keep. Rows go first, in a transaction that begins with the lock that a
+/// run takes which joins them, and looks again whether an open run needs them; files go after it. What a crash leaves between the two is an orphan.
 /// </summary>
 internal sealed partial class Collector(
     IDbContextFactory<CatalogContext> contexts,
@@ -179,7 +179,7 @@ internal sealed partial class Collector(
         return items;
     }
 
-    /// <summary>The set's row stays, since it tells what the features of ended runs were; its shards are pending again.</summary>
+    /// <summary>The set's row stays, since it says what the features of ended runs were; its shards are pending again.</summary>
     /// <returns>False when a run has joined it meanwhile.</returns>
     internal async Task<bool> RemoveFeaturesAsync(string key, CancellationToken cancellationToken)
     {

@@ -55,7 +55,7 @@ internal static class Figures
     /// <summary>A count with its noun.</summary>
     public static string Count(long count, string one, string many) => $"{Count(count)} {(count == 1 ? one : many)}";
 
-    /// <summary>A duration in the two largest jobs that say something.</summary>
+    /// <summary>A duration in the two largest units that say something.</summary>
     public static string Seconds(double? seconds)
     {
         if (seconds is not { } value || !double.IsFinite(value) || value < 0)

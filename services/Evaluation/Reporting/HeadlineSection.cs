@@ -112,7 +112,7 @@ internal static class HeadlineSection
     private static string Head(ReportModel model)
     {
         var head = model.Head;
-        var layers = head.HiddenSizes.Count == 0 ? head.Kind : $"{head.Kind} with {string.Join(" and ", head.HiddenSizes)} hidden jobs";
+        var layers = head.HiddenSizes.Count == 0 ? head.Kind : $"{head.Kind} with {string.Join(" and ", head.HiddenSizes)} hidden units";
         if (head.Dropout is > 0)
         {
             layers += $", dropout {Figures.Fixed(head.Dropout, 2)}";

@@ -54,7 +54,7 @@ internal static class ReportStyle
 
         .result { display: grid; grid-template-columns: minmax(0, 1.25fr) minmax(0, 1fr); gap: 28px 56px; align-items: start; background: var(--surface); border: 1px solid var(--line) !important; border-radius: 14px; padding: 30px 34px !important; }
         .number { font-size: 84px; line-height: 1; font-weight: 650; letter-spacing: -.04em; font-variant-numeric: tabular-nums; }
-        .job { font-size: .48em; font-weight: 500; letter-spacing: 0; color: var(--soft); margin-left: -.1em; }
+        .unit { font-size: .48em; font-weight: 500; letter-spacing: 0; color: var(--soft); margin-left: -.1em; }
         .interval { font-size: 17px; margin-top: 10px; font-variant-numeric: tabular-nums; }
         .gauge { position: relative; height: 10px; margin: 20px 0 14px; background: var(--sunken); border-radius: 5px; box-shadow: inset 0 0 0 1px var(--line); }
         .gauge i { position: absolute; top: 0; bottom: 0; }

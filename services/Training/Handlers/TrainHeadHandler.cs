@@ -57,7 +57,12 @@ internal sealed class TrainHeadHandler(
             cancellationToken
         );
         var penalties = outcome.Epochs.Count(step => step.Penalty is not null);
-        TrainingTelemetry.RecordSlice(outcome.Epochs.Count - penalties, penalties, Stopwatch.GetElapsedTime(started).TotalSeconds);
+        TrainingTelemetry.RecordSlice(
+            ChoiceName.Of(settings.Training.Optimizer),
+            outcome.Epochs.Count - penalties,
+            penalties,
+            Stopwatch.GetElapsedTime(started).TotalSeconds
+        );
 
         var state = outcome.State;
         var last = await SaveAsync(trial, CheckpointKind.Last, lease, state.ToBytes(), cancellationToken);

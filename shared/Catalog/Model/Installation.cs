@@ -3,7 +3,7 @@ namespace Distributed.Catalog;
 /// <summary>Which volume holds the files that this catalog names. One row, or none before a volume was begun. Table <c>installation</c>.</summary>
 public sealed class Installation
 {
-    /// <summary>The key of the one row: whoever would add another is refused by the database.</summary>
+    /// <summary>The key of the one row: the database refuses another.</summary>
     public const int TheOne = 1;
 
     /// <summary>Always <see cref="TheOne"/>.</summary>

@@ -35,7 +35,7 @@ public enum RunState
 /// <summary>One run: what was asked, how far it is, and what it used. Table <c>runs</c>.</summary>
 public sealed class Run
 {
-    /// <summary>Identity, chosen by whoever submitted it.</summary>
+    /// <summary>Identity, chosen by the submitter.</summary>
     public required Guid Id { get; init; }
 
     /// <summary>Name for people.</summary>

@@ -128,7 +128,7 @@ public static class DatasetArchive
         }
         else if (format == FileFormats.Zip || format == FileFormats.EmptyZip || format == FileFormats.PytorchZip)
         {
-            // A PyTorch file is a zip archive, too: what it lacks as a data set, its file index tells.
+            // A PyTorch file is a zip archive, too: what it lacks as a data set is found when it is indexed.
             await ExtractZipAsync(archive, archivePath, target, cancellationToken);
         }
         else if (IsTar(format, head))

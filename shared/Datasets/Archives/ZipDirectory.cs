@@ -50,7 +50,7 @@ internal static class ZipDirectory
         var header = new byte[HeaderLength];
         var rest = new byte[3 * ushort.MaxValue];
         zip.Position = start >= 0 && start <= zip.Length ? start : throw new InvalidDataException("its directory is missing");
-        // A directory whose count has overflowed is longer than it says: the signature tells.
+        // A directory whose count has overflowed is longer than it says: the signature shows it.
         while (
             await zip.ReadAtLeastAsync(header, HeaderLength, throwOnEndOfStream: false, cancellationToken) == HeaderLength
             && header.AsSpan().StartsWith("PK\u0001\u0002"u8)

@@ -7,7 +7,7 @@ namespace Distributed.Datasets.Sources;
 /// <summary>The one rule for names of classes, wherever they come from: folders, archives, or <c>class_names.txt</c>.</summary>
 internal static class ClassName
 {
-    /// <summary>Longest name, in UTF-16 jobs of its composed form.</summary>
+    /// <summary>Longest name, in UTF-16 code units of its composed form.</summary>
     public const int MaximalLength = 200;
 
     /// <summary>The name in Unicode's composed form (NFC), in which "café" is one name however its é was written.</summary>

@@ -37,7 +37,7 @@ internal static class Confinement
     /// <summary>Refuses an open file that is elsewhere.</summary>
     public static void ThrowIfOutside(string root, string path, SafeFileHandle handle, DataRoots? roots = null)
     {
-        // On Linux the kernel tells which file is open; elsewhere the path is looked at again.
+        // On Linux the kernel says which file is open; elsewhere the path is looked at again.
         var opened = OperatingSystem.IsLinux() ? new FileInfo($"/proc/self/fd/{handle.DangerousGetHandle()}").LinkTarget : null;
         ThrowIfOutside(root, path, opened ?? RealPath.Resolve(path), roots);
     }

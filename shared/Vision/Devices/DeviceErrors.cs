@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Distributed.Vision.Devices;
 
-/// <summary>Tells the errors of a device apart: LibTorch reports them in words alone.</summary>
+/// <summary>Distinguishes the errors of a device: LibTorch reports them in words alone.</summary>
 public static class DeviceErrors
 {
     private static readonly string[] Libraries = ["CUDA", "cuDNN", "cuBLAS", "NVRTC"];

@@ -142,7 +142,7 @@ public sealed record AdamState : IHeadTrainingState
     }
 
     /// <summary>The best head so far as a safetensors file, for <see cref="TrainedHead.Load"/>: weights, standardisation and definition.</summary>
-    /// <param name="origin">What it is for, which the file then tells.</param>
+    /// <param name="origin">What it is for, which is written into the file.</param>
     /// <exception cref="InvalidOperationException">No epoch is finished.</exception>
     public byte[] ExportBest(HeadOrigin? origin = null)
     {

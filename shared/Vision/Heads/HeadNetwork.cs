@@ -110,7 +110,7 @@ internal sealed class HeadNetwork : IDisposable
             _gradients[i].Bias.copy_(delta.sum(dim: 0));
             if (i > 0)
             {
-                // A dropped or inactive input is zero, so its sign tells both where ReLU and where dropout let pass.
+                // A dropped or inactive input is zero, so its sign shows both where ReLU and where dropout let pass.
                 delta = delta.mm(_layers[i].Weight).mul_(inputs[i].gt(0));
                 delta = masks[i] is { } mask ? delta.mul_(mask) : delta;
             }

@@ -28,7 +28,7 @@ public interface IHeadTrainingState
     byte[] ToBytes();
 
     /// <summary>The best head so far as a safetensors file, for <see cref="TrainedHead.Load"/>: weights, standardisation and definition.</summary>
-    /// <param name="origin">What it is for, which the file then tells.</param>
+    /// <param name="origin">What it is for, which is written into the file.</param>
     /// <exception cref="InvalidOperationException">Nothing is finished yet.</exception>
     byte[] ExportBest(HeadOrigin? origin = null);
 
@@ -68,9 +68,12 @@ public static class HeadTraining
     /// <param name="source">What errors call the bytes, such as the path they come from.</param>
     /// <exception cref="WeightsException">The bytes are no such state.</exception>
     public static IHeadTrainingState Resume(ReadOnlyMemory<byte> bytes, string source = "The checkpoint") =>
-        HeadFile.FormatOf(bytes, source) == RegularisationPathState.Format
-            ? RegularisationPathState.FromBytes(bytes, source)
-            : AdamState.FromBytes(bytes, source);
+        HeadFile.FormatOf(bytes, source) switch
+        {
+            RegularisationPathState.Format => RegularisationPathState.FromBytes(bytes, source),
+            // It says what is wrong with bytes of any other format.
+            _ => AdamState.FromBytes(bytes, source),
+        };
 
     /// <summary>
     /// Trains a tiny linear head, so that the code for it is compiled and LibTorch's libraries are loaded before somebody waits for them:

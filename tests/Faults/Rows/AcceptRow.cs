@@ -17,7 +17,7 @@ internal sealed class AcceptRow : IFaultRow
     {
         // The watchdog waits for as long as a lease takes before it takes a message for lost.
         var settings = new Dictionary<string, string?>(lab.Workload.Settings) { ["Jobs__Lease"] = "00:00:05" };
-        var twins = await Trial.UndisturbedAsync(lab, settings, [Request(0)]);
+        var twins = await RunChecks.UndisturbedAsync(lab, settings, [Request(0)]);
         await using var cluster = await lab.StartClusterAsync(settings);
         var (unanswered, unsent, left) = (0, 0, 0);
         for (var index = 0; index < Submissions; index++)
@@ -48,7 +48,7 @@ internal sealed class AcceptRow : IFaultRow
             }
             else
             {
-                await Trial.SubmitAsync(cluster, request);
+                await RunChecks.SubmitAsync(cluster, request);
             }
 
             if (index % 5 == 4)
@@ -61,8 +61,8 @@ internal sealed class AcceptRow : IFaultRow
 
         var runs = await cluster.ReadAsync("select id from runs order by submitted_at", row => row.GetGuid(0));
         lab.Check(runs.Count == Submissions, $"of {Submissions} submissions the catalog has {runs.Count}");
-        await Trial.WaitAsync(lab, cluster, Submissions, TimeSpan.FromMinutes(3));
-        await Trial.CheckAsync(lab, cluster, runs, [.. Enumerable.Repeat(twins[0], runs.Count)]);
+        await RunChecks.WaitAsync(lab, cluster, Submissions, TimeSpan.FromMinutes(3));
+        await RunChecks.CheckAsync(lab, cluster, runs, [.. Enumerable.Repeat(twins[0], runs.Count)]);
     }
 
     /// <summary>They differ in name alone, so their results are the same.</summary>

@@ -59,7 +59,7 @@ internal sealed class DamageRow : IFaultRow
         var requests = Mendable
             .Select((damage, index) => damage.File == "backbone" ? WithWeights(index, weights) : Workload.Alone(index))
             .ToList();
-        var twins = await Trial.UndisturbedAsync(lab, settings, requests);
+        var twins = await RunChecks.UndisturbedAsync(lab, settings, requests);
         await using var cluster = await lab.StartClusterAsync(settings);
         var runs = new List<Guid>();
         for (var index = 0; index < Mendable.Length; index++)
@@ -67,7 +67,7 @@ internal sealed class DamageRow : IFaultRow
             runs.Add(await MendAsync(lab, cluster, Mendable[index], requests[index]));
         }
 
-        await Trial.CheckAsync(lab, cluster, runs, twins, repairs: true);
+        await RunChecks.CheckAsync(lab, cluster, runs, twins, repairs: true);
         await ReportAsync(lab, cluster, runs[0]);
 
         // Where it cannot be made again.
@@ -134,7 +134,7 @@ internal sealed class DamageRow : IFaultRow
     {
         lab.Expect(1);
         var run = damage is null
-            ? await Trial.SubmitAsync(cluster, request)
+            ? await RunChecks.SubmitAsync(cluster, request)
             : (await DamageAsync(lab, cluster, damage, request, change)).Run;
         if (damage is null)
         {
@@ -165,7 +165,7 @@ internal sealed class DamageRow : IFaultRow
     )
     {
         await using var hold = await JobHold.CreateAsync(cluster, damage.Reader, damage.Step);
-        var run = await Trial.SubmitAsync(cluster, request);
+        var run = await RunChecks.SubmitAsync(cluster, request);
         await hold.WaitAsync();
         var paths = await cluster.ReadAsync(damage.Paths.Replace("{0}", $"{run}", StringComparison.Ordinal), row => row.GetString(0));
         foreach (var path in paths)

@@ -26,12 +26,12 @@ internal sealed class FullRow : IFaultRow
             await TemporaryMount.TryCreateAsync()
             ?? throw new InvalidOperationException("This user may not mount a file system: run this as root, with the right to mount.");
         var requests = Enumerable.Range(0, Outages.Length).Select(Workload.Alone).ToList();
-        var twins = await Trial.UndisturbedAsync(lab, lab.Workload.Settings, requests);
+        var twins = await RunChecks.UndisturbedAsync(lab, lab.Workload.Settings, requests);
         await using var cluster = await lab.StartClusterAsync(lab.Workload.Settings, volume: mount.Path);
         var runs = new List<Guid>();
         foreach (var (outage, kind, cause) in Outages)
         {
-            var run = await Trial.SubmitAsync(cluster, requests[runs.Count]);
+            var run = await RunChecks.SubmitAsync(cluster, requests[runs.Count]);
             runs.Add(run);
             await cluster.WaitAsync(
                 $"a job of {kind} to be done",
@@ -56,7 +56,7 @@ internal sealed class FullRow : IFaultRow
             await cluster.WaitForCompletionAsync(run);
         }
 
-        await Trial.CheckAsync(lab, cluster, runs, twins);
+        await RunChecks.CheckAsync(lab, cluster, runs, twins);
         var halves = Directory.EnumerateFiles(mount.Path, "*.partial", SearchOption.AllDirectories).ToList();
         lab.Check(halves.Count == 0, $"half a file is left: {string.Join(' ', halves)}");
     }

@@ -34,14 +34,14 @@ internal sealed class KillRow(string name, bool isPublished) : IFaultRow
             );
             using var end = new CancellationTokenSource(last > lab.Elapsed ? last - lab.Elapsed : TimeSpan.Zero);
             var killing = Hosts.KillAsync(lab, cluster, end.Token);
-            var runs = await Trial.SubmitAsync(cluster, lab.Workload.Requests());
-            await Trial.WaitAsync(lab, cluster, runs.Count, Patience);
+            var runs = await RunChecks.SubmitAsync(cluster, lab.Workload.Requests());
+            await RunChecks.WaitAsync(lab, cluster, runs.Count, Patience);
             await end.CancelAsync();
             await killing;
             Hosts.TellOfEnded(lab, cluster);
             var cut = await cluster.QueryAsync<long>("select count(*) from attempts where outcome is null");
             lab.Say($"wave {wave}: {cut} attempts were cut off, {lab.Injected} kills so far");
-            await Trial.CheckAsync(lab, cluster, runs, twins);
+            await RunChecks.CheckAsync(lab, cluster, runs, twins);
             var skipped = await cluster.QueryAsync<long>("select coalesce(sum(skipped_count), 0)::bigint from ingestions");
             lab.Check(skipped == 0, $"{skipped} images were skipped, and all of them are good");
         }

@@ -25,8 +25,8 @@ internal sealed class MisconfiguredRow : IFaultRow
         using var end = new CancellationTokenSource();
         var bad = hosts.Select(host => KeepUpAsync(lab, cluster, host, end.Token)).ToList();
 
-        var runs = await Trial.SubmitAsync(cluster, lab.Workload.Requests());
-        await Trial.WaitAsync(lab, cluster, runs.Count, Patience);
+        var runs = await RunChecks.SubmitAsync(cluster, lab.Workload.Requests());
+        await RunChecks.WaitAsync(lab, cluster, runs.Count, Patience);
         await end.CancelAsync();
         foreach (var (host, times) in hosts.Zip(await Task.WhenAll(bad)))
         {
@@ -34,7 +34,7 @@ internal sealed class MisconfiguredRow : IFaultRow
             lab.Check(times > 0, $"{host.Name} was not there to do harm");
         }
 
-        await Trial.CheckAsync(lab, cluster, runs, twins);
+        await RunChecks.CheckAsync(lab, cluster, runs, twins);
         await CheckUnharmedAsync(lab, cluster);
     }
 

@@ -11,7 +11,7 @@ internal sealed class PauseRow : IFaultRow
     public async Task RunAsync(FaultLab lab)
     {
         var requests = Enumerable.Range(0, 5).Select(Workload.Alone).ToList();
-        var twins = await Trial.UndisturbedAsync(lab, lab.Workload.Settings, requests);
+        var twins = await RunChecks.UndisturbedAsync(lab, lab.Workload.Settings, requests);
 
         // Where the lease is short, the watchdog gives the job to another; where it is as shipped, the broker is first, which misses the heartbeat.
         await RunAsync(
@@ -36,7 +36,7 @@ internal sealed class PauseRow : IFaultRow
         for (var index = 0; index < requests.Count; index++)
         {
             var kind = index % 2 == 0 ? "TrainHead" : "ExtractFeatures";
-            runs.Add(await Trial.SubmitAsync(cluster, requests[index]));
+            runs.Add(await RunChecks.SubmitAsync(cluster, requests[index]));
             var (frozen, attempt) = await FreezeInAsync(cluster, kind);
             lab.Inject();
             var since = lab.Elapsed;
@@ -67,8 +67,8 @@ internal sealed class PauseRow : IFaultRow
             }
         }
 
-        await Trial.WaitAsync(lab, cluster, runs.Count, TimeSpan.FromMinutes(3));
-        await Trial.CheckAsync(lab, cluster, runs, twins);
+        await RunChecks.WaitAsync(lab, cluster, runs.Count, TimeSpan.FromMinutes(3));
+        await RunChecks.CheckAsync(lab, cluster, runs, twins);
     }
 
     private static async Task<(HostProcess Host, Guid Attempt)> FreezeInAsync(Cluster cluster, string kind)

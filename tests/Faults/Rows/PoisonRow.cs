@@ -25,7 +25,7 @@ internal sealed class PoisonRow : IFaultRow
         using var end = new CancellationTokenSource();
         var hosts = KeepUpAsync(lab, cluster, end.Token);
         var begun = lab.Elapsed;
-        var poison = await Trial.SubmitAsync(
+        var poison = await RunChecks.SubmitAsync(
             cluster,
             new RunRequest(
                 "poison",
@@ -37,7 +37,7 @@ internal sealed class PoisonRow : IFaultRow
                 }
             )
         );
-        var runs = await Trial.SubmitAsync(cluster, requests);
+        var runs = await RunChecks.SubmitAsync(cluster, requests);
         lab.Expect(1);
 
         var state = await cluster.WaitAsync(
@@ -50,10 +50,10 @@ internal sealed class PoisonRow : IFaultRow
         lab.Check(state.Contains("was attempted 5 times without progress", StringComparison.Ordinal), $"the poisoned run is {state}");
         lab.Check(taken < Limit, $"the poisoned run took {taken}");
 
-        await Trial.WaitAsync(lab, cluster, runs.Count + 1, TimeSpan.FromMinutes(3));
+        await RunChecks.WaitAsync(lab, cluster, runs.Count + 1, TimeSpan.FromMinutes(3));
         await end.CancelAsync();
         lab.Check(await hosts == 5, $"{await hosts} hosts died, and not 5");
-        await Trial.CheckAsync(lab, cluster, runs, twins);
+        await RunChecks.CheckAsync(lab, cluster, runs, twins);
         var charged = await cluster.QueryAsync<long>(
             $"""
             select count(*) from jobs u join run_dependencies d on d.scope = u.scope

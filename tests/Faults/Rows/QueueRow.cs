@@ -40,11 +40,11 @@ internal sealed class QueueRow : IFaultRow
         var alone = new List<Guid>();
         foreach (var (penalty, index) in Penalties.Select((penalty, index) => (penalty, index)))
         {
-            alone.Add(await Trial.SubmitAsync(cluster, Request($"alone {index}", penalty)));
+            alone.Add(await RunChecks.SubmitAsync(cluster, Request($"alone {index}", penalty)));
             await cluster.WaitForCompletionAsync(alone[index]);
         }
 
-        var results = await Trial.ResultsAsync(cluster, alone);
+        var results = await RunChecks.ResultsAsync(cluster, alone);
         lab.Say(
             $"{Penalties.Length} runs alone, {results.Select(result => result.HeadSha256).Distinct(StringComparer.Ordinal).Count()} different heads"
         );
@@ -61,7 +61,7 @@ internal sealed class QueueRow : IFaultRow
         await Task.WhenAll(Enumerable.Range(0, Clients).Select(client => SubmitAsync(lab, cluster, client)));
         var submitted = lab.Elapsed;
         lab.Say($"all {lab.Queued} submitted; {_submit}");
-        await Trial.WaitAsync(lab, cluster, alone.Count + lab.Queued, Limit);
+        await RunChecks.WaitAsync(lab, cluster, alone.Count + lab.Queued, Limit);
         await drained.CancelAsync();
         await lists;
         var samples = await watch.EndAsync();
@@ -112,7 +112,7 @@ internal sealed class QueueRow : IFaultRow
         for (var index = client; index < lab.Queued; index += Clients)
         {
             using var _ = _submit.Measure();
-            await Trial.SubmitAsync(cluster, Request($"queued {index}", Penalties[index % Penalties.Length]));
+            await RunChecks.SubmitAsync(cluster, Request($"queued {index}", Penalties[index % Penalties.Length]));
             if (index % 2000 == 0)
             {
                 lab.Say($"{index} submitted");
@@ -220,7 +220,7 @@ internal sealed class QueueRow : IFaultRow
         }
 
         lab.Check(wrong == 0, $"{wrong} runs have other results than alone");
-        foreach (var doubled in await Trial.DoublesAsync(cluster))
+        foreach (var doubled in await RunChecks.DoublesAsync(cluster))
         {
             lab.CountDoubled(doubled);
         }

@@ -17,12 +17,12 @@ internal sealed class RestartsRow : IFaultRow
             using var end = new CancellationTokenSource();
             var keeping = Hosts.KeepUpAsync(lab, cluster, end.Token);
             var restarting = RestartAsync(lab, end.Token);
-            var runs = await Trial.SubmitAsync(cluster, lab.Workload.Requests());
-            await Trial.WaitAsync(lab, cluster, runs.Count, Patience);
+            var runs = await RunChecks.SubmitAsync(cluster, lab.Workload.Requests());
+            await RunChecks.WaitAsync(lab, cluster, runs.Count, Patience);
             await end.CancelAsync();
             await Task.WhenAll(restarting, keeping);
             lab.Say($"wave {wave}: {lab.Injected} restarts so far");
-            await Trial.CheckAsync(lab, cluster, runs, twins);
+            await RunChecks.CheckAsync(lab, cluster, runs, twins);
         }
     }
 

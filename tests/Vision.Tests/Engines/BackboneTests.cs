@@ -144,7 +144,7 @@ public sealed class BackboneTests
     }
 
     [Fact]
-    public void The_trial_measures_every_precision_of_the_device()
+    public void Autotuning_measures_every_precision_of_the_device()
     {
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
         var choice = Autotuner.Choose(backbone, 32, torch.CPU, [4, 2]);
@@ -161,7 +161,7 @@ public sealed class BackboneTests
     [Theory]
     [InlineData(2, new[] { 2 })]
     [InlineData(6, new[] { 3, 6 })]
-    public void The_trial_measures_half_of_the_threads_where_two_may_share_a_core_and_leaves_them_as_they_were(int threads, int[] choices)
+    public void Autotuning_measures_half_of_the_threads_where_two_may_share_a_core_and_leaves_them_as_they_were(int threads, int[] choices)
     {
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
         using var scope = TorchEnvironment.WithThreads(threads);

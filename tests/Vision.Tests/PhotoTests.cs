@@ -7,7 +7,7 @@ using TorchSharp;
 namespace Distributed.Vision.Tests;
 
 /// <summary>All parts on real photos, where a variable says where they are.</summary>
-public sealed class TrialTests
+public sealed class PhotoTests
 {
     private const int Size = 96;
     private const int ImageLength = Size * Size * 3;

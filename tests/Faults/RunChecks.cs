@@ -9,7 +9,7 @@ namespace Distributed.Faults;
 internal sealed record RunResult(string State, string? Failure, double? Accuracy, string? HeadSha256, string? LastSha256, long Epochs);
 
 /// <summary>Submitting runs, waiting for them, and comparing them with those that nobody disturbed.</summary>
-internal static class Trial
+internal static class RunChecks
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan SayEvery = TimeSpan.FromSeconds(8);
@@ -18,7 +18,7 @@ internal static class Trial
     private const string Files = """
         select pixels_path, pixels_sha256 from packed_parts
         union all select records_path, records_sha256 from packed_parts
-        union all select listing_path, listing_sha256 from ingestions
+        union all select file_index_path, file_index_sha256 from ingestions
         union all select manifest_path, manifest_sha256 from datasets
         union all select file_path, file_sha256 from backbones where file_path is not null
         union all select split_path, split_sha256 from runs where split_path is not null
