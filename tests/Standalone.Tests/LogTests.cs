@@ -20,7 +20,11 @@ public sealed partial class LogTests : IDisposable
         Assert.DoesNotContain(lines, line => line.Groups["level"].Value is not ("debug" or "info"));
         Assert.All(
             lines,
-            line => Assert.Matches("^(AdminApi|Catalog|Ingestion|Messaging|Training|Evaluation)\\.", line.Groups["category"].Value)
+            line =>
+                Assert.Matches(
+                    "^(AdminApi|Catalog|Ingestion|Jobs|Messaging|Pipeline|Training|Evaluation)\\.",
+                    line.Groups["category"].Value
+                )
         );
         var told = lines.Where(line => line.Groups["level"].Value == "info").ToList();
         Assert.Collection(

@@ -15,15 +15,26 @@ public static class DecodingServer
     internal const byte Decoded = 0;
     internal const byte Rejected = 1;
 
-    /// <summary>Answers requests: length, size and fit as 32-bit integers, then the file.</summary>
+    /// <summary>Answers requests until the host ends: length, size and fit as 32-bit integers, then the file.</summary>
     /// <param name="input">Where requests come from.</param>
     /// <param name="output">Where answers go.</param>
     /// <param name="decode">The decoder.</param>
     public static void Run(Stream input, Stream output, DecodeImage decode)
     {
+        try
+        {
+            Serve(input, output, new LocalImageDecoding(decode));
+        }
+        catch (IOException)
+        {
+            // The host has ended in the middle of a request, or before its answer: nobody waits for it.
+        }
+    }
+
+    private static void Serve(Stream input, Stream output, LocalImageDecoding decoding)
+    {
         using var reader = new BinaryReader(input, Encoding.UTF8);
         using var writer = new BinaryWriter(output, Encoding.UTF8);
-        var decoding = new LocalImageDecoding(decode);
         writer.Write(Ready);
         writer.Flush();
         var length = new byte[sizeof(int)];
