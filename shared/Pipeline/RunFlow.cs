@@ -179,10 +179,13 @@ public sealed class RunFlow(
 
         foreach (var scope in scopes)
         {
-            var jobs = context.Jobs.Where(job => job.Kind == kind && job.Scope == scope);
-            if (!await jobs.AnyAsync(job => job.State != JobState.Done, cancellationToken))
+            var planned = await context
+                .Jobs.Where(job => job.Kind == kind && job.Scope == scope)
+                .Select(job => new { job.State, job.Step })
+                .ToListAsync(cancellationToken);
+            if (planned.TrueForAll(job => job.State == JobState.Done))
             {
-                var step = (await jobs.MaxAsync(job => (int?)job.Step, cancellationToken) ?? -1) + 1;
+                var step = planned.Count == 0 ? 0 : planned.Max(job => job.Step) + 1;
                 context.PlanJobs(kind, scope, [step], traceParent, now);
             }
         }
