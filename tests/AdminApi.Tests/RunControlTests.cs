@@ -28,7 +28,7 @@ public sealed class RunControlTests : IAsyncLifetime
         Assert.Equal("submitted", (await AdminServer.JsonAsync(response)).GetProperty("summary").GetProperty("state").GetString());
         await SendAsync(HttpMethod.Post, $"{run}/retry", HttpStatusCode.Accepted);
         await SendAsync(HttpMethod.Post, $"{run}/cancel", HttpStatusCode.Accepted);
-        await AdminServer.UntilAsync(() => Task.FromResult(_server.Events.Distinct().Count() == 2));
+        await AdminServer.UntilAsync(() => Task.FromResult(_server.Events.Count >= 2));
     }
 
     [Fact]
