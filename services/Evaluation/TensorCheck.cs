@@ -1,5 +1,4 @@
 using Distributed.Jobs;
-using Distributed.Messaging;
 using Distributed.Pipeline;
 using Distributed.Vision.Devices;
 using TorchSharp;

@@ -1,6 +1,5 @@
 using Distributed.Datasets.Imaging;
 using Distributed.Jobs;
-using Distributed.Messaging;
 using Distributed.Pipeline;
 
 namespace Distributed.Ingestion;

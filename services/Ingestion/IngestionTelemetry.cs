@@ -1,7 +1,6 @@
 using System.Diagnostics.Metrics;
 using Distributed.Catalog;
 using Distributed.Jobs;
-using Distributed.Messaging;
 
 namespace Distributed.Ingestion;
 

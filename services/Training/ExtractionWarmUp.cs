@@ -1,7 +1,6 @@
 using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Jobs;
-using Distributed.Messaging;
 using Distributed.Pipeline;
 using Distributed.Vision.Weights;
 

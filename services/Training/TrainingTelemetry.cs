@@ -1,6 +1,5 @@
 using System.Diagnostics.Metrics;
 using Distributed.Jobs;
-using Distributed.Messaging;
 using TorchSharp;
 
 namespace Distributed.Training;

@@ -26,16 +26,6 @@ public sealed record JobKey(string Kind, string Scope, int Step)
             : null;
     }
 
-    /// <summary>The number of the part of a run that a scope is of.</summary>
-    /// <exception cref="FormatException">The scope is not that of a part of a run.</exception>
-    public static int PartOf(string scope)
-    {
-        ArgumentNullException.ThrowIfNull(scope);
-        return RunIdOf(scope) is not null && scope.Length > RunIdLength
-            ? int.Parse(scope.AsSpan(RunIdLength + 1), System.Globalization.CultureInfo.InvariantCulture)
-            : throw new FormatException($"The scope '{scope}' is not that of a part of a run.");
-    }
-
     /// <inheritdoc />
     public override string ToString() => $"{Kind} {Scope} #{Step}";
 }

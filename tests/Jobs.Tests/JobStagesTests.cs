@@ -53,14 +53,12 @@ public sealed class JobStagesTests
     }
 
     [Fact]
-    public void A_scope_names_its_run_and_the_part_of_the_run()
+    public void A_scope_of_a_run_or_of_a_part_of_it_names_the_run()
     {
         var run = Guid.NewGuid();
 
         Assert.Equal(run, JobKey.RunIdOf(JobKey.ScopeOf(run)));
         Assert.Equal(run, JobKey.RunIdOf(JobKey.ScopeOf(run, 12)));
-        Assert.Equal(12, JobKey.PartOf(JobKey.ScopeOf(run, 12)));
-        Assert.Throws<FormatException>(() => JobKey.PartOf(JobKey.ScopeOf(run)));
         Assert.Null(JobKey.RunIdOf(new string('a', 64)));
         Assert.Null(JobKey.RunIdOf(JobKey.ScopeOf(run) + "0"));
         Assert.Null(JobKey.RunIdOf(""));

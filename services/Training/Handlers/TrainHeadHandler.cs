@@ -141,7 +141,8 @@ internal sealed class TrainHeadHandler(
         CancellationToken cancellationToken
     ) =>
         volume.WriteAsync(
-            $"runs/{trial.RunId:D}/trial-{trial.Number}/{kind.ToString().ToLowerInvariant()}-{lease.Job.Step:D5}.{lease.TokenText}.safetensors",
+            $"runs/{trial.RunId:D}/trial-{trial.Number}/"
+                + $"{kind.ToString().ToLowerInvariant()}-{lease.Job.Step:D5}.{lease.TokenText}.safetensors",
             (stream, token) => stream.WriteAsync(bytes, token).AsTask(),
             cancellationToken
         );
