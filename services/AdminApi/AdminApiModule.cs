@@ -1,12 +1,18 @@
 using Distributed.AdminApi.Access;
 using Distributed.AdminApi.Consumers;
 using Distributed.AdminApi.Endpoints;
+using Distributed.AdminApi.Predictions;
 using Distributed.AdminApi.Retention;
 using Distributed.AdminApi.Telemetry;
+using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Datasets.Downloads;
 using Distributed.Messaging;
+using Distributed.Registry;
 using Distributed.ServiceDefaults;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 using Scalar.AspNetCore;
 
 namespace Distributed.AdminApi;
@@ -20,6 +26,7 @@ public static class AdminApiModule
         ArgumentNullException.ThrowIfNull(settings);
         settings
             .AddOptions<ApiOptions>(ApiOptions.Section)
+            .AddOptions<PredictionOptions>(PredictionOptions.Section)
             .AddOptions<RetentionOptions>(RetentionOptions.Section)
             .AddOptions<TelemetryOptions>(TelemetryOptions.Section);
     }
@@ -33,6 +40,20 @@ public static class AdminApiModule
         builder.Services.AddSingleton<RunSubmission>();
         builder.Services.AddSingleton<RunOperations>();
         builder.Services.AddSingleton<RunQueries>();
+        builder.Services.TryAddSingleton<DatasetArtifacts>();
+        builder.Services.TryAddSingleton<ModelRegistry>();
+        builder
+            .Services.AddOptions<PredictionOptions>()
+            .BindConfiguration(PredictionOptions.Section)
+            .ValidateDataAnnotations()
+            .ValidateOnStart();
+        builder
+            .Services.AddHttpClient(ImageReader.ClientName, client => client.Timeout = TimeSpan.FromSeconds(30))
+            .ConfigurePrimaryHttpMessageHandler(services => new GuardedHttpHandler(
+                services.GetRequiredService<IOptions<PredictionOptions>>().Value.AllowPrivateAddresses
+            ));
+        builder.Services.AddSingleton<ImageReader>();
+        builder.Services.AddSingleton<PredictionService>();
         builder.Services.AddHostedService<CatalogMetrics>();
         builder.Services.AddHostedService<VolumeMetrics>();
         builder.Services.AddWatchdog(builder.Configuration.GetConnectionString("RabbitMq"));
@@ -90,6 +111,8 @@ public static class AdminApiModule
         var api = app.MapGroup("/api/v1").AddEndpointFilter<CatalogFilter>().WithStrictQuery();
         api.MapRuns();
         api.MapDatasets();
+        api.MapModels();
+        api.MapPredictions();
         api.MapAudit();
         api.MapMaintenance();
         // How to ask is no secret; what is answered is.

@@ -1,3 +1,4 @@
+using Distributed.Artifacts;
 using Distributed.Datasets;
 using Distributed.Datasets.Splits;
 using Distributed.Vision.Features;
@@ -8,10 +9,17 @@ namespace Distributed.Evaluation;
 
 /// <summary>What a head made of the test split.</summary>
 /// <param name="Report">The figures.</param>
-/// <param name="Images">Rows of the test images in the manifest.</param>
-/// <param name="Labels">Their true classes.</param>
-/// <param name="Probabilities">Their probabilities, row-major.</param>
-internal sealed record EvaluatedHead(ClassificationReport Report, int[] Images, int[] Labels, float[] Probabilities)
+/// <param name="Predictions">What was predicted for each test image, in the order of the split.</param>
+/// <param name="Temperature">What the logits were divided by for the probabilities.</param>
+/// <param name="Reliability">Whether the probabilities mean what they say.</param>
+/// <param name="UncalibratedError">Expected calibration error of the probabilities at the temperature 1.</param>
+internal sealed record EvaluatedHead(
+    ClassificationReport Report,
+    IReadOnlyList<TestPrediction> Predictions,
+    double Temperature,
+    Reliability Reliability,
+    double UncalibratedError
+)
 {
     /// <summary>Evaluates a head.</summary>
     /// <param name="head">The head.</param>
@@ -22,27 +30,33 @@ internal sealed record EvaluatedHead(ClassificationReport Report, int[] Images, 
     public static EvaluatedHead Evaluate(TrainedHead head, FeatureMatrix features, DatasetManifest manifest, DatasetSplit split, int topK)
     {
         int[] labels = [.. split.Test.Select(row => manifest.Images[row].Label)];
-        var test = features.Select(split.Test);
-        var report = ClassificationMetrics.Compute(head.Logits(test), labels, head.Classes, Math.Min(topK, head.Classes));
-        return new EvaluatedHead(report, split.Test, labels, head.Probabilities(test));
+        var logits = head.Logits(features.Select(split.Test));
+        var probabilities = head.Probabilities(logits);
+        return new EvaluatedHead(
+            ClassificationMetrics.Compute(logits, labels, head.Classes, Math.Min(topK, head.Classes)),
+            [.. split.Test.Select((row, test) => Predict(row, labels[test], probabilities.AsSpan(test * head.Classes, head.Classes)))],
+            head.Temperature,
+            Reliability.Measure(probabilities, labels, head.Classes),
+            Reliability.Measure(TemperatureScaling.Probabilities(logits, head.Classes, temperature: 1), labels, head.Classes).Error
+        );
     }
 
-    /// <summary>Probabilities of the classes of one test image.</summary>
-    public ReadOnlySpan<float> ProbabilitiesOf(int test) => Probabilities.AsSpan(test * Report.Classes, Report.Classes);
-
-    /// <summary>The class that is predicted for a test image: the lowest of the most probable ones.</summary>
-    public int PredictedOf(int test)
+    /// <summary>The accuracy on those test images that are not among some others; null where none is left.</summary>
+    public Proportion? AccuracyWithout(IReadOnlySet<int> images)
     {
-        var probabilities = ProbabilitiesOf(test);
+        var left = Predictions.Where(prediction => !images.Contains(prediction.Image)).ToList();
+        return left.Count == 0 ? null : Proportion.Of(left.Count(prediction => prediction.IsRight), left.Count);
+    }
+
+    /// <summary>Among equal probabilities the lowest class is named.</summary>
+    private static TestPrediction Predict(int row, int label, ReadOnlySpan<float> probabilities)
+    {
         var best = 0;
-        for (var label = 1; label < probabilities.Length; label++)
+        for (var other = 1; other < probabilities.Length; other++)
         {
-            if (probabilities[label] > probabilities[best])
-            {
-                best = label;
-            }
+            best = probabilities[other] > probabilities[best] ? other : best;
         }
 
-        return best;
+        return new TestPrediction(row, label, best, probabilities[best], probabilities[label]);
     }
 }

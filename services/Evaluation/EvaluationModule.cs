@@ -1,8 +1,11 @@
 using Distributed.Artifacts;
 using Distributed.Contracts;
+using Distributed.Datasets.Imaging;
 using Distributed.Evaluation.Handlers;
 using Distributed.Jobs;
 using Distributed.Messaging;
+using Distributed.Registry;
+using Distributed.Serving;
 using Distributed.Vision.Devices;
 using Distributed.Vision.Weights;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -21,8 +24,17 @@ public static class EvaluationModule
         builder.Services.TryAddSingleton<DatasetArtifacts>();
         builder.Services.TryAddSingleton<FeatureArtifacts>();
         builder.Services.AddSingleton<IHostCheck, TensorCheck>();
+        builder.Services.AddSingleton<DatasetAuditor>();
+        builder.Services.TryAddSingleton<BackboneLoader>();
+        builder.Services.TryAddSingleton<ModelRegistry>();
+        builder.Services.AddSingleton<EvidenceSource>();
+        builder.Services.AddSingleton<Predictor>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<Predictor>());
+        builder.Services.AddSingleton(_ => IsolatedImageDecoding.Create());
         builder.Services.AddSingleton<ReportComposer>();
         builder.Services.AddSingleton(new PermanentError(typeof(WeightsException)));
-        consumers.AddJobs<EvaluateHeadHandler, EvaluateHead>();
+        consumers
+            .AddJobs<EvaluateHeadHandler, EvaluateHead>()
+            .AddRequests<PredictImagesHandler, PredictImages, ImagesPredicted>(RequestKind.PredictImages);
     }
 }

@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Text.Json;
 using Distributed.Artifacts;
 using Distributed.Catalog;
@@ -19,6 +18,7 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
         RunSpecification specification,
         IngestedDataset input,
         EvaluatedHead evaluated,
+        DatasetAudit audit,
         IReadOnlyList<ClassMetric> classes,
         Checkpoint head,
         CancellationToken cancellationToken
@@ -30,6 +30,7 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
         var backbone = await context.Backbones.AsNoTracking().SingleAsync(row => row.Sha256 == set.BackboneSha256, cancellationToken);
         var epochs = await context.EpochsOf(run.Id, head.Trial).AsNoTracking().ToListAsync(cancellationToken);
         using var packed = await datasets.OpenPackedAsync(run.IngestionKey!, cancellationToken);
+        var samples = new ReportSamples(manifest, packed);
         return new ReportModel
         {
             Run = new ReportRun
@@ -71,8 +72,15 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
             ],
             BestEpoch = head.Epoch,
             Evaluation = Describe(evaluated),
-            Gallery = await ReportSamples.DrawGalleryAsync(evaluated, manifest, packed, cancellationToken),
-            Mistakes = await ReportSamples.DrawMistakesAsync(evaluated, manifest, packed, cancellationToken),
+            Reliability = new ReportReliability(
+                evaluated.Reliability.Error,
+                evaluated.UncalibratedError,
+                evaluated.Temperature,
+                evaluated.Reliability.Bins
+            ),
+            Audit = await DescribeAsync(audit, evaluated, samples, cancellationToken),
+            Gallery = await samples.DrawGalleryAsync(evaluated, cancellationToken),
+            Mistakes = await samples.DrawMistakesAsync(evaluated, cancellationToken),
             Warnings = RunWarnings.Of(run, specification, input.Summary, classes),
             Notes = Note(specification, manifest, backbone),
             Stages = Time(run),
@@ -113,6 +121,30 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
             MacroF1 = report.MacroF1,
             Classes = [.. report.PerClass.Select(c => new ReportClassMetric(c.Precision, c.Recall, c.F1, (int)c.Support))],
             ConfusionMatrix = [.. report.Confusion.Select(row => Array.ConvertAll(row, count => (int)count))],
+        };
+    }
+
+    private static async Task<ReportAudit> DescribeAsync(
+        DatasetAudit audit,
+        EvaluatedHead evaluated,
+        ReportSamples samples,
+        CancellationToken cancellationToken
+    )
+    {
+        var leaked = audit.LeakedTestImages;
+        var unleaked = leaked is null ? null : evaluated.AccuracyWithout(leaked);
+        return new ReportAudit
+        {
+            Judged = audit.Labels.Count,
+            Doubted = audit.Doubted,
+            NotJudged = audit.LabelsNotJudged,
+            Suspects = await samples.DrawSuspectsAsync(audit, cancellationToken),
+            LeakedTestImages = leaked?.Count ?? 0,
+            NotSought = audit.NearDuplicatesNotSought,
+            Duplicates = await samples.DrawDuplicatesAsync(audit, cancellationToken),
+            UnleakedAccuracy = unleaked?.Value,
+            UnleakedAccuracyLow = unleaked?.Low,
+            UnleakedAccuracyHigh = unleaked?.High,
         };
     }
 
@@ -161,12 +193,6 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
 
         entries.Add(new ReportEntry("extraction batch", $"{set.BatchSize} images"));
         entries.Add(new ReportEntry("extractor version", $"{set.ExtractorVersion}"));
-        entries.Add(
-            new ReportEntry(
-                "program",
-                typeof(ReportComposer).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion
-            )
-        );
         return entries;
     }
 }

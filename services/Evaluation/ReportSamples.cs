@@ -1,83 +1,96 @@
+using Distributed.Artifacts;
 using Distributed.Datasets;
 using Distributed.Datasets.Imaging;
 using Distributed.Evaluation.Reporting;
 
 namespace Distributed.Evaluation;
 
-/// <summary>Chooses the test images that a report shows, and makes their thumbnails.</summary>
-internal static class ReportSamples
+/// <summary>Chooses the images that a report shows, and makes their thumbnails.</summary>
+internal sealed class ReportSamples(DatasetManifest manifest, PackedDataset packed)
 {
     private const int MostShown = 24;
+    private const int MostPairs = 12;
     private const int LargestThumbnail = 128;
 
-    /// <summary>Images spread evenly over the test split.</summary>
-    public static Task<IReadOnlyList<ReportSample>> DrawGalleryAsync(
-        EvaluatedHead evaluated,
-        DatasetManifest manifest,
-        PackedDataset packed,
-        CancellationToken cancellationToken
-    )
+    /// <summary>Test images spread evenly over the split.</summary>
+    public Task<IReadOnlyList<ReportSample>> DrawGalleryAsync(EvaluatedHead evaluated, CancellationToken cancellationToken)
     {
-        var count = evaluated.Images.Length;
+        var count = evaluated.Predictions.Count;
         var shown = Math.Min(MostShown, count);
         return DrawAsync(
-            [.. Enumerable.Range(0, shown).Select(i => (int)((long)i * count / shown))],
-            evaluated,
-            manifest,
-            packed,
+            Enumerable.Range(0, shown).Select(i => evaluated.Predictions[(int)((long)i * count / shown)]),
+            prediction => prediction.Image,
+            (picture, prediction) =>
+                new ReportSample(picture, prediction.Label, prediction.Predicted, prediction.Probability, prediction.Own),
             cancellationToken
         );
     }
 
     /// <summary>The wrong predictions that were most sure of themselves.</summary>
-    public static Task<IReadOnlyList<ReportSample>> DrawMistakesAsync(
-        EvaluatedHead evaluated,
-        DatasetManifest manifest,
-        PackedDataset packed,
-        CancellationToken cancellationToken
-    )
-    {
-        var mistakes = Enumerable
-            .Range(0, evaluated.Images.Length)
-            .Where(test => evaluated.PredictedOf(test) != evaluated.Labels[test])
-            .OrderByDescending(test => evaluated.ProbabilitiesOf(test)[evaluated.PredictedOf(test)])
-            .ThenBy(test => test)
-            .Take(MostShown);
-        return DrawAsync([.. mistakes], evaluated, manifest, packed, cancellationToken);
-    }
+    public Task<IReadOnlyList<ReportSample>> DrawMistakesAsync(EvaluatedHead evaluated, CancellationToken cancellationToken) =>
+        DrawAsync(
+            evaluated
+                .Predictions.Where(prediction => !prediction.IsRight)
+                .OrderByDescending(prediction => prediction.Probability)
+                .Take(MostShown),
+            prediction => prediction.Image,
+            (picture, prediction) =>
+                new ReportSample(picture, prediction.Label, prediction.Predicted, prediction.Probability, prediction.Own),
+            cancellationToken
+        );
 
-    private static async Task<IReadOnlyList<ReportSample>> DrawAsync(
-        int[] tests,
-        EvaluatedHead evaluated,
-        DatasetManifest manifest,
-        PackedDataset packed,
-        CancellationToken cancellationToken
-    )
+    /// <summary>The images whose label is least probable, of those of which another class is more probable.</summary>
+    public Task<IReadOnlyList<ReportSample>> DrawSuspectsAsync(DatasetAudit audit, CancellationToken cancellationToken) =>
+        DrawAsync(
+            audit.Labels.Where(label => label.Suggested != label.Label).Take(MostShown),
+            label => label.Image,
+            (picture, label) => new ReportSample(picture, label.Label, label.Suggested, label.Probability, label.Own),
+            cancellationToken
+        );
+
+    /// <summary>The near duplicates that are most alike, with the class of each.</summary>
+    public async Task<IReadOnlyList<ReportPair>> DrawDuplicatesAsync(DatasetAudit audit, CancellationToken cancellationToken)
     {
-        var samples = new List<ReportSample>(tests.Length);
-        foreach (var test in tests)
+        var pairs = new List<ReportPair>();
+        foreach (var pair in audit.NearDuplicates.DistinctBy(pair => pair.Test).Take(MostPairs))
         {
-            var row = evaluated.Images[test];
-            var pixels = new byte[packed.ImageBytes];
-            await packed.ReadAsync(row, 1, pixels, cancellationToken);
-            var image = new RgbImage(packed.Size, packed.Size, pixels);
-            var thumbnail =
-                packed.Size <= LargestThumbnail
-                    ? image
-                    : Resampler.Resize(image, LargestThumbnail, LargestThumbnail, ResampleFilter.Bicubic);
-            var predicted = evaluated.PredictedOf(test);
-            samples.Add(
-                new ReportSample(
-                    PngEncoder.Encode(thumbnail.Pixels, thumbnail.Width, thumbnail.Height),
-                    manifest.Images[row].Name,
-                    evaluated.Labels[test],
-                    predicted,
-                    evaluated.ProbabilitiesOf(test)[predicted],
-                    evaluated.ProbabilitiesOf(test)[evaluated.Labels[test]]
+            pairs.Add(
+                new ReportPair(
+                    await DrawAsync(pair.Test, cancellationToken),
+                    manifest.Images[pair.Test].Label,
+                    await DrawAsync(pair.Training, cancellationToken),
+                    manifest.Images[pair.Training].Label,
+                    pair.Correlation
                 )
             );
         }
 
+        return pairs;
+    }
+
+    private async Task<IReadOnlyList<ReportSample>> DrawAsync<T>(
+        IEnumerable<T> chosen,
+        Func<T, int> row,
+        Func<ReportPicture, T, ReportSample> describe,
+        CancellationToken cancellationToken
+    )
+    {
+        var samples = new List<ReportSample>();
+        foreach (var one in chosen)
+        {
+            samples.Add(describe(await DrawAsync(row(one), cancellationToken), one));
+        }
+
         return samples;
+    }
+
+    private async Task<ReportPicture> DrawAsync(int row, CancellationToken cancellationToken)
+    {
+        var pixels = new byte[packed.ImageBytes];
+        await packed.ReadAsync(row, 1, pixels, cancellationToken);
+        var image = new RgbImage(packed.Size, packed.Size, pixels);
+        var thumbnail =
+            packed.Size <= LargestThumbnail ? image : Resampler.Resize(image, LargestThumbnail, LargestThumbnail, ResampleFilter.Bicubic);
+        return new ReportPicture(PngEncoder.Encode(thumbnail.Pixels, thumbnail.Width, thumbnail.Height), manifest.Images[row].Name);
     }
 }

@@ -5,6 +5,7 @@ using Distributed.Datasets;
 using Distributed.Datasets.Sources;
 using Distributed.Jobs;
 using Distributed.Networks;
+using Distributed.Serving;
 using Distributed.Storage;
 using Distributed.Vision.Engines;
 using Distributed.Vision.Weights;
@@ -55,7 +56,7 @@ internal sealed class BackboneStore(
     {
         var source = specification.Backbone switch
         {
-            BackboneSource.Random => RandomSource(specification.Seed),
+            BackboneSource.Random => BackboneLoader.RandomSource(specification.Seed),
             BackboneSource.Demo => BackboneSource.Demo,
             Imagenet => volume.FullPath(ImagenetWeights.VolumePath),
             var path => roots.Resolve(path),
@@ -140,37 +141,6 @@ internal sealed class BackboneStore(
         return (described, known?.File);
     }
 
-    /// <summary>Loads weights of the catalog again, in any worker.</summary>
-    /// <exception cref="WeightsException">They are not the ones that the catalog names.</exception>
-    /// <exception cref="StoredFileException">The file on the volume is missing or damaged.</exception>
-    public async Task<IBackbone> LoadAsync(Backbone row, CancellationToken cancellationToken)
-    {
-        if (row.File is { } file)
-        {
-            // Verified in any case: the next step reads the file too, but its error would not have the file recomputed.
-            await volume.VerifyAsync(file, trustedFor: TimeSpan.Zero, cancellationToken);
-        }
-
-        var architecture = NetworkArchitecture.ByName(row.Architecture);
-        var backbone = (row.File, row.Seed) switch
-        {
-            ({ } stored, _) => BackboneSource.Load(volume.FullPath(stored.Path), architecture),
-            (_, { } seed) => BackboneSource.Load(RandomSource(seed), architecture),
-            _ => BackboneSource.Load(BackboneSource.Demo, architecture),
-        };
-        if (backbone.Sha256 != row.Sha256)
-        {
-            var found = backbone.Sha256;
-            backbone.Dispose();
-            throw new WeightsException(
-                $"This worker's {row.Source} weights have the SHA-256 {found}, and the feature set was planned with {row.Sha256}. "
-                    + "Give all Training hosts the same version of the program."
-            );
-        }
-
-        return backbone;
-    }
-
     private static void Prove(IBackbone backbone)
     {
         try
@@ -183,8 +153,6 @@ internal sealed class BackboneStore(
             throw;
         }
     }
-
-    private static string RandomSource(int seed) => FormattableString.Invariant($"{BackboneSource.Random}:{seed}");
 
     private async Task<StoredFile> CopyAsync(FileStream source, string sha256, JobLease lease, CancellationToken cancellationToken)
     {

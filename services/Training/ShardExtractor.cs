@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Serving;
 using Distributed.Vision.Devices;
 using Distributed.Vision.Engines;
 using Distributed.Vision.Features;
@@ -17,7 +18,7 @@ internal sealed record ExtractedShard(FeatureMatrix Features, double Seconds, st
 internal sealed class ShardExtractor(
     IDbContextFactory<CatalogContext> contexts,
     DatasetArtifacts artifacts,
-    BackboneStore backbones,
+    BackboneLoader backbones,
     AutotuningCache autotuning,
     TensorThread tensors,
     TensorDevice device

@@ -5,6 +5,7 @@ using Distributed.Datasets.Sources;
 using Distributed.Jobs;
 using Distributed.Messaging;
 using Distributed.ServiceDefaults;
+using Distributed.Serving;
 using Distributed.Training.Handlers;
 using Distributed.Vision.Devices;
 using Distributed.Vision.Heads;
@@ -57,6 +58,7 @@ public static class TrainingModule
         builder.Services.AddSingleton<TensorDevice>();
         builder.Services.AddSingleton<IHostCheck>(provider => provider.GetRequiredService<TensorDevice>());
         builder.Services.AddHostedService<GpuMetrics>();
+        builder.Services.TryAddSingleton<BackboneLoader>();
         builder.Services.AddSingleton<BackboneStore>();
         builder.Services.AddSingleton<AutotuningCache>();
         builder.Services.AddSingleton<FeaturePlanner>();

@@ -23,10 +23,15 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
     public DbSet<Backbone> Backbones => Set<Backbone>();
     public DbSet<FeatureSet> FeatureSets => Set<FeatureSet>();
     public DbSet<FeatureShard> FeatureShards => Set<FeatureShard>();
+    public DbSet<DatasetAuditRecord> DatasetAudits => Set<DatasetAuditRecord>();
     public DbSet<Checkpoint> Checkpoints => Set<Checkpoint>();
     public DbSet<EpochMetric> EpochMetrics => Set<EpochMetric>();
     public DbSet<Evaluation> Evaluations => Set<Evaluation>();
     public DbSet<ClassMetric> ClassMetrics => Set<ClassMetric>();
+    public DbSet<Model> Models => Set<Model>();
+    public DbSet<ModelVersion> ModelVersions => Set<ModelVersion>();
+    public DbSet<ModelAlias> ModelAliases => Set<ModelAlias>();
+    public DbSet<AliasChange> AliasChanges => Set<AliasChange>();
     public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
     public DbSet<AuditEntry> AuditLog => Set<AuditEntry>();
     public DbSet<Installation> Installation => Set<Installation>();
@@ -123,6 +128,11 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
             shard.HasKey(s => new { s.FeatureSetKey, s.Shard });
             shard.ComplexProperty(s => s.File);
         });
+        modelBuilder.Entity<DatasetAuditRecord>(audit =>
+        {
+            audit.HasKey(a => a.Key);
+            audit.ComplexProperty(a => a.File);
+        });
         modelBuilder.Entity<Checkpoint>(checkpoint =>
         {
             checkpoint.HasKey(c => new
@@ -150,6 +160,7 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
             evaluation.HasKey(e => e.RunId);
             evaluation.HasIndex(e => e.TestAccuracy);
             evaluation.ComplexProperty(e => e.Report);
+            evaluation.ComplexProperty(e => e.Predictions);
             BelongsToRun(evaluation);
         });
         modelBuilder.Entity<ClassMetric>(metric =>
@@ -157,6 +168,22 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
             metric.HasKey(m => new { m.RunId, m.Label });
             BelongsToRun(metric);
         });
+        modelBuilder.Entity<Model>().HasKey(model => model.Name);
+        modelBuilder.Entity<ModelVersion>(version =>
+        {
+            version.HasKey(v => new { v.ModelName, v.Number });
+            version.HasIndex(v => new { v.ModelName, v.RunId }).IsUnique();
+            version.ComplexProperty(v => v.Head);
+            version.HasOne<Model>().WithMany().HasForeignKey(v => v.ModelName).OnDelete(DeleteBehavior.Restrict);
+            // What a version needs stays: its run, and with it head, splits and figures.
+            version.HasOne<Run>().WithMany().HasForeignKey(v => v.RunId).OnDelete(DeleteBehavior.Restrict);
+        });
+        modelBuilder.Entity<ModelAlias>(alias =>
+        {
+            alias.HasKey(a => new { a.ModelName, a.Alias });
+            alias.HasOne<ModelVersion>().WithMany().HasForeignKey(a => new { a.ModelName, a.Version }).OnDelete(DeleteBehavior.Restrict);
+        });
+        modelBuilder.Entity<AliasChange>().HasIndex(change => new { change.ModelName, change.Alias });
         modelBuilder.Entity<Installation>().Property(row => row.Id).ValueGeneratedNever();
         modelBuilder.Entity<ApiKey>().HasIndex(key => key.Name).IsUnique().HasFilter("revoked_at IS NULL");
         // Of no run: what was done stays when that to which it was done is gone.

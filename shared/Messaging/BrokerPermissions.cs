@@ -18,34 +18,54 @@ public sealed record BrokerPermissions(string Configure, string Write, string Re
     // Faults and errors of the bus itself.
     private const string Bus = "MassTransit:.*";
     private const string OwnEndings = $@".*_{MessagingRegistration.RunEndedTag}_\w+";
+
+    // The queue of a host in which answers to its requests arrive.
+    private const string Answers = @".*_bus_\w+";
     private const string Contracts = @"Distributed\.Contracts:.*";
 
     /// <summary>All users, by name.</summary>
     public static IReadOnlyDictionary<string, BrokerPermissions> All { get; } =
         RunStages
             .All.All.GroupBy(stage => stage.Service, StringComparer.Ordinal)
-            .Select(service => KeyValuePair.Create(service.Key, ForWorker(service.SelectMany(stage => stage.Queues))))
+            .Select(service =>
+                KeyValuePair.Create(
+                    service.Key,
+                    ForWorker(
+                        service.SelectMany(stage => stage.Queues),
+                        RequestKind.All.Where(queue => queue.Service == service.Key).Select(queue => queue.Name)
+                    )
+                )
+            )
             .Append(KeyValuePair.Create("admin-api", ForAdmin()))
             .Append(KeyValuePair.Create(Client, ForClient()))
             .ToDictionary(StringComparer.Ordinal);
 
     private static IEnumerable<string> Queues => RunStages.All.All.SelectMany(stage => stage.Queues).Append(QueueTopology.SubmitRunQueue);
 
-    private static BrokerPermissions ForWorker(IEnumerable<string> queues)
+    private static string Requests => OneOf(RequestKind.All.Select(queue => queue.Name));
+
+    private static BrokerPermissions ForWorker(IEnumerable<string> queues, IEnumerable<string> requests)
     {
         var own = OneOf(queues);
-        var sends = Whole($"{OneOf(Queues)}|{own}(-dead-letter|_error|_skipped)|{OwnEndings}|{Contracts}|{Bus}");
+        IReadOnlyList<string> answered = [.. requests];
+        var answers = answered.Count == 0 ? "" : $"|{OneOf(answered)}|{Answers}";
+        var sends = Whole($"{OneOf(Queues)}|{own}(-dead-letter|_error|_skipped)|{OwnEndings}|{Contracts}|{Bus}{answers}");
         return new BrokerPermissions(
             sends,
             sends,
-            Whole($"{own}(-dead-letter|_error|_skipped)?|{OwnEndings}|{OneOf(QueueTopology.Events)}|{Bus}")
+            Whole(
+                $"{own}(-dead-letter|_error|_skipped)?|{OwnEndings}|{OneOf(QueueTopology.Events)}|{Bus}"
+                    + (answered.Count == 0 ? "" : $"|{OneOf(answered)}")
+            )
         );
     }
 
     // It declares everything, watches all queues, reads dead letters, and consumes submissions.
     private static BrokerPermissions ForAdmin()
     {
-        var everything = Whole($"{OneOf(Queues)}(-dead-letter|_error|_skipped)?|{DeadLetterProcessor.UnreadableQueue}|{Contracts}|{Bus}");
+        var everything = Whole(
+            $"{OneOf(Queues)}(-dead-letter|_error|_skipped)?|{DeadLetterProcessor.UnreadableQueue}|{Requests}|{Answers}|{Contracts}|{Bus}"
+        );
         return new BrokerPermissions(everything, everything, everything);
     }
 

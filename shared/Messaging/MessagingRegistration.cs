@@ -18,6 +18,8 @@ public sealed class ConsumerSet
         Action<IReceiveEndpointConfigurator, IBusRegistrationContext> Configure
     )> Endpoints { get; } = [];
 
+    internal List<(RequestKind Queue, Action<IReceiveEndpointConfigurator, IBusRegistrationContext> Configure)> Requests { get; } = [];
+
     internal bool HasJobs { get; private set; }
 
     /// <summary>Adds the handler of a stage's jobs, on that stage's queues.</summary>
@@ -44,6 +46,23 @@ public sealed class ConsumerSet
                 }
             )
         );
+        return this;
+    }
+
+    /// <summary>Adds the handler of a kind of request.</summary>
+    /// <param name="queue">Where the requests come from.</param>
+    public ConsumerSet AddRequests<THandler, TRequest, TResponse>(RequestKind queue)
+        where THandler : class, IRequestHandler<TRequest, TResponse>
+        where TRequest : class
+        where TResponse : class
+    {
+        ArgumentNullException.ThrowIfNull(queue);
+        Registrations.Add(bus =>
+        {
+            bus.AddScoped<IRequestHandler<TRequest, TResponse>, THandler>();
+            bus.AddConsumer<RequestConsumer<TRequest, TResponse>>();
+        });
+        Requests.Add((queue, (endpoint, context) => endpoint.ConfigureConsumer<RequestConsumer<TRequest, TResponse>>(context)));
         return this;
     }
 
@@ -89,6 +108,7 @@ public static class MessagingRegistration
         services.AddSingleton(new OutageError("broker", BrokerOutage.Is));
         services.AddSingleton(new BusGate(address.IsInMemory));
         services.AddSingleton<IJobTransport, BusTransport>();
+        services.AddSingleton<RequestSender>();
         if (address.IsInMemory)
         {
             services.AddSingleton<IQueueInspector, InMemoryQueueInspector>();
@@ -208,6 +228,31 @@ public static class MessagingRegistration
                 new TemporaryEndpointDefinition(RunEndedTag),
                 KebabCaseEndpointNameFormatter.Instance,
                 endpoint => endpoint.ConfigureConsumer<RunEndedConsumer>(context)
+            );
+        }
+
+        foreach (var (requests, configure) in consumers.Requests)
+        {
+            configurator.ReceiveEndpoint(
+                requests.Name,
+                endpoint =>
+                {
+                    endpoint.PrefetchCount = RequestKind.MostAtOnce;
+                    endpoint.ConcurrentMessageLimit = RequestKind.MostAtOnce;
+                    // Their sender hears of an error; nothing is to be done about it later.
+                    endpoint.DiscardFaultedMessages();
+                    endpoint.DiscardSkippedMessages();
+                    endpoint.ConfigureConsumeTopology = false;
+                    if (endpoint is IRabbitMqReceiveEndpointConfigurator rabbit)
+                    {
+                        foreach (var (name, value) in RequestKind.Arguments)
+                        {
+                            rabbit.SetQueueArgument(name, value!);
+                        }
+                    }
+
+                    configure(endpoint, context);
+                }
             );
         }
 

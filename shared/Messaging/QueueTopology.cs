@@ -107,6 +107,20 @@ internal sealed partial class QueueTopology(
             }
         }
 
+        foreach (var queue in RequestKind.All)
+        {
+            try
+            {
+                await using var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
+                await BindAsync(channel, queue.Name, RequestKind.Arguments, cancellationToken);
+            }
+            catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == Constants.AccessRefused)
+            {
+                await using var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
+                await channel.QueueDeclarePassiveAsync(queue.Name, cancellationToken);
+            }
+        }
+
         await using var events = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
         foreach (var exchange in Events)
         {

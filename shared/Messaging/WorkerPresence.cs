@@ -70,6 +70,10 @@ public sealed partial class WorkerPresence : BackgroundService
     public IReadOnlyList<string> Missing =>
         Current is { } answer ? [.. _stages.All.Where(stage => IsMissing(answer, stage)).Select(stage => stage.Kind)] : [];
 
+    /// <summary>Whether the broker says that a queue has no consumer; false where that is not known.</summary>
+    internal bool HasNoConsumer(string queue) =>
+        Current is { } answer && answer.Statistics.TryGetValue(queue, out var statistics) && statistics.Consumers == 0;
+
     private Answer? Current => _answer is { } answer && _time.GetElapsedTime(answer.At) < KnownFor ? answer : null;
 
     /// <summary>What a run waits for whose jobs of some kinds no worker claims; the first of them counts.</summary>
@@ -83,7 +87,11 @@ public sealed partial class WorkerPresence : BackgroundService
         {
             var statistics = await _time.RunAsync(
                 Timeout,
-                token => _inspector.InspectAsync([.. _stages.All.SelectMany(stage => stage.Queues)], token),
+                token =>
+                    _inspector.InspectAsync(
+                        [.. _stages.All.SelectMany(stage => stage.Queues), .. RequestKind.All.Select(queue => queue.Name)],
+                        token
+                    ),
                 cancellationToken
             );
             _answer = new Answer(statistics, _time.GetTimestamp());

@@ -37,6 +37,9 @@ public enum DeleteOutcome
     /// <summary>Its end has not been published yet, and never would be.</summary>
     EndUnpublished,
 
+    /// <summary>It is a version of a model.</summary>
+    Registered,
+
     /// <summary>There is no such run.</summary>
     Unknown,
 }
@@ -147,7 +150,12 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
         var trials = await context.Trials.Where(trial => trial.RunId == runId).Select(trial => trial.Scope).ToListAsync(cancellationToken);
         string[] own = [JobKey.ScopeOf(runId), .. trials];
         var deleted = await context
-            .Runs.Where(run => run.Id == runId && !RunStates.Open.Contains(run.State) && run.EndPublishedAt != null)
+            .Runs.Where(run =>
+                run.Id == runId
+                && !RunStates.Open.Contains(run.State)
+                && run.EndPublishedAt != null
+                && !context.ModelVersions.Any(version => version.RunId == run.Id)
+            )
             .ExecuteDeleteAsync(cancellationToken);
         if (deleted == 0)
         {
@@ -156,6 +164,7 @@ public sealed class RunControl(IDbContextFactory<CatalogContext> contexts, TimeP
                 .Select(run => (RunState?)run.State)
                 .SingleOrDefaultAsync(cancellationToken);
             return state is not { } found ? DeleteOutcome.Unknown
+                : await context.ModelVersions.AnyAsync(version => version.RunId == runId, cancellationToken) ? DeleteOutcome.Registered
                 : found.IsFinal() ? DeleteOutcome.EndUnpublished
                 : DeleteOutcome.Open;
         }

@@ -104,6 +104,36 @@ public sealed partial class ApiKeyTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_predictor_may_predict_and_do_nothing_else()
+    {
+        var predictor = await CreateAsync("cam", "predictor");
+        var reader = await CreateAsync("bob", "reader");
+
+        foreach (
+            var (method, path) in new[]
+            {
+                (HttpMethod.Get, "/api/v1/runs"),
+                (HttpMethod.Post, "/api/v1/runs"),
+                (HttpMethod.Get, "/metrics"),
+            }
+        )
+        {
+            using var refused = await SendAsync(method, path, predictor);
+            await AdminServer.ProblemAsync(refused, HttpStatusCode.Forbidden);
+        }
+
+        using (var missing = await SendAsync(HttpMethod.Post, "/api/v1/models/nothing@1/predict?top=1", predictor))
+        {
+            // It has the right to ask.
+            await AdminServer.ProblemAsync(missing, HttpStatusCode.BadRequest);
+        }
+
+        using var looker = await SendAsync(HttpMethod.Post, "/api/v1/models/nothing@1/predict", reader);
+        var problem = await AdminServer.ProblemAsync(looker, HttpStatusCode.Forbidden);
+        Assert.Contains("a predictor's or an operator's", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_revoked_key_opens_nothing_from_the_next_request_on_and_its_name_is_free()
     {
         var key = await CreateAsync("ada", "operator");

@@ -18,18 +18,33 @@ public sealed class OperationTests
         Assert.StartsWith("3.", document.GetProperty("openapi").GetString(), StringComparison.Ordinal);
         Assert.Equal(
             [
+                "DELETE /api/v1/models/{name}",
+                "DELETE /api/v1/models/{name}/aliases/{alias}",
+                "DELETE /api/v1/models/{name}/versions/{number}",
                 "DELETE /api/v1/runs/{runId}",
                 "GET /api/v1/audit",
                 "GET /api/v1/datasets",
                 "GET /api/v1/datasets/{sha256}",
+                "GET /api/v1/models",
+                "GET /api/v1/models/{name}",
+                "GET /api/v1/models/{name}/versions/{number}",
+                "GET /api/v1/models/{name}/versions/{number}/comparison",
                 "GET /api/v1/runs",
                 "GET /api/v1/runs/{runId}",
+                "GET /api/v1/runs/{runId}/labels.csv",
                 "GET /api/v1/runs/{runId}/metrics",
+                "GET /api/v1/runs/{runId}/near-duplicates.csv",
+                "GET /api/v1/runs/{runId}/predictions.csv",
                 "GET /api/v1/runs/{runId}/report",
                 "POST /api/v1/maintenance/collect",
+                "POST /api/v1/models/{name}/aliases/{alias}/rollback",
+                "POST /api/v1/models/{name}/versions",
+                "POST /api/v1/models/{reference}/predict",
                 "POST /api/v1/runs",
                 "POST /api/v1/runs/{runId}/cancel",
                 "POST /api/v1/runs/{runId}/retry",
+                "PUT /api/v1/models/{name}",
+                "PUT /api/v1/models/{name}/aliases/{alias}",
             ],
             document
                 .GetProperty("paths")

@@ -500,6 +500,16 @@ public sealed class QueryTests : IAsyncLifetime
             TopKAccuracy = topK,
             MacroF1 = 0.7,
             ConfusionMatrix = "[[2,0],[1,1]]",
+            Temperature = 1,
+            CalibrationError = 0,
+            UncalibratedError = 0,
+            Reliability = "[]",
+            LeakedTestImages = 0,
+            UnleakedAccuracy = null,
+            UnleakedAccuracyLow = null,
+            UnleakedAccuracyHigh = null,
+            AuditKey = "audit",
+            Predictions = new StoredFile("runs/predictions.json", 1, "00"),
             HeadSha256 = "00",
             Report = report is null
                 ? null

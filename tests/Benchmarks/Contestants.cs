@@ -38,6 +38,8 @@ internal static class Contestants
             ["onnx-memory", var images] => OnnxMemory(Parse(images)),
             ["penalty-path", var folder] => RegularisationPathBenchmark.Path(folder),
             ["many-classes", var folder] => ManyClassesBenchmark.Path(folder),
+            ["leave-one-out", var folder] => LeaveOneOutBenchmark.Judge(folder),
+            ["wrong-labels", var folder] => WrongLabelBenchmark.Rank(folder),
             [ShardOverheadBenchmark.Worker, var catalog, var broker] => ShardOverheadBenchmark.Work250(catalog, broker),
             ["bare-run", var folder] => FirstRunBenchmark.Bare(folder),
             ["first-run", var folder] => WholeRuns.First(folder),

@@ -20,6 +20,8 @@ IBenchmark[] benchmarks =
     new DecodeBenchmark(),
     new RegularisationPathBenchmark(),
     new ManyClassesBenchmark(),
+    new LeaveOneOutBenchmark(),
+    new WrongLabelBenchmark(),
     new FirstRunBenchmark(),
     new SecondRunBenchmark(),
     new ShardOverheadBenchmark(),

@@ -117,6 +117,42 @@ internal static class Python
             print(seconds, flush=True)
         """;
 
+    /// <summary>scikit-learn: probabilities of every image by linear discriminant analysis of the other folds.</summary>
+    public const string DiscriminantAnalysis = """
+        import sys, time, numpy, sklearn
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+        from sklearn.model_selection import cross_val_predict
+        labels = numpy.fromfile(sys.argv[1] + "/labels-0.i32", numpy.int32)
+        features = numpy.fromfile(sys.argv[1] + "/features.f32", numpy.float32).reshape(len(labels), -1)
+        print(f"ready scikit-learn {sklearn.__version__}, LDA, five folds", flush=True)
+        for _ in sys.stdin:
+            start = time.perf_counter()
+            cross_val_predict(LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1), features, labels, cv=5, method="predict_proba")
+            print(time.perf_counter() - start, flush=True)
+        """;
+
+    /// <summary>scikit-learn: wrong labels, in percent, among the first 5 % by their probability in five folds.</summary>
+    public const string WrongLabels = """
+        import sys, math, numpy, sklearn
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.model_selection import cross_val_predict
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+        truth = numpy.fromfile(sys.argv[1] + "/labels-0.i32", numpy.int32)
+        features = numpy.fromfile(sys.argv[1] + "/features.f32", numpy.float32).reshape(len(truth), -1)
+        print(f"ready scikit-learn {sklearn.__version__}, logistic regression, five folds", flush=True)
+        for _ in sys.stdin:
+            shares = []
+            for drawing in range(1, 11):
+                labels = numpy.fromfile(f"{sys.argv[1]}/labels-{drawing}.i32", numpy.int32)
+                model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+                probabilities = cross_val_predict(model, features, labels, cv=5, method="predict_proba")
+                own = probabilities[numpy.arange(len(labels)), numpy.searchsorted(numpy.unique(labels), labels)]
+                first = numpy.argsort(own, kind="stable")[: math.ceil(0.05 * len(labels))]
+                shares.append(100 * (labels != truth)[first].sum() / (labels != truth).sum())
+            print(numpy.mean(shares), flush=True)
+        """;
+
     /// <summary>PIL: decoding, shorter side to a size with the bicubic filter, centre crop.</summary>
     public const string Pil = """
         import io, sys, time, PIL

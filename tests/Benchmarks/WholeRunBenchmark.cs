@@ -8,6 +8,7 @@ using Distributed.Datasets.Sources;
 using Distributed.Datasets.Splits;
 using Distributed.TestServers;
 using Distributed.Vision.Engines;
+using Distributed.Vision.Evidence;
 using Distributed.Vision.Features;
 using Distributed.Vision.Heads;
 using Distributed.Vision.Metrics;
@@ -18,7 +19,7 @@ namespace Distributed.Benchmarks;
 
 /// <summary>
 /// A whole run on new images, from submission to evaluation, against the sum of its bare computations in a process that has done
-/// them before: packing, extraction, all heads and the last one's test, without catalog, messages, files or report. The first
+/// them before: packing, extraction, all heads, the last one's test, the labels' judgement and the search for near duplicates, without catalog, messages, files or report. The first
 /// row is the one-process host on a new volume, the second a host that serves and has done another run. The data set has as many
 /// images as STL-10.
 /// </summary>
@@ -91,7 +92,12 @@ internal sealed class FirstRunBenchmark : IBenchmark
             fileIndex.ClassNames.Count
         );
         var head = TrainedHead.Load(RegularisationPath.Train(state, data, () => false).State.ExportBest());
-        ClassificationMetrics.Compute(head.Logits(features.Select(split.Test)), LabelsOf(split.Test), head.Classes, topK: 5);
+        var tests = features.Select(split.Test);
+        ClassificationMetrics.Compute(head.Logits(tests), LabelsOf(split.Test), head.Classes, topK: 5);
+        var learnt = features.Select(rows);
+        ClassGaussians.Fit(learnt, LabelsOf(rows), head.Classes);
+        using var nearest = new NearestImages(learnt);
+        nearest.Find(tests, most: 3);
 
         int[] LabelsOf(int[] images) => [.. images.Select(image => manifest.Images[image].Label)];
     }

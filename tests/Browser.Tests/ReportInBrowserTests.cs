@@ -42,7 +42,7 @@ public sealed class ReportInBrowserTests(BrowserFixture browser)
             .EvaluateAllAsync<int[]>(
                 "all => Promise.all(all.map(async picture => { await picture.decode(); return picture.naturalWidth; }))"
             );
-        Assert.Equal(21, widths.Length);
+        Assert.Equal(32, widths.Length);
         Assert.All(widths, width => Assert.Equal(48, width));
     }
 

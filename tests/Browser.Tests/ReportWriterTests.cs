@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using Distributed.Catalog;
 using Distributed.Evaluation.Reporting;
+using Distributed.Vision.Metrics;
 
 namespace Distributed.Browser.Tests;
 
@@ -127,8 +128,15 @@ public sealed partial class ReportWriterTests
                         ),
                     ],
                 },
-                Gallery = [new ReportSample([], "no picture", 99, -1, double.NaN, double.NaN)],
+                Gallery = [new ReportSample(new ReportPicture([], "no picture"), 99, -1, double.NaN, double.NaN)],
                 Mistakes = [],
+                Audit = new ReportAudit { UnleakedAccuracy = double.NaN, LeakedTestImages = 1 },
+                Reliability = new ReportReliability(
+                    double.NaN,
+                    double.NaN,
+                    double.NaN,
+                    [new ReliabilityBin(0, 1, 3, double.NaN, double.NaN)]
+                ),
                 Stages = new ReportStages(null, double.NaN, -1, 7300, double.PositiveInfinity, FeatureCacheHit: true),
             }
         );
@@ -146,6 +154,7 @@ public sealed partial class ReportWriterTests
         var model = SampleReports.Create(epochs: 10_000);
         var spiked = model with
         {
+            Audit = new ReportAudit(),
             Epochs = [.. model.Epochs.Select(epoch => epoch.Epoch == 3457 ? epoch with { TrainLoss = 1e7 } : epoch)],
         };
 

@@ -1,6 +1,7 @@
 using System.Text;
 using Distributed.Catalog;
 using Distributed.Evaluation.Reporting;
+using Distributed.Vision.Metrics;
 
 namespace Distributed.Browser.Tests;
 
@@ -69,6 +70,20 @@ internal static class SampleReports
                 Classes = [.. Enumerable.Range(0, classes).Select(label => Metric(matrix, label))],
                 ConfusionMatrix = matrix,
             },
+            Reliability = new ReportReliability(0.021, 0.084, 1.38, [.. Enumerable.Range(0, Reliability.BinCount).Select(Bin)]),
+            Audit = perfect
+                ? new ReportAudit { Judged = 5000 }
+                : new ReportAudit
+                {
+                    Judged = 5000,
+                    Doubted = 431,
+                    Suspects = [.. Enumerable.Range(40, 5).Select(index => Sample(index, classes, right: false))],
+                    LeakedTestImages = 17,
+                    Duplicates = [.. Enumerable.Range(60, 3).Select(index => Pair(index, classes))],
+                    UnleakedAccuracy = accuracy - 0.004,
+                    UnleakedAccuracyLow = low - 0.004,
+                    UnleakedAccuracyHigh = high - 0.004,
+                },
             Gallery = [.. Enumerable.Range(0, 14).Select(index => Sample(index, classes, perfect || index % 5 != 3))],
             Mistakes = perfect ? [] : [.. Enumerable.Range(20, 7).Select(index => Sample(index, classes, right: false))],
             Warnings =
@@ -139,8 +154,16 @@ internal static class SampleReports
                 Preprocessing = HostileText,
             },
             Head = model.Head with { Kind = HostileText, Sha256 = HostileText },
-            Gallery = [.. model.Gallery.Select(sample => sample with { Name = HostileText })],
-            Mistakes = [.. model.Mistakes.Select(sample => sample with { Name = HostileText })],
+            Gallery = [.. model.Gallery.Select(sample => sample with { Picture = Hostile(sample.Picture) })],
+            Mistakes = [.. model.Mistakes.Select(sample => sample with { Picture = Hostile(sample.Picture) })],
+            Audit = model.Audit with
+            {
+                Suspects = [.. model.Audit.Suspects.Select(sample => sample with { Picture = Hostile(sample.Picture) })],
+                Duplicates =
+                [
+                    .. model.Audit.Duplicates.Select(pair => pair with { Test = Hostile(pair.Test), Training = Hostile(pair.Training) }),
+                ],
+            },
             Notes = [HostileText],
             Repeat = new ReportRepeat
             {
@@ -184,6 +207,25 @@ internal static class SampleReports
 
     /// <summary>The text of a report.</summary>
     public static async Task<string> RenderTextAsync(ReportModel model) => Encoding.UTF8.GetString(await RenderAsync(model));
+
+    private static ReportPicture Hostile(ReportPicture picture) => picture with { Name = HostileText };
+
+    /// <summary>Few images are unsure, and the head is somewhat too sure of them.</summary>
+    private static ReliabilityBin Bin(int index)
+    {
+        var (low, high) = ((double)index / Reliability.BinCount, (double)(index + 1) / Reliability.BinCount);
+        var count = index < 3 ? 0 : 4 << (index / 2);
+        return new ReliabilityBin(low, high, count, count == 0 ? null : (low + high) / 2, count == 0 ? null : ((low + high) / 2) - 0.03);
+    }
+
+    private static ReportPair Pair(int index, int classes) =>
+        new(
+            new ReportPicture(TinyPng.Draw(index), $"test/{index:00000}.png"),
+            index % classes,
+            new ReportPicture(TinyPng.Draw(index), $"train/{index:00000}.png"),
+            (index + (index % 2)) % classes,
+            0.97
+        );
 
     private static string Hash(char digit) => new(digit, 64);
 
@@ -268,7 +310,13 @@ internal static class SampleReports
         var truth = index % classes;
         var predicted = right ? truth : (truth + 1 + (index / 3 % (classes - 1))) % classes;
         var sure = 0.99 - (index * 7 % 10 * 0.04);
-        return new ReportSample(TinyPng.Draw(index), $"test/{index:00000}.png", truth, predicted, sure, right ? sure : (1 - sure) / 2);
+        return new ReportSample(
+            new ReportPicture(TinyPng.Draw(index), $"test/{index:00000}.png"),
+            truth,
+            predicted,
+            sure,
+            right ? sure : (1 - sure) / 2
+        );
     }
 
     private static (double Low, double High) Wilson(double share, int count)

@@ -33,7 +33,7 @@ public abstract partial class SchemaTests(TestCatalog catalog)
             .Model.GetRelationalModel()
             .Tables.ToList();
 
-        Assert.Equal(19, tables.Count);
+        Assert.Equal(24, tables.Count);
         Assert.All(tables, table => Assert.Matches(SnakeCase(), table.Name));
         Assert.All(tables.SelectMany(table => table.Columns), column => Assert.Matches(SnakeCase(), column.Name));
     }
@@ -130,6 +130,16 @@ public abstract partial class SchemaTests(TestCatalog catalog)
                 TopKAccuracy = 1,
                 MacroF1 = accuracy,
                 ConfusionMatrix = "[]",
+                Temperature = 1,
+                CalibrationError = 0,
+                UncalibratedError = 0,
+                Reliability = "[]",
+                LeakedTestImages = 0,
+                UnleakedAccuracy = null,
+                UnleakedAccuracyLow = null,
+                UnleakedAccuracyHigh = null,
+                AuditKey = "audit",
+                Predictions = new StoredFile("runs/predictions.json", 1, "00"),
                 HeadSha256 = "h",
                 Report = new StoredFile("runs/report.html", 1, "r"),
                 CreatedAt = DateTime.UtcNow,

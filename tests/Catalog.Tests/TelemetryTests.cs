@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Distributed.Contracts;
 using Distributed.Jobs;
+using Distributed.Storage;
 
 namespace Distributed.Catalog.Tests;
 
@@ -158,6 +159,16 @@ public abstract class TelemetryTests(TestCatalog catalog)
                 TopKAccuracy = null,
                 MacroF1 = 0.5,
                 ConfusionMatrix = "[]",
+                Temperature = 1,
+                CalibrationError = 0,
+                UncalibratedError = 0,
+                Reliability = "[]",
+                LeakedTestImages = 0,
+                UnleakedAccuracy = null,
+                UnleakedAccuracyLow = null,
+                UnleakedAccuracyHigh = null,
+                AuditKey = "audit",
+                Predictions = new StoredFile("runs/predictions.json", 1, "00"),
                 HeadSha256 = "h",
                 Report = null,
                 CreatedAt = DateTime.UtcNow,

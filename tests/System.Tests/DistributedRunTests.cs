@@ -16,6 +16,20 @@ public sealed class DistributedRunTests
         var run = await cluster.WaitForCompletionAsync(runId);
 
         Assert.Contains("<html", await cluster.GetTextAsync($"/api/v1/runs/{runId}/report"), StringComparison.Ordinal);
+        foreach (
+            var (table, header) in new[]
+            {
+                ("predictions", "image,sha256,class,predicted,probability,class_probability"),
+                ("labels", "rank,image,sha256,class,class_probability,suggested,suggested_probability"),
+                ("near-duplicates", "test_image,test_class,training_image,training_class,feature_similarity,pixel_correlation"),
+            }
+        )
+        {
+            var text = await cluster.GetTextAsync($"/api/v1/runs/{runId}/{table}.csv");
+            Assert.StartsWith(header + "\r\n", text, StringComparison.Ordinal);
+            Assert.Equal(table == "near-duplicates", text.Length < 200);
+        }
+
         await AssertOneProcessAgreesAsync(run);
         await AssertLogsTellAsync(cluster, runId);
     }

@@ -9,6 +9,9 @@ internal static class GoldenData
 {
     public static JsonElement Root { get; } = JsonDocument.Parse(File.ReadAllBytes(PathOf("golden.json"))).RootElement;
 
+    /// <summary>What Golden/make_evidence.py wrote.</summary>
+    public static JsonElement Evidence { get; } = JsonDocument.Parse(File.ReadAllBytes(PathOf("evidence.json"))).RootElement;
+
     public static string PathOf(string name) => Path.Combine(AppContext.BaseDirectory, "Golden", name);
 
     /// <summary>The script's <c>draw</c>.</summary>

@@ -18,6 +18,9 @@ internal static class ApiAccess
     /// <summary>The policy of endpoints that only operators may look at.</summary>
     public const string OperatorPolicy = "operator";
 
+    /// <summary>The policy of predictions.</summary>
+    public const string PredictorPolicy = "predictor";
+
     private const int BurstSeconds = 20;
     private const string KindClaim = "kind";
 
@@ -38,11 +41,23 @@ internal static class ApiAccess
                 new AuthorizationPolicyBuilder()
                     .RequireAuthenticatedUser()
                     .RequireAssertion(context =>
-                        IsOperator(context.User) || (context.Resource is HttpContext http && OnlyLooks(http.Request.Method))
+                        IsOperator(context.User)
+                        || (
+                            context.User.IsInRole(nameof(ApiRole.Reader))
+                            && context.Resource is HttpContext http
+                            && OnlyLooks(http.Request.Method)
+                        )
                     )
                     .Build()
             )
-            .AddPolicy(OperatorPolicy, policy => policy.RequireAuthenticatedUser().RequireAssertion(context => IsOperator(context.User)));
+            .AddPolicy(OperatorPolicy, policy => policy.RequireAuthenticatedUser().RequireAssertion(context => IsOperator(context.User)))
+            .AddPolicy(
+                PredictorPolicy,
+                policy =>
+                    policy
+                        .RequireAuthenticatedUser()
+                        .RequireAssertion(context => IsOperator(context.User) || context.User.IsInRole(nameof(ApiRole.Predictor)))
+            );
         services.AddRateLimiter(_ => { });
         services.AddOptions<RateLimiterOptions>().Configure<IOptions<ApiOptions>>((limiter, options) => LimitRates(limiter, options.Value));
     }

@@ -2,6 +2,7 @@ using System.Security.Claims;
 using System.Text.Encodings.Web;
 using Distributed.Catalog;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 
@@ -58,9 +59,16 @@ internal sealed class ApiKeyHandler(
             StatusCodes.Status403Forbidden,
             (
                 "The key does not open this.",
-                $"The key '{Context.User.Identity?.Name}' is a reader's, and this takes an operator's: AdminApi's command 'keys create NAME --role operator' makes one."
+                $"The key '{Context.User.Identity?.Name}' is a {Context.User.FindFirstValue(ClaimTypes.Role)?.ToLowerInvariant()}'s, and this takes {Needed()}: AdminApi's command 'keys create NAME --role ROLE' makes one."
             )
         );
+
+    /// <summary>Whose key opens what was asked for.</summary>
+    private string Needed() =>
+        Context.GetEndpoint()?.Metadata.GetMetadata<IAuthorizeData>()?.Policy == ApiAccess.PredictorPolicy
+            ? "a predictor's or an operator's"
+        : HttpMethods.IsGet(Request.Method) && Context.User.IsInRole(nameof(ApiRole.Predictor)) ? "a reader's or an operator's"
+        : "an operator's";
 
     private static AuthenticateResult Succeed(AuditActor actor, ApiRole role) =>
         AuthenticateResult.Success(new AuthenticationTicket(ApiAccess.Principal(actor, role), SchemeName));

@@ -54,7 +54,8 @@ internal sealed class KeysCommand : CatalogCommand
         var name = Owner();
         var role = new Option<string>("--role")
         {
-            Description = "reader: look at everything; operator: also submit, cancel and change",
+            Description =
+                "reader: look at everything; operator: also submit, cancel and change; predictor: ask for predictions and nothing else",
             DefaultValueFactory = _ => RoleName(ApiRole.Reader),
         };
         role.AcceptOnlyFromAmong([.. Enum.GetValues<ApiRole>().Select(RoleName)]);

@@ -61,6 +61,7 @@ internal static class RunEndpoints
             .Produces<string>(contentType: "text/html")
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status410Gone);
+        runs.MapTables();
     }
 
     /// <summary>The body is bound as plain JSON, so that every wrong field is answered at once; its settings tell their shape.</summary>
@@ -213,6 +214,10 @@ internal static class RunEndpoints
         {
             DeleteOutcome.Deleted => TypedResults.NoContent(),
             DeleteOutcome.Unknown => Unknown(runId),
+            DeleteOutcome.Registered => Conflict(
+                "The run is a version of a model.",
+                $"Run {runId:D} is needed by a model; GET /api/v1/models?run={runId:D} says which. Delete that version first."
+            ),
             DeleteOutcome.EndUnpublished => TypedResults.Problem(
                 title: "The run's end is not published yet.",
                 detail: $"Run {runId:D} has ended, and the broker cannot be reached to tell those who wait for it. Try again later.",

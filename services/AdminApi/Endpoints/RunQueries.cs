@@ -153,6 +153,9 @@ public sealed class RunQueries(
 
         var classes = await ReadClassesAsync(context, runId, cancellationToken);
         var evaluation = await context.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.RunId == runId, cancellationToken);
+        var audit = evaluation is null
+            ? null
+            : await context.DatasetAudits.AsNoTracking().SingleOrDefaultAsync(row => row.Key == evaluation.AuditKey, cancellationToken);
         var epochs = await context.EpochsOf(runId, evaluation?.Trial ?? 0).AsNoTracking().ToListAsync(cancellationToken);
         return new RunMetrics(
             [
@@ -192,6 +195,16 @@ public sealed class RunQueries(
                     MacroF1 = evaluation.MacroF1,
                     MacroF1Classes = classes.Count(metric => metric.F1 is not null),
                     Classes = classes,
+                    Temperature = evaluation.Temperature,
+                    CalibrationError = evaluation.CalibrationError,
+                    UncalibratedError = evaluation.UncalibratedError,
+                    Reliability = Parse(evaluation.Reliability),
+                    JudgedLabels = audit?.JudgedLabels,
+                    DoubtedLabels = audit?.DoubtedLabels,
+                    LeakedTestImages = evaluation.LeakedTestImages,
+                    UnleakedAccuracy = evaluation.UnleakedAccuracy,
+                    UnleakedAccuracyLow = evaluation.UnleakedAccuracyLow,
+                    UnleakedAccuracyHigh = evaluation.UnleakedAccuracyHigh,
                     ConfusionMatrix = Parse(evaluation.ConfusionMatrix),
                 }
         );

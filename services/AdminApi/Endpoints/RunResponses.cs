@@ -193,6 +193,36 @@ public sealed record EvaluationResult
     /// <summary>Result by class.</summary>
     public required IReadOnlyList<ClassMetric> Classes { get; init; }
 
+    /// <summary>What the head's logits are divided by for its probabilities, found on the validation images; 1 without such.</summary>
+    public required double Temperature { get; init; }
+
+    /// <summary>Expected calibration error of the probabilities on the test images; 0 to 1.</summary>
+    public required double CalibrationError { get; init; }
+
+    /// <summary>The same without the temperature.</summary>
+    public required double UncalibratedError { get; init; }
+
+    /// <summary>Test images by the probability of the class that was named: low, high, count, mean confidence, accuracy.</summary>
+    public required JsonElement Reliability { get; init; }
+
+    /// <summary>Training and validation images whose label was judged by all others; null where they were not.</summary>
+    public required int? JudgedLabels { get; init; }
+
+    /// <summary>Those of which another class is more probable.</summary>
+    public required int? DoubtedLabels { get; init; }
+
+    /// <summary>Test images with a near duplicate among training and validation images; null where none was sought.</summary>
+    public required int? LeakedTestImages { get; init; }
+
+    /// <summary>Accuracy on the other test images.</summary>
+    public required double? UnleakedAccuracy { get; init; }
+
+    /// <summary>Lower end of its 95 % Wilson interval.</summary>
+    public required double? UnleakedAccuracyLow { get; init; }
+
+    /// <summary>Upper end of its 95 % Wilson interval.</summary>
+    public required double? UnleakedAccuracyHigh { get; init; }
+
     /// <summary>Rows are true classes, columns predicted ones.</summary>
     public required JsonElement ConfusionMatrix { get; init; }
 }

@@ -82,6 +82,8 @@ internal sealed partial class OrphanSweep(IDbContextFactory<CatalogContext> cont
             context.Runs.Where(row => row.Split != null).Select(row => row.Split!.Path),
             context.Checkpoints.Select(row => row.File.Path),
             context.Evaluations.Where(row => row.Report != null).Select(row => row.Report!.Path),
+            context.Evaluations.Select(row => row.Predictions.Path),
+            context.DatasetAudits.Select(row => row.File.Path),
             context.Downloads.Select(row => row.Path),
             // A download goes on from what is there, however long ago it was begun.
             context.Downloads.Where(row => row.CompletedAt == null).Select(row => row.Path + Volume.TemporarySuffix),

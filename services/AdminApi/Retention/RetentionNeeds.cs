@@ -5,11 +5,14 @@ namespace Distributed.AdminApi.Retention;
 /// <summary>The one place that decides what is needed, and so never collected, however old it is.</summary>
 internal static class RetentionNeeds
 {
-    /// <summary>Feature sets that an open run needs.</summary>
+    /// <summary>Feature sets that an open run needs, or a version of a model: its predictions are explained by its training images.</summary>
     public static IQueryable<FeatureSet> NeededFeatureSets(this CatalogContext context)
     {
         var needed = context.OpenDemands;
-        return context.FeatureSets.Where(set => needed.Any(demand => demand.Scope == set.Key));
+        return context.FeatureSets.Where(set =>
+            needed.Any(demand => demand.Scope == set.Key)
+            || context.ModelVersions.Any(version => context.Runs.Any(run => run.Id == version.RunId && run.FeatureSetKey == set.Key))
+        );
     }
 
     /// <summary>Ingestions that an open run needs, itself or through the features that are computed from them.</summary>

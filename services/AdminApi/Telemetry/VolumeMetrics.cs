@@ -21,6 +21,7 @@ internal sealed partial class VolumeMetrics : BackgroundService
         "features",
         "backbones",
         "runs",
+        "audits",
         "autotuning"
     );
 

@@ -18,6 +18,7 @@ internal sealed class EvaluateHeadHandler(
     IDbContextFactory<CatalogContext> contexts,
     DatasetArtifacts datasets,
     FeatureArtifacts features,
+    DatasetAuditor auditor,
     ReportComposer composer,
     Volume volume,
     TensorThread tensors,
@@ -33,25 +34,24 @@ internal sealed class EvaluateHeadHandler(
         var shards = await features.FindShardsAsync(run.FeatureSetKey!, cancellationToken);
         var checkpoint = await FindBestAsync(run.Id, cancellationToken);
         var bytes = await volume.ReadAllBytesAsync(checkpoint.File, cancellationToken);
+        var matrix = FeatureShardFile.Read(shards);
         var evaluated = await tensors.RunAsync(
-            _ =>
-                EvaluatedHead.Evaluate(
-                    TrainedHead.Load(bytes, checkpoint.File.Path),
-                    FeatureShardFile.Read(shards),
-                    manifest,
-                    split,
-                    specification.TopK
-                ),
+            _ => EvaluatedHead.Evaluate(TrainedHead.Load(bytes, checkpoint.File.Path), matrix, manifest, split, specification.TopK),
             cancellationToken
         );
-
+        var (audit, auditRecord) = await auditor.AuditAsync(run, manifest, split, matrix, lease, cancellationToken);
+        var predictions = await datasets.WriteJsonAsync(
+            $"runs/{run.Id:D}/predictions.{lease.TokenText}.json",
+            evaluated.Predictions,
+            cancellationToken
+        );
         var classes = evaluated.Report.PerClass.Select(metric => ToMetric(run.Id, manifest.ClassNames[metric.Class], metric)).ToList();
         StoredFile? report = null;
         if (specification.Report)
         {
             // Under the names of this run's source, which may be another one than that in which the data set was found first.
             var input = await datasets.ReadIngestedAsync(ingestion, cancellationToken);
-            var model = await composer.ComposeAsync(run, specification, input, evaluated, classes, checkpoint, cancellationToken);
+            var model = await composer.ComposeAsync(run, specification, input, evaluated, audit, classes, checkpoint, cancellationToken);
             report = await volume.WriteAsync(
                 $"runs/{run.Id:D}/report.{lease.TokenText}.html",
                 (stream, token) => ReportWriter.WriteAsync(stream, model, token),
@@ -62,7 +62,8 @@ internal sealed class EvaluateHeadHandler(
         return JobWrite.To<CatalogContext>(
             async (context, token) =>
             {
-                context.Evaluations.Add(ToEvaluation(run.Id, evaluated.Report, checkpoint, report));
+                await DatasetAuditor.AddAsync(context, auditRecord, token);
+                context.Evaluations.Add(ToEvaluation(run.Id, evaluated, audit, auditRecord.Key, checkpoint, predictions, report));
                 context.ClassMetrics.AddRange(classes);
                 await context.MoveRunAsync(run.Id, RunState.Evaluating, RunState.Completed, Now(), token);
             }
@@ -81,8 +82,20 @@ internal sealed class EvaluateHeadHandler(
             Support = (int)metric.Support,
         };
 
-    private Catalog.Evaluation ToEvaluation(Guid runId, ClassificationReport report, Checkpoint checkpoint, StoredFile? file) =>
-        new()
+    private Catalog.Evaluation ToEvaluation(
+        Guid runId,
+        EvaluatedHead evaluated,
+        DatasetAudit audit,
+        string auditKey,
+        Checkpoint checkpoint,
+        StoredFile predictions,
+        StoredFile? file
+    )
+    {
+        var report = evaluated.Report;
+        var leaked = audit.LeakedTestImages;
+        var unleaked = leaked is null ? null : evaluated.AccuracyWithout(leaked);
+        return new Catalog.Evaluation
         {
             RunId = runId,
             Trial = checkpoint.Trial,
@@ -95,10 +108,21 @@ internal sealed class EvaluateHeadHandler(
             TopKAccuracy = report.TopKAccuracy?.Value,
             MacroF1 = report.MacroF1,
             ConfusionMatrix = JsonSerializer.Serialize(report.Confusion),
+            Temperature = evaluated.Temperature,
+            CalibrationError = evaluated.Reliability.Error,
+            UncalibratedError = evaluated.UncalibratedError,
+            Reliability = JsonSerializer.Serialize(evaluated.Reliability.Bins, JsonSerializerOptions.Web),
+            LeakedTestImages = leaked?.Count,
+            UnleakedAccuracy = unleaked?.Value,
+            UnleakedAccuracyLow = unleaked?.Low,
+            UnleakedAccuracyHigh = unleaked?.High,
+            AuditKey = auditKey,
+            Predictions = predictions,
             HeadSha256 = checkpoint.File.Sha256,
             Report = file,
             CreatedAt = Now(),
         };
+    }
 
     private async Task<Catalog.Ingestion> FindIngestionAsync(Run run, CancellationToken cancellationToken)
     {

@@ -66,22 +66,12 @@ internal static class GallerySection
         html.Add($"</ul></section>");
     }
 
-    private static void WriteSample(HtmlBuilder html, ReportModel model, ReportSample sample)
+    public static void WriteSample(HtmlBuilder html, ReportModel model, ReportSample sample)
     {
         var isRight = sample.TrueLabel == sample.PredictedLabel;
         var (truth, prediction) = (model.Class(sample.TrueLabel), model.Class(sample.PredictedLabel));
         html.Add($"""<li class="sample {(isRight ? "right" : "wrong")}"><figure>""");
-        if (sample.Png.Length == 0)
-        {
-            html.Add($"""<div class="picture absent">no picture</div>""");
-        }
-        else
-        {
-            html.Add(
-                $"""<img class="picture" alt="Test image of class {truth}, predicted {prediction}" src="data:image/png;base64,{new Base64(sample.Png)}">"""
-            );
-        }
-
+        WritePicture(html, sample.Picture, $"Image of class {truth}, predicted {prediction}");
         html.Add(
             $"""
             <figcaption>
@@ -98,6 +88,18 @@ internal static class GallerySection
             html.Add($"""<p class="fine">true class {Figures.Percent(sample.TrueProbability)}</p>""");
         }
 
-        html.Add($"""<p class="file" title="{sample.Name}"><bdi>{sample.Name}</bdi></p></figcaption></figure></li>""");
+        html.Add($"""<p class="file" title="{sample.Picture.Name}"><bdi>{sample.Picture.Name}</bdi></p></figcaption></figure></li>""");
+    }
+
+    public static void WritePicture(HtmlBuilder html, ReportPicture picture, string alternative)
+    {
+        if (picture.Png.Length == 0)
+        {
+            html.Add($"""<div class="picture absent">no picture</div>""");
+        }
+        else
+        {
+            html.Add($"""<img class="picture" alt="{alternative}" src="data:image/png;base64,{new Base64(picture.Png)}">""");
+        }
     }
 }

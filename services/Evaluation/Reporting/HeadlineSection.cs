@@ -53,8 +53,11 @@ internal static class HeadlineSection
             <a href="#learning">Learning curves</a>
             <a href="#confusion">Confusions</a>
             <a href="#classes">Classes</a>
+            <a href="#reliability">Reliability</a>
             <a href="#gallery">Predictions</a>
             <a href="#mistakes">Mistakes</a>
+            <a href="#labels">Labels</a>
+            <a href="#duplicates">Near duplicates</a>
             <a href="#dataset">Data set</a>
             <a href="#stages">Time</a>
             <a href="#repeat">Repeat this run</a>

@@ -1,4 +1,5 @@
 using Distributed.Catalog;
+using Distributed.Vision.Metrics;
 
 namespace Distributed.Evaluation.Reporting;
 
@@ -25,6 +26,12 @@ public sealed record ReportModel
 
     /// <summary>How the head did on the test split.</summary>
     public required ReportEvaluation Evaluation { get; init; }
+
+    /// <summary>Whether the probabilities mean what they say.</summary>
+    public required ReportReliability Reliability { get; init; }
+
+    /// <summary>What the features say about the data set.</summary>
+    public required ReportAudit Audit { get; init; }
 
     /// <summary>Test images with what was predicted for them, in the order to show them in.</summary>
     public IReadOnlyList<ReportSample> Gallery { get; init; } = [];
@@ -186,16 +193,68 @@ public sealed record ReportEvaluation
 /// <param name="Support">Test images of this class.</param>
 public sealed record ReportClassMetric(double? Precision, double? Recall, double? F1, int Support);
 
-/// <summary>One test image with its prediction.</summary>
+/// <summary>Whether the head's probabilities mean what they say.</summary>
+/// <param name="Error">Expected calibration error on the test split; 0 to 1.</param>
+/// <param name="UncalibratedError">The same without the temperature.</param>
+/// <param name="Temperature">What logits are divided by; 1 where nothing was there to find it with.</param>
+/// <param name="Bins">Test images by the probability of the class that was named.</param>
+public sealed record ReportReliability(double Error, double UncalibratedError, double Temperature, IReadOnlyList<ReliabilityBin> Bins);
+
+/// <summary>What the features say about the data set itself.</summary>
+public sealed record ReportAudit
+{
+    /// <summary>Training and validation images whose label was judged.</summary>
+    public int Judged { get; init; }
+
+    /// <summary>Those of which another class is more probable.</summary>
+    public int Doubted { get; init; }
+
+    /// <summary>Why labels were not judged; null where they were.</summary>
+    public string? NotJudged { get; init; }
+
+    /// <summary>The least probable labels: the predicted label is the class that is most probable.</summary>
+    public IReadOnlyList<ReportSample> Suspects { get; init; } = [];
+
+    /// <summary>Test images with a near duplicate among those that the head learned from.</summary>
+    public int LeakedTestImages { get; init; }
+
+    /// <summary>Why near duplicates were not looked for; null where they were.</summary>
+    public string? NotSought { get; init; }
+
+    /// <summary>Some of the pairs, the most alike first.</summary>
+    public IReadOnlyList<ReportPair> Duplicates { get; init; } = [];
+
+    /// <summary>Share of the other test images classified rightly; null where none is left.</summary>
+    public double? UnleakedAccuracy { get; init; }
+
+    /// <summary>Lower end of its 95 % Wilson interval.</summary>
+    public double? UnleakedAccuracyLow { get; init; }
+
+    /// <summary>Upper end of its 95 % Wilson interval.</summary>
+    public double? UnleakedAccuracyHigh { get; init; }
+}
+
+/// <summary>A test image beside a near duplicate that the head learned from.</summary>
+/// <param name="Test">The test image.</param>
+/// <param name="TestLabel">Index of its class.</param>
+/// <param name="Training">The training or validation image.</param>
+/// <param name="TrainingLabel">Index of its class.</param>
+/// <param name="Correlation">How alike their pixels are; at most 1.</param>
+public sealed record ReportPair(ReportPicture Test, int TestLabel, ReportPicture Training, int TrainingLabel, double Correlation);
+
+/// <summary>An image of the data set.</summary>
 /// <param name="Png">A small PNG file to show, shown at about 150 px; empty where there is none.</param>
 /// <param name="Name">Its name in the source.</param>
+public sealed record ReportPicture(byte[] Png, string Name);
+
+/// <summary>One image with its prediction.</summary>
+/// <param name="Picture">The image.</param>
 /// <param name="TrueLabel">Index of its class.</param>
 /// <param name="PredictedLabel">Index of the class that was named.</param>
-/// <param name="PredictedProbability">The head's probability for the class that was named; 0 to 1.</param>
-/// <param name="TrueProbability">The head's probability for its class; 0 to 1.</param>
+/// <param name="PredictedProbability">Probability of the class that was named; 0 to 1.</param>
+/// <param name="TrueProbability">Probability of its class; 0 to 1.</param>
 public sealed record ReportSample(
-    byte[] Png,
-    string Name,
+    ReportPicture Picture,
     int TrueLabel,
     int PredictedLabel,
     double PredictedProbability,

@@ -41,7 +41,7 @@ internal static class ReportStyle
         .fine { color: var(--soft); font-size: 14px; }
         .empty { color: var(--soft); }
         section > .fine { max-width: 88ch; }
-        .fine + .scroll, .charts + .fine, .scroll + .fine { margin-top: 10px; }
+        .fine + .spaced, .fine + .scroll, .charts + .fine, .scroll + .fine { margin-top: 10px; }
         .fine + h3 { margin-top: 18px; }
         .eyebrow { color: var(--soft); font-size: 13px; font-weight: 600; letter-spacing: .02em; margin-bottom: 6px; }
         .state { margin-top: 10px; font-size: 17px; color: var(--soft); max-width: 70ch; overflow-wrap: anywhere; }
@@ -96,6 +96,8 @@ internal static class ReportStyle
         .line.validation { stroke: var(--accent); }
         .line.train { stroke: var(--train); stroke-dasharray: 6 5; stroke-width: 2; }
         .dot.validation { fill: var(--accent); }
+        .share { fill: var(--accent); opacity: .28; }
+        .amount { fill: var(--soft); opacity: .45; }
         .dot.train { fill: var(--surface); stroke: var(--train); stroke-width: 2; }
         .faint { opacity: 0; }
         .faint:hover { opacity: 1; }
@@ -143,6 +145,8 @@ internal static class ReportStyle
         #matrix.dense td.none { font-size: 10.5px; }
 
         .samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)); gap: 22px 18px; list-style: none; margin-top: 16px; }
+        .samples.pairs { grid-template-columns: repeat(auto-fill, minmax(260px, 1fr)); }
+        .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 6px; }
         .sample { min-width: 0; break-inside: avoid; }
         .picture { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; background: var(--sunken); border-radius: 10px; border: 2px solid var(--line); }
         .absent { display: grid; place-items: center; color: var(--soft); font-size: 13px; }

@@ -8,6 +8,9 @@ public enum ApiRole
 
     /// <summary>Look at and change everything that the API offers.</summary>
     Operator,
+
+    /// <summary>Ask for predictions, and nothing else.</summary>
+    Predictor,
 }
 
 /// <summary>A key to the API. The key itself is not here: only its hash is. Table <c>api_keys</c>.</summary>
@@ -49,6 +52,27 @@ public enum AuditAction
 
     /// <summary>A run was deleted.</summary>
     RunDeleted,
+
+    /// <summary>The head of a run became a version of a model.</summary>
+    ModelRegistered,
+
+    /// <summary>A model was described.</summary>
+    ModelDescribed,
+
+    /// <summary>An alias was pointed to a version.</summary>
+    ModelPromoted,
+
+    /// <summary>An alias was pointed to the version before.</summary>
+    ModelRolledBack,
+
+    /// <summary>An alias was removed.</summary>
+    AliasRemoved,
+
+    /// <summary>A version of a model was deleted.</summary>
+    ModelVersionDeleted,
+
+    /// <summary>A model was deleted.</summary>
+    ModelDeleted,
 
     /// <summary>A key to the API was created.</summary>
     KeyCreated,
@@ -103,7 +127,7 @@ public sealed class AuditEntry
     /// <summary>What was done.</summary>
     public required AuditAction Action { get; init; }
 
-    /// <summary>To what: the run's id, or the key's name. It may be deleted since.</summary>
+    /// <summary>To what: the run's id, the key's name, or the word model and its name. It may be deleted since.</summary>
     public required string Subject { get; init; }
 
     /// <summary>What a reader may want to know of it.</summary>

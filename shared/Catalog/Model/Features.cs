@@ -28,6 +28,31 @@ public sealed class Backbone
     public required DateTime CreatedAt { get; init; }
 }
 
+/// <summary>What the features of a data set say about its labels and splits, for all runs with the same features and splits. Table <c>dataset_audits</c>.</summary>
+public sealed class DatasetAuditRecord
+{
+    /// <summary>SHA-256 over feature set, splits and the version of the audit.</summary>
+    public required string Key { get; init; }
+
+    /// <summary>The features.</summary>
+    public required string FeatureSetKey { get; init; }
+
+    /// <summary>All that was found.</summary>
+    public required StoredFile File { get; init; }
+
+    /// <summary>Labels that were judged; null where they were not.</summary>
+    public required int? JudgedLabels { get; init; }
+
+    /// <summary>Labels less probable than another; null where they were not judged.</summary>
+    public required int? DoubtedLabels { get; init; }
+
+    /// <summary>Pairs of near duplicates across the splits; null where none was sought.</summary>
+    public required int? NearDuplicates { get; init; }
+
+    /// <summary>When it was made (UTC).</summary>
+    public required DateTime CreatedAt { get; init; }
+}
+
 /// <summary>
 /// The features of all images of a data set by one backbone: a pure function of what its key hashes. Table <c>feature_sets</c>.
 /// </summary>

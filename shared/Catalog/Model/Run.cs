@@ -175,6 +175,36 @@ public sealed class Evaluation
     /// <summary>JSON: rows are true classes, columns predicted ones.</summary>
     public required string ConfusionMatrix { get; init; }
 
+    /// <summary>What the head's logits are divided by for its probabilities; 1 where there are no validation images to find it with.</summary>
+    public required double Temperature { get; init; }
+
+    /// <summary>Expected calibration error of the probabilities on the test split; 0 to 1.</summary>
+    public required double CalibrationError { get; init; }
+
+    /// <summary>The same without the temperature.</summary>
+    public required double UncalibratedError { get; init; }
+
+    /// <summary>JSON: test images by the probability of the class that was named, with the share that is right.</summary>
+    public required string Reliability { get; init; }
+
+    /// <summary>Test images with a near duplicate among training and validation images; null where none was sought.</summary>
+    public required int? LeakedTestImages { get; init; }
+
+    /// <summary>Share classified rightly of the test images without those; null where there are none left, or none was sought.</summary>
+    public required double? UnleakedAccuracy { get; init; }
+
+    /// <summary>Lower end of that accuracy's 95 % Wilson interval.</summary>
+    public required double? UnleakedAccuracyLow { get; init; }
+
+    /// <summary>Upper end of that accuracy's 95 % Wilson interval.</summary>
+    public required double? UnleakedAccuracyHigh { get; init; }
+
+    /// <summary>The audit of its features and splits.</summary>
+    public required string AuditKey { get; init; }
+
+    /// <summary>What was predicted for each test image.</summary>
+    public required StoredFile Predictions { get; init; }
+
     /// <summary>SHA-256 of the evaluated head's file.</summary>
     public required string HeadSha256 { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Reflection;
 using System.Runtime.InteropServices;
 using TorchSharp;
 
@@ -10,7 +11,8 @@ namespace Distributed.Vision.Devices;
 /// <param name="Device">Device that was chosen, such as <c>cpu</c> or <c>cuda:0</c>.</param>
 /// <param name="TorchSharp">Version of TorchSharp.</param>
 /// <param name="LibTorch">Version of LibTorch.</param>
-public sealed record TorchDescription(string Processor, int Threads, string Device, string TorchSharp, string LibTorch);
+/// <param name="Program">Version of this program, with the commit that it was built from where that is known.</param>
+public sealed record TorchDescription(string Processor, int Threads, string Device, string TorchSharp, string LibTorch, string Program);
 
 /// <summary>LibTorch's settings: device and threads.</summary>
 /// <remarks>
@@ -96,7 +98,14 @@ public static class TorchEnvironment
     {
         ArgumentNullException.ThrowIfNull(device);
         var version = typeof(torch).Assembly.GetName().Version!;
-        return new TorchDescription(ProcessorModel(), torch.get_num_threads(), device.ToString(), version.ToString(3), torch.__version__);
+        return new TorchDescription(
+            ProcessorModel(),
+            torch.get_num_threads(),
+            device.ToString(),
+            version.ToString(3),
+            torch.__version__,
+            typeof(TorchEnvironment).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion
+        );
     }
 
     /// <summary>The sum of all scalar products of the rows 0 … side-1, side … 2·side-1 and so on: of the squares of the columns' sums.</summary>

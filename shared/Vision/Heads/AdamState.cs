@@ -66,6 +66,9 @@ public sealed record AdamState : IHeadTrainingState
 
     internal float[] Best { get; init; } = [];
 
+    /// <summary>What the validation images say of the best head; null before the end, and without such images.</summary>
+    internal HeadCalibration? Calibration { get; init; }
+
     internal HeadLayout Layout => new(Definition, FeatureSize, Classes);
 
     /// <summary>Reads a state.</summary>
@@ -106,6 +109,7 @@ public sealed record AdamState : IHeadTrainingState
             FirstMoment = layout.Load(file, "adam.first."),
             SecondMoment = layout.Load(file, "adam.second."),
             Best = layout.Load(file, "best."),
+            Calibration = HeadCalibration.Read(file),
         };
         file.Check(state.ThrowIfInvalid);
         return state;
@@ -138,6 +142,7 @@ public sealed record AdamState : IHeadTrainingState
         metadata.Add("finished", Finished ? bool.TrueString : bool.FalseString);
         Add("loss_sum", LossSum);
         Add("correct", Correct);
+        Calibration?.AddTo(tensors, metadata);
         return SafetensorsWriter.ToBytes(tensors, metadata);
     }
 
@@ -151,7 +156,7 @@ public sealed record AdamState : IHeadTrainingState
             throw new InvalidOperationException("There is no best head before the first epoch is finished.");
         }
 
-        return TrainedHead.Export(Definition, FeatureSize, Classes, Mean, Std, Best, origin);
+        return TrainedHead.Export(Definition, FeatureSize, Classes, Mean, Std, Best, Calibration, origin);
     }
 
     /// <inheritdoc/>

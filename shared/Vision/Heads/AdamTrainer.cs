@@ -100,7 +100,16 @@ public static class AdamTrainer
             }
         }
 
-        return (slice.ToState(), epochs);
+        var after = slice.ToState();
+        return (
+            after.Finished
+                ? after with
+                {
+                    Calibration = HeadCalibration.Measure(after.Layout, after.Best, after.Mean, after.Std, data),
+                }
+                : after,
+            epochs
+        );
     }
 
     /// <summary>Mean loss and accuracy of a head over some rows.</summary>

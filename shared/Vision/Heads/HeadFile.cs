@@ -104,6 +104,10 @@ internal sealed class HeadFile
         return values;
     }
 
+    /// <summary>A list of numbers, as long as it is.</summary>
+    public float[] ReadAll(string name) =>
+        Read(name, _file.Tensors.TryGetValue(name, out var entry) && entry.Shape is [var length] ? (int)length : 0);
+
     private void Fill(string name, torch.ScalarType type, Span<byte> bytes, ReadOnlySpan<long> shape)
     {
         if (!_file.Tensors.TryGetValue(name, out var entry) || entry.Type != type || !shape.SequenceEqual(entry.Shape))

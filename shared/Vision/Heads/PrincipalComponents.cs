@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Distributed.Vision.Devices;
 using Distributed.Vision.Weights;
 using static TorchSharp.torch;
 
@@ -62,7 +61,8 @@ internal sealed class PrincipalComponents : IDisposable
         );
         // Further directions than there are images hold nothing.
         var coordinates = Math.Min(order.Length, data.FeatureSize);
-        var basis = PrincipalAxes(covariance.div_(order.Length)).narrow(1, data.FeatureSize - coordinates, coordinates).contiguous();
+        var (_, axes) = SymmetricMatrix.Decompose(covariance.div_(order.Length));
+        var basis = axes.narrow(1, data.FeatureSize - coordinates, coordinates).contiguous();
         var shape = new RowShape(coordinates + 1, Classes: 0);
         var stride = shape.Stride;
         var values = new AlignedNumbers<float>(shape.LengthOf(order.Length));
@@ -137,16 +137,6 @@ internal sealed class PrincipalComponents : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _basis.Dispose();
-
-    /// <summary>
-    /// Eigenvectors in columns, by rising eigenvalue. On one thread: LAPACK's thousands of short parallel loops wait for each other by spinning,
-    /// which takes seconds instead of a fraction of one where other processes want the cores too.
-    /// </summary>
-    private static Tensor PrincipalAxes(Tensor covariance)
-    {
-        using var alone = TorchEnvironment.WithThreads(1);
-        return linalg.eigh(covariance).Item2;
-    }
 
     private static Tensor Matrix(ReadOnlySpan<double> values, int rows) =>
         TensorData.FromValues(values, rows, values.Length / rows).ToTensor();

@@ -137,6 +137,9 @@ public static class RegularisationPath
             }
             else
             {
+                var layout = new HeadLayout(HeadDefinition.Linear, state.FeatureSize, state.Classes);
+                var parameters = RegularisationPathState.ToSingles(state.Best);
+                state = state with { Calibration = HeadCalibration.Measure(layout, parameters, state.Mean, state.Std, data) };
                 state = Refit(state, features, team, tolerance, cancellationToken);
             }
         } while (!state.Finished && !shouldStop());

@@ -56,6 +56,9 @@ public sealed record RegularisationPathState : IHeadTrainingState
     /// <summary>Solution at the best penalty.</summary>
     internal double[] Best { get; init; } = [];
 
+    /// <summary>What the validation images say of the best solution, measured before the refit; null before it, and without such images.</summary>
+    internal HeadCalibration? Calibration { get; init; }
+
     /// <summary>Reads a state.</summary>
     /// <param name="bytes">What <see cref="ToBytes"/> made.</param>
     /// <param name="source">What errors call the bytes, such as the path they come from.</param>
@@ -80,6 +83,7 @@ public sealed record RegularisationPathState : IHeadTrainingState
             Latest = file.ReadDoubles("latest", length),
             Previous = file.ReadDoubles("previous", length),
             Best = file.ReadDoubles("best", length),
+            Calibration = HeadCalibration.Read(file),
         };
         file.Check(state.ThrowIfInvalid);
         return state;
@@ -103,6 +107,7 @@ public sealed record RegularisationPathState : IHeadTrainingState
             ["previous"] = TensorData.FromValues(Previous, Previous.Length),
             ["best"] = TensorData.FromValues(Best, Best.Length),
         };
+        Calibration?.AddTo(tensors, metadata);
         return SafetensorsWriter.ToBytes(tensors, metadata);
     }
 
@@ -114,16 +119,10 @@ public sealed record RegularisationPathState : IHeadTrainingState
             throw new InvalidOperationException("There is no best head before the first penalty is finished.");
         }
 
-        return TrainedHead.Export(
-            HeadDefinition.Linear,
-            FeatureSize,
-            Classes,
-            Mean,
-            Std,
-            Array.ConvertAll(Best, value => (float)value),
-            origin
-        );
+        return TrainedHead.Export(HeadDefinition.Linear, FeatureSize, Classes, Mean, Std, ToSingles(Best), Calibration, origin);
     }
+
+    internal static float[] ToSingles(double[] weights) => Array.ConvertAll(weights, value => (float)value);
 
     /// <inheritdoc/>
     SliceOutcome IHeadTrainingState.Train(FeatureData data, Func<bool> shouldStop, CancellationToken cancellationToken)

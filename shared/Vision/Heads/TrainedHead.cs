@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Distributed.Vision.Features;
+using Distributed.Vision.Metrics;
 using Distributed.Vision.Weights;
 using TorchSharp;
 
@@ -28,6 +29,7 @@ public sealed class TrainedHead
         _std = file.Read("std", FeatureSize);
         _parameters = _layout.Load(file, "");
         Origin = HeadOrigin.Read(file, Classes);
+        Calibration = HeadCalibration.Read(file);
         var notFinite = _mean.Concat(_std).Concat(_parameters).Count(value => !float.IsFinite(value)) + _std.Count(value => value <= 0);
         if (notFinite > 0)
         {
@@ -50,6 +52,12 @@ public sealed class TrainedHead
     /// <summary>What it is for; null for a head of the first versions, whose files do not say.</summary>
     public HeadOrigin? Origin { get; }
 
+    /// <summary>What the validation images say of its probabilities; null without any.</summary>
+    public HeadCalibration? Calibration { get; }
+
+    /// <summary>What logits are divided by before the softmax: 1 where nothing else is known.</summary>
+    public double Temperature => Calibration?.Temperature ?? 1;
+
     /// <summary>Reads a head.</summary>
     /// <param name="bytes">What <see cref="IHeadTrainingState.ExportBest"/> made.</param>
     /// <param name="source">What errors call the bytes, such as the path they come from.</param>
@@ -65,6 +73,7 @@ public sealed class TrainedHead
         float[] mean,
         float[] std,
         float[] parameters,
+        HeadCalibration? calibration,
         HeadOrigin? origin
     )
     {
@@ -75,6 +84,7 @@ public sealed class TrainedHead
         };
         new HeadLayout(definition, featureSize, classes).Save(tensors, "", parameters);
         var metadata = HeadFile.Describe(Format, definition, featureSize, classes);
+        calibration?.AddTo(tensors, metadata);
         origin?.AddTo(metadata, classes);
         return SafetensorsWriter.ToBytes(tensors, metadata);
     }
@@ -83,13 +93,7 @@ public sealed class TrainedHead
     /// <param name="features">[n, <see cref="FeatureSize"/>].</param>
     /// <returns>n × <see cref="Classes"/> numbers, row-major.</returns>
     /// <exception cref="ArgumentException">The features have another size.</exception>
-    public float[] Logits(FeatureMatrix features) => Compute(features, logits => logits);
-
-    /// <summary>Probabilities of the classes: the softmax of the logits.</summary>
-    /// <inheritdoc cref="Logits"/>
-    public float[] Probabilities(FeatureMatrix features) => Compute(features, logits => torch.nn.functional.softmax(logits, 1));
-
-    private float[] Compute(FeatureMatrix features, Func<torch.Tensor, torch.Tensor> finish)
+    public float[] Logits(FeatureMatrix features)
     {
         ArgumentNullException.ThrowIfNull(features);
         if (features.Size != FeatureSize)
@@ -110,9 +114,14 @@ public sealed class TrainedHead
             var rows = TensorData
                 .FromValues(features.Values.AsSpan(first * FeatureSize, count * FeatureSize), count, FeatureSize)
                 .ToTensor();
-            finish(network.Logits(rows)).bytes.CopyTo(MemoryMarshal.AsBytes(results.AsSpan(first * Classes, count * Classes)));
+            network.Logits(rows).bytes.CopyTo(MemoryMarshal.AsBytes(results.AsSpan(first * Classes, count * Classes)));
         }
 
         return results;
     }
+
+    /// <summary>Probabilities of the classes: the softmax of the logits over the <see cref="Temperature"/>.</summary>
+    /// <param name="logits">From <see cref="Logits"/>.</param>
+    /// <returns>As many numbers.</returns>
+    public float[] Probabilities(ReadOnlySpan<float> logits) => TemperatureScaling.Probabilities(logits, Classes, Temperature);
 }

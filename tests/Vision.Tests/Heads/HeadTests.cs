@@ -181,7 +181,7 @@ public sealed class HeadTests
         Assert.Equal(best.ValidationAccuracy!.Value, report.Accuracy.Value, 1e-12);
         Assert.Equal(best.ValidationLoss!.Value, report.CrossEntropy, 1e-5);
         Assert.Equal(outcome.Epochs.Max(epoch => epoch.ValidationAccuracy), best.ValidationAccuracy);
-        var probabilities = head.Probabilities(validation);
+        var probabilities = head.Probabilities(head.Logits(validation));
         Assert.All(Enumerable.Range(0, 60), row => Assert.Equal(1, probabilities.AsSpan(row * Classes, Classes).ToArray().Sum(), 1e-5f));
         Assert.Equal(outcome.State.ExportBest(), AdamState.FromBytes(outcome.State.ToBytes()).ExportBest());
     }

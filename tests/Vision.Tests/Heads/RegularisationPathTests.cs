@@ -1,4 +1,6 @@
+using Distributed.Vision.Features;
 using Distributed.Vision.Heads;
+using Distributed.Vision.Metrics;
 using Distributed.Vision.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -98,6 +100,31 @@ public sealed class RegularisationPathTests
         };
         var expected = RegularisationPath.Train(alone, all, () => false).State.Best;
         Assert.All(expected.Zip(state.Best), pair => Assert.Equal(pair.First, pair.Second, 0.01 * expected.Max()));
+    }
+
+    [Fact]
+    public void A_head_is_calibrated_on_the_validation_images_before_it_learns_from_them()
+    {
+        using var data = Data(60, 40, Size);
+        var state = RegularisationPath
+            .Train(RegularisationPath.Start(HeadDefinition.Linear, Options, data, Classes), data, () => false)
+            .State;
+        var head = TrainedHead.Load(state.ExportBest());
+
+        using var withoutValidation = Data(60, 0, Size);
+        var alone = RegularisationPath.Start(HeadDefinition.Linear, new([Options.Penalties[state.BestEpoch]]), withoutValidation, Classes);
+        var before = TrainedHead.Load(RegularisationPath.Train(alone, withoutValidation, () => false).State.ExportBest());
+        var values = data.Features.data<float>().ToArray()[(60 * Size)..];
+        int[] labels = [.. data.Labels.data<long>().ToArray()[60..].Select(label => (int)label)];
+        var logits = before.Logits(new FeatureMatrix(values, 40, Size));
+        Assert.Equal(TemperatureScaling.Fit(logits, labels, Classes), head.Temperature, 0.02);
+        Assert.NotEqual(TemperatureScaling.Fit(head.Logits(new FeatureMatrix(values, 40, Size)), labels, Classes), head.Temperature, 0.02);
+        var probabilities = TemperatureScaling.Probabilities(logits, Classes, head.Temperature);
+        var own = labels.Select((label, image) => 1 - probabilities[(image * Classes) + label]).Order().ToList();
+        Assert.Equal(own[(int)Math.Ceiling(41 * 0.9) - 1], head.Calibration!.Threshold(0.9), 0.02);
+        Assert.Null(before.Calibration);
+        Assert.Equal(1, before.Temperature);
+        Assert.Equal(state.ExportBest(), RegularisationPathState.FromBytes(state.ToBytes()).ExportBest());
     }
 
     [Fact]

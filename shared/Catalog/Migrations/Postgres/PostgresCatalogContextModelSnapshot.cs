@@ -23,6 +23,57 @@ namespace Distributed.Catalog.Migrations.Postgres
 
             NpgsqlModelBuilderExtensions.UseIdentityByDefaultColumns(modelBuilder);
 
+            modelBuilder.Entity("Distributed.Catalog.AliasChange", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Alias")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("alias");
+
+                    b.Property<DateTime>("At")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("at");
+
+                    b.Property<string>("By")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("by");
+
+                    b.Property<int?>("FromVersion")
+                        .HasColumnType("integer")
+                        .HasColumnName("from_version");
+
+                    b.Property<bool>("IsRollback")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_rollback");
+
+                    b.Property<string>("ModelName")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("model_name");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<int?>("ToVersion")
+                        .HasColumnType("integer")
+                        .HasColumnName("to_version");
+
+                    b.HasKey("Id")
+                        .HasName("pk_alias_changes");
+
+                    b.HasIndex("ModelName", "Alias")
+                        .HasDatabaseName("ix_alias_changes_model_name_alias");
+
+                    b.ToTable("alias_changes", (string)null);
+                });
+
             modelBuilder.Entity("Distributed.Catalog.ApiKey", b =>
                 {
                     b.Property<string>("Id")
@@ -305,6 +356,58 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.ToTable("datasets", (string)null);
                 });
 
+            modelBuilder.Entity("Distributed.Catalog.DatasetAuditRecord", b =>
+                {
+                    b.Property<string>("Key")
+                        .HasColumnType("text")
+                        .HasColumnName("key");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<int?>("DoubtedLabels")
+                        .HasColumnType("integer")
+                        .HasColumnName("doubted_labels");
+
+                    b.Property<string>("FeatureSetKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("feature_set_key");
+
+                    b.Property<int?>("JudgedLabels")
+                        .HasColumnType("integer")
+                        .HasColumnName("judged_labels");
+
+                    b.Property<int?>("NearDuplicates")
+                        .HasColumnType("integer")
+                        .HasColumnName("near_duplicates");
+
+                    b.ComplexProperty(typeof(Dictionary<string, object>), "File", "Distributed.Catalog.DatasetAuditRecord.File#StoredFile", b1 =>
+                        {
+                            b1.IsRequired();
+
+                            b1.Property<long>("Length")
+                                .HasColumnType("bigint")
+                                .HasColumnName("file_length");
+
+                            b1.Property<string>("Path")
+                                .IsRequired()
+                                .HasColumnType("text")
+                                .HasColumnName("file_path");
+
+                            b1.Property<string>("Sha256")
+                                .IsRequired()
+                                .HasColumnType("text")
+                                .HasColumnName("file_sha256");
+                        });
+
+                    b.HasKey("Key")
+                        .HasName("pk_dataset_audits");
+
+                    b.ToTable("dataset_audits", (string)null);
+                });
+
             modelBuilder.Entity("Distributed.Catalog.Download", b =>
                 {
                     b.Property<string>("Key")
@@ -389,6 +492,15 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("uuid")
                         .HasColumnName("run_id");
 
+                    b.Property<string>("AuditKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("audit_key");
+
+                    b.Property<double>("CalibrationError")
+                        .HasColumnType("double precision")
+                        .HasColumnName("calibration_error");
+
                     b.Property<string>("ConfusionMatrix")
                         .IsRequired()
                         .HasColumnType("text")
@@ -403,9 +515,22 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("head_sha256");
 
+                    b.Property<int?>("LeakedTestImages")
+                        .HasColumnType("integer")
+                        .HasColumnName("leaked_test_images");
+
                     b.Property<double>("MacroF1")
                         .HasColumnType("double precision")
                         .HasColumnName("macro_f1");
+
+                    b.Property<string>("Reliability")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("reliability");
+
+                    b.Property<double>("Temperature")
+                        .HasColumnType("double precision")
+                        .HasColumnName("temperature");
 
                     b.Property<double>("TestAccuracy")
                         .HasColumnType("double precision")
@@ -438,6 +563,41 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.Property<int>("Trial")
                         .HasColumnType("integer")
                         .HasColumnName("trial");
+
+                    b.Property<double>("UncalibratedError")
+                        .HasColumnType("double precision")
+                        .HasColumnName("uncalibrated_error");
+
+                    b.Property<double?>("UnleakedAccuracy")
+                        .HasColumnType("double precision")
+                        .HasColumnName("unleaked_accuracy");
+
+                    b.Property<double?>("UnleakedAccuracyHigh")
+                        .HasColumnType("double precision")
+                        .HasColumnName("unleaked_accuracy_high");
+
+                    b.Property<double?>("UnleakedAccuracyLow")
+                        .HasColumnType("double precision")
+                        .HasColumnName("unleaked_accuracy_low");
+
+                    b.ComplexProperty(typeof(Dictionary<string, object>), "Predictions", "Distributed.Catalog.Evaluation.Predictions#StoredFile", b1 =>
+                        {
+                            b1.IsRequired();
+
+                            b1.Property<long>("Length")
+                                .HasColumnType("bigint")
+                                .HasColumnName("predictions_length");
+
+                            b1.Property<string>("Path")
+                                .IsRequired()
+                                .HasColumnType("text")
+                                .HasColumnName("predictions_path");
+
+                            b1.Property<string>("Sha256")
+                                .IsRequired()
+                                .HasColumnType("text")
+                                .HasColumnName("predictions_sha256");
+                        });
 
                     b.ComplexProperty(typeof(Dictionary<string, object>), "Report", "Distributed.Catalog.Evaluation.Report#StoredFile", b1 =>
                         {
@@ -680,6 +840,126 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasName("pk_installation");
 
                     b.ToTable("installation", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.Model", b =>
+                {
+                    b.Property<string>("Name")
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Description")
+                        .HasColumnType("text")
+                        .HasColumnName("description");
+
+                    b.Property<int>("LatestNumber")
+                        .HasColumnType("integer")
+                        .HasColumnName("latest_number");
+
+                    b.HasKey("Name")
+                        .HasName("pk_models");
+
+                    b.ToTable("models", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.ModelAlias", b =>
+                {
+                    b.Property<string>("ModelName")
+                        .HasColumnType("text")
+                        .HasColumnName("model_name");
+
+                    b.Property<string>("Alias")
+                        .HasColumnType("text")
+                        .HasColumnName("alias");
+
+                    b.Property<DateTime>("ChangedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("changed_at");
+
+                    b.Property<string>("ChangedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("changed_by");
+
+                    b.Property<int>("Version")
+                        .HasColumnType("integer")
+                        .HasColumnName("version");
+
+                    b.HasKey("ModelName", "Alias")
+                        .HasName("pk_model_aliases");
+
+                    b.HasIndex("ModelName", "Version")
+                        .HasDatabaseName("ix_model_aliases_model_name_version");
+
+                    b.ToTable("model_aliases", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.ModelVersion", b =>
+                {
+                    b.Property<string>("ModelName")
+                        .HasColumnType("text")
+                        .HasColumnName("model_name");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("integer")
+                        .HasColumnName("number");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("CreatedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("created_by");
+
+                    b.Property<string>("Lineage")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("lineage");
+
+                    b.Property<string>("Note")
+                        .HasColumnType("text")
+                        .HasColumnName("note");
+
+                    b.Property<Guid>("RunId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("run_id");
+
+                    b.ComplexProperty(typeof(Dictionary<string, object>), "Head", "Distributed.Catalog.ModelVersion.Head#StoredFile", b1 =>
+                        {
+                            b1.IsRequired();
+
+                            b1.Property<long>("Length")
+                                .HasColumnType("bigint")
+                                .HasColumnName("head_length");
+
+                            b1.Property<string>("Path")
+                                .IsRequired()
+                                .HasColumnType("text")
+                                .HasColumnName("head_path");
+
+                            b1.Property<string>("Sha256")
+                                .IsRequired()
+                                .HasColumnType("text")
+                                .HasColumnName("head_sha256");
+                        });
+
+                    b.HasKey("ModelName", "Number")
+                        .HasName("pk_model_versions");
+
+                    b.HasIndex("RunId")
+                        .HasDatabaseName("ix_model_versions_run_id");
+
+                    b.HasIndex("ModelName", "RunId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_model_versions_model_name_run_id");
+
+                    b.ToTable("model_versions", (string)null);
                 });
 
             modelBuilder.Entity("Distributed.Catalog.PackedPartRecord", b =>
@@ -1124,6 +1404,33 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_evaluations_runs_run_id");
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.ModelAlias", b =>
+                {
+                    b.HasOne("Distributed.Catalog.ModelVersion", null)
+                        .WithMany()
+                        .HasForeignKey("ModelName", "Version")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_model_aliases_model_versions_model_name_version");
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.ModelVersion", b =>
+                {
+                    b.HasOne("Distributed.Catalog.Model", null)
+                        .WithMany()
+                        .HasForeignKey("ModelName")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_model_versions_models_model_name");
+
+                    b.HasOne("Distributed.Catalog.Run", null)
+                        .WithMany()
+                        .HasForeignKey("RunId")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_model_versions_runs_run_id");
                 });
 
             modelBuilder.Entity("Distributed.Catalog.RunDependency", b =>

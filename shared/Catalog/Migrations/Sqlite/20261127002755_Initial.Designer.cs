@@ -12,7 +12,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Distributed.Catalog.Migrations.Sqlite
 {
     [DbContext(typeof(SqliteCatalogContext))]
-    [Migration("20261126211621_Initial")]
+    [Migration("20261127002755_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -20,6 +20,57 @@ namespace Distributed.Catalog.Migrations.Sqlite
         {
 #pragma warning disable 612, 618
             modelBuilder.HasAnnotation("ProductVersion", "10.0.15");
+
+            modelBuilder.Entity("Distributed.Catalog.AliasChange", b =>
+                {
+                    b.Property<string>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Alias")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("alias");
+
+                    b.Property<DateTime>("At")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("at");
+
+                    b.Property<string>("By")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("by");
+
+                    b.Property<int?>("FromVersion")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("from_version");
+
+                    b.Property<bool>("IsRollback")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("is_rollback");
+
+                    b.Property<string>("ModelName")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("model_name");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reason");
+
+                    b.Property<int?>("ToVersion")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("to_version");
+
+                    b.HasKey("Id")
+                        .HasName("pk_alias_changes");
+
+                    b.HasIndex("ModelName", "Alias")
+                        .HasDatabaseName("ix_alias_changes_model_name_alias");
+
+                    b.ToTable("alias_changes", (string)null);
+                });
 
             modelBuilder.Entity("Distributed.Catalog.ApiKey", b =>
                 {
@@ -303,6 +354,58 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.ToTable("datasets", (string)null);
                 });
 
+            modelBuilder.Entity("Distributed.Catalog.DatasetAuditRecord", b =>
+                {
+                    b.Property<string>("Key")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("key");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("created_at");
+
+                    b.Property<int?>("DoubtedLabels")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("doubted_labels");
+
+                    b.Property<string>("FeatureSetKey")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("feature_set_key");
+
+                    b.Property<int?>("JudgedLabels")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("judged_labels");
+
+                    b.Property<int?>("NearDuplicates")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("near_duplicates");
+
+                    b.ComplexProperty(typeof(Dictionary<string, object>), "File", "Distributed.Catalog.DatasetAuditRecord.File#StoredFile", b1 =>
+                        {
+                            b1.IsRequired();
+
+                            b1.Property<long>("Length")
+                                .HasColumnType("INTEGER")
+                                .HasColumnName("file_length");
+
+                            b1.Property<string>("Path")
+                                .IsRequired()
+                                .HasColumnType("TEXT")
+                                .HasColumnName("file_path");
+
+                            b1.Property<string>("Sha256")
+                                .IsRequired()
+                                .HasColumnType("TEXT")
+                                .HasColumnName("file_sha256");
+                        });
+
+                    b.HasKey("Key")
+                        .HasName("pk_dataset_audits");
+
+                    b.ToTable("dataset_audits", (string)null);
+                });
+
             modelBuilder.Entity("Distributed.Catalog.Download", b =>
                 {
                     b.Property<string>("Key")
@@ -387,6 +490,15 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("run_id");
 
+                    b.Property<string>("AuditKey")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("audit_key");
+
+                    b.Property<double>("CalibrationError")
+                        .HasColumnType("REAL")
+                        .HasColumnName("calibration_error");
+
                     b.Property<string>("ConfusionMatrix")
                         .IsRequired()
                         .HasColumnType("TEXT")
@@ -401,9 +513,22 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("head_sha256");
 
+                    b.Property<int?>("LeakedTestImages")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("leaked_test_images");
+
                     b.Property<double>("MacroF1")
                         .HasColumnType("REAL")
                         .HasColumnName("macro_f1");
+
+                    b.Property<string>("Reliability")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reliability");
+
+                    b.Property<double>("Temperature")
+                        .HasColumnType("REAL")
+                        .HasColumnName("temperature");
 
                     b.Property<double>("TestAccuracy")
                         .HasColumnType("REAL")
@@ -436,6 +561,41 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.Property<int>("Trial")
                         .HasColumnType("INTEGER")
                         .HasColumnName("trial");
+
+                    b.Property<double>("UncalibratedError")
+                        .HasColumnType("REAL")
+                        .HasColumnName("uncalibrated_error");
+
+                    b.Property<double?>("UnleakedAccuracy")
+                        .HasColumnType("REAL")
+                        .HasColumnName("unleaked_accuracy");
+
+                    b.Property<double?>("UnleakedAccuracyHigh")
+                        .HasColumnType("REAL")
+                        .HasColumnName("unleaked_accuracy_high");
+
+                    b.Property<double?>("UnleakedAccuracyLow")
+                        .HasColumnType("REAL")
+                        .HasColumnName("unleaked_accuracy_low");
+
+                    b.ComplexProperty(typeof(Dictionary<string, object>), "Predictions", "Distributed.Catalog.Evaluation.Predictions#StoredFile", b1 =>
+                        {
+                            b1.IsRequired();
+
+                            b1.Property<long>("Length")
+                                .HasColumnType("INTEGER")
+                                .HasColumnName("predictions_length");
+
+                            b1.Property<string>("Path")
+                                .IsRequired()
+                                .HasColumnType("TEXT")
+                                .HasColumnName("predictions_path");
+
+                            b1.Property<string>("Sha256")
+                                .IsRequired()
+                                .HasColumnType("TEXT")
+                                .HasColumnName("predictions_sha256");
+                        });
 
                     b.ComplexProperty(typeof(Dictionary<string, object>), "Report", "Distributed.Catalog.Evaluation.Report#StoredFile", b1 =>
                         {
@@ -679,6 +839,127 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasName("pk_installation");
 
                     b.ToTable("installation", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.Model", b =>
+                {
+                    b.Property<string>("Name")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Description")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("description");
+
+                    b.Property<int>("LatestNumber")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("latest_number");
+
+                    b.HasKey("Name")
+                        .HasName("pk_models");
+
+                    b.ToTable("models", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.ModelAlias", b =>
+                {
+                    b.Property<string>("ModelName")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("model_name");
+
+                    b.Property<string>("Alias")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("alias");
+
+                    b.Property<DateTime>("ChangedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("changed_at");
+
+                    b.Property<string>("ChangedBy")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("changed_by");
+
+                    b.Property<int>("Version")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("version");
+
+                    b.HasKey("ModelName", "Alias")
+                        .HasName("pk_model_aliases");
+
+                    b.HasIndex("ModelName", "Version")
+                        .HasDatabaseName("ix_model_aliases_model_name_version");
+
+                    b.ToTable("model_aliases", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.ModelVersion", b =>
+                {
+                    b.Property<string>("ModelName")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("model_name");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("number");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("CreatedBy")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("created_by");
+
+                    b.Property<string>("Lineage")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("lineage");
+
+                    b.Property<string>("Note")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("note");
+
+                    b.Property<string>("RunId")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("run_id");
+
+                    b.ComplexProperty(typeof(Dictionary<string, object>), "Head", "Distributed.Catalog.ModelVersion.Head#StoredFile", b1 =>
+                        {
+                            b1.IsRequired();
+
+                            b1.Property<long>("Length")
+                                .HasColumnType("INTEGER")
+                                .HasColumnName("head_length");
+
+                            b1.Property<string>("Path")
+                                .IsRequired()
+                                .HasColumnType("TEXT")
+                                .HasColumnName("head_path");
+
+                            b1.Property<string>("Sha256")
+                                .IsRequired()
+                                .HasColumnType("TEXT")
+                                .HasColumnName("head_sha256");
+                        });
+
+                    b.HasKey("ModelName", "Number")
+                        .HasName("pk_model_versions");
+
+                    b.HasIndex("RunId")
+                        .HasDatabaseName("ix_model_versions_run_id");
+
+                    b.HasIndex("ModelName", "RunId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_model_versions_model_name_run_id");
+
+                    b.ToTable("model_versions", (string)null);
                 });
 
             modelBuilder.Entity("Distributed.Catalog.PackedPartRecord", b =>
@@ -1121,6 +1402,33 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_evaluations_runs_run_id");
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.ModelAlias", b =>
+                {
+                    b.HasOne("Distributed.Catalog.ModelVersion", null)
+                        .WithMany()
+                        .HasForeignKey("ModelName", "Version")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_model_aliases_model_versions_model_name_version");
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.ModelVersion", b =>
+                {
+                    b.HasOne("Distributed.Catalog.Model", null)
+                        .WithMany()
+                        .HasForeignKey("ModelName")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_model_versions_models_model_name");
+
+                    b.HasOne("Distributed.Catalog.Run", null)
+                        .WithMany()
+                        .HasForeignKey("RunId")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired()
+                        .HasConstraintName("fk_model_versions_runs_run_id");
                 });
 
             modelBuilder.Entity("Distributed.Catalog.RunDependency", b =>

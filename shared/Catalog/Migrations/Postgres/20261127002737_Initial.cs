@@ -13,6 +13,25 @@ namespace Distributed.Catalog.Migrations.Postgres
         protected override void Up(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.CreateTable(
+                name: "alias_changes",
+                columns: table => new
+                {
+                    id = table.Column<Guid>(type: "uuid", nullable: false),
+                    model_name = table.Column<string>(type: "text", nullable: false),
+                    alias = table.Column<string>(type: "text", nullable: false),
+                    from_version = table.Column<int>(type: "integer", nullable: true),
+                    to_version = table.Column<int>(type: "integer", nullable: true),
+                    is_rollback = table.Column<bool>(type: "boolean", nullable: false),
+                    reason = table.Column<string>(type: "text", nullable: true),
+                    at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    by = table.Column<string>(type: "text", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_alias_changes", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "api_keys",
                 columns: table => new
                 {
@@ -63,6 +82,25 @@ namespace Distributed.Catalog.Migrations.Postgres
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_backbones", x => x.sha256);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "dataset_audits",
+                columns: table => new
+                {
+                    key = table.Column<string>(type: "text", nullable: false),
+                    feature_set_key = table.Column<string>(type: "text", nullable: false),
+                    judged_labels = table.Column<int>(type: "integer", nullable: true),
+                    doubted_labels = table.Column<int>(type: "integer", nullable: true),
+                    near_duplicates = table.Column<int>(type: "integer", nullable: true),
+                    created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    file_length = table.Column<long>(type: "bigint", nullable: false),
+                    file_path = table.Column<string>(type: "text", nullable: false),
+                    file_sha256 = table.Column<string>(type: "text", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_dataset_audits", x => x.key);
                 });
 
             migrationBuilder.CreateTable(
@@ -204,6 +242,20 @@ namespace Distributed.Catalog.Migrations.Postgres
                 });
 
             migrationBuilder.CreateTable(
+                name: "models",
+                columns: table => new
+                {
+                    name = table.Column<string>(type: "text", nullable: false),
+                    description = table.Column<string>(type: "text", nullable: true),
+                    latest_number = table.Column<int>(type: "integer", nullable: false),
+                    created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_models", x => x.name);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "packed_parts",
                 columns: table => new
                 {
@@ -326,8 +378,20 @@ namespace Distributed.Catalog.Migrations.Postgres
                     top_k_accuracy = table.Column<double>(type: "double precision", nullable: true),
                     macro_f1 = table.Column<double>(type: "double precision", nullable: false),
                     confusion_matrix = table.Column<string>(type: "text", nullable: false),
+                    temperature = table.Column<double>(type: "double precision", nullable: false),
+                    calibration_error = table.Column<double>(type: "double precision", nullable: false),
+                    uncalibrated_error = table.Column<double>(type: "double precision", nullable: false),
+                    reliability = table.Column<string>(type: "text", nullable: false),
+                    leaked_test_images = table.Column<int>(type: "integer", nullable: true),
+                    unleaked_accuracy = table.Column<double>(type: "double precision", nullable: true),
+                    unleaked_accuracy_low = table.Column<double>(type: "double precision", nullable: true),
+                    unleaked_accuracy_high = table.Column<double>(type: "double precision", nullable: true),
+                    audit_key = table.Column<string>(type: "text", nullable: false),
                     head_sha256 = table.Column<string>(type: "text", nullable: false),
                     created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    predictions_length = table.Column<long>(type: "bigint", nullable: false),
+                    predictions_path = table.Column<string>(type: "text", nullable: false),
+                    predictions_sha256 = table.Column<string>(type: "text", nullable: false),
                     report_length = table.Column<long>(type: "bigint", nullable: true),
                     report_path = table.Column<string>(type: "text", nullable: true),
                     report_sha256 = table.Column<string>(type: "text", nullable: true)
@@ -341,6 +405,38 @@ namespace Distributed.Catalog.Migrations.Postgres
                         principalTable: "runs",
                         principalColumn: "id",
                         onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "model_versions",
+                columns: table => new
+                {
+                    model_name = table.Column<string>(type: "text", nullable: false),
+                    number = table.Column<int>(type: "integer", nullable: false),
+                    run_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    lineage = table.Column<string>(type: "text", nullable: false),
+                    note = table.Column<string>(type: "text", nullable: true),
+                    created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    created_by = table.Column<string>(type: "text", nullable: false),
+                    head_length = table.Column<long>(type: "bigint", nullable: false),
+                    head_path = table.Column<string>(type: "text", nullable: false),
+                    head_sha256 = table.Column<string>(type: "text", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_model_versions", x => new { x.model_name, x.number });
+                    table.ForeignKey(
+                        name: "fk_model_versions_models_model_name",
+                        column: x => x.model_name,
+                        principalTable: "models",
+                        principalColumn: "name",
+                        onDelete: ReferentialAction.Restrict);
+                    table.ForeignKey(
+                        name: "fk_model_versions_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Restrict);
                 });
 
             migrationBuilder.CreateTable(
@@ -380,6 +476,27 @@ namespace Distributed.Catalog.Migrations.Postgres
                         principalTable: "runs",
                         principalColumn: "id",
                         onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "model_aliases",
+                columns: table => new
+                {
+                    model_name = table.Column<string>(type: "text", nullable: false),
+                    alias = table.Column<string>(type: "text", nullable: false),
+                    version = table.Column<int>(type: "integer", nullable: false),
+                    changed_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    changed_by = table.Column<string>(type: "text", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_model_aliases", x => new { x.model_name, x.alias });
+                    table.ForeignKey(
+                        name: "fk_model_aliases_model_versions_model_name_version",
+                        columns: x => new { x.model_name, x.version },
+                        principalTable: "model_versions",
+                        principalColumns: new[] { "model_name", "number" },
+                        onDelete: ReferentialAction.Restrict);
                 });
 
             migrationBuilder.CreateTable(
@@ -433,6 +550,11 @@ namespace Distributed.Catalog.Migrations.Postgres
                 });
 
             migrationBuilder.CreateIndex(
+                name: "ix_alias_changes_model_name_alias",
+                table: "alias_changes",
+                columns: new[] { "model_name", "alias" });
+
+            migrationBuilder.CreateIndex(
                 name: "ix_api_keys_name",
                 table: "api_keys",
                 column: "name",
@@ -480,6 +602,22 @@ namespace Distributed.Catalog.Migrations.Postgres
                 name: "ix_jobs_state_dispatched_at",
                 table: "jobs",
                 columns: new[] { "state", "dispatched_at" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_model_aliases_model_name_version",
+                table: "model_aliases",
+                columns: new[] { "model_name", "version" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_model_versions_model_name_run_id",
+                table: "model_versions",
+                columns: new[] { "model_name", "run_id" },
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_model_versions_run_id",
+                table: "model_versions",
+                column: "run_id");
 
             migrationBuilder.CreateIndex(
                 name: "ix_run_dependencies_scope",
@@ -535,6 +673,9 @@ namespace Distributed.Catalog.Migrations.Postgres
         protected override void Down(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.DropTable(
+                name: "alias_changes");
+
+            migrationBuilder.DropTable(
                 name: "api_keys");
 
             migrationBuilder.DropTable(
@@ -551,6 +692,9 @@ namespace Distributed.Catalog.Migrations.Postgres
 
             migrationBuilder.DropTable(
                 name: "class_metrics");
+
+            migrationBuilder.DropTable(
+                name: "dataset_audits");
 
             migrationBuilder.DropTable(
                 name: "datasets");
@@ -577,6 +721,9 @@ namespace Distributed.Catalog.Migrations.Postgres
                 name: "installation");
 
             migrationBuilder.DropTable(
+                name: "model_aliases");
+
+            migrationBuilder.DropTable(
                 name: "packed_parts");
 
             migrationBuilder.DropTable(
@@ -587,6 +734,12 @@ namespace Distributed.Catalog.Migrations.Postgres
 
             migrationBuilder.DropTable(
                 name: "trials");
+
+            migrationBuilder.DropTable(
+                name: "model_versions");
+
+            migrationBuilder.DropTable(
+                name: "models");
 
             migrationBuilder.DropTable(
                 name: "runs");

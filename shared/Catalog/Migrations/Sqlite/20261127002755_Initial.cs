@@ -12,6 +12,25 @@ namespace Distributed.Catalog.Migrations.Sqlite
         protected override void Up(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.CreateTable(
+                name: "alias_changes",
+                columns: table => new
+                {
+                    id = table.Column<string>(type: "TEXT", nullable: false),
+                    model_name = table.Column<string>(type: "TEXT", nullable: false),
+                    alias = table.Column<string>(type: "TEXT", nullable: false),
+                    from_version = table.Column<int>(type: "INTEGER", nullable: true),
+                    to_version = table.Column<int>(type: "INTEGER", nullable: true),
+                    is_rollback = table.Column<bool>(type: "INTEGER", nullable: false),
+                    reason = table.Column<string>(type: "TEXT", nullable: true),
+                    at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    by = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_alias_changes", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "api_keys",
                 columns: table => new
                 {
@@ -62,6 +81,25 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_backbones", x => x.sha256);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "dataset_audits",
+                columns: table => new
+                {
+                    key = table.Column<string>(type: "TEXT", nullable: false),
+                    feature_set_key = table.Column<string>(type: "TEXT", nullable: false),
+                    judged_labels = table.Column<int>(type: "INTEGER", nullable: true),
+                    doubted_labels = table.Column<int>(type: "INTEGER", nullable: true),
+                    near_duplicates = table.Column<int>(type: "INTEGER", nullable: true),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    file_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    file_path = table.Column<string>(type: "TEXT", nullable: false),
+                    file_sha256 = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_dataset_audits", x => x.key);
                 });
 
             migrationBuilder.CreateTable(
@@ -203,6 +241,20 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 });
 
             migrationBuilder.CreateTable(
+                name: "models",
+                columns: table => new
+                {
+                    name = table.Column<string>(type: "TEXT", nullable: false),
+                    description = table.Column<string>(type: "TEXT", nullable: true),
+                    latest_number = table.Column<int>(type: "INTEGER", nullable: false),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_models", x => x.name);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "packed_parts",
                 columns: table => new
                 {
@@ -325,8 +377,20 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     top_k_accuracy = table.Column<double>(type: "REAL", nullable: true),
                     macro_f1 = table.Column<double>(type: "REAL", nullable: false),
                     confusion_matrix = table.Column<string>(type: "TEXT", nullable: false),
+                    temperature = table.Column<double>(type: "REAL", nullable: false),
+                    calibration_error = table.Column<double>(type: "REAL", nullable: false),
+                    uncalibrated_error = table.Column<double>(type: "REAL", nullable: false),
+                    reliability = table.Column<string>(type: "TEXT", nullable: false),
+                    leaked_test_images = table.Column<int>(type: "INTEGER", nullable: true),
+                    unleaked_accuracy = table.Column<double>(type: "REAL", nullable: true),
+                    unleaked_accuracy_low = table.Column<double>(type: "REAL", nullable: true),
+                    unleaked_accuracy_high = table.Column<double>(type: "REAL", nullable: true),
+                    audit_key = table.Column<string>(type: "TEXT", nullable: false),
                     head_sha256 = table.Column<string>(type: "TEXT", nullable: false),
                     created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    predictions_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    predictions_path = table.Column<string>(type: "TEXT", nullable: false),
+                    predictions_sha256 = table.Column<string>(type: "TEXT", nullable: false),
                     report_length = table.Column<long>(type: "INTEGER", nullable: true),
                     report_path = table.Column<string>(type: "TEXT", nullable: true),
                     report_sha256 = table.Column<string>(type: "TEXT", nullable: true)
@@ -340,6 +404,38 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         principalTable: "runs",
                         principalColumn: "id",
                         onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "model_versions",
+                columns: table => new
+                {
+                    model_name = table.Column<string>(type: "TEXT", nullable: false),
+                    number = table.Column<int>(type: "INTEGER", nullable: false),
+                    run_id = table.Column<string>(type: "TEXT", nullable: false),
+                    lineage = table.Column<string>(type: "TEXT", nullable: false),
+                    note = table.Column<string>(type: "TEXT", nullable: true),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    created_by = table.Column<string>(type: "TEXT", nullable: false),
+                    head_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    head_path = table.Column<string>(type: "TEXT", nullable: false),
+                    head_sha256 = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_model_versions", x => new { x.model_name, x.number });
+                    table.ForeignKey(
+                        name: "fk_model_versions_models_model_name",
+                        column: x => x.model_name,
+                        principalTable: "models",
+                        principalColumn: "name",
+                        onDelete: ReferentialAction.Restrict);
+                    table.ForeignKey(
+                        name: "fk_model_versions_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Restrict);
                 });
 
             migrationBuilder.CreateTable(
@@ -379,6 +475,27 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         principalTable: "runs",
                         principalColumn: "id",
                         onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "model_aliases",
+                columns: table => new
+                {
+                    model_name = table.Column<string>(type: "TEXT", nullable: false),
+                    alias = table.Column<string>(type: "TEXT", nullable: false),
+                    version = table.Column<int>(type: "INTEGER", nullable: false),
+                    changed_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    changed_by = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_model_aliases", x => new { x.model_name, x.alias });
+                    table.ForeignKey(
+                        name: "fk_model_aliases_model_versions_model_name_version",
+                        columns: x => new { x.model_name, x.version },
+                        principalTable: "model_versions",
+                        principalColumns: new[] { "model_name", "number" },
+                        onDelete: ReferentialAction.Restrict);
                 });
 
             migrationBuilder.CreateTable(
@@ -432,6 +549,11 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 });
 
             migrationBuilder.CreateIndex(
+                name: "ix_alias_changes_model_name_alias",
+                table: "alias_changes",
+                columns: new[] { "model_name", "alias" });
+
+            migrationBuilder.CreateIndex(
                 name: "ix_api_keys_name",
                 table: "api_keys",
                 column: "name",
@@ -479,6 +601,22 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 name: "ix_jobs_state_dispatched_at",
                 table: "jobs",
                 columns: new[] { "state", "dispatched_at" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_model_aliases_model_name_version",
+                table: "model_aliases",
+                columns: new[] { "model_name", "version" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_model_versions_model_name_run_id",
+                table: "model_versions",
+                columns: new[] { "model_name", "run_id" },
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_model_versions_run_id",
+                table: "model_versions",
+                column: "run_id");
 
             migrationBuilder.CreateIndex(
                 name: "ix_run_dependencies_scope",
@@ -534,6 +672,9 @@ namespace Distributed.Catalog.Migrations.Sqlite
         protected override void Down(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.DropTable(
+                name: "alias_changes");
+
+            migrationBuilder.DropTable(
                 name: "api_keys");
 
             migrationBuilder.DropTable(
@@ -550,6 +691,9 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
             migrationBuilder.DropTable(
                 name: "class_metrics");
+
+            migrationBuilder.DropTable(
+                name: "dataset_audits");
 
             migrationBuilder.DropTable(
                 name: "datasets");
@@ -576,6 +720,9 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 name: "installation");
 
             migrationBuilder.DropTable(
+                name: "model_aliases");
+
+            migrationBuilder.DropTable(
                 name: "packed_parts");
 
             migrationBuilder.DropTable(
@@ -586,6 +733,12 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
             migrationBuilder.DropTable(
                 name: "trials");
+
+            migrationBuilder.DropTable(
+                name: "model_versions");
+
+            migrationBuilder.DropTable(
+                name: "models");
 
             migrationBuilder.DropTable(
                 name: "runs");

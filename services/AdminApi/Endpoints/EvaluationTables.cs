@@ -1,0 +1,209 @@
+using System.Globalization;
+using System.Text;
+using Distributed.Artifacts;
+using Distributed.Catalog;
+using Distributed.Datasets;
+using Distributed.Storage;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.EntityFrameworkCore;
+
+namespace Distributed.AdminApi.Endpoints;
+
+/// <summary>What was found image by image, as tables for spreadsheets and programs.</summary>
+internal static class EvaluationTables
+{
+    public const string ContentType = "text/csv; charset=utf-8";
+
+    public static void MapTables(this RouteGroupBuilder runs)
+    {
+        Map("predictions.csv", "What was predicted for each test image", WritePredictionsAsync);
+        Map(
+            "labels.csv",
+            "Training and validation images by the probability of their own label",
+            WriteLabelsAsync,
+            "Each image is judged by a classifier that has learnt from all others. The least probable labels come first: look there for wrong ones."
+        );
+        Map(
+            "near-duplicates.csv",
+            "Test images that are versions of an image that the head learned from",
+            WriteDuplicatesAsync,
+            "Of another size, quality, brightness or crop, or mirrored. Equal files are told of with the data set."
+        );
+
+        void Map(string name, string summary, Func<Context, Task<string?>> write, string? description = null)
+        {
+            var endpoint = runs.MapRead(
+                    $"{{runId:guid}}/{name}",
+                    (
+                        Guid runId,
+                        IDbContextFactory<CatalogContext> contexts,
+                        DatasetArtifacts datasets,
+                        CancellationToken cancellationToken
+                    ) => ReadAsync(runId, name, write, contexts, datasets, cancellationToken)
+                )
+                .WithSummary(summary)
+                .Produces<string>(contentType: "text/csv")
+                .ProducesProblem(StatusCodes.Status404NotFound)
+                .ProducesProblem(StatusCodes.Status410Gone);
+            if (description is not null)
+            {
+                endpoint.WithDescription(description);
+            }
+        }
+    }
+
+    private static async Task<Results<FileContentHttpResult, ProblemHttpResult>> ReadAsync(
+        Guid runId,
+        string name,
+        Func<Context, Task<string?>> write,
+        IDbContextFactory<CatalogContext> contexts,
+        DatasetArtifacts datasets,
+        CancellationToken cancellationToken
+    )
+    {
+        await using var catalog = await contexts.CreateDbContextAsync(cancellationToken);
+        var found = await catalog
+            .Evaluations.AsNoTracking()
+            .Where(row => row.RunId == runId)
+            .Join(catalog.Runs, evaluation => evaluation.RunId, run => run.Id, (evaluation, run) => new { evaluation, run })
+            .SingleOrDefaultAsync(cancellationToken);
+        if (found is null)
+        {
+            return await catalog.Runs.AnyAsync(run => run.Id == runId, cancellationToken)
+                ? Problem("The run is not evaluated yet.", $"Run {runId:D} has no {name} before it is complete.")
+                : Problem("There is no such run.", $"No run has the id {runId:D}.");
+        }
+
+        try
+        {
+            var ingestion = await catalog
+                .Ingestions.AsNoTracking()
+                .SingleAsync(row => row.Key == found.run.IngestionKey, cancellationToken);
+            var (manifest, _) = await datasets.ReadIngestedAsync(ingestion, cancellationToken);
+            var text = await write(new Context(catalog, datasets, found.evaluation, manifest, cancellationToken));
+            return text is null
+                ? Problem("It was not looked for.", $"The data set of run {runId:D} is too large for {name}.")
+                : TypedResults.File(Encoding.UTF8.GetBytes(text), ContentType, $"{runId:D}-{name}");
+        }
+        catch (StoredFileException exception)
+        {
+            return TypedResults.Problem(
+                title: "A file is damaged or missing.",
+                detail: $"{exception.Message} Submit the run's specification again: its features are there, so it takes seconds, and writes it again.",
+                statusCode: StatusCodes.Status410Gone
+            );
+        }
+    }
+
+    private static async Task<string?> WritePredictionsAsync(Context context)
+    {
+        var predictions = await context.Datasets.ReadJsonAsync<IReadOnlyList<TestPrediction>>(
+            context.Evaluation.Predictions,
+            context.CancellationToken
+        );
+        return Write(
+            ["image", "sha256", "class", "predicted", "probability", "class_probability"],
+            predictions.Select(one =>
+                (string[])
+                    [
+                        context.Image(one.Image).Name,
+                        context.Image(one.Image).Sha256,
+                        context.Class(one.Label),
+                        context.Class(one.Predicted),
+                        Number(one.Probability),
+                        Number(one.Own),
+                    ]
+            )
+        );
+    }
+
+    private static async Task<string?> WriteLabelsAsync(Context context)
+    {
+        var audit = await context.ReadAuditAsync();
+        return audit.LabelsNotJudged is not null
+            ? null
+            : Write(
+                ["rank", "image", "sha256", "class", "class_probability", "suggested", "suggested_probability"],
+                audit.Labels.Select(
+                    (one, rank) =>
+                        (string[])
+                            [
+                                (rank + 1).ToString(CultureInfo.InvariantCulture),
+                                context.Image(one.Image).Name,
+                                context.Image(one.Image).Sha256,
+                                context.Class(one.Label),
+                                Number(one.Own),
+                                context.Class(one.Suggested),
+                                Number(one.Probability),
+                            ]
+                )
+            );
+    }
+
+    private static async Task<string?> WriteDuplicatesAsync(Context context)
+    {
+        var audit = await context.ReadAuditAsync();
+        return audit.NearDuplicatesNotSought is not null
+            ? null
+            : Write(
+                ["test_image", "test_class", "training_image", "training_class", "feature_similarity", "pixel_correlation"],
+                audit.NearDuplicates.Select(one =>
+                    (string[])
+                        [
+                            context.Image(one.Test).Name,
+                            context.Class(context.Image(one.Test).Label),
+                            context.Image(one.Training).Name,
+                            context.Class(context.Image(one.Training).Label),
+                            Number(one.Similarity),
+                            Number(one.Correlation),
+                        ]
+                )
+            );
+    }
+
+    private static string Write(string[] header, IEnumerable<string[]> rows)
+    {
+        var text = new StringBuilder();
+        foreach (var row in rows.Prepend(header))
+        {
+            text.AppendJoin(',', row.Select(Field)).Append("\r\n");
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>A field as RFC 4180 has it. Names are the user's own, and some begin as a spreadsheet's formulas do: those get an apostrophe.</summary>
+    private static string Field(string value)
+    {
+        var isFormula =
+            value.Length > 0
+            && value[0] is ('=' or '+' or '-' or '@' or '\t')
+            && !float.TryParse(value, CultureInfo.InvariantCulture, out _);
+        var safe = isFormula ? "'" + value : value;
+        return safe.AsSpan().ContainsAny("\",\r\n") ? $"\"{safe.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : safe;
+    }
+
+    private static string Number(float value) => value.ToString("0.######", CultureInfo.InvariantCulture);
+
+    private static ProblemHttpResult Problem(string title, string detail) =>
+        TypedResults.Problem(title: title, detail: detail, statusCode: StatusCodes.Status404NotFound);
+
+    private sealed record Context(
+        CatalogContext Catalog,
+        DatasetArtifacts Datasets,
+        Catalog.Evaluation Evaluation,
+        DatasetManifest Manifest,
+        CancellationToken CancellationToken
+    )
+    {
+        public ManifestImage Image(int row) => Manifest.Images[row];
+
+        public string Class(int label) => Manifest.ClassNames[label];
+
+        public async Task<DatasetAudit> ReadAuditAsync()
+        {
+            var record = await Catalog.DatasetAudits.AsNoTracking().SingleAsync(row => row.Key == Evaluation.AuditKey, CancellationToken);
+            return await Datasets.ReadJsonAsync<DatasetAudit>(record.File, CancellationToken);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+using Distributed.Artifacts;
+using Distributed.Catalog;
+using Distributed.Contracts;
+using Distributed.Datasets.Imaging;
+using Distributed.Registry;
+using Distributed.Storage;
+using Distributed.Vision.Heads;
+
+namespace Distributed.Serving;
+
+/// <summary>What makes the features of images: models that agree in it share a forward pass.</summary>
+/// <param name="BackboneSha256">The weights.</param>
+/// <param name="Precision">The arithmetic.</param>
+/// <param name="Size">Side of the images in pixels.</param>
+/// <param name="Fit">How images become square.</param>
+internal sealed record FeatureKey(string BackboneSha256, Precision Precision, int Size, FitMode Fit);
+
+/// <summary>A version of a model that is ready to predict.</summary>
+/// <param name="Version">What the registry says of it.</param>
+/// <param name="ClassNames">Names of its classes.</param>
+/// <param name="Features">What makes its features.</param>
+/// <param name="Head">Its head.</param>
+internal sealed record ServedModel(ModelVersion Version, IReadOnlyList<string> ClassNames, FeatureKey Features, TrainedHead Head);
+
+/// <summary>Loads versions of models and keeps the latest ones: a version never changes.</summary>
+internal sealed class ServedModels(ModelRegistry registry, Volume volume)
+{
+    private const int MostKept = 64;
+
+    private readonly LatestUsed<(string Model, int Version), ServedModel> _models = new(MostKept);
+
+    /// <summary>Finds a version.</summary>
+    /// <exception cref="RegistryException">There is none.</exception>
+    /// <exception cref="StoredFileException">Its head is missing or damaged.</exception>
+    public Task<ServedModel> FindAsync(string model, int version, CancellationToken cancellationToken) =>
+        _models.GetAsync((model, version), token => LoadAsync(model, version, token), cancellationToken);
+
+    private async Task<ServedModel> LoadAsync(string model, int number, CancellationToken cancellationToken)
+    {
+        var version = await registry.ResolveAsync(new ModelReference(model, FormattableString.Invariant($"{number}")), cancellationToken);
+        var lineage = ModelLineage.Read(version.Lineage);
+        var head = TrainedHead.Load(await volume.ReadAllBytesAsync(version.Head, cancellationToken), version.Head.Path);
+        return new ServedModel(
+            version,
+            lineage.Dataset.Classes,
+            new FeatureKey(
+                lineage.Backbone.Sha256,
+                ChoiceName.Parse<Precision>(lineage.Features.Precision),
+                lineage.Features.InputSize,
+                ChoiceName.Parse<FitMode>(lineage.Features.Fit)
+            ),
+            head
+        );
+    }
+}

@@ -1,0 +1,97 @@
+using Distributed.Vision.Features;
+using Distributed.Vision.Weights;
+using static TorchSharp.torch;
+
+namespace Distributed.Vision.Evidence;
+
+/// <summary>
+/// The features of images, each with mean 0 and deviation 1 over the images; where there are far fewer images than features, in coordinates of the
+/// space that the images span, so that what is computed from them takes less.
+/// </summary>
+/// <remarks>Its tensors belong to the caller's dispose scope.</remarks>
+internal sealed class StandardRows
+{
+    private readonly FeatureMatrix _features;
+    private readonly Tensor _mean;
+    private readonly Tensor _deviation;
+    private Tensor? _span;
+
+    private StandardRows(FeatureMatrix features, float[] mean, float[] deviation)
+    {
+        (_features, Mean, Deviation) = (features, mean, deviation);
+        (_mean, _deviation) = (tensor(mean), tensor(deviation));
+    }
+
+    /// <summary>Means of the features.</summary>
+    public float[] Mean { get; }
+
+    /// <summary>Their standard deviations; 1 where all values are the same.</summary>
+    public float[] Deviation { get; }
+
+    /// <summary>Images.</summary>
+    public int Count => _features.Count;
+
+    /// <summary>Coordinates of an image.</summary>
+    public int Size => (int)(_span?.shape[1] ?? _features.Size);
+
+    /// <summary>Measures features, and finds the space that they span where that is smaller.</summary>
+    public static StandardRows Create(FeatureMatrix features)
+    {
+        var rows = Measure(features);
+        if (features.Count < features.Size / 2)
+        {
+            rows._span = Span(rows.Read(0, features.Count));
+        }
+
+        return rows;
+    }
+
+    /// <summary>Measures means and deviations alone.</summary>
+    public static StandardRows Measure(FeatureMatrix features)
+    {
+        var (sums, squares) = (new double[features.Size], new double[features.Size]);
+        for (var row = 0; row < features.Count; row++)
+        {
+            var values = features.Row(row);
+            for (var i = 0; i < values.Length; i++)
+            {
+                sums[i] += values[i];
+                squares[i] += (double)values[i] * values[i];
+            }
+        }
+
+        var mean = Array.ConvertAll(sums, sum => (float)(sum / features.Count));
+        var deviation = new float[features.Size];
+        for (var i = 0; i < deviation.Length; i++)
+        {
+            var (average, square) = (sums[i] / features.Count, squares[i] / features.Count);
+            var variance = square - (average * average);
+            // What rounding makes of a constant is none.
+            deviation[i] = variance > 1e-12 * square ? (float)Math.Sqrt(variance) : 1;
+        }
+
+        return new StandardRows(features, mean, deviation);
+    }
+
+    /// <summary>Some images: float64 [count, <see cref="Size"/>].</summary>
+    public Tensor Read(int first, int count)
+    {
+        using var scope = NewDisposeScope();
+        var values = _features.Values.AsSpan(first * _features.Size, count * _features.Size);
+        var rows = TensorData.FromValues(values, count, _features.Size).ToTensor().to(ScalarType.Float64).sub_(_mean).div_(_deviation);
+        return (_span is null ? rows : rows.mm(_span)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Directions in the coordinates of <see cref="Read"/> as directions in those of the standardised features.</summary>
+    /// <param name="axes">In columns, [<see cref="Size"/>, n].</param>
+    public Tensor Restore(Tensor axes) => _span is null ? axes : _span.mm(axes);
+
+    /// <summary>An orthonormal basis of what rows span, in columns.</summary>
+    private static Tensor Span(Tensor rows)
+    {
+        var (values, vectors) = SymmetricMatrix.Decompose(rows.mm(rows.t()));
+        var kept = values.Count(value => value > 1e-10 * values[^1]);
+        var lengths = tensor(Array.ConvertAll(values[^Math.Max(kept, 1)..], Math.Sqrt));
+        return rows.t().mm(vectors.narrow(1, values.Length - Math.Max(kept, 1), Math.Max(kept, 1))).div_(lengths);
+    }
+}
