@@ -29,7 +29,6 @@ public static class EvaluationModule
         builder.Services.TryAddSingleton<ModelRegistry>();
         builder.Services.AddSingleton<EvidenceSource>();
         builder.Services.AddSingleton<Predictor>();
-        builder.Services.AddHostedService(provider => provider.GetRequiredService<Predictor>());
         builder.Services.AddSingleton(_ => IsolatedImageDecoding.Create());
         builder.Services.AddSingleton<ReportComposer>();
         builder.Services.AddSingleton(new PermanentError(typeof(WeightsException)));

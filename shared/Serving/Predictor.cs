@@ -9,7 +9,6 @@ using Distributed.Vision.Devices;
 using Distributed.Vision.Features;
 using Distributed.Vision.Weights;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.Hosting;
 using TorchSharp;
 
 namespace Distributed.Serving;
@@ -18,7 +17,7 @@ namespace Distributed.Serving;
 /// Predicts the classes of images. Images of different requests, and of different models on the same base, go through the base together: while a
 /// batch is computed the next one gathers, and where others are being decoded, a batch waits a moment for them.
 /// </summary>
-public sealed class Predictor : BackgroundService
+public sealed class Predictor : IDisposable
 {
     /// <summary>More than these at once are no faster.</summary>
     private const int LargestBatch = 32;
@@ -37,6 +36,8 @@ public sealed class Predictor : BackgroundService
     private readonly SemaphoreSlim _decoders = new(Environment.ProcessorCount);
     private readonly LatestUsed<FeatureKey, FeatureExtractor> _extractors;
     private readonly Channel<Pending> _pending = Channel.CreateUnbounded<Pending>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly CancellationTokenSource _end = new();
+    private readonly Task _loop;
     private int _decoding;
 
     /// <param name="contexts">The catalog.</param>
@@ -58,6 +59,8 @@ public sealed class Predictor : BackgroundService
             MostBases,
             extractor => _ = _tensors.RunAsync(_ => Discard(extractor), CancellationToken.None)
         );
+        // Not a hosted service: what a stopping host has begun to answer is still computed.
+        _loop = Task.Run(RunAsync);
     }
 
     /// <summary>Predicts the classes of images.</summary>
@@ -84,11 +87,12 @@ public sealed class Predictor : BackgroundService
         var decoded = Stopwatch.GetElapsedTime(started);
         try
         {
-            var computed = await Task.WhenAll(pending.Select(one => one is { Image: { } image } ? image.Result.Task : NotComputed));
+            var computed = await Task.WhenAll(pending.Select(one => one is { Image: { } image } ? image.Result.Task : NotComputed))
+                .WaitAsync(cancellationToken);
             var evidence = request.Evidence is { } asked
                 ? await _evidence.FindAsync(model, asked, [.. computed], cancellationToken)
                 : new PredictionEvidence?[computed.Length];
-            var compute = computed.Max(one => one?.Milliseconds ?? 0);
+            var compute = computed.Select(one => one?.Milliseconds ?? 0).DefaultIfEmpty(0).Max();
             return new ImagesPredicted(
                 model.Version.RunId,
                 model.Version.Head.Sha256,
@@ -120,24 +124,31 @@ public sealed class Predictor : BackgroundService
     }
 
     /// <inheritdoc/>
-    public override void Dispose()
+    public void Dispose()
     {
-        _pending.Writer.TryComplete();
+        _end.Cancel();
+        _loop.GetAwaiter().GetResult();
         _tensors.Dispose();
         _decoders.Dispose();
-        base.Dispose();
+        _end.Dispose();
     }
 
-    /// <inheritdoc/>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    private async Task RunAsync()
     {
-        while (await _pending.Reader.WaitToReadAsync(stoppingToken))
+        try
         {
-            var batch = await GatherAsync(stoppingToken);
-            foreach (var together in batch.GroupBy(image => image.Model.Features))
+            while (await _pending.Reader.WaitToReadAsync(_end.Token))
             {
-                await ComputeAsync(together.Key, [.. together], stoppingToken);
+                var batch = await GatherAsync(_end.Token);
+                foreach (var together in batch.GroupBy(image => image.Model.Features))
+                {
+                    await ComputeAsync(together.Key, [.. together], _end.Token);
+                }
             }
+        }
+        catch (OperationCanceledException) when (_end.IsCancellationRequested)
+        {
+            // The host ends.
         }
     }
 

@@ -55,22 +55,24 @@ public sealed class RabbitMqTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_host_without_consumers_declares_every_queue_as_a_quorum_queue_with_a_dead_letter_queue()
+    public async Task A_host_without_consumers_declares_every_queue_of_jobs_as_a_quorum_queue_with_a_dead_letter_queue_and_that_of_requests_as_one_that_refuses()
     {
         await using var host = await StartAsync();
 
         var declared = (await _management.GetFromJsonAsync<JsonElement>($"api/queues/{_broker!.Name}")).EnumerateArray().ToList();
 
         Assert.Equal(
-            Queues.SelectMany(queue => (string[])[queue, $"{queue}-dead-letter"]).Order(StringComparer.Ordinal),
+            Queues.SelectMany(queue => (string[])[queue, $"{queue}-dead-letter"]).Append("predict-images").Order(StringComparer.Ordinal),
             declared.Select(queue => queue.GetProperty("name").GetString()!).Order(StringComparer.Ordinal)
         );
         Assert.All(
             declared,
             queue =>
             {
-                Assert.Equal("quorum", queue.GetProperty("type").GetString());
+                var isRequests = queue.GetProperty("name").GetString() == "predict-images";
+                Assert.Equal(isRequests ? "classic" : "quorum", queue.GetProperty("type").GetString());
                 Assert.True(queue.GetProperty("durable").GetBoolean());
+                Assert.Equal(isRequests, queue.GetProperty("arguments").TryGetProperty("x-overflow", out _));
             }
         );
         Assert.All(

@@ -27,7 +27,8 @@ public sealed class DistributedRunTests
         {
             var text = await cluster.GetTextAsync($"/api/v1/runs/{runId}/{table}.csv");
             Assert.StartsWith(header + "\r\n", text, StringComparison.Ordinal);
-            Assert.Equal(table == "near-duplicates", text.Length < 200);
+            // Whether drawn pictures happen to be alike is not known; that each image has a line is.
+            Assert.True(table == "near-duplicates" || text.Count(character => character == '\n') > 100, text);
         }
 
         await AssertOneProcessAgreesAsync(run);
