@@ -59,7 +59,7 @@ internal sealed class DatasetAuditor(
             }
             catch (StoredFileException)
             {
-                // It follows from what is there, so it is made again.
+                // It follows from what is there, so it is recomputed.
             }
         }
 

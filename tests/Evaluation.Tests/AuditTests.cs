@@ -124,7 +124,7 @@ public sealed class AuditTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Runs_with_the_same_features_and_splits_share_an_audit_which_is_made_again_where_its_file_is_damaged()
+    public async Task Runs_with_the_same_features_and_splits_share_an_audit_which_is_recomputed_where_its_file_is_damaged()
     {
         var first = await FindAsync(await _services.RunAsync(_specification, RunState.Completed));
         var (audit, record) = await ReadAuditAsync(first);

@@ -27,7 +27,7 @@ internal static class EvaluationTables
             "near-duplicates.csv",
             "Test images that are versions of an image that the head learned from",
             WriteDuplicatesAsync,
-            "Of another size, quality, brightness or crop, or mirrored. Equal files are told of with the data set."
+            "Of another size, quality, brightness or crop, or mirrored. Equal files are counted with the data set."
         );
 
         void Map(string name, string summary, Func<Context, Task<string?>> write, string? description = null)

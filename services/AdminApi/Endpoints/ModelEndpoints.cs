@@ -34,7 +34,7 @@ internal static class ModelEndpoints
             .ProducesProblem(409);
         models
             .MapRead("{name}/versions/{number:int}", FindVersionAsync)
-            .WithSummary("A version with its lineage: everything that it takes to make it again")
+            .WithSummary("A version with its lineage: everything that it takes to repeat it")
             .ProducesProblem(404);
         models
             .MapDelete("{name}/versions/{number:int}", DeleteVersionAsync)

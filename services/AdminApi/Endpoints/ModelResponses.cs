@@ -102,7 +102,7 @@ public sealed record ModelVersionSummary(
 /// <param name="Number">Counted from 1.</param>
 /// <param name="RunId">Its run.</param>
 /// <param name="Note">What people should know of it.</param>
-/// <param name="Lineage">Where it comes from: everything that it takes to make it again.</param>
+/// <param name="Lineage">Where it comes from: everything that it takes to repeat it.</param>
 /// <param name="CreatedAt">When it was registered (UTC).</param>
 /// <param name="CreatedBy">Who registered it.</param>
 public sealed record ModelVersionDetail(

@@ -33,7 +33,7 @@ public sealed class ModelVersion
     /// <summary>The head.</summary>
     public required StoredFile Head { get; init; }
 
-    /// <summary>JSON: everything that it takes to make it again, and how it did (<c>ModelLineage</c> of the registry).</summary>
+    /// <summary>JSON: everything that it takes to repeat it, and how it did (<c>ModelLineage</c> of the registry).</summary>
     public required string Lineage { get; init; }
 
     /// <summary>What people should know of it.</summary>
