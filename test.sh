@@ -187,6 +187,10 @@ fi
 if wanted System.Tests; then
   command -v strace >/dev/null || infra/local/packages.sh strace || echo "warning: without strace the test of a slow disk is skipped" >&2
 fi
+if wanted Inference.Tests; then
+  /usr/bin/python3 -c 'import onnx, numpy, PIL' 2>/dev/null || infra/local/packages.sh python3 python3-onnx python3-numpy python3-pil || echo "warning: without python3-onnx and python3-pil tests of exported models fail" >&2
+  command -v npm >/dev/null || infra/local/packages.sh nodejs npm || echo "warning: without npm the test with Azure Custom Vision's client fails" >&2
+fi
 if wanted Observability.Tests; then
   { command -v prometheus && command -v promtool; } >/dev/null || infra/local/packages.sh prometheus || echo "warning: without Prometheus nobody asks whether dashboards and alerts have data" >&2
 fi

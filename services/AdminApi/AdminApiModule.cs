@@ -28,7 +28,13 @@ public static class AdminApiModule
             .AddOptions<ApiOptions>(ApiOptions.Section)
             .AddOptions<PredictionOptions>(PredictionOptions.Section)
             .AddOptions<RetentionOptions>(RetentionOptions.Section)
-            .AddOptions<TelemetryOptions>(TelemetryOptions.Section);
+            .AddOptions<TelemetryOptions>(TelemetryOptions.Section)
+            .AddGroup(
+                CustomVisionProjects.Section,
+                "PROJECT_ID",
+                "the name of a model",
+                text => ModelNames.IsName(text) ? null : "is no name of a model"
+            );
     }
 
     /// <summary>Registers the service; also called by the one-process host.</summary>
@@ -50,10 +56,13 @@ public static class AdminApiModule
         builder
             .Services.AddHttpClient(ImageReader.ClientName, client => client.Timeout = TimeSpan.FromSeconds(30))
             .ConfigurePrimaryHttpMessageHandler(services => new GuardedHttpHandler(
-                services.GetRequiredService<IOptions<PredictionOptions>>().Value.AllowPrivateAddresses
+                services.GetRequiredService<IOptions<PredictionOptions>>().Value.AllowPrivateAddresses,
+                $"{PredictionOptions.Section}:{nameof(PredictionOptions.AllowPrivateAddresses)}"
             ));
         builder.Services.AddSingleton<ImageReader>();
         builder.Services.AddSingleton<PredictionService>();
+        builder.Services.AddSingleton<ModelFiles>();
+        builder.Services.AddSingleton<CustomVisionProjects>();
         builder.Services.AddHostedService<CatalogMetrics>();
         builder.Services.AddHostedService<VolumeMetrics>();
         builder.Services.AddWatchdog(builder.Configuration.GetConnectionString("RabbitMq"));
@@ -113,8 +122,12 @@ public static class AdminApiModule
         api.MapDatasets();
         api.MapModels();
         api.MapPredictions();
+        api.MapModelFiles();
         api.MapAudit();
         api.MapMaintenance();
+        var elsewhere = app.MapGroup("").AddEndpointFilter<CatalogFilter>();
+        elsewhere.MapOpenInference();
+        elsewhere.MapCustomVision();
         // How to ask is no secret; what is answered is.
         app.MapOpenApi().AllowAnonymous();
         app.MapScalarApiReference(

@@ -29,11 +29,13 @@ public static class EvaluationModule
         builder.Services.TryAddSingleton<ModelRegistry>();
         builder.Services.AddSingleton<EvidenceSource>();
         builder.Services.AddSingleton<Predictor>();
+        builder.Services.AddSingleton<ModelExporter>();
         builder.Services.AddSingleton(_ => IsolatedImageDecoding.Create());
         builder.Services.AddSingleton<ReportComposer>();
         builder.Services.AddSingleton(new PermanentError(typeof(WeightsException)));
         consumers
             .AddJobs<EvaluateHeadHandler, EvaluateHead>()
-            .AddRequests<PredictImagesHandler, PredictImages, ImagesPredicted>(RequestKind.PredictImages);
+            .AddRequests<PredictImagesHandler, PredictImages, ImagesPredicted>(RequestKind.PredictImages)
+            .AddRequests<ExportModelHandler, ExportModel, ModelExported>(RequestKind.ExportModel);
     }
 }

@@ -1,5 +1,6 @@
 using Distributed.Contracts;
 using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 using Distributed.Messaging;
 using Distributed.Serving;
 

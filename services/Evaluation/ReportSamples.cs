@@ -2,6 +2,7 @@ using Distributed.Artifacts;
 using Distributed.Datasets;
 using Distributed.Datasets.Imaging;
 using Distributed.Evaluation.Reporting;
+using Distributed.Imaging;
 
 namespace Distributed.Evaluation;
 

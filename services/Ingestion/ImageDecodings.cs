@@ -1,4 +1,5 @@
 using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 
 namespace Distributed.Ingestion;
 

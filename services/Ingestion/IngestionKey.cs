@@ -1,7 +1,7 @@
 using Distributed.Artifacts;
 using Distributed.Contracts;
 using Distributed.Datasets;
-using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 
 namespace Distributed.Ingestion;
 

@@ -36,7 +36,8 @@ public static class IngestionModule
         builder
             .Services.AddHttpClient(DownloadFileHandler.ClientName, client => client.Timeout = Timeout.InfiniteTimeSpan)
             .ConfigurePrimaryHttpMessageHandler(services => new GuardedHttpHandler(
-                services.GetRequiredService<IOptions<IngestionOptions>>().Value.AllowPrivateAddresses
+                services.GetRequiredService<IOptions<IngestionOptions>>().Value.AllowPrivateAddresses,
+                $"{IngestionOptions.Section}:{nameof(IngestionOptions.AllowPrivateAddresses)}"
             ));
         builder.Services.AddSingleton<DownloadSources>();
         builder.Services.AddSingleton<SourceLocator>();

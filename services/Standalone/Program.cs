@@ -11,6 +11,7 @@ var root = new RootCommand(
 var run = new RunCommand();
 root.Add(run);
 root.Add(new ServeCommand());
+root.Add(new ModelCommand());
 var volume = CommandOptions.Volume();
 root.Add(new KeysCommand(parsed => StandaloneHost.CatalogOf(Path.GetFullPath(parsed.GetValue(volume)!)), volume));
 var result = root.Parse(args);

@@ -18,6 +18,9 @@ internal static class StandaloneHost
     /// <summary>Where data go when nothing else is said.</summary>
     public const string DefaultVolume = "volume";
 
+    /// <summary>Name of the catalog on a volume.</summary>
+    public const string CatalogName = "catalog.db";
+
     /// <summary>Registers all services over a volume.</summary>
     /// <exception cref="HostSettingsException">A setting is wrong.</exception>
     public static void AddServices(IHostApplicationBuilder builder, string volume)
@@ -61,7 +64,7 @@ internal static class StandaloneHost
 
     /// <summary>The catalog of a volume.</summary>
     public static string CatalogOf(string volume) =>
-        new SqliteConnectionStringBuilder { DataSource = Path.Combine(volume, "catalog.db") }.ConnectionString;
+        new SqliteConnectionStringBuilder { DataSource = Path.Combine(volume, CatalogName) }.ConnectionString;
 
     private static HostSettings Settings()
     {

@@ -2,7 +2,7 @@ using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets;
-using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 using Distributed.Jobs;
 using Distributed.Vision.Engines;
 using Distributed.Vision.Features;

@@ -3,6 +3,7 @@ using Distributed.Catalog;
 using Distributed.Datasets;
 using Distributed.Datasets.Imaging;
 using Distributed.Datasets.Splits;
+using Distributed.Imaging;
 
 namespace Distributed.Artifacts;
 

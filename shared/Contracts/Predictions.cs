@@ -9,7 +9,15 @@ namespace Distributed.Contracts;
 /// <param name="Images">Image files, as they are.</param>
 /// <param name="Top">How many of the most probable classes to return, at least 1.</param>
 /// <param name="Evidence">What to return beside them; null for nothing.</param>
-public sealed record PredictImages(string Model, int Version, IReadOnlyList<byte[]> Images, int Top, EvidenceRequest? Evidence);
+/// <param name="ArePixels">Whether <paramref name="Images"/> are pixels of the model's size, size × size × 3 bytes each in RGB, and no files.</param>
+public sealed record PredictImages(
+    string Model,
+    int Version,
+    IReadOnlyList<byte[]> Images,
+    int Top,
+    EvidenceRequest? Evidence,
+    bool ArePixels = false
+);
 
 /// <summary>What supports a prediction.</summary>
 /// <param name="Neighbours">How many of the nearest training images to return; 0 for none.</param>

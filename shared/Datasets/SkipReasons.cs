@@ -1,5 +1,6 @@
 using System.Globalization;
 using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 
 namespace Distributed.Datasets;
 

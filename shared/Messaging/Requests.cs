@@ -20,8 +20,11 @@ public sealed record RequestKind(string Name, string Service)
     /// <summary>Predictions.</summary>
     public static RequestKind PredictImages { get; } = new("predict-images", "evaluation");
 
+    /// <summary>Packages of models.</summary>
+    public static RequestKind ExportModel { get; } = new("export-model", "evaluation");
+
     /// <summary>All of them.</summary>
-    internal static IReadOnlyList<RequestKind> All { get; } = [PredictImages];
+    internal static IReadOnlyList<RequestKind> All { get; } = [PredictImages, ExportModel];
 
     internal static Dictionary<string, object?> Arguments { get; } =
         new(StringComparer.Ordinal)
@@ -84,6 +87,16 @@ public sealed class RequestSender(IBus bus, BusGate gate, WorkerPresence? presen
 {
     private readonly Lazy<IClientFactory> _clients = new(() => bus.CreateClientFactory());
 
+    /// <summary>Why no request can be answered at the moment; null where nothing speaks against it.</summary>
+    /// <param name="queue">Where to.</param>
+    public string? FindObstacle(RequestKind queue)
+    {
+        ArgumentNullException.ThrowIfNull(queue);
+        return !gate.Open.IsCompletedSuccessfully ? gate.Waiting ?? "The broker cannot be reached."
+            : presence?.HasNoConsumer(queue.Name) == true ? $"No {queue.Service} worker is connected."
+            : null;
+    }
+
     /// <summary>Sends one.</summary>
     /// <param name="queue">Where to.</param>
     /// <param name="request">The request.</param>
@@ -100,15 +113,9 @@ public sealed class RequestSender(IBus bus, BusGate gate, WorkerPresence? presen
         where TRequest : class
         where TResponse : class
     {
-        ArgumentNullException.ThrowIfNull(queue);
-        if (!gate.Open.IsCompletedSuccessfully)
+        if (FindObstacle(queue) is { } obstacle)
         {
-            throw new RequestRefusedException(gate.Waiting ?? "The broker cannot be reached.");
-        }
-
-        if (presence?.HasNoConsumer(queue.Name) == true)
-        {
-            throw new RequestRefusedException($"No {queue.Service} worker is connected.");
+            throw new RequestRefusedException(obstacle);
         }
 
         var client = _clients.Value.CreateRequestClient<TRequest>(

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Threading.Channels;
 using Distributed.Catalog;
 using Distributed.Contracts;
-using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 using Distributed.Registry;
 using Distributed.Storage;
 using Distributed.Vision.Devices;
@@ -83,7 +83,9 @@ public sealed class Predictor : IDisposable
         }
 
         var started = Stopwatch.GetTimestamp();
-        var pending = await DecodeAsync(request.Images, model, decoding, cancellationToken);
+        var pending = request.ArePixels
+            ? await AcceptAsync(request.Images, model, cancellationToken)
+            : await DecodeAsync(request.Images, model, decoding, cancellationToken);
         var decoded = Stopwatch.GetElapsedTime(started);
         try
         {
@@ -169,6 +171,27 @@ public sealed class Predictor : IDisposable
                 .Take(top)
                 .Select(pair => new ClassProbability(model.ClassNames[pair.label], pair.probability)),
         ];
+
+    /// <summary>Hands on what needs no decoding.</summary>
+    private async Task<Decoded[]> AcceptAsync(IReadOnlyList<byte[]> images, ServedModel model, CancellationToken cancellationToken)
+    {
+        var length = model.Features.Size * model.Features.Size * 3;
+        var accepted = new Decoded[images.Count];
+        for (var i = 0; i < accepted.Length; i++)
+        {
+            if (images[i].Length != length)
+            {
+                accepted[i] = new Decoded(null, $"it has {images[i].Length} bytes, and the model's images have {length}");
+                continue;
+            }
+
+            var pending = new Pending(model, images[i], cancellationToken);
+            await _pending.Writer.WriteAsync(pending, cancellationToken);
+            accepted[i] = new Decoded(pending, null);
+        }
+
+        return accepted;
+    }
 
     /// <summary>Decodes images on all cores, and hands each on as soon as it is decoded.</summary>
     private Task<Decoded[]> DecodeAsync(

@@ -44,6 +44,22 @@ public sealed partial class ApiKeyTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("POST", "/customvision/v3.0/Prediction/8f1c1f6e-3a55-4f8e-9d2b-2f6d0c9f1a01/classify/iterations/champion/image", "message")]
+    [InlineData("POST", "/customvision/v3.1/prediction/8f1c1f6e-3a55-4f8e-9d2b-2f6d0c9f1a01/classify/iterations/champion/url", "message")]
+    [InlineData("GET", "/v2", "error")]
+    [InlineData("GET", "/v2/models/shapes", "error")]
+    [InlineData("POST", "/v2/models/shapes/infer", "error")]
+    public async Task Without_a_key_the_routes_of_other_protocols_answer_in_their_words(string method, string path, string field)
+    {
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        using var response = await _server.Client.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
+        using var body = JsonDocument.Parse(await response.Content.ReadAsStringAsync());
+        Assert.Contains("keys create", body.RootElement.GetProperty(field).GetString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("/health/live")]
     [InlineData("/openapi/v1.json")]
     [InlineData("/docs")]

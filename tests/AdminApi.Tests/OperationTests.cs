@@ -29,6 +29,7 @@ public sealed class OperationTests
                 "GET /api/v1/models/{name}",
                 "GET /api/v1/models/{name}/versions/{number}",
                 "GET /api/v1/models/{name}/versions/{number}/comparison",
+                "GET /api/v1/models/{reference}/export",
                 "GET /api/v1/runs",
                 "GET /api/v1/runs/{runId}",
                 "GET /api/v1/runs/{runId}/labels.csv",

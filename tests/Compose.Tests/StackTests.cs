@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
-using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 using Distributed.TestServers;
 
 namespace Distributed.Compose.Tests;

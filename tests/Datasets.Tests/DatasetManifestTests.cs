@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Distributed.Datasets.Imaging;
 using Distributed.Datasets.Splits;
+using Distributed.Imaging;
 
 namespace Distributed.Datasets.Tests;
 

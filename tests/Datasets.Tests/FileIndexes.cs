@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using CsCheck;
 using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 
 namespace Distributed.Datasets.Tests;
 

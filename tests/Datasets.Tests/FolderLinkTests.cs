@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using Distributed.Datasets.Imaging;
 using Distributed.Datasets.Sources;
+using Distributed.Imaging;
 
 namespace Distributed.Datasets.Tests;
 

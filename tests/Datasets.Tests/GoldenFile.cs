@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
-using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 
 namespace Distributed.Datasets.Tests;
 

@@ -42,7 +42,7 @@ public sealed class GuardedHttpHandlerTests
     [InlineData("ftp://example.org/")]
     public async Task Addresses_are_refused_however_they_are_written(string address)
     {
-        using var http = new HttpClient(new GuardedHttpHandler(allowsPrivate: false));
+        using var http = new HttpClient(new GuardedHttpHandler(allowsPrivate: false, "Ingestion:AllowPrivateAddresses"));
 
         var refused = await Assert.ThrowsAsync<DatasetException>(() =>
             http.SendAsync(new HttpRequestMessage(HttpMethod.Get, new Uri(address)), TestContext.Current.CancellationToken)
@@ -62,7 +62,7 @@ public sealed class GuardedHttpHandlerTests
             ),
             $"{name} has a public address."
         );
-        using var http = new HttpClient(new GuardedHttpHandler(allowsPrivate: false));
+        using var http = new HttpClient(new GuardedHttpHandler(allowsPrivate: false, "Ingestion:AllowPrivateAddresses"));
 
         var refused = await Assert.ThrowsAsync<DatasetException>(() =>
             http.GetAsync(new Uri($"http://{name}:9/"), TestContext.Current.CancellationToken)
@@ -77,7 +77,7 @@ public sealed class GuardedHttpHandlerTests
         await using var file = await DownloadServer.StartAsync([1, 2, 3, 4]);
         await using var server = await DownloadServer.StartAsync([]);
         server.RedirectTo = file.Address.ToString();
-        using var http = new HttpClient(new GuardedHttpHandler(allowsPrivate: true));
+        using var http = new HttpClient(new GuardedHttpHandler(allowsPrivate: true, "Ingestion:AllowPrivateAddresses"));
         using var request = new HttpRequestMessage(HttpMethod.Get, server.Address);
         request.Headers.Range = new(2, null);
 
@@ -96,7 +96,7 @@ public sealed class GuardedHttpHandlerTests
     {
         await using var server = await DownloadServer.StartAsync([]);
         server.RedirectTo = target;
-        using var http = new HttpClient(new GuardedHttpHandler(allowsPrivate: true));
+        using var http = new HttpClient(new GuardedHttpHandler(allowsPrivate: true, "Ingestion:AllowPrivateAddresses"));
 
         var refused = await Assert.ThrowsAsync<DatasetException>(() =>
             http.GetAsync(server.Address, TestContext.Current.CancellationToken)

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Distributed.Datasets.Imaging;
 using Distributed.Datasets.Sources;
 using Distributed.Datasets.Splits;
+using Distributed.Imaging;
 using Distributed.Storage;
 
 namespace Distributed.Datasets.Tests;

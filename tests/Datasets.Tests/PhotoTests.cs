@@ -1,6 +1,7 @@
 using Distributed.Datasets.Imaging;
 using Distributed.Datasets.Sources;
 using Distributed.Datasets.Splits;
+using Distributed.Imaging;
 
 namespace Distributed.Datasets.Tests;
 

@@ -1,5 +1,6 @@
 using CsCheck;
 using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 
 namespace Distributed.Datasets.Tests;
 

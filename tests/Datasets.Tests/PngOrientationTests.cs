@@ -1,6 +1,6 @@
 using System.IO.Compression;
 using System.Text;
-using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 
 namespace Distributed.Datasets.Tests;
 

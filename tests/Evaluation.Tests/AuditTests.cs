@@ -2,7 +2,7 @@ using System.Text.Json;
 using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Contracts;
-using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 using Distributed.Ingestion;
 using Distributed.ServiceTests;
 using Distributed.Training;

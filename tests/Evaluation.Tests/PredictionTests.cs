@@ -1,7 +1,7 @@
 using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Contracts;
-using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 using Distributed.Ingestion;
 using Distributed.Messaging;
 using Distributed.Registry;

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 using Distributed.Ingestion;
 using Distributed.ServiceDefaults;
 using Microsoft.Extensions.DependencyInjection;

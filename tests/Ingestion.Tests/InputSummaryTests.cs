@@ -1,6 +1,7 @@
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets;
+using Distributed.Imaging;
 using Distributed.ServiceTests;
 using Microsoft.EntityFrameworkCore;
 

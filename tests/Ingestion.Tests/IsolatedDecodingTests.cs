@@ -3,6 +3,7 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets.Imaging;
 using Distributed.Datasets.Sources;
+using Distributed.Imaging;
 using Distributed.Jobs;
 using Distributed.Messaging;
 using Distributed.ServiceTests;

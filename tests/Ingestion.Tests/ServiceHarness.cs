@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Distributed.Catalog;
 using Distributed.Contracts;
-using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 using Distributed.Jobs;
 using Distributed.Messaging;
 using Distributed.Pipeline;

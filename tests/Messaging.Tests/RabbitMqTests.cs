@@ -54,6 +54,8 @@ public sealed class RabbitMqTests : IAsyncLifetime
         _catalog.Dispose();
     }
 
+    private static readonly string[] Requests = ["export-model", "predict-images"];
+
     [Fact]
     public async Task A_host_without_consumers_declares_every_queue_of_jobs_as_a_quorum_queue_with_a_dead_letter_queue_and_that_of_requests_as_one_that_refuses()
     {
@@ -62,14 +64,14 @@ public sealed class RabbitMqTests : IAsyncLifetime
         var declared = (await _management.GetFromJsonAsync<JsonElement>($"api/queues/{_broker!.Name}")).EnumerateArray().ToList();
 
         Assert.Equal(
-            Queues.SelectMany(queue => (string[])[queue, $"{queue}-dead-letter"]).Append("predict-images").Order(StringComparer.Ordinal),
+            Queues.SelectMany(queue => (string[])[queue, $"{queue}-dead-letter"]).Concat(Requests).Order(StringComparer.Ordinal),
             declared.Select(queue => queue.GetProperty("name").GetString()!).Order(StringComparer.Ordinal)
         );
         Assert.All(
             declared,
             queue =>
             {
-                var isRequests = queue.GetProperty("name").GetString() == "predict-images";
+                var isRequests = Requests.Contains(queue.GetProperty("name").GetString());
                 Assert.Equal(isRequests ? "classic" : "quorum", queue.GetProperty("type").GetString());
                 Assert.True(queue.GetProperty("durable").GetBoolean());
                 Assert.Equal(isRequests, queue.GetProperty("arguments").TryGetProperty("x-overflow", out _));

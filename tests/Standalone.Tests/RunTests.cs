@@ -1,6 +1,6 @@
 using Distributed.Catalog;
-using Distributed.Datasets.Imaging;
 using Distributed.Datasets.Sources;
+using Distributed.Imaging;
 
 namespace Distributed.Standalone.Tests;
 

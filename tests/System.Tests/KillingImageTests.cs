@@ -1,3 +1,4 @@
+using Distributed.Imaging;
 using Distributed.TestServers;
 using FragileHost = Distributed.FragileIngestion.Program;
 
@@ -86,10 +87,7 @@ public sealed class KillingImageTests
                     pixels[i] = (byte)((pixels[i] / 4) + brightness);
                 }
 
-                File.WriteAllBytes(
-                    Path.Combine(folder, name, $"{image:D2}.png"),
-                    Distributed.Datasets.Imaging.PngEncoder.Encode(pixels, Side, Side)
-                );
+                File.WriteAllBytes(Path.Combine(folder, name, $"{image:D2}.png"), PngEncoder.Encode(pixels, Side, Side));
             }
         }
     }

@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
-using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 using Distributed.TestServers;
 
 namespace Distributed.System.Tests;

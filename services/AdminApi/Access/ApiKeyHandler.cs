@@ -20,6 +20,10 @@ internal sealed class ApiKeyHandler(
 {
     public const string SchemeName = "ApiKey";
     public const string HeaderName = "X-Api-Key";
+
+    /// <summary>As clients of Azure Custom Vision send it.</summary>
+    private const string PredictionHeader = "Prediction-Key";
+
     private const string Bearer = "Bearer ";
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
@@ -78,13 +82,19 @@ internal sealed class ApiKeyHandler(
             ? authorization.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
                 ? authorization[Bearer.Length..].Trim()
                 : authorization
-            : Request.Headers.TryGetValue(HeaderName, out var header)
+            : Request.Headers.TryGetValue(HeaderName, out var header) || Request.Headers.TryGetValue(PredictionHeader, out header)
                 ? header.ToString()
                 : null;
 
     private async Task WriteAsync(int status, (string Title, string Detail) problem)
     {
         Response.StatusCode = status;
+        if (Context.GetEndpoint()?.Metadata.GetMetadata<RefusalBody>() is { } body)
+        {
+            await Response.WriteAsJsonAsync(body.Create(status, problem.Detail), body.Json);
+            return;
+        }
+
         await problems.WriteAsync(
             new ProblemDetailsContext
             {

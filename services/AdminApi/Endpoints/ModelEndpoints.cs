@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Security.Claims;
 using Distributed.AdminApi.Access;
+using Distributed.AdminApi.Predictions;
 using Distributed.Catalog;
 using Distributed.Registry;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -262,6 +263,7 @@ internal static class ModelEndpoints
             model.Name,
             model.Description,
             model.CreatedAt,
+            CustomVisionProjects.IdOf(model.Name),
             [.. aliases.Select(AliasDetail.Of)],
             [.. versions.Select(ModelVersionSummary.Of)],
             [

@@ -26,6 +26,7 @@ public sealed record ModelSummary(
 /// <param name="Name">Its name.</param>
 /// <param name="Description">What it is for.</param>
 /// <param name="CreatedAt">When it was created (UTC).</param>
+/// <param name="CustomVisionProject">The project id by which callers of Azure Custom Vision's Prediction API ask for it.</param>
 /// <param name="Aliases">Its aliases.</param>
 /// <param name="Versions">Its versions, the latest first.</param>
 /// <param name="Moves">How its aliases were moved, the latest first.</param>
@@ -33,6 +34,7 @@ public sealed record ModelDetail(
     string Name,
     string? Description,
     DateTime CreatedAt,
+    Guid CustomVisionProject,
     IReadOnlyList<AliasDetail> Aliases,
     IReadOnlyList<ModelVersionSummary> Versions,
     IReadOnlyList<AliasMove> Moves

@@ -3,7 +3,6 @@ using System.Diagnostics;
 using Distributed.AdminApi.Access;
 using Distributed.AdminApi.Predictions;
 using Distributed.Contracts;
-using Distributed.Messaging;
 using Distributed.Registry;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
@@ -34,7 +33,7 @@ internal static class PredictionEndpoints
             .ProducesProblem(StatusCodes.Status429TooManyRequests)
             .ProducesProblem(StatusCodes.Status503ServiceUnavailable)
             .ProducesProblem(StatusCodes.Status504GatewayTimeout)
-            .AddEndpointFilter<PredictionFilter>();
+            .AddEndpointFilter(PredictionProblem.Filter(problem => problem.ToResult()));
 
     private static async Task<Results<Ok<Predictions>, ProblemHttpResult>> PredictAsync(
         string reference,
@@ -65,6 +64,7 @@ internal static class PredictionEndpoints
         var (version, answer) = await predictions.PredictAsync(
             model,
             [.. images.Select(image => image.Content)],
+            arePixels: false,
             top,
             evidence,
             timeout is { } milliseconds ? TimeSpan.FromMilliseconds(milliseconds) : null,
@@ -93,55 +93,6 @@ internal static class PredictionEndpoints
                 )
             )
         );
-    }
-
-    /// <summary>Says why there is no prediction, and whether to try again.</summary>
-    private sealed class PredictionFilter : IEndpointFilter
-    {
-        public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
-        {
-            try
-            {
-                return await next(context);
-            }
-            catch (UnreadableImagesException exception)
-            {
-                return Problem("The images cannot be read.", exception, exception.Status);
-            }
-            catch (RegistryException exception) when (exception is { Problem: RegistryProblem.Invalid, Field: { } field })
-            {
-                return TypedResults.ValidationProblem(new Dictionary<string, string[]> { [field] = [exception.Message] });
-            }
-            catch (RegistryException exception)
-            {
-                return Problem("It is not there.", exception, StatusCodes.Status404NotFound);
-            }
-            catch (PredictionRefusedException exception)
-            {
-                return Problem("The model cannot be used.", exception, StatusCodes.Status409Conflict);
-            }
-            catch (TooManyPredictionsException exception)
-            {
-                return Later("Too many requests.", exception, StatusCodes.Status429TooManyRequests);
-            }
-            catch (RequestRefusedException exception)
-            {
-                return Later("No prediction is possible now.", exception, StatusCodes.Status503ServiceUnavailable);
-            }
-            catch (TimeoutException exception)
-            {
-                return Problem("There was no answer in time.", exception, StatusCodes.Status504GatewayTimeout);
-            }
-
-            ProblemHttpResult Later(string title, Exception exception, int status)
-            {
-                context.HttpContext.Response.Headers.RetryAfter = "1";
-                return Problem(title, exception, status);
-            }
-        }
-
-        private static ProblemHttpResult Problem(string title, Exception exception, int status) =>
-            TypedResults.Problem(title: title, detail: exception.Message, statusCode: status);
     }
 }
 

@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Text.Json;
 using Distributed.Datasets;
+using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Options;
 
 namespace Distributed.AdminApi.Predictions;
@@ -35,7 +36,7 @@ internal sealed class ImageReader(IHttpClientFactory clients, IOptions<Predictio
     public async Task<IReadOnlyList<InputImage>> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
     {
         var images =
-            request.HasFormContentType ? await ReadFormAsync(request, cancellationToken)
+            request.HasFormContentType && !IsUrlEncoded(request.ContentType) ? await ReadFormAsync(request, cancellationToken)
             : IsJson(request.ContentType) ? await FetchAsync(await ReadUrlsAsync(request, cancellationToken), cancellationToken)
             : [new InputImage("0", await ReadBodyAsync(request, cancellationToken))];
         return images switch
@@ -74,34 +75,52 @@ internal sealed class ImageReader(IHttpClientFactory clients, IOptions<Predictio
         return images;
     }
 
-    private static bool IsJson(string? contentType) =>
+    private static bool IsJson(string? contentType) => Is(contentType, "application/json");
+
+    /// <summary>What curl calls any body where it is told nothing else.</summary>
+    private static bool IsUrlEncoded(string? contentType) => Is(contentType, "application/x-www-form-urlencoded");
+
+    private static bool Is(string? contentType, string expected) =>
         MediaTypeHeaderValue.TryParse(contentType, out var type)
-        && string.Equals(type.MediaType, "application/json", StringComparison.OrdinalIgnoreCase);
+        && string.Equals(type.MediaType, expected, StringComparison.OrdinalIgnoreCase);
 
     private static string Shorten(string name) => name.Length <= LongestName ? name : name[..LongestName] + "…";
 
+    /// <summary>Reads the parts of a form. Some clients send files as fields without a file name, so every part is one.</summary>
     private static async Task<IReadOnlyList<InputImage>> ReadFormAsync(HttpRequest request, CancellationToken cancellationToken)
     {
-        IFormCollection form;
+        if (
+            !MediaTypeHeaderValue.TryParse(request.ContentType, out var type)
+            || type.Parameters.FirstOrDefault(one => one.Name.Equals("boundary", StringComparison.OrdinalIgnoreCase))
+                is not { Value: { Length: > 0 } boundary }
+        )
+        {
+            throw new UnreadableImagesException("The form has no boundary; send it as multipart/form-data, as every HTTP library does.");
+        }
+
+        var images = new List<InputImage>();
         try
         {
-            form = await request.ReadFormAsync(cancellationToken);
+            var parts = new MultipartReader(boundary.Trim('"'), request.Body);
+            while (images.Count <= MostImages && await parts.ReadNextSectionAsync(cancellationToken) is { } part)
+            {
+                using var content = new MemoryStream();
+                await part.Body.CopyToAsync(content, cancellationToken);
+                images.Add(new InputImage(Shorten(NameOf(part) ?? $"{images.Count}"), content.ToArray()));
+            }
         }
-        catch (InvalidDataException exception)
+        catch (Exception exception) when (exception is InvalidDataException or IOException and not BadHttpRequestException)
         {
             throw new UnreadableImagesException($"The form cannot be read: {exception.Message}");
         }
 
-        var images = new List<InputImage>(form.Files.Count);
-        foreach (var file in form.Files)
-        {
-            using var content = new MemoryStream((int)file.Length);
-            await file.CopyToAsync(content, cancellationToken);
-            images.Add(new InputImage(Shorten(file.FileName is { Length: > 0 } name ? name : file.Name), content.ToArray()));
-        }
-
         return images;
     }
+
+    private static string? NameOf(MultipartSection part) =>
+        ContentDispositionHeaderValue.TryParse(part.ContentDisposition, out var disposition)
+            ? (disposition.FileNameStar ?? disposition.FileName ?? disposition.Name)?.Trim('"')
+            : null;
 
     private static async Task<byte[]> ReadBodyAsync(HttpRequest request, CancellationToken cancellationToken)
     {

@@ -19,7 +19,8 @@ internal sealed class PredictionService(ModelRegistry registry, RequestSender se
 
     /// <summary>Predicts the classes of images.</summary>
     /// <param name="reference">The model.</param>
-    /// <param name="images">Image files.</param>
+    /// <param name="images">Image files, or pixels.</param>
+    /// <param name="arePixels">Whether they are pixels, as <see cref="PredictImages"/> has them.</param>
     /// <param name="top">Classes to return of each.</param>
     /// <param name="evidence">What to return beside them.</param>
     /// <param name="timeout">How long to wait; null for as long as is usual.</param>
@@ -33,6 +34,7 @@ internal sealed class PredictionService(ModelRegistry registry, RequestSender se
     public async Task<(int Version, ImagesPredicted Answer)> PredictAsync(
         ModelReference reference,
         IReadOnlyList<byte[]> images,
+        bool arePixels,
         int top,
         EvidenceRequest? evidence,
         TimeSpan? timeout,
@@ -49,7 +51,7 @@ internal sealed class PredictionService(ModelRegistry registry, RequestSender se
             var version = await registry.ResolveAsync(reference, cancellationToken);
             var answer = await sender.SendAsync<PredictImages, ImagesPredicted>(
                 RequestKind.PredictImages,
-                new PredictImages(version.ModelName, version.Number, images, top, evidence),
+                new PredictImages(version.ModelName, version.Number, images, top, evidence, arePixels),
                 timeout is { } asked && asked < options.Value.Timeout ? asked : options.Value.Timeout,
                 cancellationToken
             );

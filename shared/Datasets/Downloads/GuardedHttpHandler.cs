@@ -48,12 +48,14 @@ public sealed class GuardedHttpHandler : DelegatingHandler
     private static readonly IPNetwork Translated = IPNetwork.Parse("64:ff9b::/96");
 
     private readonly bool _allowsPrivate;
+    private readonly string _setting;
 
     /// <summary>Makes the handler with a connection pool of its own.</summary>
     /// <param name="allowsPrivate">Whether loopback, link-local and private addresses may be asked, too.</param>
-    public GuardedHttpHandler(bool allowsPrivate)
+    /// <param name="setting">The setting that says so, for error messages.</param>
+    public GuardedHttpHandler(bool allowsPrivate, string setting)
     {
-        _allowsPrivate = allowsPrivate;
+        (_allowsPrivate, _setting) = (allowsPrivate, setting);
         // Positions count the bytes as they are sent, so nothing is decompressed.
         InnerHandler = new SocketsHttpHandler
         {
@@ -156,10 +158,10 @@ public sealed class GuardedHttpHandler : DelegatingHandler
         }
     }
 
-    private static DatasetException Refusal(string what) =>
+    private DatasetException Refusal(string what) =>
         new(
             $"{what} an address of this machine or its network, and downloads come from public addresses only. If that is your "
-                + "mirror, allow it: Ingestion:AllowPrivateAddresses=true."
+                + $"mirror, allow it: {_setting}=true."
         );
 
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)

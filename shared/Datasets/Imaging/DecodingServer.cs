@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Distributed.Imaging;
 
 namespace Distributed.Datasets.Imaging;
 

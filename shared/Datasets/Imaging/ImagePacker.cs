@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Distributed.Datasets.Sources;
+using Distributed.Imaging;
 
 namespace Distributed.Datasets.Imaging;
 

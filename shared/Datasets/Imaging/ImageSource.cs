@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using Distributed.Datasets.Sources;
+using Distributed.Imaging;
 using Microsoft.Win32.SafeHandles;
 
 namespace Distributed.Datasets.Imaging;

@@ -3,6 +3,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
+using Distributed.Imaging;
 
 namespace Distributed.Datasets.Imaging;
 

@@ -1,3 +1,5 @@
+using Distributed.Imaging;
+
 namespace Distributed.Datasets.Imaging;
 
 /// <summary>A small image whose pixels are known: a decoder that does not make these of it is broken, and no image is to blame.</summary>

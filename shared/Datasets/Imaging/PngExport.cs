@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Distributed.Datasets.Splits;
+using Distributed.Imaging;
 
 namespace Distributed.Datasets.Imaging;
 

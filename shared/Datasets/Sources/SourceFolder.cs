@@ -1,3 +1,4 @@
+using Distributed.Imaging;
 using Distributed.Storage;
 
 namespace Distributed.Datasets.Sources;

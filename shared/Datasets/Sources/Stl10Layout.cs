@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 using Distributed.Storage;
 
 namespace Distributed.Datasets.Sources;

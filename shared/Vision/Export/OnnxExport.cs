@@ -1,21 +1,28 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
+using System.Text.Json;
 using Distributed.Networks;
 using Distributed.Vision.Engines;
+using Distributed.Vision.Heads;
 using Distributed.Vision.Weights;
 
 namespace Distributed.Vision.Export;
 
-/// <summary>Writes a backbone as an ONNX model (IR version 8, operator set 13; https://github.com/onnx/onnx/blob/main/docs/IR.md).</summary>
+/// <summary>Writes networks as ONNX models, for any program that reads them.</summary>
 public static class OnnxExport
 {
-    /// <summary>Name of the model's input: float32 [n, 3, height, width], RGB, normalised as <see cref="IBackbone.Preprocessing"/> says.</summary>
+    /// <summary>
+    /// Name of a model's input. Of a base: float32 [n, 3, height, width], RGB, normalised as <see cref="IBackbone.Preprocessing"/> says. Of a
+    /// classifier: uint8 [n, size, size, 3], RGB.
+    /// </summary>
     public const string InputName = "images";
 
-    /// <summary>Name of the model's output: float32 [n, <see cref="IBackbone.FeatureSize"/>].</summary>
+    /// <summary>Name of the features: float32 [n, <see cref="IBackbone.FeatureSize"/>].</summary>
     public const string OutputName = "features";
 
-    /// <summary>Writes the model as the paper has it, normalisations as such: what optimises a model can fold them itself.</summary>
+    /// <summary>Name of a classifier's probabilities: float32 [n, classes], each row with the sum 1.</summary>
+    public const string ProbabilitiesName = "probabilities";
+
+    /// <summary>Writes a base.</summary>
     /// <param name="backbone">Its weights are written in float32, whatever precision it computes in.</param>
     /// <param name="target">Receives the model; not closed.</param>
     /// <param name="cancellationToken">Stops the writing.</param>
@@ -24,196 +31,118 @@ public static class OnnxExport
     {
         ArgumentNullException.ThrowIfNull(backbone);
         ArgumentNullException.ThrowIfNull(target);
-        if (backbone is not Backbone { Weights: var weights })
-        {
-            throw new NotSupportedException($"There is no ONNX export for '{backbone.Name}', only for the networks of this library.");
-        }
-
-        var graph = new GraphWriter(weights);
-        // Fields of onnx.proto's ModelProto.
-        var model = new ProtobufWriter()
-            .Integer(1, 8)
-            .Text(2, "Distributed")
-            .Message(7, graph.ToMessage(backbone))
-            .Message(8, new ProtobufWriter().Text(1, "").Integer(2, 13));
-        foreach (
-            var (key, value) in new[]
-            {
-                ("origin", backbone.Origin),
-                ("sha256", backbone.Sha256),
-                (
-                    "mean",
-                    string.Join(',', backbone.Preprocessing.Mean.Select(number => number.ToString("R", CultureInfo.InvariantCulture)))
-                ),
-                ("std", string.Join(',', backbone.Preprocessing.Std.Select(number => number.ToString("R", CultureInfo.InvariantCulture)))),
-            }
-        )
-        {
-            model.Message(14, new ProtobufWriter().Text(1, key).Text(2, value));
-        }
-
-        await model.CopyToAsync(target, cancellationToken);
+        var graph = new OnnxGraph(backbone.Name);
+        graph.AddInput(InputName, OnnxType.Float, "n", 3, "height", "width");
+        graph.AddOutput(OutputName, OnnxType.Float, "n", backbone.FeatureSize);
+        OnnxNetwork.AddTo(graph, WeightsOf(backbone), InputName, OutputName);
+        await graph.ToModel(Describe(backbone)).CopyToAsync(target, cancellationToken);
     }
 
-    /// <summary>Collects nodes and tensors of onnx.proto's GraphProto.</summary>
-    private sealed class GraphWriter
+    /// <summary>
+    /// Writes a classifier in one piece: normalisation of the pixels, base, head and calibrated probabilities. What is left to its user is to make
+    /// images square, of the size given.
+    /// </summary>
+    /// <param name="backbone">The base.</param>
+    /// <param name="head">The head, for the base's features.</param>
+    /// <param name="classNames">Names of the classes, in the order of the head's outputs.</param>
+    /// <param name="size">Side of the images in pixels.</param>
+    /// <param name="metadata">What else is to be known of it, by key.</param>
+    /// <param name="target">Receives the model; not closed.</param>
+    /// <param name="cancellationToken">Stops the writing.</param>
+    /// <exception cref="ArgumentException">The head takes another number of features, or there is another number of names.</exception>
+    /// <exception cref="NotSupportedException">The backbone is no network that this library has the graph of.</exception>
+    public static async Task WriteClassifierAsync(
+        IBackbone backbone,
+        TrainedHead head,
+        IReadOnlyList<string> classNames,
+        int size,
+        IEnumerable<KeyValuePair<string, string>> metadata,
+        Stream target,
+        CancellationToken cancellationToken = default
+    )
     {
-        private const int FloatType = 1;
-
-        private readonly BackboneWeights _weights;
-        private readonly NetworkGraph _graph;
-        private readonly IReadOnlyDictionary<string, long[]> _shapes;
-        private readonly List<ProtobufWriter> _nodes = [];
-        private readonly List<ProtobufWriter> _tensors = [];
-
-        public GraphWriter(BackboneWeights weights)
+        ArgumentNullException.ThrowIfNull(backbone);
+        ArgumentNullException.ThrowIfNull(head);
+        ArgumentNullException.ThrowIfNull(classNames);
+        ArgumentNullException.ThrowIfNull(metadata);
+        ArgumentNullException.ThrowIfNull(target);
+        if (head.FeatureSize != backbone.FeatureSize || head.Classes != classNames.Count)
         {
-            _weights = weights;
-            _graph = weights.Architecture.Graph;
-            _shapes = _graph.TensorShapes;
-            foreach (var layer in _graph.Layers)
-            {
-                Write(layer);
-            }
-        }
-
-        public ProtobufWriter ToMessage(IBackbone backbone)
-        {
-            var graph = new ProtobufWriter();
-            _nodes.ForEach(node => graph.Message(1, node));
-            graph.Text(2, backbone.Name);
-            _tensors.ForEach(tensor => graph.Message(5, tensor));
-            return graph
-                .Message(11, Value(InputName, Dimension("n"), Dimension(3), Dimension("height"), Dimension("width")))
-                .Message(12, Value(OutputName, Dimension("n"), Dimension(backbone.FeatureSize)));
-        }
-
-        private static ProtobufWriter Dimension(string name) => new ProtobufWriter().Text(2, name);
-
-        private static ProtobufWriter Dimension(long length) => new ProtobufWriter().Integer(1, length);
-
-        private static ProtobufWriter Value(string name, params ProtobufWriter[] dimensions)
-        {
-            var shape = new ProtobufWriter();
-            foreach (var dimension in dimensions)
-            {
-                shape.Message(1, dimension);
-            }
-
-            var type = new ProtobufWriter().Integer(1, FloatType).Message(2, shape);
-            return new ProtobufWriter().Text(1, name).Message(2, new ProtobufWriter().Message(1, type));
-        }
-
-        private static ProtobufWriter Integer(string name, long value) =>
-            new ProtobufWriter().Text(1, name).Integer(3, value).Integer(20, 2);
-
-        private static ProtobufWriter Integers(string name, params long[] values)
-        {
-            var attribute = new ProtobufWriter().Text(1, name);
-            foreach (var value in values)
-            {
-                attribute.Integer(8, value);
-            }
-
-            return attribute.Integer(20, 7);
-        }
-
-        private string NameOf(Layer layer) =>
-            layer == _graph.Output ? OutputName
-            : layer.Operation is Images ? InputName
-            : layer.Name;
-
-        private void Write(Layer layer)
-        {
-            switch (layer.Operation)
-            {
-                case Images:
-                    break;
-                case Convolution { Window: var window, Stride: var stride, Padding: var padding }:
-                    Node(
-                        "Conv",
-                        layer,
-                        ["weight"],
-                        Integers("kernel_shape", window, window),
-                        Integers("strides", stride, stride),
-                        Integers("pads", padding, padding, padding, padding)
-                    );
-                    break;
-                case Normalization:
-                    var epsilon = new ProtobufWriter().Text(1, "epsilon").Single(2, (float)Normalization.Epsilon).Integer(20, 1);
-                    Node("BatchNormalization", layer, ["weight", "bias", "running_mean", "running_var"], epsilon);
-                    break;
-                case Rectifier:
-                    Node("Relu", layer, []);
-                    break;
-                case MaxPooling { Window: var window, Stride: var stride, Padding: var padding }:
-                    Node(
-                        "MaxPool",
-                        layer,
-                        [],
-                        Integers("kernel_shape", window, window),
-                        Integers("strides", stride, stride),
-                        Integers("pads", padding, padding, padding, padding)
-                    );
-                    break;
-                case AveragePooling { Window: var window }:
-                    Node("AveragePool", layer, [], Integers("kernel_shape", window, window), Integers("strides", window, window));
-                    break;
-                case Concatenation:
-                    Node("Concat", layer, [], Integer("axis", 1));
-                    break;
-                case Addition:
-                    Node("Sum", layer, []);
-                    break;
-                case Dense:
-                    Node("Gemm", layer, ["weight", "bias"], Integer("transB", 1));
-                    break;
-                case GlobalAverage:
-                    var mean = layer == _graph.Output ? layer.Name : layer.Name + ".mean";
-                    Node("GlobalAveragePool", mean, [NameOf(layer.Inputs[0])]);
-                    Node("Flatten", NameOf(layer), [mean], Integer("axis", 1));
-                    break;
-                default:
-                    throw new NotSupportedException($"There is no ONNX operator for the layer '{layer.Name}'.");
-            }
-        }
-
-        private void Node(string operation, Layer layer, string[] weights, params ProtobufWriter[] attributes) =>
-            Node(
-                operation,
-                NameOf(layer),
-                [.. layer.Inputs.Select(NameOf), .. weights.Select(part => Tensor($"{layer.Name}.{part}"))],
-                attributes
+            throw new ArgumentException(
+                $"The head takes {head.FeatureSize} features and has {head.Classes} classes; the base gives {backbone.FeatureSize}, and {classNames.Count} names were given.",
+                nameof(head)
             );
-
-        /// <summary>A node with one output of its own name.</summary>
-        private void Node(string operation, string name, string[] inputs, params ProtobufWriter[] attributes)
-        {
-            var node = new ProtobufWriter();
-            foreach (var input in inputs)
-            {
-                node.Text(1, input);
-            }
-
-            node.Text(2, name).Text(3, name).Text(4, operation);
-            foreach (var attribute in attributes)
-            {
-                node.Message(5, attribute);
-            }
-
-            _nodes.Add(node);
         }
 
-        private string Tensor(string name)
-        {
-            var tensor = new ProtobufWriter();
-            foreach (var length in _shapes[name])
-            {
-                tensor.Integer(1, length);
-            }
+        const string Normalised = "normalised";
+        var graph = new OnnxGraph(backbone.Name);
+        graph.AddInput(InputName, OnnxType.UInt8, "n", size, size, 3);
+        graph.AddOutput(ProbabilitiesName, OnnxType.Float, "n", head.Classes);
+        graph.AddOutput(OutputName, OnnxType.Float, "n", head.FeatureSize);
+        Normalise(graph, backbone.Preprocessing, Normalised);
+        OnnxNetwork.AddTo(graph, WeightsOf(backbone), Normalised, OutputName);
+        AddHead(graph, head);
+        await graph
+            .ToModel([
+                .. Describe(backbone),
+                new("class_names", JsonSerializer.Serialize(classNames)),
+                new("input_size", size.ToString(CultureInfo.InvariantCulture)),
+                new("temperature", head.Temperature.ToString("R", CultureInfo.InvariantCulture)),
+                .. metadata,
+            ])
+            .CopyToAsync(target, cancellationToken);
+    }
 
-            _tensors.Add(tensor.Integer(2, FloatType).Text(8, name).Bytes(9, MemoryMarshal.AsBytes(_weights.Values(name).AsSpan())));
-            return name;
+    private static BackboneWeights WeightsOf(IBackbone backbone) =>
+        backbone is Backbone { Weights: var weights }
+            ? weights
+            : throw new NotSupportedException($"There is no ONNX export for '{backbone.Name}', only for the networks of this library.");
+
+    private static IEnumerable<KeyValuePair<string, string>> Describe(IBackbone backbone) =>
+        [
+            new("origin", backbone.Origin),
+            new("sha256", backbone.Sha256),
+            new("mean", Join(backbone.Preprocessing.Mean)),
+            new("std", Join(backbone.Preprocessing.Std)),
+        ];
+
+    private static string Join(float[] numbers) =>
+        string.Join(',', numbers.Select(number => number.ToString("R", CultureInfo.InvariantCulture)));
+
+    /// <summary>Bytes by row, column and channel become numbers by channel, row and column: (value / 255 - mean) / deviation.</summary>
+    private static void Normalise(OnnxGraph graph, Preprocessing preprocessing, string output)
+    {
+        float[] scale = [.. preprocessing.Std.Select(std => (float)(1 / (255.0 * std)))];
+        float[] shift = [.. preprocessing.Mean.Zip(preprocessing.Std, (mean, std) => (float)(-(double)mean / std))];
+        var numbers = graph.AddNode("Cast", "pixels", [InputName], OnnxGraph.Integer("to", (int)OnnxType.Float));
+        var channels = graph.AddNode("Transpose", "channels", [numbers], OnnxGraph.Integers("perm", 0, 3, 1, 2));
+        var scaled = graph.AddNode("Mul", "scaled", [channels, graph.AddTensor("preprocessing.scale", scale, 1, 3, 1, 1)]);
+        graph.AddNode("Add", output, [scaled, graph.AddTensor("preprocessing.shift", shift, 1, 3, 1, 1)]);
+    }
+
+    private static void AddHead(OnnxGraph graph, TrainedHead head)
+    {
+        var centred = graph.AddNode("Sub", "head.centred", [OutputName, graph.AddTensor("head.mean", head.Mean, head.FeatureSize)]);
+        var current = graph.AddNode("Div", "head.standardised", [centred, graph.AddTensor("head.std", head.Std, head.FeatureSize)]);
+        var layers = head.Layers;
+        for (var i = 0; i < layers.Count; i++)
+        {
+            var (weight, bias) = layers[i];
+            var name = $"head.{i}";
+            current = graph.AddNode(
+                "Gemm",
+                name,
+                [
+                    current,
+                    graph.AddTensor(name + ".weight", weight.Span, bias.Length, weight.Length / bias.Length),
+                    graph.AddTensor(name + ".bias", bias.Span, bias.Length),
+                ],
+                OnnxGraph.Integer("transB", 1)
+            );
+            current = i < layers.Count - 1 ? graph.AddNode("Relu", name + ".relu", [current]) : current;
         }
+
+        var calibrated = graph.AddNode("Div", "head.calibrated", [current, graph.AddTensor("head.temperature", [(float)head.Temperature])]);
+        graph.AddNode("Softmax", ProbabilitiesName, [calibrated], OnnxGraph.Integer("axis", 1));
     }
 }

@@ -58,6 +58,23 @@ public sealed class TrainedHead
     /// <summary>What logits are divided by before the softmax: 1 where nothing else is known.</summary>
     public double Temperature => Calibration?.Temperature ?? 1;
 
+    /// <summary>What is subtracted from features.</summary>
+    internal ReadOnlySpan<float> Mean => _mean;
+
+    /// <summary>What they are divided by then.</summary>
+    internal ReadOnlySpan<float> Std => _std;
+
+    /// <summary>Weights [outputs, inputs] and biases of its layers; all but the last are followed by a rectifier.</summary>
+    internal IReadOnlyList<(ReadOnlyMemory<float> Weight, ReadOnlyMemory<float> Bias)> Layers =>
+        [
+            .. _layout.Layers.Select(layer =>
+                (
+                    (ReadOnlyMemory<float>)_parameters.AsMemory(layer.WeightStart, layer.Inputs * layer.Outputs),
+                    (ReadOnlyMemory<float>)_parameters.AsMemory(layer.BiasStart, layer.Outputs)
+                )
+            ),
+        ];
+
     /// <summary>Reads a head.</summary>
     /// <param name="bytes">What <see cref="IHeadTrainingState.ExportBest"/> made.</param>
     /// <param name="source">What errors call the bytes, such as the path they come from.</param>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Distributed.Datasets;
 using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 
 namespace Distributed.Fuzzing.Targets;
 

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using Distributed.Contracts;
-using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 
 namespace Distributed.Fuzzing.Targets;
 

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Text.Json;
 using Distributed.Contracts;
-using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 
 namespace Distributed.Fuzzing.Targets;
 

@@ -1,4 +1,4 @@
-namespace Distributed.Datasets.Imaging;
+namespace Distributed.Imaging;
 
 /// <summary>A decoded image.</summary>
 /// <param name="Width">Width in pixels.</param>

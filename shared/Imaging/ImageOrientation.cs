@@ -1,4 +1,4 @@
-namespace Distributed.Datasets.Imaging;
+namespace Distributed.Imaging;
 
 /// <summary>Turns and mirrors an image as the EXIF tag 0x0112 asks.</summary>
 internal static class ImageOrientation

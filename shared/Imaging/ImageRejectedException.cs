@@ -1,4 +1,4 @@
-namespace Distributed.Datasets.Imaging;
+namespace Distributed.Imaging;
 
 /// <summary>One image that cannot be used: the reason goes beside its name into the list of skipped files.</summary>
 public sealed class ImageRejectedException : Exception

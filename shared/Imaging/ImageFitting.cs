@@ -1,4 +1,4 @@
-namespace Distributed.Datasets.Imaging;
+namespace Distributed.Imaging;
 
 /// <summary>Makes images square, with the sizes and offsets of torchvision's <c>Resize</c> and <c>CenterCrop</c> on PIL images.</summary>
 public static class ImageFitting

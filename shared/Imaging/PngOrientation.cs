@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.IO.Compression;
 using System.IO.Hashing;
 
-namespace Distributed.Datasets.Imaging;
+namespace Distributed.Imaging;
 
 /// <summary>
 /// Finds the EXIF orientation of a PNG file, before or behind its pixels: in the chunk <c>eXIf</c>, or where there is none in the text

@@ -1,4 +1,4 @@
-namespace Distributed.Datasets.Imaging;
+namespace Distributed.Imaging;
 
 /// <summary>Whether a JPEG file has its end. The codec takes a progressive one without its later scans for whole, and shows it blurred.</summary>
 internal static class JpegEnd

@@ -1,6 +1,6 @@
 using SkiaSharp;
 
-namespace Distributed.Datasets.Imaging;
+namespace Distributed.Imaging;
 
 /// <summary>Writes RGB pixels as PNG.</summary>
 public static class PngEncoder

@@ -1,4 +1,4 @@
-namespace Distributed.Datasets.Imaging;
+namespace Distributed.Imaging;
 
 /// <summary>Decodes an image file.</summary>
 /// <param name="encoded">The whole file.</param>

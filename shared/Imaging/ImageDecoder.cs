@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 using Distributed.Storage;
 using SkiaSharp;
 
-namespace Distributed.Datasets.Imaging;
+namespace Distributed.Imaging;
 
 /// <summary>
 /// Decodes image files (JPEG, PNG, WebP, BMP, GIF and whatever else the codec reads) to RGB. The pixels are those of the file:

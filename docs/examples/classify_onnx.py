@@ -1,0 +1,56 @@
+"""Classifies images with a model's package, without any server.
+
+    pip install onnxruntime pillow numpy
+    python3 classify_onnx.py flowers-3.zip rose.jpg
+"""
+
+import json
+import sys
+import zipfile
+
+import numpy
+from PIL import Image, ImageOps
+
+PADDING = (124, 116, 104)
+
+
+def to_square(image, size, fit):
+    """An image as the network takes it: uint8 [size, size, 3], RGB."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        white.alpha_composite(image)
+        image = white
+    image = image.convert("RGB")
+    width, height = image.size
+    if (width, height) == (size, size):
+        return numpy.asarray(image)
+    if fit == "stretch":
+        return numpy.asarray(image.resize((size, size), Image.BICUBIC))
+    reference = min(width, height) if fit == "crop" else max(width, height)
+    width, height = max(int(size * width / reference), 1), max(int(size * height / reference), 1)
+    image = image.resize((width, height), Image.BICUBIC)
+    if fit == "crop":
+        left, top = round((width - size) / 2), round((height - size) / 2)
+        return numpy.asarray(image.crop((left, top, left + size, top + size)))
+    square = Image.new("RGB", (size, size), PADDING)
+    square.paste(image, (round((size - width) / 2), round((size - height) / 2)))
+    return numpy.asarray(square)
+
+
+def main(package, *paths):
+    import onnxruntime
+
+    with zipfile.ZipFile(package) as archive:
+        model = json.loads(archive.read("model.json"))
+        session = onnxruntime.InferenceSession(archive.read("model.onnx"))
+    for path in paths:
+        pixels = to_square(Image.open(path), model["inputSize"], model["fit"])
+        probabilities = session.run(["probabilities"], {"images": pixels[None]})[0][0]
+        best = int(probabilities.argmax())
+        print(f"{path}\t{model['classes'][best]}\t{probabilities[best]:.4f}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
