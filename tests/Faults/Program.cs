@@ -22,6 +22,7 @@ internal static class Program
         new QueueRow(),
         new KillRow("published", isPublished: true),
         new MisconfiguredRow(),
+        new PredictionsRow(),
     ];
 
     /// <summary>Injects faults row by row, prints a table, and returns 0 where nothing was lost, doubled or wrong.</summary>

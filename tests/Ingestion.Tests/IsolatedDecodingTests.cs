@@ -201,6 +201,7 @@ public sealed class IsolatedDecodingTests : IDisposable
                     "Distributed.Decoding.runtimeconfig.json",
                     "Distributed.Contracts.dll",
                     "Distributed.Datasets.dll",
+                    "Distributed.Imaging.dll",
                     "Distributed.Storage.dll",
                     "SkiaSharp.dll",
                 ]
