@@ -247,7 +247,7 @@ internal sealed class ModelCommand : CatalogCommand
                 .OrderByDescending(run => run.Id)
                 .Select(run => (Guid?)run.Id)
                 .FirstOrDefaultAsync(cancellationToken)
-            ?? throw new ArgumentException("No run on this volume is complete. Train one first: run --dataset PATH.");
+            ?? throw new ArgumentException("There is no completed run on this volume. Train one first: run --dataset PATH.");
     }
 
     /// <summary>Gives a subcommand what works on models, and reports what cannot be done in one line.</summary>

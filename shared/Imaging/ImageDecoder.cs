@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Distributed.Storage;
 using SkiaSharp;
 
@@ -126,16 +127,48 @@ public static class ImageDecoder
     private static unsafe RgbImage ToRgb(byte* rgba, int width, int height, bool opaque)
     {
         var rgb = GC.AllocateUninitializedArray<byte>(width * height * 3);
-        var source = rgba;
-        for (var target = 0; target < rgb.Length; target += 3, source += 4)
+        fixed (byte* target = rgb)
         {
-            var alpha = opaque ? 255 : source[3];
-            rgb[target] = OnWhite(source[0], alpha);
-            rgb[target + 1] = OnWhite(source[1], alpha);
-            rgb[target + 2] = OnWhite(source[2], alpha);
+            if (opaque)
+            {
+                LeaveOutAlpha(rgba, target, (long)width * height);
+            }
+            else
+            {
+                PutOnWhite(rgba, target, (long)width * height);
+            }
         }
 
         return new RgbImage(width, height, rgb);
+    }
+
+    private static unsafe void LeaveOutAlpha(byte* rgba, byte* rgb, long pixels)
+    {
+        // Four pixels at a time; what is written behind the fourth is written again with the next ones.
+        var colours = Vector128.Create((byte)0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 0xFF, 0xFF, 0xFF, 0xFF);
+        var pixel = 0L;
+        for (; pixel < pixels - 5; pixel += 4)
+        {
+            Vector128.Shuffle(Vector128.Load(rgba + (4 * pixel)), colours).Store(rgb + (3 * pixel));
+        }
+
+        for (; pixel < pixels; pixel++)
+        {
+            rgb[3 * pixel] = rgba[4 * pixel];
+            rgb[(3 * pixel) + 1] = rgba[(4 * pixel) + 1];
+            rgb[(3 * pixel) + 2] = rgba[(4 * pixel) + 2];
+        }
+    }
+
+    private static unsafe void PutOnWhite(byte* rgba, byte* rgb, long pixels)
+    {
+        for (var pixel = 0L; pixel < pixels; pixel++, rgba += 4, rgb += 3)
+        {
+            var alpha = rgba[3];
+            rgb[0] = OnWhite(rgba[0], alpha);
+            rgb[1] = OnWhite(rgba[1], alpha);
+            rgb[2] = OnWhite(rgba[2], alpha);
+        }
     }
 
     private static byte OnWhite(int value, int alpha)

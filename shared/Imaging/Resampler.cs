@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -85,36 +86,53 @@ public static class Resampler
     {
         var target = GC.AllocateUninitializedArray<byte>(rowCount * windowWidth * 3);
         var stride = image.Width * 3;
-        // A pixel is loaded as four bytes, of which the last is the next pixel's: the row needs one more at its end.
+        // Pixels are loaded as four bytes, of which the last is the next pixel's: the row needs one more at its end.
         var row = new byte[stride + 1];
         for (var y = 0; y < rowCount; y++)
         {
             image.Pixels.AsSpan((firstRow + y) * stride, stride).CopyTo(row);
-            var output = target.AsSpan(y * windowWidth * 3, windowWidth * 3);
-            for (var x = 0; x < windowWidth; x++)
-            {
-                var sum = Vector128.Create(1 << (FractionalBits - 1));
-                var source = weights.First[x] * 3;
-                foreach (var weight in weights.Of(x))
-                {
-                    var four = MemoryMarshal.Read<uint>(row.AsSpan(source));
-                    var pixel = Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(four).AsByte())).AsInt32();
-                    sum += pixel * weight;
-                    source += 3;
-                }
-
-                var value = Vector128.Clamp(
-                    Vector128.ShiftRightArithmetic(sum, FractionalBits),
-                    Vector128<int>.Zero,
-                    Vector128.Create(255)
-                );
-                output[x * 3] = (byte)value[0];
-                output[(x * 3) + 1] = (byte)value[1];
-                output[(x * 3) + 2] = (byte)value[2];
-            }
+            ResampleRow(row, weights, target.AsSpan(y * windowWidth * 3, windowWidth * 3));
         }
 
         return target;
+    }
+
+    private static void ResampleRow(ReadOnlySpan<byte> row, Weights weights, Span<byte> output)
+    {
+        ref var first = ref MemoryMarshal.GetReference(row);
+        for (var x = 0; x < weights.First.Length; x++)
+        {
+            var ofX = weights.Of(x);
+            // Every pixel that counts lies in the row, and a byte behind it.
+            ref var source = ref Unsafe.Add(ref first, weights.First[x] * 3);
+            var (even, odd) = (Vector128.Create(1 << (FractionalBits - 1)), Vector128<int>.Zero);
+            var k = 0;
+            for (; k < ofX.Length - 1; k += 2)
+            {
+                even += Pixel(ref source, k) * ofX[k];
+                odd += Pixel(ref source, k + 1) * ofX[k + 1];
+            }
+
+            if (k < ofX.Length)
+            {
+                even += Pixel(ref source, k) * ofX[k];
+            }
+
+            var value = Vector128.Clamp(
+                Vector128.ShiftRightArithmetic(even + odd, FractionalBits),
+                Vector128<int>.Zero,
+                Vector128.Create(255)
+            );
+            output[x * 3] = (byte)value[0];
+            output[(x * 3) + 1] = (byte)value[1];
+            output[(x * 3) + 2] = (byte)value[2];
+        }
+    }
+
+    private static Vector128<int> Pixel(ref byte source, int number)
+    {
+        var four = Unsafe.ReadUnaligned<uint>(ref Unsafe.Add(ref source, number * 3));
+        return Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(four).AsByte())).AsInt32();
     }
 
     private static byte[] ResampleColumns(byte[] source, int stride, Weights weights, int firstRow, int windowHeight)

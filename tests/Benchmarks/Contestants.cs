@@ -22,6 +22,7 @@ internal static class Contestants
         var (name, measure) = arguments switch
         {
             ["extract", var precision, var size] => Extract(precision, Parse(size)),
+            ["extract-files"] => PredictionThroughputBenchmark.FromFiles(),
             ["extract-gpu", var size] => ExtractOnGpu(Parse(size)),
             ["extract-core", var precision, var size] => ExtractOnOneCore(precision, Parse(size)),
             ["onnx-core", var size] => OnnxOnOneCore(Parse(size)),
@@ -46,6 +47,8 @@ internal static class Contestants
             ["served-first-run", var folder, var volume] => WholeRuns.ServedFirst(folder, volume),
             ["second-run", var folder, var volume] => WholeRuns.Second(folder, volume),
             ["served-run", var folder, var volume] => WholeRuns.Served(folder, volume),
+            ["classify", var package] => InferenceBenchmark.Classify(package),
+            ["classify-bare", var package] => InferenceBenchmark.Bare(package),
             ["decode", var folder] => DecodeBenchmark.Decode(folder),
             _ => throw new ArgumentException($"There is no contestant '{string.Join(' ', arguments)}'."),
         };

@@ -31,11 +31,12 @@ internal sealed record Figure(string Name, string Job, double Ours, double? Peer
 /// <summary>The rounds of one side.</summary>
 internal sealed record Measurement(string Name, IReadOnlyList<double> Rounds)
 {
-    public double Median => Quantile(0.5);
+    public double Median => At(0.5);
 
-    public double SpreadPercent => 100 * (Quantile(0.75) - Quantile(0.25)) / Median;
+    public double SpreadPercent => 100 * (At(0.75) - At(0.25)) / Median;
 
-    private double Quantile(double part)
+    /// <summary>A quantile.</summary>
+    public double At(double part)
     {
         var sorted = Rounds.Order().ToList();
         var at = part * (sorted.Count - 1);

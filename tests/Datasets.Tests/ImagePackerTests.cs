@@ -3,6 +3,7 @@ using Distributed.Datasets.Imaging;
 using Distributed.Datasets.Sources;
 using Distributed.Datasets.Splits;
 using Distributed.Imaging;
+using Distributed.Imaging.Tests;
 using Distributed.Storage;
 
 namespace Distributed.Datasets.Tests;

@@ -1,5 +1,6 @@
 using System.Net.Http.Json;
 using System.Text.Json;
+using Distributed.TestServers;
 
 namespace Distributed.Inference.Tests;
 
@@ -18,7 +19,11 @@ public sealed class CustomVisionTests(ServedSample sample) : IAsyncLifetime
         {
             if (!Directory.Exists(Path.Combine(Client, "node_modules", "@azure", "cognitiveservices-customvision-prediction")))
             {
-                await ServedSample.RunAsync("npm", ["install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"], Client);
+                await FinishedProgram.RunAsync(
+                    "npm",
+                    ["install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"],
+                    Client
+                );
             }
         }
         finally
@@ -38,7 +43,7 @@ public sealed class CustomVisionTests(ServedSample sample) : IAsyncLifetime
     [InlineData("image", "1")]
     public async Task Its_client_gets_the_probabilities_of_all_tags(string method, string publishedName)
     {
-        var file = sample.Write($"{method}-{publishedName}.png", sample.Images[1]);
+        var file = sample.Server.Write($"{method}-{publishedName}.png", sample.Images[1]);
 
         var answer = await ClassifyAsync(sample.PredictorKey, _project, publishedName, method, file);
 
@@ -60,8 +65,8 @@ public sealed class CustomVisionTests(ServedSample sample) : IAsyncLifetime
     [Fact]
     public async Task Errors_have_the_codes_that_its_callers_know()
     {
-        var image = sample.Write("error.png", sample.Images[0]);
-        var text = sample.Write("error.txt", "no image"u8.ToArray());
+        var image = sample.Server.Write("error.png", sample.Images[0]);
+        var text = sample.Server.Write("error.txt", "no image"u8.ToArray());
 
         await RefusesAsync("NotFoundProject", 404, Guid.NewGuid(), "champion", "image", image);
         await RefusesAsync("NotFoundIteration", 404, _project, "other", "image", image);
@@ -81,7 +86,7 @@ public sealed class CustomVisionTests(ServedSample sample) : IAsyncLifetime
     private async Task<JsonElement> ClassifyAsync(string key, Guid project, string publishedName, string method, string source)
     {
         var endpoint = sample.Api.BaseAddress!.ToString().TrimEnd('/');
-        var (output, _) = await ServedSample.RunAsync(
+        var (output, _) = await FinishedProgram.RunAsync(
             "node",
             ["classify.js", endpoint, key, project.ToString("D"), publishedName, method, source],
             Client

@@ -9,16 +9,16 @@ namespace Distributed.Inference.Tests;
 /// <summary>The programs in docs/examples are run as they stand.</summary>
 public sealed class ExamplesTests(ServedSample sample)
 {
-    private static readonly string Examples = Path.Combine(TestEnvironment.RepositoryRoot, "docs", "examples");
+    private static readonly string Examples = ExampleProgram.Folder;
 
     private string Server => sample.Api.BaseAddress!.ToString().TrimEnd('/');
 
     [Fact]
     public async Task The_curl_example_prints_the_classes()
     {
-        var image = sample.Write("curl.png", sample.Images[0]);
+        var image = sample.Server.Write("curl.png", sample.Images[0]);
 
-        var (output, _) = await ServedSample.RunAsync(Path.Combine(Examples, "predict.sh"), [Server, "shapes@champion", image]);
+        var (output, _) = await FinishedProgram.RunAsync(Path.Combine(Examples, "predict.sh"), [Server, "shapes@champion", image]);
 
         using var answer = JsonDocument.Parse(output);
         var classes = answer.RootElement.GetProperty("images")[0].GetProperty("classes");
@@ -30,15 +30,15 @@ public sealed class ExamplesTests(ServedSample sample)
     [Fact]
     public async Task The_python_example_prints_the_probabilities_of_all_classes()
     {
-        var image = sample.Write("python.png", sample.Images[1]);
+        var image = sample.Server.Write("python.png", sample.Images[1]);
 
-        var (output, _) = await ServedSample.RunAsync(
+        var program = await FinishedProgram.RunAsync(
             "/usr/bin/python3",
             [Path.Combine(Examples, "predict.py"), Server, "shapes@champion", image]
         );
 
         var expected = await sample.PredictAsync(sample.Images[1]);
-        var printed = Rows(output);
+        var printed = program.Rows;
         Assert.Equal(expected.Count, printed.Count);
         Assert.All(printed, row => Assert.Equal(expected[row[0]], double.Parse(row[1], CultureInfo.InvariantCulture), 1e-4));
     }
@@ -46,9 +46,9 @@ public sealed class ExamplesTests(ServedSample sample)
     [Fact]
     public async Task The_python_example_says_what_is_wrong()
     {
-        var image = sample.Write("wrong.png", sample.Images[1]);
+        var image = sample.Server.Write("wrong.png", sample.Images[1]);
 
-        var (_, errors) = await ServedSample.RunAsync(
+        var (_, errors) = await FinishedProgram.RunAsync(
             "/usr/bin/python3",
             [Path.Combine(Examples, "predict.py"), Server, "other@champion", image],
             status: 1
@@ -72,9 +72,9 @@ public sealed class ExamplesTests(ServedSample sample)
             for path in sys.argv[3:]:
                 open(path + ".pixels", "wb").write(to_square(Image.open(path), 96, sys.argv[2]).tobytes())
             """;
-        string[] files = [.. sample.Images.Select((image, i) => sample.Write($"{fit}-{i}.png", image))];
+        string[] files = [.. sample.Images.Select((image, i) => sample.Server.Write($"{fit}-{i}.png", image))];
 
-        await ServedSample.RunAsync("/usr/bin/python3", ["-c", Script, Examples, fit, .. files]);
+        await FinishedProgram.RunAsync("/usr/bin/python3", ["-c", Script, Examples, fit, .. files]);
 
         for (var i = 0; i < files.Length; i++)
         {
@@ -88,36 +88,12 @@ public sealed class ExamplesTests(ServedSample sample)
     [Fact]
     public async Task The_dotnet_example_is_built_from_the_package_and_classifies()
     {
-        var version = $"0.1.0-test.{Guid.NewGuid():N}";
-        var feed = Path.Combine(sample.Folder, "feed");
-        var project = Path.Combine(TestEnvironment.RepositoryRoot, "shared", "Inference");
-        await ServedSample.RunAsync(
-            "dotnet",
-            ["pack", project, "--configuration", "Release", "--no-build", "--output", feed, $"-p:PackageVersion={version}"]
-        );
-        var folder = Directory.CreateDirectory(Path.Combine(sample.Folder, "classify")).FullName;
-        foreach (var file in Directory.GetFiles(Path.Combine(Examples, "classify")))
-        {
-            var text = await File.ReadAllTextAsync(file);
-            await File.WriteAllTextAsync(
-                Path.Combine(folder, Path.GetFileName(file)),
-                text.Replace("Version=\"0.1.0\"", $"Version=\"{version}\"", StringComparison.Ordinal)
-            );
-        }
+        var classify = await ExampleProgram.BuildAsync("Inference", "classify", sample.Server.Folder);
+        string[] images = [.. sample.Images.Select((image, i) => sample.Server.Write($"dotnet-{i}.png", image))];
+        var notAnImage = sample.Server.Write("dotnet.txt", "no image"u8.ToArray());
+        var program = await FinishedProgram.RunAsync("dotnet", [classify, sample.Package, .. images, notAnImage]);
 
-        string[] images = [.. sample.Images.Select((image, i) => sample.Write($"dotnet-{i}.png", image))];
-        var notAnImage = sample.Write("dotnet.txt", "no image"u8.ToArray());
-        await ServedSample.RunAsync(
-            "dotnet",
-            ["build", "--configuration", "Release", "--output", "out", "-p:NuGetAudit=false", $"-p:RestoreAdditionalProjectSources={feed}"],
-            folder
-        );
-        var (output, errors) = await ServedSample.RunAsync(
-            "dotnet",
-            [Path.Combine(folder, "out", "classify.dll"), sample.Package, .. images, notAnImage]
-        );
-
-        var rows = Rows(output);
+        var rows = program.Rows;
         Assert.Equal(images, rows.Select(row => row[0]));
         for (var i = 0; i < images.Length; i++)
         {
@@ -125,9 +101,6 @@ public sealed class ExamplesTests(ServedSample sample)
             Assert.Equal(expected[rows[i][1]], double.Parse(rows[i][2], CultureInfo.InvariantCulture), 2e-4);
         }
 
-        Assert.Contains(notAnImage, errors, StringComparison.Ordinal);
+        Assert.Contains(notAnImage, program.Errors, StringComparison.Ordinal);
     }
-
-    private static List<string[]> Rows(string output) =>
-        [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('\t'))];
 }

@@ -85,7 +85,7 @@ public sealed class ImageClassifierTests(ServedSample sample)
     [Fact]
     public void What_is_no_package_is_refused_with_what_it_is()
     {
-        var text = sample.Write("text.zip", "no zip file"u8.ToArray());
+        var text = sample.Server.Write("text.zip", "no zip file"u8.ToArray());
         Assert.Contains(
             "is no zip file",
             Assert.Throws<ModelFileException>(() => ImageClassifier.Load(text)).Message,
@@ -143,7 +143,7 @@ public sealed class ImageClassifierTests(ServedSample sample)
 
     private string Rewrite(string name, Action<ZipArchive> change)
     {
-        var path = sample.Write(name, File.ReadAllBytes(sample.Package));
+        var path = sample.Server.Write(name, File.ReadAllBytes(sample.Package));
         using var package = ZipFile.Open(path, ZipArchiveMode.Update);
         change(package);
         return path;

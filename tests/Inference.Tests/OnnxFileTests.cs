@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Distributed.TestServers;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
@@ -9,10 +10,10 @@ public sealed class OnnxFileTests(ServedSample sample)
     [Fact]
     public async Task The_checker_of_the_onnx_package_accepts_the_file()
     {
-        var path = sample.Write("checked.onnx", await sample.Api.GetByteArrayAsync("/api/v1/models/shapes@1/export?file=onnx"));
+        var path = sample.Server.Write("checked.onnx", await sample.Api.GetByteArrayAsync("/api/v1/models/shapes@1/export?file=onnx"));
 
         // With inference of shapes, which finds operators that do not fit each other.
-        await ServedSample.RunAsync(
+        await FinishedProgram.RunAsync(
             "/usr/bin/python3",
             ["-c", "import sys, onnx; onnx.checker.check_model(onnx.load(sys.argv[1]), full_check=True)", path]
         );

@@ -3,7 +3,6 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
-using Distributed.Imaging;
 using Distributed.TestServers;
 
 namespace Distributed.System.Tests;
@@ -25,7 +24,7 @@ public sealed class PredictionTests
         await cluster.WaitForCompletionAsync(runId);
         await OkAsync(await cluster.Api.PostAsJsonAsync("/api/v1/models/shapes/versions", new { runId }));
         await OkAsync(await cluster.Api.PutAsJsonAsync("/api/v1/models/shapes/aliases/champion", new { version = 1 }));
-        byte[][] images = [.. Enumerable.Range(0, 6).Select(Draw)];
+        byte[][] images = [.. Enumerable.Range(0, 6).Select(number => ColouredFields.Draw(number))];
         var expected = new string[images.Length];
         for (var i = 0; i < images.Length; i++)
         {
@@ -68,7 +67,7 @@ public sealed class PredictionTests
         var runId = await cluster.SubmitAsync(new { precision = "fp32", report = false });
         await cluster.WaitForCompletionAsync(runId);
         await OkAsync(await cluster.Api.PostAsJsonAsync("/api/v1/models/shapes/versions", new { runId }));
-        var image = Draw(0);
+        var image = ColouredFields.Draw(0);
         var expected = await PredictAsync(cluster, image, "shapes@1");
         await cluster.TerminateAsync("Evaluation", TimeSpan.FromSeconds(30));
 
@@ -141,19 +140,4 @@ public sealed class PredictionTests
         Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
 
     /// <summary>Patches of colour, other ones for each number.</summary>
-    private static byte[] Draw(int number)
-    {
-        const int Side = 64;
-        var random = new Random(number);
-        var colours = new byte[16 * 3];
-        random.NextBytes(colours);
-        var pixels = new byte[Side * Side * 3];
-        for (var i = 0; i < pixels.Length; i++)
-        {
-            var (x, y) = (i / 3 % Side, i / 3 / Side);
-            pixels[i] = colours[(((y / 16 * 4) + (x / 16)) * 3) + (i % 3)];
-        }
-
-        return PngEncoder.Encode(pixels, Side, Side);
-    }
 }

@@ -11,12 +11,14 @@ public sealed class PublishedHostTests(Publication publication) : IClassFixture<
     /// <summary>Files of the build that serve those who build.</summary>
     private static readonly string[] OfBuild = [".pdb", ".xml", ".staticwebassets.endpoints.json"];
 
-    [Fact]
-    public async Task A_published_service_has_all_files_of_the_program_that_decodes_apart()
+    [Theory]
+    [InlineData("Ingestion")]
+    [InlineData("Evaluation")]
+    public async Task A_published_service_has_all_files_of_the_program_that_decodes_apart(string service)
     {
-        var build = Path.GetDirectoryName(TestEnvironment.ServiceDll("Ingestion"))!;
+        var build = Path.GetDirectoryName(TestEnvironment.ServiceDll(service))!;
 
-        var published = await publication.FolderAsync("Ingestion");
+        var published = await publication.FolderAsync(service);
 
         var missing = Directory
             .GetFiles(build, "Distributed.*")

@@ -18,7 +18,7 @@ internal static class ApiDescription
                         Type = SecuritySchemeType.Http,
                         Scheme = "bearer",
                         Description =
-                            $"A key made by AdminApi's command 'keys create NAME --role reader|operator', also taken from the header {ApiKeyHandler.HeaderName}. Readers may GET, operators may do everything.",
+                            $"A key made by AdminApi's command 'keys create NAME --role reader|operator|predictor', also taken from the header {ApiKeyHandler.HeaderName}. Readers may GET, predictors may predict, operators may do everything.",
                     }
                 );
                 document.Security =

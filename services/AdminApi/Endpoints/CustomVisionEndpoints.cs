@@ -31,21 +31,51 @@ internal static class CustomVisionEndpoints
                 .DisableAntiforgery()
                 .ExcludeFromDescription()
                 .AddEndpointFilter(PredictionProblem.Filter(Write));
-            foreach (var source in (string[])["image", "image/nostore", "url", "url/nostore"])
+            foreach (var store in (string[])["", "/nostore"])
             {
-                project.MapPost($"classify/iterations/{{publishedName}}/{source}", PredictAsync);
-                project.MapPost($"detect/iterations/{{publishedName}}/{source}", RefuseDetection);
+                project.MapPost("classify/iterations/{publishedName}/image" + store, PredictImageAsync);
+                project.MapPost("classify/iterations/{publishedName}/url" + store, PredictUrlAsync);
+                project.MapPost("detect/iterations/{publishedName}/image" + store, RefuseDetection);
+                project.MapPost("detect/iterations/{publishedName}/url" + store, RefuseDetection);
             }
         }
+    }
+
+    private static async Task<IResult> PredictImageAsync(
+        Guid projectId,
+        string publishedName,
+        HttpRequest request,
+        ImageReader reader,
+        CustomVisionProjects projects,
+        PredictionService predictions,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    ) =>
+        await reader.ReadAsync(request, cancellationToken) is [var image]
+            ? await PredictAsync(projectId, publishedName, image, projects, predictions, time, cancellationToken)
+            : Error(StatusCodes.Status400BadRequest, "BadRequestImageBatch", "Send one image a request.");
+
+    private static async Task<IResult> PredictUrlAsync(
+        Guid projectId,
+        string publishedName,
+        HttpRequest request,
+        ImageReader reader,
+        CustomVisionProjects projects,
+        PredictionService predictions,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    )
+    {
+        var images = await reader.FetchAsync([await ReadUrlAsync(request, cancellationToken)], cancellationToken);
+        return await PredictAsync(projectId, publishedName, images[0], projects, predictions, time, cancellationToken);
     }
 
     private static async Task<IResult> PredictAsync(
         Guid projectId,
         string publishedName,
-        HttpRequest request,
-        PredictionService predictions,
+        InputImage image,
         CustomVisionProjects projects,
-        ImageReader reader,
+        PredictionService predictions,
         TimeProvider time,
         CancellationToken cancellationToken
     )
@@ -59,15 +89,6 @@ internal static class CustomVisionEndpoints
             );
         }
 
-        var isUrl = request.Path.Value!.Split('/').Contains("url", StringComparer.OrdinalIgnoreCase);
-        var images = isUrl
-            ? await reader.FetchAsync([await ReadUrlAsync(request, cancellationToken)], cancellationToken)
-            : await reader.ReadAsync(request, cancellationToken);
-        if (images is not [var image])
-        {
-            return Error(StatusCodes.Status400BadRequest, "BadRequestImageBatch", "Send one image a request.");
-        }
-
         var (version, answer) = await predictions.PredictAsync(
             model,
             [image.Content],
@@ -79,26 +100,24 @@ internal static class CustomVisionEndpoints
         );
         return answer.Images[0] is { Rejected: { } rejected }
             ? Error(StatusCodes.Status400BadRequest, "BadRequestImageFormat", $"The image cannot be used: {rejected}.")
-            : TypedResults.Json(
-                new CustomVisionPrediction(
-                    Guid.CreateVersion7(),
-                    projectId,
-                    CustomVisionProjects.IterationOf(projectId, version),
-                    time.GetUtcNow().UtcDateTime,
-                    [
-                        .. answer
-                            .Images[0]
-                            .Classes.Select(one => new CustomVisionTag(
-                                one.Probability,
-                                CustomVisionProjects.TagOf(projectId, one.Class),
-                                one.Class,
-                                "Regular"
-                            )),
-                    ]
-                ),
-                Json
-            );
+            : TypedResults.Json(Describe(projectId, version, answer.Images[0], time.GetUtcNow().UtcDateTime), Json);
     }
+
+    private static CustomVisionPrediction Describe(Guid projectId, int version, ImagePrediction image, DateTime now) =>
+        new(
+            Guid.CreateVersion7(),
+            projectId,
+            CustomVisionProjects.IterationOf(projectId, version),
+            now,
+            [
+                .. image.Classes.Select(one => new CustomVisionTag(
+                    one.Probability,
+                    CustomVisionProjects.TagOf(projectId, one.Class),
+                    one.Class,
+                    "Regular"
+                )),
+            ]
+        );
 
     private static JsonHttpResult<CustomVisionError> RefuseDetection(Guid projectId, string publishedName) =>
         Error(
@@ -152,7 +171,7 @@ internal static class CustomVisionEndpoints
 /// <param name="Iteration">Of the version that answered.</param>
 /// <param name="Created">When (UTC).</param>
 /// <param name="Predictions">Of all classes, the most probable first.</param>
-public sealed record CustomVisionPrediction(
+internal sealed record CustomVisionPrediction(
     Guid Id,
     Guid Project,
     Guid Iteration,
@@ -165,9 +184,9 @@ public sealed record CustomVisionPrediction(
 /// <param name="TagId">Id of the class.</param>
 /// <param name="TagName">The class.</param>
 /// <param name="TagType">Always <c>Regular</c>.</param>
-public sealed record CustomVisionTag(double Probability, Guid TagId, string TagName, string TagType);
+internal sealed record CustomVisionTag(double Probability, Guid TagId, string TagName, string TagType);
 
 /// <summary>Custom Vision's error.</summary>
 /// <param name="Code">One of its codes.</param>
 /// <param name="Message">What is wrong, and what to do.</param>
-public sealed record CustomVisionError(string Code, string Message);
+internal sealed record CustomVisionError(string Code, string Message);

@@ -148,7 +148,7 @@ internal sealed record InferenceRequest(string? Id, IReadOnlyList<byte[]> Images
             pixels = binary.ToArray();
         }
 
-        return pixels.Length == count * length
+        return pixels.Length == (long)count * length
             ? [.. pixels.Chunk(length)]
             : throw new InvalidInferenceException(
                 $"'{PixelsName}' has the shape [{string.Join(", ", input.Shape)}], and {pixels.Length} values."

@@ -3,7 +3,6 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
-using Distributed.Imaging;
 using Distributed.TestServers;
 
 namespace Distributed.Faults.Rows;
@@ -36,7 +35,7 @@ internal sealed class PredictionsRow : IFaultRow
         var runId = await cluster.SubmitAsync(new { precision = "fp32", report = false });
         await cluster.WaitForCompletionAsync(runId);
         (await cluster.Api.PostAsJsonAsync("/api/v1/models/shapes/versions", new { runId })).EnsureSuccessStatusCode();
-        byte[][] images = [.. Enumerable.Range(0, Images).Select(Draw)];
+        byte[][] images = [.. Enumerable.Range(0, Images).Select(seed => ColouredFields.Draw(seed))];
         var expected = new string[images.Length];
         for (var i = 0; i < images.Length; i++)
         {
@@ -117,23 +116,5 @@ internal sealed class PredictionsRow : IFaultRow
         {
             return null;
         }
-    }
-
-    /// <summary>Coloured fields.</summary>
-    private static byte[] Draw(int seed)
-    {
-        const int Side = 96;
-        const int Field = 24;
-        var random = new Random(seed);
-        var colours = new byte[Side / Field * (Side / Field) * 3];
-        random.NextBytes(colours);
-        var pixels = new byte[Side * Side * 3];
-        for (var i = 0; i < pixels.Length; i++)
-        {
-            var (x, y) = (i / 3 % Side, i / 3 / Side);
-            pixels[i] = colours[(((y / Field * (Side / Field)) + (x / Field)) * 3) + (i % 3)];
-        }
-
-        return PngEncoder.Encode(pixels, Side, Side);
     }
 }

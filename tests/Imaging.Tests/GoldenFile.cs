@@ -1,8 +1,7 @@
 using System.Security.Cryptography;
 using System.Text.Json;
-using Distributed.Imaging;
 
-namespace Distributed.Datasets.Tests;
+namespace Distributed.Imaging.Tests;
 
 /// <summary>Values of PIL and torchvision, written by Golden/generate.py.</summary>
 internal sealed record GoldenFile(
@@ -14,7 +13,7 @@ internal sealed record GoldenFile(
     public static GoldenFile Values { get; } =
         JsonSerializer.Deserialize<GoldenFile>(
             File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "Golden", "golden.json")),
-            DatasetJson.Options
+            JsonSerializerOptions.Web
         )!;
 
     /// <summary>The same formula as in generate.py.</summary>

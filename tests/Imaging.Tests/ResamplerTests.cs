@@ -1,7 +1,6 @@
 using CsCheck;
-using Distributed.Imaging;
 
-namespace Distributed.Datasets.Tests;
+namespace Distributed.Imaging.Tests;
 
 public sealed class ResamplerTests
 {

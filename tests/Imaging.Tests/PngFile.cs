@@ -1,9 +1,8 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
 using System.Text;
-using Distributed.Imaging;
 
-namespace Distributed.Datasets.Tests;
+namespace Distributed.Imaging.Tests;
 
 /// <summary>PNG files with chunks that no encoder would write.</summary>
 internal static class PngFile

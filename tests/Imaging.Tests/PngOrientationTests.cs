@@ -1,8 +1,7 @@
 using System.IO.Compression;
 using System.Text;
-using Distributed.Imaging;
 
-namespace Distributed.Datasets.Tests;
+namespace Distributed.Imaging.Tests;
 
 public sealed class PngOrientationTests
 {

@@ -1,0 +1,194 @@
+using System.Text.Json;
+using Distributed.Contracts;
+
+namespace Distributed.Client;
+
+/// <summary>Where a run is.</summary>
+public enum RunState
+{
+    /// <summary>Accepted.</summary>
+    Submitted,
+
+    /// <summary>Its images are read and packed.</summary>
+    Ingesting,
+
+    /// <summary>Features are extracted.</summary>
+    Extracting,
+
+    /// <summary>The head is trained.</summary>
+    Training,
+
+    /// <summary>The head is tested.</summary>
+    Evaluating,
+
+    /// <summary>It has a tested head.</summary>
+    Completed,
+
+    /// <summary>It failed.</summary>
+    Failed,
+
+    /// <summary>It was cancelled.</summary>
+    Cancelled,
+}
+
+/// <summary>A run in short.</summary>
+public sealed record RunSummary
+{
+    /// <summary>Identity.</summary>
+    public required Guid RunId { get; init; }
+
+    /// <summary>Name for people.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Labels.</summary>
+    public IReadOnlyList<string> Tags { get; init; } = [];
+
+    /// <summary>Where it is.</summary>
+    public required RunState State { get; init; }
+
+    /// <summary>Why it failed and what to do.</summary>
+    public string? Failure { get; init; }
+
+    /// <summary>When it was accepted (UTC).</summary>
+    public required DateTime SubmittedAt { get; init; }
+
+    /// <summary>When it ended (UTC); null where it has not.</summary>
+    public DateTime? FinishedAt { get; init; }
+
+    /// <summary>Share of the test images classified rightly; 0 to 1.</summary>
+    public double? TestAccuracy { get; init; }
+
+    /// <summary>Lower end of its 95 % interval.</summary>
+    public double? TestAccuracyLow { get; init; }
+
+    /// <summary>Upper end of its 95 % interval.</summary>
+    public double? TestAccuracyHigh { get; init; }
+
+    /// <summary>Which base made the features.</summary>
+    public string? Backbone { get; init; }
+
+    /// <summary>Whether it has ended.</summary>
+    public bool HasEnded => State is RunState.Completed or RunState.Failed or RunState.Cancelled;
+}
+
+/// <summary>How far a stage is.</summary>
+/// <param name="Stage">What is counted.</param>
+/// <param name="Done">Done so far.</param>
+/// <param name="Total">In all, or at most; null where it is not known beforehand.</param>
+public sealed record StageProgress(string Stage, long Done, long? Total);
+
+/// <summary>A run in full.</summary>
+public sealed record RunDetail
+{
+    /// <summary>What lists show.</summary>
+    public required RunSummary Summary { get; init; }
+
+    /// <summary>What was asked for, defaults included.</summary>
+    public required JsonElement Specification { get; init; }
+
+    /// <summary>Progress of the current stage.</summary>
+    public StageProgress? Progress { get; init; }
+
+    /// <summary>What it waits for, where it does.</summary>
+    public string? Waiting { get; init; }
+
+    /// <summary>What a person must know before trusting its result.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
+
+    /// <summary>SHA-256 of its data set.</summary>
+    public string? DatasetSha256 { get; init; }
+
+    /// <summary>SHA-256 of the best head's file.</summary>
+    public string? HeadSha256 { get; init; }
+
+    /// <summary>Path of its report on the server, once it is there.</summary>
+    public string? ReportUrl { get; init; }
+
+    /// <summary>The id of its trace.</summary>
+    public string? TraceId { get; init; }
+}
+
+/// <summary>A model in short.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Description">What it is for.</param>
+/// <param name="Versions">How many versions it has.</param>
+/// <param name="Aliases">The version that each alias points to.</param>
+/// <param name="CreatedAt">When it was created (UTC).</param>
+public sealed record ModelSummary(
+    string Name,
+    string? Description,
+    int Versions,
+    IReadOnlyDictionary<string, int> Aliases,
+    DateTime CreatedAt
+);
+
+/// <summary>A version of a model.</summary>
+/// <param name="Model">The model.</param>
+/// <param name="Number">Counted from 1.</param>
+/// <param name="RunId">Its run.</param>
+/// <param name="Note">What people should know of it.</param>
+/// <param name="Lineage">Everything that it takes to repeat it.</param>
+/// <param name="CreatedAt">When it was registered (UTC).</param>
+/// <param name="CreatedBy">Who registered it.</param>
+public sealed record ModelVersionDetail(
+    string Model,
+    int Number,
+    Guid RunId,
+    string? Note,
+    JsonElement Lineage,
+    DateTime CreatedAt,
+    string CreatedBy
+);
+
+/// <summary>Where an alias points.</summary>
+/// <param name="Alias">The alias.</param>
+/// <param name="Version">The version.</param>
+/// <param name="ChangedAt">When it was moved last (UTC).</param>
+/// <param name="ChangedBy">Who moved it.</param>
+public sealed record AliasDetail(string Alias, int Version, DateTime ChangedAt, string ChangedBy);
+
+/// <summary>The classes of images.</summary>
+/// <param name="Model">The model.</param>
+/// <param name="Version">The number of the version that answered.</param>
+/// <param name="RunId">The run that trained it.</param>
+/// <param name="Images">One for each image, in their order.</param>
+public sealed record Predictions(string Model, int Version, Guid RunId, IReadOnlyList<PredictedImage> Images);
+
+/// <summary>The classes of an image.</summary>
+/// <param name="Image">Its name, or its number.</param>
+/// <param name="Classes">The most probable first; empty where the image cannot be used.</param>
+/// <param name="Evidence">What supports it, where that was asked for.</param>
+/// <param name="Rejected">Why the image cannot be used; null where it can.</param>
+public sealed record PredictedImage(string Image, IReadOnlyList<ClassProbability> Classes, PredictionEvidence? Evidence, string? Rejected);
+
+/// <summary>What to return of each image.</summary>
+public sealed record PredictionOptions
+{
+    /// <summary>Classes, the most probable first.</summary>
+    public int Top { get; init; } = 5;
+
+    /// <summary>Training images that are most alike.</summary>
+    public int Neighbours { get; init; }
+
+    /// <summary>Whether to measure how unusual the image is.</summary>
+    public bool Unusual { get; init; }
+
+    /// <summary>The confidence of a set of classes, above 0 and below 1; null for no set.</summary>
+    public double? Confidence { get; init; }
+}
+
+/// <summary>Which file of a model is wanted.</summary>
+public enum ModelFile
+{
+    /// <summary>A zip file of all the others and a description.</summary>
+    Package,
+
+    /// <summary>The whole network.</summary>
+    Onnx,
+
+    /// <summary>The head alone, as safetensors.</summary>
+    Head,
+
+    /// <summary>The model card.</summary>
+    Card,
+}

@@ -1,0 +1,80 @@
+using System.Diagnostics;
+using System.IO.Compression;
+using Distributed.Imaging;
+using Distributed.Inference;
+using Microsoft.ML.OnnxRuntime;
+
+namespace Distributed.Benchmarks;
+
+/// <summary>
+/// Milliseconds an image of <c>Distributed.Inference</c>, from the JPEG file to its class, beside ONNX Runtime called bare on the same network
+/// with the same decoding and resizing before it.
+/// </summary>
+internal sealed class InferenceBenchmark : IBenchmark
+{
+    private const int Images = 200,
+        Rounds = 7;
+
+    public string Name => "inference";
+
+    /// <summary>Our side.</summary>
+    public static (string Name, Func<double> Measure) Classify(string package)
+    {
+        var model = ImageClassifier.Load(package);
+        return ("Distributed.Inference", () => Measure(image => model.Predict(image).Probability));
+    }
+
+    /// <summary>The peer.</summary>
+    public static (string Name, Func<double> Measure) Bare(string package)
+    {
+        using var archive = ZipFile.OpenRead(package);
+        using var content = new MemoryStream();
+        using (var network = archive.GetEntry(ModelDescription.NetworkName)!.Open())
+        {
+            network.CopyTo(content);
+        }
+
+        using var options = new SessionOptions { GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL };
+        var session = new InferenceSession(content.ToArray(), options);
+        var run = new RunOptions();
+        return (
+            "ONNX Runtime, bare",
+            () =>
+                Measure(image =>
+                {
+                    var pixels = ImageFitting.Fit(ImageDecoder.Decode(image), 96, FitMode.Crop);
+                    using var input = OrtValue.CreateTensorValueFromMemory(pixels, [1, 96, 96, 3]);
+                    using var outputs = session.Run(run, ["images"], [input], ["probabilities"]);
+                    return outputs[0].GetTensorDataAsSpan<float>()[0];
+                })
+        );
+    }
+
+    public async Task<IReadOnlyList<Figure>> RunAsync(CancellationToken cancellationToken)
+    {
+        using var folder = new TemporaryFolder();
+        var package = Path.Combine(folder.Path, "model.zip");
+        await using (var server = await PredictionServer.StartAloneAsync(cancellationToken))
+        {
+            await File.WriteAllBytesAsync(package, await server.ExportAsync(cancellationToken), cancellationToken);
+        }
+
+        using var ours = await Contestant.StartAsync(["classify", package], cancellationToken);
+        using var bare = await Contestant.StartAsync(["classify-bare", package], cancellationToken);
+        var measured = await Contestant.CompeteAsync([ours, bare], Rounds, cancellationToken);
+        return [Figure.Of(Name, "ms", measured[0], measured[1], lessIsBetter: true)];
+    }
+
+    private static double Measure(Func<byte[], double> classify)
+    {
+        byte[][] images = [.. Enumerable.Range(0, 8).Select(Photo.Draw)];
+        classify(images[0]);
+        var started = Stopwatch.GetTimestamp();
+        for (var i = 0; i < Images; i++)
+        {
+            classify(images[i % images.Length]);
+        }
+
+        return Stopwatch.GetElapsedTime(started).TotalMilliseconds / Images;
+    }
+}
