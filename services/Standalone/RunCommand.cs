@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using Distributed.AdminApi;
 using Distributed.AdminApi.Endpoints;
 using Distributed.Catalog;
+using Distributed.Contracts;
 using Distributed.Messaging;
 using Distributed.ServiceDefaults;
 using Distributed.Training;

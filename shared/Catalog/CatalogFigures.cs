@@ -1,3 +1,4 @@
+using Distributed.Contracts;
 using Distributed.Jobs;
 using Microsoft.EntityFrameworkCore;
 

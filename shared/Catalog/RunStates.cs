@@ -1,4 +1,5 @@
 using System.Linq.Expressions;
+using Distributed.Contracts;
 
 namespace Distributed.Catalog;
 

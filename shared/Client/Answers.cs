@@ -3,34 +3,6 @@ using Distributed.Contracts;
 
 namespace Distributed.Client;
 
-/// <summary>Where a run is.</summary>
-public enum RunState
-{
-    /// <summary>Accepted.</summary>
-    Submitted,
-
-    /// <summary>Its images are read and packed.</summary>
-    Ingesting,
-
-    /// <summary>Features are extracted.</summary>
-    Extracting,
-
-    /// <summary>The head is trained.</summary>
-    Training,
-
-    /// <summary>The head is tested.</summary>
-    Evaluating,
-
-    /// <summary>It has a tested head.</summary>
-    Completed,
-
-    /// <summary>It failed.</summary>
-    Failed,
-
-    /// <summary>It was cancelled.</summary>
-    Cancelled,
-}
-
 /// <summary>A run in short.</summary>
 public sealed record RunSummary
 {
@@ -175,20 +147,4 @@ public sealed record PredictionOptions
 
     /// <summary>The confidence of a set of classes, above 0 and below 1; null for no set.</summary>
     public double? Confidence { get; init; }
-}
-
-/// <summary>Which file of a model is wanted.</summary>
-public enum ModelFile
-{
-    /// <summary>A zip file of all the others and a description.</summary>
-    Package,
-
-    /// <summary>The whole network.</summary>
-    Onnx,
-
-    /// <summary>The head alone, as safetensors.</summary>
-    Head,
-
-    /// <summary>The model card.</summary>
-    Card,
 }

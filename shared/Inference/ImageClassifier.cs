@@ -27,8 +27,7 @@ public sealed class ImageClassifier : IDisposable
     /// <summary>Loads a model.</summary>
     /// <param name="path">A package, as <c>model export</c> or the API's <c>export</c> gives it.</param>
     /// <param name="configure">
-    /// Changes what ONNX Runtime does, such as its number of threads or where it computes; the default computes on all cores, and no thread
-    /// spins while it waits.
+    /// Changes what ONNX Runtime does, such as its number of threads or where it computes; the default computes on all cores of the processor.
     /// </param>
     /// <exception cref="ModelFileException">The file is no package, is damaged, or is of a later version.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
@@ -37,7 +36,6 @@ public sealed class ImageClassifier : IDisposable
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         var (description, network) = ModelPackage.Read(path);
         using var options = new SessionOptions { GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL };
-        options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
         configure?.Invoke(options);
         try
         {

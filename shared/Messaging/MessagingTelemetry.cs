@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Distributed.Catalog;
+using Distributed.Contracts;
 using Distributed.Jobs;
 
 namespace Distributed.Messaging;

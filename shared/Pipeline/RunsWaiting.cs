@@ -1,4 +1,5 @@
 using Distributed.Catalog;
+using Distributed.Contracts;
 
 namespace Distributed.Pipeline;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Distributed.Artifacts;
 using Distributed.Catalog;
+using Distributed.Contracts;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Registry;

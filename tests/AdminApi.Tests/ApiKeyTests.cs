@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Distributed.Catalog;
+using Distributed.Contracts;
 using Distributed.TestServers;
 using Microsoft.EntityFrameworkCore;
 

@@ -12,8 +12,8 @@ namespace Distributed.Benchmarks;
 /// </summary>
 internal sealed class InferenceBenchmark : IBenchmark
 {
-    private const int Images = 200,
-        Rounds = 7;
+    private const int Images = 100,
+        Rounds = 15;
 
     public string Name => "inference";
 

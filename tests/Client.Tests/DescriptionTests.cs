@@ -1,6 +1,7 @@
 using System.Net.Http.Json;
 using System.Reflection;
 using System.Text.Json;
+using Distributed.Contracts;
 
 namespace Distributed.Client.Tests;
 

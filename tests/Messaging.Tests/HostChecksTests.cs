@@ -1,4 +1,5 @@
 using Distributed.Catalog;
+using Distributed.Contracts;
 using Distributed.Jobs;
 using Distributed.Pipeline;
 using Distributed.ServiceDefaults;

@@ -1,4 +1,5 @@
 using Distributed.Catalog;
+using Distributed.Contracts;
 using Distributed.Datasets.Sources;
 using Distributed.Imaging;
 

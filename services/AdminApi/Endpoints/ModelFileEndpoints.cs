@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Distributed.AdminApi.Predictions;
+using Distributed.Contracts;
 using Distributed.Registry;
 using Distributed.Storage;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -30,14 +31,14 @@ internal static class ModelFileEndpoints
         string reference,
         ModelFiles files,
         CancellationToken cancellationToken,
-        [FromQuery, EnumDataType(typeof(ModelFileKind))] string file = "package"
+        [FromQuery, EnumDataType(typeof(ModelFile))] string file = "package"
     )
     {
         try
         {
             var found = await files.FindAsync(
                 ModelReference.Parse(reference),
-                Enum.Parse<ModelFileKind>(file, ignoreCase: true),
+                Enum.Parse<ModelFile>(file, ignoreCase: true),
                 cancellationToken
             );
             return TypedResults.Stream(found.CopyToAsync, found.ContentType, found.Name);

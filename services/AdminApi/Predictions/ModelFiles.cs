@@ -13,23 +13,7 @@ namespace Distributed.AdminApi.Predictions;
 /// <param name="ContentType">What it is.</param>
 /// <param name="Name">A name to save it under.</param>
 /// <param name="CopyToAsync">Writes its content to a stream.</param>
-internal sealed record ModelFile(string ContentType, string Name, Func<Stream, Task> CopyToAsync);
-
-/// <summary>Which file of a model is wanted.</summary>
-internal enum ModelFileKind
-{
-    /// <summary>A zip file of all the others and a description.</summary>
-    Package,
-
-    /// <summary>The whole network, from pixels to probabilities.</summary>
-    Onnx,
-
-    /// <summary>The head alone, as safetensors.</summary>
-    Head,
-
-    /// <summary>The model card.</summary>
-    Card,
-}
+internal sealed record ModelDownload(string ContentType, string Name, Func<Stream, Task> CopyToAsync);
 
 /// <summary>Finds the files of models; packages are made by Evaluation workers, which can read networks.</summary>
 internal sealed class ModelFiles(ModelRegistry registry, RequestSender sender, Volume volume, IDbContextFactory<CatalogContext> contexts)
@@ -43,29 +27,29 @@ internal sealed class ModelFiles(ModelRegistry registry, RequestSender sender, V
     /// <exception cref="RequestRefusedException">No worker can answer at the moment.</exception>
     /// <exception cref="TimeoutException">There was no answer in time.</exception>
     /// <exception cref="StoredFileException">The file on the volume is missing or damaged.</exception>
-    public async Task<ModelFile> FindAsync(ModelReference reference, ModelFileKind kind, CancellationToken cancellationToken)
+    public async Task<ModelDownload> FindAsync(ModelReference reference, ModelFile kind, CancellationToken cancellationToken)
     {
         const string Binary = "application/octet-stream";
         var version = await registry.ResolveAsync(reference, cancellationToken);
         var name = $"{version.ModelName}-{version.Number}";
         switch (kind)
         {
-            case ModelFileKind.Card:
+            case ModelFile.Card:
                 var card = await ModelCard.WriteAsync(contexts, version, cancellationToken);
-                return new ModelFile(
+                return new ModelDownload(
                     "text/markdown; charset=utf-8",
                     name + ".md",
                     body => body.WriteAsync(Encoding.UTF8.GetBytes(card), cancellationToken).AsTask()
                 );
-            case ModelFileKind.Head:
+            case ModelFile.Head:
                 await volume.VerifyAsync(version.Head, cancellationToken);
-                return new ModelFile(Binary, name + ".safetensors", body => CopyAsync(version.Head, body, cancellationToken));
-            case ModelFileKind.Onnx:
+                return new ModelDownload(Binary, name + ".safetensors", body => CopyAsync(version.Head, body, cancellationToken));
+            case ModelFile.Onnx:
                 var whole = await MakePackageAsync(version, cancellationToken);
-                return new ModelFile(Binary, name + ".onnx", body => CopyNetworkAsync(whole, body, cancellationToken));
+                return new ModelDownload(Binary, name + ".onnx", body => CopyNetworkAsync(whole, body, cancellationToken));
             default:
                 var package = await MakePackageAsync(version, cancellationToken);
-                return new ModelFile("application/zip", name + ".zip", body => CopyAsync(package, body, cancellationToken));
+                return new ModelDownload("application/zip", name + ".zip", body => CopyAsync(package, body, cancellationToken));
         }
     }
 

@@ -4,34 +4,6 @@ using Distributed.Storage;
 
 namespace Distributed.Catalog;
 
-/// <summary>Where a run is; <see cref="RunStates"/> has their order.</summary>
-public enum RunState
-{
-    /// <summary>Accepted; nothing started.</summary>
-    Submitted,
-
-    /// <summary>Its images and weights are being fetched and packed.</summary>
-    Ingesting,
-
-    /// <summary>Features of its images are being planned and computed.</summary>
-    Extracting,
-
-    /// <summary>Its head is being trained.</summary>
-    Training,
-
-    /// <summary>Its head is being tested.</summary>
-    Evaluating,
-
-    /// <summary>Evaluated and reported.</summary>
-    Completed,
-
-    /// <summary>Ended by an error, which is in <see cref="Run.Failure"/>.</summary>
-    Failed,
-
-    /// <summary>Ended by a person.</summary>
-    Cancelled,
-}
-
 /// <summary>One run: what was asked, how far it is, and what it used. Table <c>runs</c>.</summary>
 public sealed class Run
 {
