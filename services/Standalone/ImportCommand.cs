@@ -19,9 +19,10 @@ internal sealed class ImportCommand : Command
 
     private static Command CustomVision()
     {
-        var endpoint = new Option<Uri>("--endpoint")
+        var endpoint = new Option<string>("--endpoint")
         {
             Description = "Endpoint of the training resource, such as https://NAME.cognitiveservices.azure.com/",
+            HelpName = "URL",
             Required = true,
             Validators = { RefuseRelative },
         };
@@ -52,7 +53,7 @@ internal sealed class ImportCommand : Command
                 CommandOptions.GuardAsync(
                     () =>
                         ImportAsync(
-                            result.GetRequiredValue(endpoint),
+                            new Uri(result.GetRequiredValue(endpoint)),
                             result.GetRequiredValue(project),
                             result.GetRequiredValue(output),
                             cancellationToken
@@ -106,7 +107,10 @@ internal sealed class ImportCommand : Command
 
     private static void RefuseRelative(OptionResult result)
     {
-        if (result.GetValueOrDefault<Uri>() is not { IsAbsoluteUri: true, Scheme: "http" or "https" })
+        if (
+            !Uri.TryCreate(result.GetValueOrDefault<string>(), UriKind.Absolute, out var address)
+            || address.Scheme is not ("http" or "https")
+        )
         {
             result.AddError("--endpoint must be an http or https address, such as https://NAME.cognitiveservices.azure.com/");
         }

@@ -49,9 +49,10 @@ public sealed class ModelTests
     public async Task What_cannot_be_done_is_said_in_a_line(string reason, params string[] arguments)
     {
         using var command = new CommandLine();
-        await using (var server = CommandLine.Start(["serve", "--urls", $"http://127.0.0.1:{FreePort.Next()}", "--volume", command.Volume]))
+        var address = new Uri($"http://127.0.0.1:{FreePort.Next()}");
+        await using (var server = CommandLine.Start(["serve", "--urls", $"{address}", "--volume", command.Volume]))
         {
-            await server.WaitForLineAsync(line => line.StartsWith("Distributed takes runs at", StringComparison.Ordinal));
+            await server.WaitForHealthyAsync(new Uri(address, "/health/ready"));
         }
 
         var ended = await command.ExecuteAsync(["model", .. arguments, "--volume", command.Volume]);

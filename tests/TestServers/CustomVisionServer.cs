@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
@@ -23,7 +24,7 @@ public sealed class CustomVisionServer : IAsyncDisposable
     private readonly Task _serving;
     private readonly IReadOnlyList<ProjectImage> _images;
     private readonly Dictionary<string, Guid> _tags;
-    private int _downloads;
+    private readonly ConcurrentQueue<Guid> _downloads = [];
 
     /// <param name="images">The images, the oldest first.</param>
     public CustomVisionServer(params IReadOnlyList<ProjectImage> images)
@@ -54,8 +55,8 @@ public sealed class CustomVisionServer : IAsyncDisposable
     /// <summary>Images without a tag.</summary>
     public int Untagged { get; init; }
 
-    /// <summary>Image files that were asked for so far.</summary>
-    public int Downloads => Volatile.Read(ref _downloads);
+    /// <summary>The images whose files were asked for so far.</summary>
+    public IReadOnlyCollection<Guid> Downloads => _downloads;
 
     /// <summary>From this download on, each is answered with 404; never where null.</summary>
     public int? FailsFrom { get; set; }
@@ -95,10 +96,11 @@ public sealed class CustomVisionServer : IAsyncDisposable
         var path = request.Url!.AbsolutePath;
         if (path.StartsWith("/files/", StringComparison.Ordinal))
         {
-            var number = Interlocked.Increment(ref _downloads);
-            return request.Headers["Training-Key"] is not null || number >= FailsFrom
+            var id = Guid.Parse(path["/files/".Length..]);
+            _downloads.Enqueue(id);
+            return request.Headers["Training-Key"] is not null || _downloads.Count >= FailsFrom
                 ? (404, [])
-                : (200, _images.Single(image => image.Id == Guid.Parse(path["/files/".Length..])).Content);
+                : (200, _images.Single(image => image.Id == id).Content);
         }
 
         if (request.Headers["Training-Key"] != Key)
