@@ -212,7 +212,7 @@ internal sealed class ModelCommand : CatalogCommand
                     var answer = await services
                         .GetRequiredService<Predictor>()
                         .PredictAsync(
-                            new PredictImages(version.ModelName, version.Number, [image], int.MaxValue, Evidence: null),
+                            new PredictImages(version.ModelName, version.Number, version.RunId, [image], int.MaxValue, Evidence: null),
                             LocalImageDecoding.Default,
                             cancellationToken
                         );

@@ -11,7 +11,8 @@ namespace Distributed.Client;
 
 /// <summary>A typed client of the HTTP API. It is safe for any number of threads.</summary>
 /// <remarks>
-/// Where the server has too much to do (429, 503) a request is repeated when the server says, for as long as <see cref="Patience"/>. Every method
+/// Where the server has too much to do (429, 503) a request is repeated when the server says, for as long as <see cref="Patience"/>. Every
+/// method
 /// raises <see cref="ApiException"/> for what the server refuses, and <see cref="HttpRequestException"/> where it cannot be reached.
 /// </remarks>
 public sealed class DistributedClient : IDisposable
@@ -27,7 +28,7 @@ public sealed class DistributedClient : IDisposable
     private readonly HttpClient _http;
     private readonly bool _ownsHttp;
 
-    /// <summary>Makes a client with a connection pool of its own.</summary>
+    /// <summary>Creates a client and its own HTTP client.</summary>
     /// <param name="server">Address of the server, such as <c>http://127.0.0.1:8080</c>.</param>
     /// <param name="key">The key; null where the server wants none.</param>
     public DistributedClient(Uri server, string? key = null)
@@ -40,7 +41,7 @@ public sealed class DistributedClient : IDisposable
         }
     }
 
-    /// <summary>Makes a client of somebody's own HTTP client, with its address and headers; it is not disposed.</summary>
+    /// <summary>Creates a client over an existing HTTP client, with its address and headers; it is not disposed.</summary>
     /// <param name="http">The HTTP client.</param>
     public DistributedClient(HttpClient http) => _http = http;
 

@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace Distributed.Contracts;
 
 /// <summary>
-/// What a model's package, a zip file, says of the model in its <see cref="FileName"/>: all that it takes to give an image to the network in
+/// What a model's package, a zip file, says of the model in its <see cref="FileName"/>: all that it takes to give an image to the network
+/// in
 /// <see cref="NetworkName"/> and to read its answer.
 /// </summary>
 public sealed record ModelDescription

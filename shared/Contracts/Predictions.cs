@@ -6,13 +6,17 @@ namespace Distributed.Contracts;
 /// </summary>
 /// <param name="Model">The model.</param>
 /// <param name="Version">The number of its version.</param>
+/// <param name="RunId">The version's run: a model that was deleted and registered again has other versions of the same numbers.</param>
 /// <param name="Images">Image files, as they are.</param>
 /// <param name="Top">How many of the most probable classes to return, at least 1.</param>
 /// <param name="Evidence">What to return beside them; null for nothing.</param>
-/// <param name="ArePixels">Whether <paramref name="Images"/> are pixels of the model's size, size × size × 3 bytes each in RGB, and no files.</param>
+/// <param name="ArePixels">
+/// Whether <paramref name="Images"/> are pixels of the model's size, size × size × 3 bytes each in RGB, and no files.
+/// </param>
 public sealed record PredictImages(
     string Model,
     int Version,
+    Guid RunId,
     IReadOnlyList<byte[]> Images,
     int Top,
     EvidenceRequest? Evidence,

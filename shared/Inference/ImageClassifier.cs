@@ -27,7 +27,8 @@ public sealed class ImageClassifier : IDisposable
     /// <summary>Loads a model.</summary>
     /// <param name="path">A package, as <c>model export</c> or the API's <c>export</c> gives it.</param>
     /// <param name="configure">
-    /// Changes what ONNX Runtime does, such as its number of threads or where it computes; the default computes on all cores of the processor.
+    /// Changes what ONNX Runtime does, such as its number of threads or where it computes; the default computes on all cores of the
+    /// processor.
     /// </param>
     /// <exception cref="ModelFileException">The file is no package, is damaged, or is of a later version.</exception>
     /// <exception cref="IOException">The file cannot be read.</exception>

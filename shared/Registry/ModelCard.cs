@@ -8,7 +8,9 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Registry;
 
-/// <summary>Writes model cards (Mitchell et al., 2019, arXiv:1810.03993) in Markdown, with the metadata block that model hubs read.</summary>
+/// <summary>
+/// Writes model cards (Mitchell et al., 2019, arXiv:1810.03993) in Markdown, with the metadata block that model hubs read.
+/// </summary>
 public static class ModelCard
 {
     /// <summary>Writes the card of a version.</summary>
@@ -223,7 +225,7 @@ public static class ModelCard
     private static string Share(double? share, int digits = 2) =>
         share is { } value ? (100 * value).ToString($"F{digits}", CultureInfo.InvariantCulture) + " %" : "-";
 
-    /// <summary>Text from outside stays text: no markup, no cells, no lines of its own.</summary>
+    /// <summary>Escapes text from users, so that it adds no markup, table cells or lines.</summary>
     private static string Escape(string text)
     {
         var escaped = new StringBuilder(text.Length);

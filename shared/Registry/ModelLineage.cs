@@ -7,7 +7,9 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Registry;
 
-/// <summary>Where a version of a model comes from: complete enough to repeat it, and kept whatever becomes of the catalog's other rows.</summary>
+/// <summary>
+/// Where a version of a model comes from: complete enough to repeat it, and kept whatever becomes of the catalog's other rows.
+/// </summary>
 public sealed record ModelLineage
 {
     /// <summary>The run that made it.</summary>

@@ -14,7 +14,8 @@ using Microsoft.EntityFrameworkCore;
 namespace Distributed.Serving;
 
 /// <summary>
-/// Makes the packages of models: zip files with the whole network as ONNX, the head, a description and a model card. A package is made when it is
+/// Makes the packages of models: zip files with the whole network as ONNX, the head, a description and a model card. A package is made when
+/// it is
 /// asked for; its name carries a token that no row names, so that the sweep of the volume removes it in time.
 /// </summary>
 public sealed class ModelExporter(
@@ -26,7 +27,7 @@ public sealed class ModelExporter(
 {
     /// <summary>A network is in memory while its package is made.</summary>
     private readonly SemaphoreSlim _one = new(1);
-    private readonly Dictionary<(string Model, int Version), StoredFile> _made = [];
+    private readonly Dictionary<(string Model, int Version, Guid RunId), StoredFile> _made = [];
 
     /// <summary>Makes the package of a version; the one made before where it is there still.</summary>
     /// <returns>The zip file on the volume.</returns>
@@ -43,7 +44,7 @@ public sealed class ModelExporter(
                 new ModelReference(model, FormattableString.Invariant($"{number}")),
                 cancellationToken
             );
-            if (_made.TryGetValue((model, number), out var made) && await IsThereAsync(made, cancellationToken))
+            if (_made.TryGetValue((model, number, version.RunId), out var made) && await IsThereAsync(made, cancellationToken))
             {
                 return made;
             }
@@ -53,7 +54,7 @@ public sealed class ModelExporter(
                 (stream, token) => WriteAsync(version, stream, token),
                 cancellationToken
             );
-            return _made[(model, number)] = written;
+            return _made[(model, number, version.RunId)] = written;
         }
         finally
         {
@@ -157,7 +158,7 @@ public sealed class ModelExporter(
         }
         catch (StoredFileException)
         {
-            // Swept, or damaged: it is made again.
+            // Swept or damaged: it is exported again.
             return false;
         }
     }

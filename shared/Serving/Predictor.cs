@@ -75,7 +75,7 @@ public sealed class Predictor : IDisposable
         ServedModel model;
         try
         {
-            model = await _models.FindAsync(request.Model, request.Version, cancellationToken);
+            model = await _models.FindAsync(request.Model, request.Version, request.RunId, cancellationToken);
         }
         catch (Exception exception) when (exception is RegistryException or StoredFileException or WeightsException)
         {

@@ -27,17 +27,25 @@ internal sealed class ServedModels(ModelRegistry registry, Volume volume)
 {
     private const int MostKept = 64;
 
-    private readonly LatestUsed<(string Model, int Version), ServedModel> _models = new(MostKept);
+    private readonly LatestUsed<(string Model, int Version, Guid RunId), ServedModel> _models = new(MostKept);
 
     /// <summary>Finds a version.</summary>
     /// <exception cref="RegistryException">There is none.</exception>
     /// <exception cref="StoredFileException">Its head is missing or damaged.</exception>
-    public Task<ServedModel> FindAsync(string model, int version, CancellationToken cancellationToken) =>
-        _models.GetAsync((model, version), token => LoadAsync(model, version, token), cancellationToken);
+    public Task<ServedModel> FindAsync(string model, int version, Guid runId, CancellationToken cancellationToken) =>
+        _models.GetAsync((model, version, runId), token => LoadAsync(model, version, runId, token), cancellationToken);
 
-    private async Task<ServedModel> LoadAsync(string model, int number, CancellationToken cancellationToken)
+    private async Task<ServedModel> LoadAsync(string model, int number, Guid runId, CancellationToken cancellationToken)
     {
         var version = await registry.ResolveAsync(new ModelReference(model, FormattableString.Invariant($"{number}")), cancellationToken);
+        if (version.RunId != runId)
+        {
+            throw new RegistryException(
+                RegistryProblem.NotFound,
+                $"The model {model} was deleted and registered again meanwhile. Send the request again."
+            );
+        }
+
         var lineage = ModelLineage.Read(version.Lineage);
         var head = TrainedHead.Load(await volume.ReadAllBytesAsync(version.Head, cancellationToken), version.Head.Path);
         return new ServedModel(

@@ -7,7 +7,8 @@ using Microsoft.ML.OnnxRuntime;
 namespace Distributed.Benchmarks;
 
 /// <summary>
-/// Milliseconds an image of <c>Distributed.Inference</c>, from the JPEG file to its class, beside ONNX Runtime called bare on the same network
+/// Milliseconds an image of <c>Distributed.Inference</c>, from the JPEG file to its class, beside ONNX Runtime called bare on the same
+/// network
 /// with the same decoding and resizing before it.
 /// </summary>
 internal sealed class InferenceBenchmark : IBenchmark

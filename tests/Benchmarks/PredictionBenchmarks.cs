@@ -14,7 +14,8 @@ using TorchSharp;
 namespace Distributed.Benchmarks;
 
 /// <summary>
-/// How long a prediction takes, warm: a JPEG of 500 × 375 pixels, the demo base at 96 px, from the request over HTTP to its answer. Median and 99th
+/// How long a prediction takes, warm: a JPEG of 500 × 375 pixels, the demo base at 96 px, from the request over HTTP to its answer. Median
+/// and 99th
 /// percentile, in milliseconds; one client after the other.
 /// </summary>
 /// <param name="name">Name of the row.</param>
@@ -61,7 +62,8 @@ internal sealed class PredictionLatencyBenchmark(string name, Func<CancellationT
 }
 
 /// <summary>
-/// Images a second of 16 clients of one process that wait for their answers, beside bulk work on the same machine in the same arithmetic: from the
+/// Images a second of 16 clients of one process that wait for their answers, beside bulk work on the same machine in the same arithmetic:
+/// from the
 /// same files, as a run packs and extracts them, and extraction alone, of pixels that are decoded already.
 /// </summary>
 internal sealed class PredictionThroughputBenchmark : IBenchmark
@@ -145,7 +147,8 @@ internal sealed class PredictionThroughputBenchmark : IBenchmark
 }
 
 /// <summary>
-/// 100,000 predictions of 16 clients in one process: the resident memory of the server at the end, beside that after the first tenth; every answer
+/// 100,000 predictions of 16 clients in one process: the resident memory of the server at the end, beside that after the first tenth; every
+/// answer
 /// is compared with the first one for its image.
 /// </summary>
 internal sealed class PredictionMemoryBenchmark : IBenchmark

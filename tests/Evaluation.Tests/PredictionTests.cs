@@ -138,7 +138,7 @@ public sealed class PredictionTests(RegisteredModels models) : IClassFixture<Reg
     public async Task Images_that_may_have_killed_a_worker_are_decoded_apart_with_the_same_result()
     {
         var handler = ActivatorUtilities.CreateInstance<PredictImagesHandler>(Services.Services);
-        var request = new PredictImages("pets", 1, [ServiceHarness.Picture(2, 600)], 3, Evidence: null);
+        var request = new PredictImages("pets", 1, models.Run.Id, [ServiceHarness.Picture(2, 600)], 3, Evidence: null);
 
         var apart = await handler.HandleAsync(request, isRedelivered: true, TestContext.Current.CancellationToken);
         var here = await handler.HandleAsync(request, isRedelivered: false, TestContext.Current.CancellationToken);
@@ -159,11 +159,35 @@ public sealed class PredictionTests(RegisteredModels models) : IClassFixture<Reg
             Services
                 .Services.GetRequiredService<Predictor>()
                 .PredictAsync(
-                    new PredictImages("pets", 1, [ServiceHarness.Picture(2, 600)], 3, Evidence: null),
+                    new PredictImages("pets", 1, models.Run.Id, [ServiceHarness.Picture(2, 600)], 3, Evidence: null),
                     LocalImageDecoding.Default,
                     gone.Token
                 )
         );
+    }
+
+    [Fact]
+    public async Task A_model_that_is_deleted_and_registered_again_answers_by_its_new_head()
+    {
+        var registry = Services.Services.GetRequiredService<ModelRegistry>();
+        var predictor = Services.Services.GetRequiredService<Predictor>();
+        await registry.RegisterAsync("again", models.Run.Id, null, AuditActor.Loopback, CancellationToken.None);
+        var before = await AskAsync(models.Run);
+        await registry.DeleteAsync("again", AuditActor.Loopback, CancellationToken.None);
+        await registry.RegisterAsync("again", models.Other.Id, null, AuditActor.Loopback, CancellationToken.None);
+
+        var after = await AskAsync(models.Other);
+
+        // The same number, and another run's head.
+        Assert.Equal((models.Run.Id, models.Other.Id), (before.RunId, after.RunId));
+        Assert.NotEqual(before.HeadSha256, after.HeadSha256);
+
+        Task<ImagesPredicted> AskAsync(Run run) =>
+            predictor.PredictAsync(
+                new PredictImages("again", 1, run.Id, [ServiceHarness.Picture(2, 600)], 3, Evidence: null),
+                LocalImageDecoding.Default,
+                CancellationToken.None
+            );
     }
 
     private static byte[] Noise()
@@ -179,7 +203,7 @@ public sealed class PredictionTests(RegisteredModels models) : IClassFixture<Reg
             .Services.GetRequiredService<RequestSender>()
             .SendAsync<PredictImages, ImagesPredicted>(
                 RequestKind.PredictImages,
-                new PredictImages("pets", version, images, top, evidence),
+                new PredictImages("pets", version, version == 2 ? models.Other.Id : models.Run.Id, images, top, evidence),
                 Patience,
                 TestContext.Current.CancellationToken
             );

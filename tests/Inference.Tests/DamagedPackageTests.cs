@@ -7,7 +7,10 @@ public sealed class DamagedPackageTests(ServedSample sample)
 {
     private const int Trials = 60;
 
-    /// <summary>A single wrong bit anywhere, or a cut, is noticed, or changes nothing that matters: the network is that of the package or is refused.</summary>
+    /// <summary>
+    /// A single wrong bit anywhere, or a cut, is noticed, or changes nothing that matters: the network is that of the package or is
+    /// refused.
+    /// </summary>
     [Fact]
     public void A_package_that_is_cut_or_damaged_anywhere_is_refused_or_whole()
     {

@@ -12,7 +12,8 @@ namespace Distributed.TestServers;
 public sealed record ProjectImage(Guid Id, byte[] Content, params string[] Tags);
 
 /// <summary>
-/// Answers for one project as Azure Custom Vision's Training API 3.3 is described to (the fields of Project, Domain, Tag and Image in Microsoft's
+/// Answers for one project as Azure Custom Vision's Training API 3.3 is described to (the fields of Project, Domain, Tag and Image in
+/// Microsoft's
 /// OpenAPI document, and its pages), and serves its images from another path without the key.
 /// </summary>
 public sealed class CustomVisionServer : IAsyncDisposable

@@ -13,7 +13,7 @@ public static class ExampleProgram
     /// <returns>Path of the program's assembly.</returns>
     public static async Task<string> BuildAsync(string library, string example, string folder)
     {
-        // A version of its own: what is restored once is kept for every later restore of the same version.
+        // A unique version: NuGet caches a package by its version, so a second restore would get the first build.
         var version = $"0.1.0-test.{Guid.NewGuid():N}";
         var (feed, target) = (Path.Combine(folder, "feed"), Path.Combine(folder, example));
         await FinishedProgram.RunAsync(

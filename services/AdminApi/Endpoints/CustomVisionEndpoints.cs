@@ -10,7 +10,8 @@ using Microsoft.AspNetCore.Mvc;
 namespace Distributed.AdminApi.Endpoints;
 
 /// <summary>
-/// Predictions in the shape of Azure Custom Vision's Prediction API 3.0 and 3.1, so that its callers change a host name and a key. Classification
+/// Predictions in the shape of Azure Custom Vision's Prediction API 3.0 and 3.1, so that its callers change a host name and a key.
+/// Classification
 /// with one tag an image; images are never stored, whichever of the two addresses is asked.
 /// </summary>
 internal static class CustomVisionEndpoints

@@ -13,7 +13,8 @@ using Microsoft.EntityFrameworkCore;
 namespace Distributed.AdminApi.Endpoints;
 
 /// <summary>
-/// The Open Inference Protocol, version 2, over HTTP (https://github.com/kserve/open-inference-protocol), with the extension "binary tensor data" for
+/// The Open Inference Protocol, version 2, over HTTP (https://github.com/kserve/open-inference-protocol), with the extension "binary tensor
+/// data" for
 /// what is sent. A model without a version is its alias <c>champion</c>, or its latest version.
 /// </summary>
 internal static class OpenInferenceEndpoints

@@ -9,7 +9,8 @@ using Microsoft.EntityFrameworkCore;
 namespace Distributed.AdminApi.Predictions;
 
 /// <summary>
-/// Gives models the ids that callers of Azure Custom Vision know them by: that of a project, which the settings can say, and else follows from the
+/// Gives models the ids that callers of Azure Custom Vision know them by: that of a project, which the settings can say, and else follows
+/// from the
 /// model's name; those of iterations and tags follow from the project's.
 /// </summary>
 internal sealed class CustomVisionProjects(IDbContextFactory<CatalogContext> contexts, IConfiguration configuration)

@@ -51,7 +51,7 @@ internal sealed class PredictionService(ModelRegistry registry, RequestSender se
             var version = await registry.ResolveAsync(reference, cancellationToken);
             var answer = await sender.SendAsync<PredictImages, ImagesPredicted>(
                 RequestKind.PredictImages,
-                new PredictImages(version.ModelName, version.Number, images, top, evidence, arePixels),
+                new PredictImages(version.ModelName, version.Number, version.RunId, images, top, evidence, arePixels),
                 timeout is { } asked && asked < options.Value.Timeout ? asked : options.Value.Timeout,
                 cancellationToken
             );

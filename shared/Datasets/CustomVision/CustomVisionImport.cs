@@ -22,12 +22,15 @@ public sealed record ImportOutcome(
 );
 
 /// <summary>
-/// Copies the tagged images of a project of Azure Custom Vision into class folders, by its Training API 3.3. An import that is cut off goes on with what is missing:
+/// Copies the tagged images of a project of Azure Custom Vision into class folders, by its Training API 3.3. An import that is cut off goes
+/// on with what is missing:
 /// files appear whole, under the ids of their images.
 /// </summary>
 public sealed class CustomVisionImport
 {
-    /// <summary>What is added to the target's path for the list of images that were left out: in the folder it would be part of the data set.</summary>
+    /// <summary>
+    /// What is added to the target's path for the list of images that were left out: in the folder it would be part of the data set.
+    /// </summary>
     public const string SkippedSuffix = ".skipped.csv";
 
     private const int AtOnce = 4;

@@ -11,7 +11,8 @@ namespace Distributed.Vision.Export;
 public static class OnnxExport
 {
     /// <summary>
-    /// Name of a model's input. Of a base: float32 [n, 3, height, width], RGB, normalised as <see cref="IBackbone.Preprocessing"/> says. Of a
+    /// Name of a model's input. Of a base: float32 [n, 3, height, width], RGB, normalised as <see cref="IBackbone.Preprocessing"/> says. Of
+    /// a
     /// classifier: uint8 [n, size, size, 3], RGB.
     /// </summary>
     public const string InputName = "images";
@@ -39,7 +40,8 @@ public static class OnnxExport
     }
 
     /// <summary>
-    /// Writes a classifier in one piece: normalisation of the pixels, base, head and calibrated probabilities. What is left to its user is to make
+    /// Writes a classifier in one piece: normalisation of the pixels, base, head and calibrated probabilities. What is left to its user is
+    /// to make
     /// images square, of the size given.
     /// </summary>
     /// <param name="backbone">The base.</param>

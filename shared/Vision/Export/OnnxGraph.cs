@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace Distributed.Vision.Export;
 
 /// <summary>
-/// Collects the nodes, tensors, inputs and outputs of onnx.proto's GraphProto, and writes the model around them (IR version 8, operator set 13;
+/// Collects the nodes, tensors, inputs and outputs of onnx.proto's GraphProto, and writes the model around them (IR version 8, operator set
+/// 13;
 /// https://github.com/onnx/onnx/blob/main/docs/IR.md). Every node has one output, named as the node is.
 /// </summary>
 internal sealed class OnnxGraph(string name)

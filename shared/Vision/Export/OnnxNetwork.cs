@@ -3,7 +3,9 @@ using Distributed.Vision.Weights;
 
 namespace Distributed.Vision.Export;
 
-/// <summary>Writes a base into an ONNX graph as the paper has it, normalisations as such: what optimises a model can fold them itself.</summary>
+/// <summary>
+/// Writes a base into an ONNX graph as the paper has it, normalisations as such: what optimises a model can fold them itself.
+/// </summary>
 internal static class OnnxNetwork
 {
     /// <summary>Adds all layers.</summary>
