@@ -4,11 +4,18 @@ using Distributed.Contracts;
 using Distributed.Jobs;
 using Distributed.Messaging;
 using Distributed.Pipeline;
+using Distributed.Registry;
 
 namespace Distributed.AdminApi;
 
 /// <summary>Accepts runs, whichever way they come.</summary>
-public sealed partial class RunSubmission(RunRegister runs, JobDispatcher dispatcher, TimeProvider time, ILogger<RunSubmission> logger)
+public sealed partial class RunSubmission(
+    RunRegister runs,
+    ModelRegistry models,
+    JobDispatcher dispatcher,
+    TimeProvider time,
+    ILogger<RunSubmission> logger
+)
 {
     // The run is in the catalog by then: what is not sent in this time, the watchdog sends.
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(2);
@@ -19,6 +26,7 @@ public sealed partial class RunSubmission(RunRegister runs, JobDispatcher dispat
     /// <param name="idempotencyKey">The submitter's key, where there is one.</param>
     /// <param name="actor">Who submits it.</param>
     /// <param name="cancellationToken">Stops waiting for the database.</param>
+    /// <exception cref="RegistryException">It names a model that is not there, or settings that are not the model's.</exception>
     public async Task<(SubmitOutcome Outcome, Run Run)> SubmitAsync(
         Guid runId,
         RunSpecification specification,
@@ -29,6 +37,10 @@ public sealed partial class RunSubmission(RunRegister runs, JobDispatcher dispat
     {
         ArgumentNullException.ThrowIfNull(specification);
         var now = time.GetUtcNow().UtcDateTime;
+        var model = specification.Model is null
+            ? null
+            : await FindModelAsync(runId, specification.Model, idempotencyKey, cancellationToken);
+        specification = model is null ? specification : PredictionSettings.Apply(specification, model);
         var (outcome, run, job) = await runs.SubmitAsync(
             new Run
             {
@@ -38,6 +50,8 @@ public sealed partial class RunSubmission(RunRegister runs, JobDispatcher dispat
                 Submitter = specification.Submitter,
                 IdempotencyKey = idempotencyKey,
                 Specification = ContractJson.Write(specification),
+                Model = specification.Model,
+                ModelRunId = model?.RunId,
                 Priority = specification.Priority,
                 TimeLimit = specification.TimeLimit,
                 SubmittedAt = now,
@@ -58,6 +72,17 @@ public sealed partial class RunSubmission(RunRegister runs, JobDispatcher dispat
         }
 
         return (outcome, run);
+    }
+
+    /// <summary>The version that a submission means: that of the first one where it was sent before, wherever the alias points by now.</summary>
+    private async Task<ModelVersion> FindModelAsync(Guid runId, string model, string? idempotencyKey, CancellationToken cancellationToken)
+    {
+        var reference = ModelReference.Parse(model);
+        var before = reference.Number is null ? await runs.FindAsync(runId, idempotencyKey, cancellationToken) : null;
+        return await models.ResolveAsync(
+            before?.Model is { } known && ModelReference.Parse(known) is var same && same.Name == reference.Name ? same : reference,
+            cancellationToken
+        );
     }
 
     private static string CurrentTrace() =>

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Distributed.Artifacts;
 using Distributed.Datasets;
 using Distributed.Datasets.Splits;
@@ -51,12 +52,7 @@ internal sealed record EvaluatedHead(
     /// <summary>Among equal probabilities the lowest class is named.</summary>
     private static TestPrediction Predict(int row, int label, ReadOnlySpan<float> probabilities)
     {
-        var best = 0;
-        for (var other = 1; other < probabilities.Length; other++)
-        {
-            best = probabilities[other] > probabilities[best] ? other : best;
-        }
-
+        var best = TensorPrimitives.IndexOfMax(probabilities);
         return new TestPrediction(row, label, best, probabilities[best], probabilities[label]);
     }
 }

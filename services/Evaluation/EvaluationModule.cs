@@ -30,11 +30,14 @@ public static class EvaluationModule
         builder.Services.AddSingleton<EvidenceSource>();
         builder.Services.AddSingleton<Predictor>();
         builder.Services.AddSingleton<ModelExporter>();
+        builder.Services.AddSingleton<DatasetPredictor>();
         builder.Services.AddSingleton(_ => IsolatedImageDecoding.Create());
         builder.Services.AddSingleton<ReportComposer>();
         builder.Services.AddSingleton(new PermanentError(typeof(WeightsException)));
+        builder.Services.AddSingleton(new PermanentError(typeof(RegistryException)));
         consumers
             .AddJobs<EvaluateHeadHandler, EvaluateHead>()
+            .AddJobs<PredictDatasetHandler, PredictDataset>()
             .AddRequests<PredictImagesHandler, PredictImages, ImagesPredicted>(RequestKind.PredictImages)
             .AddRequests<ExportModelHandler, ExportModel, ModelExported>(RequestKind.ExportModel);
     }

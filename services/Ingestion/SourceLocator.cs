@@ -15,12 +15,17 @@ namespace Distributed.Ingestion;
 internal sealed record LocatedSource(string Folder, string? Archive, IReadOnlyList<string> Notes)
 {
     /// <summary>Lists it; what is said of it, errors among that, names the archive and not the folder.</summary>
-    /// <exception cref="DatasetException">See <see cref="DatasetSource.ListAsync"/>.</exception>
-    public async Task<FileIndex> ListAsync(DataRoots roots, CancellationToken cancellationToken)
+    /// <param name="roots">Directories that links in the source may lead to.</param>
+    /// <param name="areLabelled">Whether classes are asked for, and so must be there.</param>
+    /// <param name="cancellationToken">Stops the listing.</param>
+    /// <exception cref="DatasetException">It cannot be read, or is not what is asked for.</exception>
+    public async Task<FileIndex> ListAsync(DataRoots roots, bool areLabelled, CancellationToken cancellationToken)
     {
         try
         {
-            var fileIndex = await DatasetSource.ListAsync(Folder, roots, progress: null, cancellationToken);
+            var fileIndex = areLabelled
+                ? await DatasetSource.ListAsync(Folder, roots, progress: null, cancellationToken)
+                : await DatasetSource.ListImagesAsync(Folder, roots, progress: null, cancellationToken);
             return Archive is null
                 ? fileIndex
                 : fileIndex with
@@ -63,7 +68,8 @@ internal sealed class SourceLocator(Volume volume, DataRoots roots, DownloadSour
             missing.Add(sources.Stl10);
         }
 
-        if (specification.Backbone == Imagenet && !IsThere(sources.ImagenetWeights))
+        // The weights of a model are on the volume.
+        if (specification.Model is null && specification.Backbone == Imagenet && !IsThere(sources.ImagenetWeights))
         {
             missing.Add(sources.ImagenetWeights);
         }

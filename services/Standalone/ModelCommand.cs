@@ -243,7 +243,7 @@ internal sealed class ModelCommand : CatalogCommand
     {
         await using var context = await OpenAsync(services, cancellationToken);
         return await context
-                .Runs.Where(run => run.State == RunState.Completed)
+                .Runs.Where(run => run.State == RunState.Completed && run.Model == null)
                 .OrderByDescending(run => run.Id)
                 .Select(run => (Guid?)run.Id)
                 .FirstOrDefaultAsync(cancellationToken)

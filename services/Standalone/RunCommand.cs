@@ -5,6 +5,7 @@ using Distributed.AdminApi.Endpoints;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Messaging;
+using Distributed.Registry;
 using Distributed.ServiceDefaults;
 using Distributed.Training;
 using Microsoft.Extensions.Logging.Console;
@@ -34,7 +35,7 @@ internal sealed class RunCommand : Command
     };
 
     public RunCommand()
-        : base("run", "Train and evaluate a head on a data set")
+        : base("run", "Train and evaluate a head on a data set, or predict one with a model")
     {
         _specification = new SpecificationOptions(this);
         Add(_volume);
@@ -48,6 +49,13 @@ internal sealed class RunCommand : Command
     {
         var specification = _specification.Read(result);
         var exportDirectory = result.GetValue(_exportPng) is { } directory ? Path.GetFullPath(directory) : null;
+        if (exportDirectory is not null && specification.Model is not null)
+        {
+            throw new CommandException(
+                "--export-png writes the splits that a head is trained on, and a run with --model has none; leave it out."
+            );
+        }
+
         if (exportDirectory is not null)
         {
             // What cannot be written is better reported now than after the run.
@@ -76,13 +84,7 @@ internal sealed class RunCommand : Command
         try
         {
             var submission = host.Services.GetRequiredService<RunSubmission>();
-            var (_, run) = await submission.SubmitAsync(
-                Guid.CreateVersion7(),
-                specification,
-                idempotencyKey: null,
-                AuditActor.Account,
-                cancellationToken
-            );
+            var run = await SubmitAsync(submission, specification, cancellationToken);
             var display = RunDisplay.Create(json: result.GetValue(_json));
             var watch = new RunWatch(host.Services.GetRequiredService<RunQueries>(), display);
             using var ending = CancellationTokenSource.CreateLinkedTokenSource(
@@ -90,7 +92,10 @@ internal sealed class RunCommand : Command
                 host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping
             );
             var watching = watch.UntilEndAsync(run.Id, ending.Token);
-            await Task.WhenAll(watching, TrainingModule.WarmUpAsync(host.Services, specification, ending.Token));
+            await Task.WhenAll(
+                watching,
+                specification.Model is null ? TrainingModule.WarmUpAsync(host.Services, specification, ending.Token) : Task.CompletedTask
+            );
             var detail = await watching;
             // The worker that ended it may not have come to that, and would come to it in the next process on this volume only.
             await host.Services.GetRequiredService<RunEventPublisher>().PublishAsync(cancellationToken);
@@ -122,6 +127,29 @@ internal sealed class RunCommand : Command
         finally
         {
             await host.StopAsync(CancellationToken.None);
+        }
+    }
+
+    private static async Task<Run> SubmitAsync(
+        RunSubmission submission,
+        RunSpecification specification,
+        CancellationToken cancellationToken
+    )
+    {
+        try
+        {
+            var (_, run) = await submission.SubmitAsync(
+                Guid.CreateVersion7(),
+                specification,
+                idempotencyKey: null,
+                AuditActor.Account,
+                cancellationToken
+            );
+            return run;
+        }
+        catch (RegistryException exception)
+        {
+            throw new CommandException(SpecificationOptions.Describe(PredictionSettings.Describe(exception)), exception);
         }
     }
 }

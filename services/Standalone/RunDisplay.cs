@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Distributed.AdminApi.Endpoints;
 using Distributed.Catalog;
 using Distributed.Contracts;
@@ -18,6 +19,7 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
         (RunState.Extracting, "Extracting features"),
         (RunState.Training, "Training the head"),
         (RunState.Evaluating, "Evaluating"),
+        (RunState.Predicting, "Predicting"),
     ];
 
     public static RunDisplay Create(bool json) =>
@@ -36,32 +38,46 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
         ShowTables(outcome);
         if (json)
         {
-            Console.Out.WriteLine(JsonSerializer.Serialize(ToJson(outcome), ContractJson.Strict));
+            Console.Out.WriteLine(ToJson(outcome).ToJsonString(ContractJson.Strict));
         }
     }
 
-    private static object ToJson(RunOutcome outcome) =>
-        new
+    private static JsonObject ToJson(RunOutcome outcome)
+    {
+        var run = outcome.Run;
+        var facts = JsonSerializer
+            .SerializeToNode(
+                new
+                {
+                    runId = run.Summary.RunId,
+                    state = run.Summary.State,
+                    model = run.Summary.Model,
+                    testAccuracy = outcome.Evaluation?.TestAccuracy,
+                    testAccuracyLow = outcome.Evaluation?.TestAccuracyLow,
+                    testAccuracyHigh = outcome.Evaluation?.TestAccuracyHigh,
+                    testImages = outcome.Evaluation?.TestImages,
+                    trainImages = run.TrainImages,
+                    validationImages = run.ValidationImages,
+                    input = run.Input,
+                    warnings = run.Warnings,
+                    macroF1 = outcome.Evaluation?.MacroF1,
+                    classes = run.Predictions?.Classes,
+                    featureCacheHit = run.FeatureCacheHit,
+                    precision = outcome.Precision,
+                    backbone = run.Summary.Backbone,
+                    seconds = run.Seconds,
+                    headSha256 = run.HeadSha256,
+                },
+                ContractJson.Strict
+            )!
+            .AsObject();
+        foreach (var file in outcome.Files)
         {
-            runId = outcome.Run.Summary.RunId,
-            state = outcome.Run.Summary.State,
-            testAccuracy = outcome.Evaluation.TestAccuracy,
-            testAccuracyLow = outcome.Evaluation.TestAccuracyLow,
-            testAccuracyHigh = outcome.Evaluation.TestAccuracyHigh,
-            testImages = outcome.Evaluation.TestImages,
-            trainImages = outcome.Run.TrainImages,
-            validationImages = outcome.Run.ValidationImages,
-            input = outcome.Run.Input,
-            warnings = outcome.Run.Warnings,
-            macroF1 = outcome.Evaluation.MacroF1,
-            featureCacheHit = outcome.Run.FeatureCacheHit,
-            precision = outcome.Precision,
-            backbone = outcome.Run.Summary.Backbone,
-            seconds = outcome.Run.Seconds,
-            headSha256 = outcome.Run.HeadSha256,
-            headPath = outcome.HeadPath,
-            reportPath = outcome.ReportPath,
-        };
+            facts[file.Field] = file.Path;
+        }
+
+        return facts;
+    }
 
     private static string Describe(StageProgress? progress) =>
         progress is null ? ""
@@ -81,9 +97,14 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
             )
             .StartAsync(async context =>
             {
-                var bars = Stages.ToDictionary(stage => stage.State, stage => context.AddTask(stage.Title, autoStart: false, maxValue: 1));
+                var bars = new Dictionary<RunState, ProgressTask>();
                 return await watch(detail =>
                 {
+                    foreach (var (state, title) in Stages.Where(stage => IsOnWay(stage.State, detail) && !bars.ContainsKey(stage.State)))
+                    {
+                        bars.Add(state, context.AddTask(title, autoStart: false, maxValue: 1));
+                    }
+
                     foreach (var (state, bar) in bars)
                     {
                         if (detail.Summary.State > state && detail.Summary.State is not (RunState.Failed or RunState.Cancelled))
@@ -105,6 +126,10 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
                     }
                 });
             });
+
+    /// <summary>Runs that predict with a model are not trained and evaluated, and others do not predict.</summary>
+    private static bool IsOnWay(RunState state, RunDetail run) =>
+        run.Summary.Model is null ? state is not RunState.Predicting : state is not (RunState.Training or RunState.Evaluating);
 
     private static void Finish(ProgressTask bar)
     {
@@ -162,26 +187,58 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
 
     private void ShowTables(RunOutcome outcome)
     {
-        var evaluation = outcome.Evaluation;
-        var run = outcome.Run;
         console.WriteLine();
-        var facts = new Grid().AddColumn().AddColumn();
-        Row(
-            "Test accuracy",
-            $"{evaluation.TestAccuracy:P1}  (95 % interval {evaluation.TestAccuracyLow:P1} to {evaluation.TestAccuracyHigh:P1}, {evaluation.TestImages:N0} images)"
+        console.Write(Facts(outcome));
+        console.WriteLine();
+        console.Write(
+            outcome is { Evaluation: { } evaluation } ? Classes(evaluation)
+            : outcome.Run.Predictions is { } predictions ? Classes(predictions)
+            : throw new InvalidOperationException($"Run {outcome.Run.Summary.RunId:D} is complete without a result.")
         );
-        if (evaluation.TopKAccuracy is { } topK)
+        console.Write(StageTable(outcome));
+        foreach (var warning in outcome.Run.Warnings)
         {
-            Row($"Top-{evaluation.TopK} accuracy", $"{topK:P1}");
+            console.Profile.Out.Writer.WriteLine($"Warning  {warning}");
         }
 
+        // Not in a grid: paths must stay whole on narrow terminals, to be copied.
+        foreach (var file in outcome.Files)
+        {
+            console.Profile.Out.Writer.WriteLine($"{file.Title, -6}  {file.Path}");
+        }
+
+        console.Profile.Out.Writer.WriteLine($"Volume  {outcome.VolumePath}");
+    }
+
+    private static Grid Facts(RunOutcome outcome)
+    {
+        var facts = new Grid().AddColumn().AddColumn();
+        var run = outcome.Run;
         // A run goes through this program's own ingestion, so it is always known what that found.
         var input = run.Input!;
-        Row(
-            "Data set",
-            $"{input.Name}: {run.TrainImages:N0} train, {run.ValidationImages:N0} validation, {run.TestImages:N0} test images of {input.Classes:N0} classes"
-        );
-        Row("Splits", input.DescribeSplits());
+        if (outcome.Evaluation is { } evaluation)
+        {
+            Row(
+                "Test accuracy",
+                $"{evaluation.TestAccuracy:P1}  (95 % interval {evaluation.TestAccuracyLow:P1} to {evaluation.TestAccuracyHigh:P1}, {evaluation.TestImages:N0} images)"
+            );
+            if (evaluation.TopKAccuracy is { } topK)
+            {
+                Row($"Top-{evaluation.TopK} accuracy", $"{topK:P1}");
+            }
+
+            Row(
+                "Data set",
+                $"{input.Name}: {run.TrainImages:N0} train, {run.ValidationImages:N0} validation, {run.TestImages:N0} test images of {input.Classes:N0} classes"
+            );
+            Row("Splits", input.DescribeSplits());
+        }
+        else
+        {
+            Row("Model", run.Summary.Model!);
+            Row("Data set", $"{input.Name}: {input.Images:N0} images");
+        }
+
         foreach (var note in input.Notes)
         {
             Row("Read as", note);
@@ -195,15 +252,14 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
 
         Row("Backbone", $"{run.Summary.Backbone} ({outcome.Precision})");
         Row("Run", $"{run.Summary.RunId:D}");
-        console.Write(facts);
-        console.WriteLine();
+        return facts;
 
-        var classes = new Table().Border(TableBorder.Simple).AddColumn("Class");
-        foreach (var title in new[] { "Precision", "Recall", "F1", "Images" })
-        {
-            classes.AddColumn(new TableColumn(title).RightAligned());
-        }
+        void Row(string title, string value) => facts.AddRow(Markup.Escape(title), Markup.Escape(value));
+    }
 
+    private static Table Classes(EvaluationResult evaluation)
+    {
+        var classes = NewTable("Class", "Precision", "Recall", "F1", "Images");
         foreach (var metric in evaluation.Classes)
         {
             classes.AddRow(
@@ -215,43 +271,59 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
             );
         }
 
-        console.Write(classes);
+        return classes;
 
-        var stages = new Table()
-            .Border(TableBorder.Simple)
-            .AddColumn("Stage")
-            .AddColumn(new TableColumn("Seconds").RightAligned())
-            .AddColumn(new TableColumn("Images/s").RightAligned());
-        Stage(outcome.WasIngested ? "Ingest" : "Ingest (known)", run.Seconds.Ingest, outcome.WasIngested ? input.Images : null);
+        static string Figure(double? share) => share is { } value ? $"{value:F3}" : "n/a";
+    }
+
+    private static Table Classes(PredictionSummary predictions)
+    {
+        var classes = NewTable("Predicted as", "Images");
+        foreach (var predicted in predictions.Classes)
+        {
+            classes.AddRow(Markup.Escape(predicted.ClassName), $"{predicted.Images:N0}");
+        }
+
+        return classes;
+    }
+
+    private static Table StageTable(RunOutcome outcome)
+    {
+        var run = outcome.Run;
+        var images = run.Input!.Images;
+        var stages = NewTable("Stage", "Seconds", "Images/s");
+        Stage(outcome.WasIngested ? "Ingest" : "Ingest (known)", run.Seconds.Ingest, outcome.WasIngested ? images : null);
         Stage(
             run.FeatureCacheHit == true ? "Features (cached)" : "Features",
             run.Seconds.Features,
-            run.FeatureCacheHit == true ? null : input.Images
+            run.FeatureCacheHit == true ? null : images
         );
-        Stage("Train", run.Seconds.Train, null);
-        Stage("Evaluate", run.Seconds.Evaluate, null);
+        if (run.Summary.Model is null)
+        {
+            Stage("Train", run.Seconds.Train, null);
+            Stage("Evaluate", run.Seconds.Evaluate, null);
+        }
+        else
+        {
+            Stage("Predict", run.Seconds.Predict, images);
+        }
+
         Stage("Total", run.Seconds.Total, null);
-        console.Write(stages);
-
-        foreach (var warning in run.Warnings)
-        {
-            console.Profile.Out.Writer.WriteLine($"Warning  {warning}");
-        }
-
-        // Not in a grid: paths must stay whole on narrow terminals, to be copied.
-        if (outcome.ReportPath is { } report)
-        {
-            console.Profile.Out.Writer.WriteLine($"Report  {report}");
-        }
-
-        console.Profile.Out.Writer.WriteLine($"Head    {outcome.HeadPath}");
-        console.Profile.Out.Writer.WriteLine($"Volume  {outcome.VolumePath}");
-
-        static string Figure(double? share) => share is { } value ? $"{value:F3}" : "n/a";
-
-        void Row(string title, string value) => facts.AddRow(Markup.Escape(title), Markup.Escape(value));
+        return stages;
 
         void Stage(string title, double? seconds, int? images) =>
             stages.AddRow(title, $"{seconds:F1}", images is { } count && seconds > 0 ? $"{count / seconds:F0}" : "");
+    }
+
+    /// <summary>A table whose columns but the first hold numbers.</summary>
+    private static Table NewTable(string first, params string[] numbers)
+    {
+        var table = new Table().Border(TableBorder.Simple).AddColumn(first);
+        foreach (var title in numbers)
+        {
+            table.AddColumn(new TableColumn(title).RightAligned());
+        }
+
+        return table;
     }
 }

@@ -13,20 +13,25 @@ internal sealed record RunOutcome
 {
     public required RunDetail Run { get; init; }
 
-    public required EvaluationResult Evaluation { get; init; }
+    /// <summary>How its head did, where it trained one.</summary>
+    public required EvaluationResult? Evaluation { get; init; }
 
     /// <summary>Whether the images were packed for this run, rather than for an earlier one.</summary>
     public required bool WasIngested { get; init; }
 
     public required string Precision { get; init; }
 
-    /// <summary>The report; null where none was asked for.</summary>
-    public required string? ReportPath { get; init; }
-
-    public required string HeadPath { get; init; }
+    /// <summary>The files it made, by what they are called: the report, the head, predictions.</summary>
+    public required IReadOnlyList<OutcomeFile> Files { get; init; }
 
     public required string VolumePath { get; init; }
 }
+
+/// <summary>A file that a run made.</summary>
+/// <param name="Title">What people call it.</param>
+/// <param name="Field">What it is called in the JSON object.</param>
+/// <param name="Path">Where it is.</param>
+internal sealed record OutcomeFile(string Title, string Field, string Path);
 
 /// <summary>Reads outcomes from catalog and volume.</summary>
 internal sealed class RunOutcomeReader(
@@ -40,8 +45,6 @@ internal sealed class RunOutcomeReader(
     {
         var runId = run.Summary.RunId;
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var evaluation = await context.Evaluations.AsNoTracking().SingleAsync(row => row.RunId == runId, cancellationToken);
-        var head = await context.BestHeads(runId).AsNoTracking().FirstAsync(cancellationToken);
         var set = await context.FeatureSets.AsNoTracking().SingleAsync(row => row.Key == run.FeatureSetKey, cancellationToken);
         var ingestedAt = await context
             .Runs.Where(row => row.Id == runId)
@@ -50,13 +53,42 @@ internal sealed class RunOutcomeReader(
         return new RunOutcome
         {
             Run = run,
-            Evaluation = (await queries.FindMetricsAsync(runId, cancellationToken))!.Evaluation!,
+            Evaluation = (await queries.FindMetricsAsync(runId, cancellationToken))?.Evaluation,
             WasIngested = ingestedAt >= run.Summary.SubmittedAt,
             Precision = ChoiceName.Of(set.Precision),
-            ReportPath = evaluation.Report is { } report ? volume.FullPath(report.Path) : null,
-            HeadPath = volume.FullPath(head.File.Path),
+            Files = run.Summary.Model is null
+                ? await FindHeadAsync(context, runId, cancellationToken)
+                : await FindPredictionsAsync(context, runId, cancellationToken),
             VolumePath = volume.Root,
         };
+    }
+
+    private async Task<IReadOnlyList<OutcomeFile>> FindHeadAsync(CatalogContext context, Guid runId, CancellationToken cancellationToken)
+    {
+        var report = await context.Evaluations.Where(row => row.RunId == runId).Select(row => row.Report).SingleAsync(cancellationToken);
+        var head = await context.BestHeads(runId).AsNoTracking().FirstAsync(cancellationToken);
+        var files = new List<OutcomeFile>();
+        if (report is not null)
+        {
+            files.Add(new OutcomeFile("Report", "reportPath", volume.FullPath(report.Path)));
+        }
+
+        files.Add(new OutcomeFile("Head", "headPath", volume.FullPath(head.File.Path)));
+        return files;
+    }
+
+    private async Task<IReadOnlyList<OutcomeFile>> FindPredictionsAsync(
+        CatalogContext context,
+        Guid runId,
+        CancellationToken cancellationToken
+    )
+    {
+        var predictions = await context.DatasetPredictions.AsNoTracking().SingleAsync(row => row.RunId == runId, cancellationToken);
+        return
+        [
+            new OutcomeFile("Table", "csvPath", volume.FullPath(predictions.Csv.Path)),
+            new OutcomeFile("Lines", "jsonLinesPath", volume.FullPath(predictions.JsonLines.Path)),
+        ];
     }
 
     /// <summary>Writes the splits of a run as PNG files in class folders.</summary>

@@ -35,11 +35,11 @@ internal sealed class SpecificationOptions
             let found = result.GetResult(option.Option)
             where found is { Implicit: false }
             select (option.Setting, (IReadOnlyList<string>)[.. found.Tokens.Select(token => Resolve(option.Setting, token.Value))]);
-        return RunSpecificationReader.Read(given, out var errors)
-            ?? throw new CommandException(
-                string.Join(' ', errors.Select(error => $"{RunSettings.Find(error.Field)?.Option ?? error.Field} {error.Message}."))
-            );
+        return RunSpecificationReader.Read(given, out var errors) ?? throw new CommandException(string.Join(' ', errors.Select(Describe)));
     }
+
+    /// <summary>What is wrong, with the option's name for the field's.</summary>
+    public static string Describe(SpecificationError error) => $"{RunSettings.Find(error.Field)?.Option ?? error.Field} {error.Message}.";
 
     // An address stays one, so that the error names it as it was given.
     private static string Resolve(RunSetting setting, string text) =>

@@ -46,28 +46,52 @@ internal sealed class FeaturePlanner(
             ? (asked, usualBatch)
             : await FindChoiceAsync(manifest.Sha256, backbone.Sha256, preprocessing, cancellationToken)
                 ?? await MeasureAsync(backbone, specification.InputSize, cancellationToken);
+        return Create(
+            run,
+            manifest,
+            new Extraction(backbone.Sha256, backbone.FeatureSize, preprocessing, precision, specification.InputSize, batchSize)
+        );
+    }
+
+    /// <summary>Plans features that are computed as those of a model's images were.</summary>
+    public FeatureSet PlanLike(FeatureSet model, Run run, DatasetManifest manifest) =>
+        Create(
+            run,
+            manifest,
+            new Extraction(
+                model.BackboneSha256,
+                model.FeatureSize,
+                model.Preprocessing,
+                model.Precision,
+                model.InputSize,
+                FeatureExtractor.DefaultBatchSizeFor(model.InputSize, device.Device.type)
+            )
+        );
+
+    private FeatureSet Create(Run run, DatasetManifest manifest, Extraction how)
+    {
         var images = manifest.Images.Count;
-        var shardSize = ChooseShardSize(specification.InputSize);
+        var shardSize = ChooseShardSize(how.InputSize);
         return new FeatureSet
         {
             Key = ContentKey.Of(
                 "features",
                 manifest.Sha256,
-                backbone.Sha256,
-                preprocessing,
-                ChoiceName.Of(precision),
+                how.BackboneSha256,
+                how.Preprocessing,
+                ChoiceName.Of(how.Precision),
                 $"{ExtractorVersion}"
             ),
             DatasetSha256 = manifest.Sha256,
             IngestionKey = run.IngestionKey!,
-            BackboneSha256 = backbone.Sha256,
-            Preprocessing = preprocessing,
-            Precision = precision,
+            BackboneSha256 = how.BackboneSha256,
+            Preprocessing = how.Preprocessing,
+            Precision = how.Precision,
             ExtractorVersion = ExtractorVersion,
-            InputSize = specification.InputSize,
-            BatchSize = batchSize,
+            InputSize = how.InputSize,
+            BatchSize = how.BatchSize,
             ImageCount = images,
-            FeatureSize = backbone.FeatureSize,
+            FeatureSize = how.FeatureSize,
             ShardSize = shardSize,
             ShardCount = (images + shardSize - 1) / shardSize,
             CreatedAt = time.GetUtcNow().UtcDateTime,
@@ -113,4 +137,13 @@ internal sealed class FeaturePlanner(
         var choice = await autotuning.MeasureAsync(backbone, size, cancellationToken);
         return (choice.Precision, choice.BatchSize);
     }
+
+    private sealed record Extraction(
+        string BackboneSha256,
+        int FeatureSize,
+        string Preprocessing,
+        Precision Precision,
+        int InputSize,
+        int BatchSize
+    );
 }

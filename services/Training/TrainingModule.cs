@@ -4,6 +4,7 @@ using Distributed.Datasets;
 using Distributed.Datasets.Sources;
 using Distributed.Jobs;
 using Distributed.Messaging;
+using Distributed.Registry;
 using Distributed.ServiceDefaults;
 using Distributed.Serving;
 using Distributed.Training.Handlers;
@@ -67,6 +68,7 @@ public static class TrainingModule
         builder.Services.AddSingleton<HeadData>();
         builder.Services.AddSingleton(new PermanentError(typeof(DatasetException)));
         builder.Services.AddSingleton(new PermanentError(typeof(WeightsException)));
+        builder.Services.AddSingleton(new PermanentError(typeof(RegistryException)));
         builder.Services.AddSingleton(new PermanentError(typeof(HeadTrainingException)));
         builder.Services.AddSingleton(new WorkerError(DeviceErrors.IsFailure));
         consumers

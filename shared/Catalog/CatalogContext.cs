@@ -27,6 +27,7 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
     public DbSet<Checkpoint> Checkpoints => Set<Checkpoint>();
     public DbSet<EpochMetric> EpochMetrics => Set<EpochMetric>();
     public DbSet<Evaluation> Evaluations => Set<Evaluation>();
+    public DbSet<DatasetPrediction> DatasetPredictions => Set<DatasetPrediction>();
     public DbSet<ClassMetric> ClassMetrics => Set<ClassMetric>();
     public DbSet<Model> Models => Set<Model>();
     public DbSet<ModelVersion> ModelVersions => Set<ModelVersion>();
@@ -162,6 +163,13 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
             evaluation.ComplexProperty(e => e.Report);
             evaluation.ComplexProperty(e => e.Predictions);
             BelongsToRun(evaluation);
+        });
+        modelBuilder.Entity<DatasetPrediction>(prediction =>
+        {
+            prediction.HasKey(p => p.RunId);
+            prediction.ComplexProperty(p => p.Csv);
+            prediction.ComplexProperty(p => p.JsonLines);
+            BelongsToRun(prediction);
         });
         modelBuilder.Entity<ClassMetric>(metric =>
         {

@@ -23,6 +23,7 @@ public static class RunStates
         new(RunState.Extracting, run => run.ExtractingAt),
         new(RunState.Training, run => run.TrainingAt),
         new(RunState.Evaluating, run => run.EvaluatingAt),
+        new(RunState.Predicting, run => run.PredictingAt),
     ];
 
     /// <summary>States in which work may still be done.</summary>

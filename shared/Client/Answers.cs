@@ -39,6 +39,9 @@ public sealed record RunSummary
     /// <summary>Which base made the features.</summary>
     public string? Backbone { get; init; }
 
+    /// <summary>The version of a model that it predicts with, as NAME@NUMBER; null where it trains a head.</summary>
+    public string? Model { get; init; }
+
     /// <summary>Whether it has ended.</summary>
     public bool HasEnded => State is RunState.Completed or RunState.Failed or RunState.Cancelled;
 }
@@ -73,12 +76,45 @@ public sealed record RunDetail
     /// <summary>SHA-256 of the best head's file.</summary>
     public string? HeadSha256 { get; init; }
 
+    /// <summary>What it predicted with a model, once it is complete.</summary>
+    public PredictionSummary? Predictions { get; init; }
+
     /// <summary>Path of its report on the server, once it is there.</summary>
     public string? ReportUrl { get; init; }
 
     /// <summary>The id of its trace.</summary>
     public string? TraceId { get; init; }
 }
+
+/// <summary>What a run predicted.</summary>
+/// <param name="Images">Number of images.</param>
+/// <param name="Classes">How often each class was predicted, in the model's order.</param>
+/// <param name="CsvUrl">Path on the server of the predictions as a table, a row for each image.</param>
+/// <param name="JsonLinesUrl">Path on the server of the same, one JSON object a line.</param>
+public sealed record PredictionSummary(int Images, IReadOnlyList<PredictedClass> Classes, string CsvUrl, string JsonLinesUrl);
+
+/// <summary>What was predicted for an image of a data set.</summary>
+/// <param name="Image">Its name in the data set.</param>
+/// <param name="Sha256">SHA-256 of its file.</param>
+/// <param name="Predicted">The most probable class.</param>
+/// <param name="Probability">That class's probability.</param>
+/// <param name="Probabilities">The probability of each class.</param>
+/// <param name="Distance">How unusual the image is: the Mahalanobis distance to the nearest class mean; null where that is not known.</param>
+/// <param name="Percentile">The share of training images that are less unusual, 0 to 1.</param>
+public sealed record DatasetPrediction(
+    string Image,
+    string Sha256,
+    string Predicted,
+    double Probability,
+    IReadOnlyDictionary<string, double> Probabilities,
+    double? Distance,
+    double? Percentile
+);
+
+/// <summary>How often a class was predicted.</summary>
+/// <param name="ClassName">The class.</param>
+/// <param name="Images">Images that it was predicted for.</param>
+public sealed record PredictedClass(string ClassName, int Images);
 
 /// <summary>A model in short.</summary>
 /// <param name="Name">Its name.</param>

@@ -306,6 +306,22 @@ public sealed class DistributedClient : IDisposable
         }
     }
 
+    /// <summary>What a run with a model predicted for each image of its data set, in the data set's order.</summary>
+    /// <param name="runId">The run; it is complete.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public async IAsyncEnumerable<DatasetPrediction> ReadPredictionsAsync(
+        Guid runId,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default
+    )
+    {
+        using var response = await SendAsync(HttpMethod.Get, $"runs/{runId:D}/predictions.jsonl", content: null, cancellationToken);
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(cancellationToken));
+        while (await reader.ReadLineAsync(cancellationToken) is { } line)
+        {
+            yield return JsonSerializer.Deserialize<DatasetPrediction>(line, Json)!;
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

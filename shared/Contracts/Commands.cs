@@ -46,3 +46,6 @@ public sealed record TrainHead(string Scope, int Step) : IJobMessage;
 
 /// <summary>From Training to Evaluation: a run's head is trained; evaluate it. Scope: run.</summary>
 public sealed record EvaluateHead(string Scope, int Step) : IJobMessage;
+
+/// <summary>From Training to Evaluation: the features of a data set are there; predict its images with a model. Scope: run.</summary>
+public sealed record PredictDataset(string Scope, int Step) : IJobMessage;

@@ -18,6 +18,15 @@ public sealed record RunEvaluated(
     string? ReportPath
 );
 
+/// <summary>A run has predicted the images of its data set and is complete. Published once or more a run.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Name">Its name, where it has one.</param>
+/// <param name="Model">The version of the model, as NAME@NUMBER.</param>
+/// <param name="Images">Number of images.</param>
+/// <param name="CsvPath">The predictions as a table, below the volume's root.</param>
+/// <param name="JsonLinesPath">The same, one JSON object a line.</param>
+public sealed record RunPredicted(Guid RunId, string? Name, string Model, int Images, string CsvPath, string JsonLinesPath);
+
 /// <summary>A run has failed for good. Published once or more a run.</summary>
 /// <param name="RunId">The run.</param>
 /// <param name="Name">Its name, where it has one.</param>

@@ -66,6 +66,9 @@ public sealed class RunSetting
     /// <summary>Whether it only says what the run is called, who wants it and how soon; it decides nothing about the result.</summary>
     public bool IsLabel => _described.IsLabel;
 
+    /// <summary>Whether it says how a head is trained, and nothing to a run that predicts with a model.</summary>
+    public bool IsForTraining => _described.IsForTraining || Optimizers.Count > 0;
+
     /// <summary>The optimizers that it is for; empty for all.</summary>
     public IReadOnlyList<HeadOptimizer> Optimizers => _described.Optimizers;
 

@@ -61,6 +61,15 @@ public sealed record RunSpecification
     public string? Architecture { get; init; }
 
     [Setting(
+        "Predict the data set's images with this version of a model, and train nothing",
+        Details = "`NAME@ALIAS` or `NAME@NUMBER`. Backbone, input size, fit and precision are the model's, and an alias is resolved when the run is submitted. The data set needs no classes: every image in the folder or archive is predicted. See [models](models.md).",
+        Since = 5,
+        MaxLength = LongestLabel,
+        Placeholder = "NAME@ALIAS"
+    )]
+    public string? Model { get; init; }
+
+    [Setting(
         "Side in pixels of the square that images are brought to",
         Details = "The run's specification shows which.",
         Default = "96 for the backbones demo and random, else 224",
@@ -93,14 +102,27 @@ public sealed record RunSpecification
         "Share of training images held out for validation where none is given",
         Details = "Stratified. With 0 nothing ends the training early.",
         Minimum = 0,
-        Maximum = 0.9
+        Maximum = 0.9,
+        IsForTraining = true
     )]
     public double ValidationFraction { get; init; } = 0.1;
 
-    [Setting("Share of images held out for testing where none is given", Details = "Stratified.", Minimum = 0.001, Maximum = 0.9)]
+    [Setting(
+        "Share of images held out for testing where none is given",
+        Details = "Stratified.",
+        Minimum = 0.001,
+        Maximum = 0.9,
+        IsForTraining = true
+    )]
     public double TestFraction { get; init; } = 0.2;
 
-    [Setting("Train on this official fold only (STL-10: 0 to 9)", Default = "all training images", Minimum = 0, Maximum = 1000)]
+    [Setting(
+        "Train on this official fold only (STL-10: 0 to 9)",
+        Default = "all training images",
+        Minimum = 0,
+        Maximum = 1000,
+        IsForTraining = true
+    )]
     public int? Fold { get; init; }
 
     [Setting("Decides first weights, order of batches, dropout and a random backbone")]
@@ -116,7 +138,8 @@ public sealed record RunSpecification
         "Guesses that count for the top-k accuracy",
         Details = "Cut to the number of classes, where it would be 100 % whatever the head, and is null.",
         Minimum = 1,
-        Maximum = 100
+        Maximum = 100,
+        IsForTraining = true
     )]
     public int TopK { get; init; } = 5;
 
@@ -162,7 +185,7 @@ public sealed record HeadSpecification
     /// <summary>The widest dense layer.</summary>
     public const int MaxLayerWidth = 8192;
 
-    [Setting("The head to train", Option = "--head")]
+    [Setting("The head to train", Option = "--head", IsForTraining = true)]
     public HeadKind Kind { get; init; } = HeadKind.Linear;
 
     [Setting(
@@ -171,11 +194,17 @@ public sealed record HeadSpecification
         Minimum = 1,
         Maximum = MaxLayerWidth,
         MinItems = 1,
-        MaxItems = 4
+        MaxItems = 4,
+        IsForTraining = true
     )]
     public IReadOnlyList<int> HiddenSizes { get; init; } = [256];
 
-    [Setting("Share of a dense layer's outputs that an mlp head drops in training", Minimum = 0, ExclusiveMaximum = 1)]
+    [Setting(
+        "Share of a dense layer's outputs that an mlp head drops in training",
+        Minimum = 0,
+        ExclusiveMaximum = 1,
+        IsForTraining = true
+    )]
     public double Dropout { get; init; } = 0.5;
 }
 
@@ -192,7 +221,8 @@ public sealed record TrainingSpecification
         "How the head is trained",
         Details = "`newton`, for linear heads: solutions along a path of L2 penalties; with the penalty of the smallest validation loss the head is refitted on training and validation images. `adam`: with early stopping on the validation split.",
         Default = "newton for a linear head, adam for an mlp",
-        FormerDefault = "auto"
+        FormerDefault = "auto",
+        IsForTraining = true
     )]
     public HeadOptimizer Optimizer { get; init; } = HeadOptimizer.Newton;
 

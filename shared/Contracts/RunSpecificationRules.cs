@@ -32,8 +32,24 @@ public static class RunSpecificationRules
             );
         }
 
-        // A written specification has the settings of all optimizers; those of another one say nothing as long as they are at their defaults.
+        // A written specification has all settings; those that do not apply say nothing as long as they are at their defaults.
         var defaults = new RunSpecification();
+        if (specification.Model is { } model)
+        {
+            foreach (var setting in RunSettings.All.Where(setting => setting.IsForTraining))
+            {
+                if (setting.TextOf(specification) != setting.TextOf(defaults))
+                {
+                    yield return new SpecificationError(
+                        setting.Field,
+                        $"is for training, and the run predicts with the model {Shown(model)}; leave it out, or leave out model"
+                    );
+                }
+            }
+
+            yield break;
+        }
+
         foreach (var setting in RunSettings.All.Where(setting => setting.Optimizers.Count > 0 && !setting.Optimizers.Contains(optimizer)))
         {
             if (setting.TextOf(specification) != setting.TextOf(defaults))

@@ -18,7 +18,10 @@ public enum RunState
     /// <summary>Its head is being tested.</summary>
     Evaluating,
 
-    /// <summary>Evaluated and reported.</summary>
+    /// <summary>Its images are being predicted with a model.</summary>
+    Predicting,
+
+    /// <summary>Evaluated and reported, or predicted.</summary>
     Completed,
 
     /// <summary>Ended by an error, which its failure tells.</summary>

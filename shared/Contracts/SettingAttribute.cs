@@ -67,6 +67,9 @@ internal sealed class SettingAttribute(string help) : Attribute
     /// <summary>Whether it decides nothing about the result: what the run is called, who wants it, how soon.</summary>
     public bool IsLabel { get; init; }
 
+    /// <summary>Whether it is for runs that train a head alone, and not for those that predict with a model.</summary>
+    public bool IsForTraining { get; init; }
+
     /// <summary>The optimizers that it is for, where it is not for all.</summary>
     public HeadOptimizer[] Optimizers { get; init; } = [];
 }

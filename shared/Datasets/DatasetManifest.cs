@@ -18,7 +18,7 @@ public sealed record ManifestImage(string Name, string Sha256, int Label, SplitN
 /// <param name="Format">How the source keeps its images.</param>
 /// <param name="Source">The source: its folder, or the archive that was given. Several may hold the same data set; name, source and the images' names are those of one of them.</param>
 /// <param name="Sha256">The identity of the data set: over each image's hash, label and given split in order, the class names and the folds.</param>
-/// <param name="ClassNames">Names of the classes; a label is an index into it.</param>
+/// <param name="ClassNames">Names of the classes; a label is an index into it. Empty where classes were not asked for: then labels say nothing.</param>
 /// <param name="Images">The usable images, in the order of the file index.</param>
 /// <param name="Folds">Given folds: each an array of indices into <paramref name="Images"/>; null where the source gives none.</param>
 public sealed record DatasetManifest(
@@ -93,6 +93,11 @@ public sealed record DatasetManifest(
         if (images.Count == 0)
         {
             throw new DatasetException($"'{fileIndex.Source}' has no usable images.{first}");
+        }
+
+        if (fileIndex.ClassNames.Count == 0)
+        {
+            return;
         }
 
         if (fileIndex.ClassNames.Count < 2)

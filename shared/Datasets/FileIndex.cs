@@ -39,7 +39,7 @@ public sealed record ListedImage(string Name, int Label, SplitName Split);
 /// <param name="Format">How the source keeps its images.</param>
 /// <param name="Root">Absolute path of the directory that the names are relative to.</param>
 /// <param name="DisplayName">"STL-10" only where the files are the official ones, bit for bit; else "STL-10 layout" or the folder's name.</param>
-/// <param name="ClassNames">Names of the classes; a label is an index into it.</param>
+/// <param name="ClassNames">Names of the classes; a label is an index into it. Empty where classes were not asked for: then labels say nothing.</param>
 /// <param name="Entries">The images, ordered: train, validation, test; within a split by name (folders) or position (binary files).</param>
 /// <param name="Folds">Given folds: each an array of indices into the train entries (0 is the first train entry); null where the source gives none.</param>
 /// <param name="Fingerprint">SHA-256 over path, length and time stamp of the files: a cheap sign that the source is unchanged.</param>

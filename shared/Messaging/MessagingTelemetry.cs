@@ -85,10 +85,11 @@ public static class MessagingTelemetry
 
         if (run.State == RunState.Completed)
         {
-            var entered = RunStates.Entered.Select(entry => entry.At(run)).Append(run.FinishedAt).ToList();
-            for (var i = 0; i < RunStates.Entered.Count; i++)
+            // Runs that train and runs that predict go through different states.
+            var entered = RunStates.Entered.Where(entry => entry.At(run) is not null).ToList();
+            for (var i = 0; i < entered.Count; i++)
             {
-                RecordStage(RunStates.Entered[i].State, entered[i], entered[i + 1]);
+                RecordStage(entered[i].State, entered[i].At(run), i + 1 < entered.Count ? entered[i + 1].At(run) : run.FinishedAt);
             }
         }
     }

@@ -31,7 +31,11 @@ internal sealed partial class QueueTopology(
 
     /// <summary>The exchanges of the events that others may subscribe to.</summary>
     public static IReadOnlyList<string> Events { get; } =
-    [.. new[] { typeof(RunEvaluated), typeof(RunFailed), typeof(RunCancelled) }.Select(type => $"{type.Namespace}:{type.Name}")];
+    [
+        .. new[] { typeof(RunEvaluated), typeof(RunPredicted), typeof(RunFailed), typeof(RunCancelled) }.Select(type =>
+            $"{type.Namespace}:{type.Name}"
+        ),
+    ];
 
     public static string DeadLetterExchange(string queue) => $"{queue}-dead-letter";
 

@@ -33,11 +33,8 @@ public sealed partial class RunEventPublisher(
         foreach (var run in ended)
         {
             using var trace = JobTelemetry.ContinueTrace("publish run end", run.TraceParent);
-            var evaluation =
-                run.State == RunState.Completed
-                    ? await context.Evaluations.AsNoTracking().SingleAsync(e => e.RunId == run.Id, cancellationToken)
-                    : null;
-            await PublishAsync(run, evaluation, cancellationToken);
+            var (message, log) = await DescribeEndAsync(context, run, cancellationToken);
+            await time.SendAsync(token => bus.Publish(message, message.GetType(), token), cancellationToken);
             var now = time.GetUtcNow().UtcDateTime;
             // A run that was retried meanwhile will end again. Of several hosts that publish its end, one counts and logs it.
             if (
@@ -47,51 +44,45 @@ public sealed partial class RunEventPublisher(
             )
             {
                 MessagingTelemetry.RecordEnd(run);
-                Log(run, evaluation);
+                using var scope = logger.BeginRun(run.Id, run.TraceParent);
+                log(Run.SecondsBetween(run.SubmittedAt, run.FinishedAt));
             }
         }
     }
 
-    private void Log(Run run, Evaluation? evaluation)
+    /// <summary>The event of a run's end, and what logs it, given the seconds that the run took.</summary>
+    private async Task<(object Message, Action<double?> Log)> DescribeEndAsync(
+        CatalogContext context,
+        Run run,
+        CancellationToken cancellationToken
+    )
     {
-        using var scope = logger.BeginRun(run.Id, run.TraceParent);
-        var seconds = Run.SecondsBetween(run.SubmittedAt, run.FinishedAt);
-        switch (run.State)
+        switch (run)
         {
-            case RunState.Completed:
-                LogCompleted(evaluation!.TestAccuracy, evaluation.TestImages, seconds);
-                break;
-            case RunState.Failed:
-                LogFailed(seconds, run.Failure);
-                break;
-            default:
-                LogCancelled(seconds);
-                break;
-        }
-    }
-
-    private async Task PublishAsync(Run run, Evaluation? evaluation, CancellationToken cancellationToken)
-    {
-        switch (run.State)
-        {
-            case RunState.Completed:
-                var evaluated = new RunEvaluated(
-                    run.Id,
-                    run.Name,
-                    evaluation!.TestAccuracy,
-                    evaluation.TestAccuracyLow,
-                    evaluation.TestAccuracyHigh,
-                    evaluation.TestImages,
-                    evaluation.Report?.Path
+            case { State: RunState.Completed, Model: { } model }:
+                var predicted = await context.DatasetPredictions.AsNoTracking().SingleAsync(row => row.RunId == run.Id, cancellationToken);
+                return (
+                    new RunPredicted(run.Id, run.Name, model, predicted.Images, predicted.Csv.Path, predicted.JsonLines.Path),
+                    seconds => LogPredicted(predicted.Images, model, seconds)
                 );
-                await time.SendAsync(token => bus.Publish(evaluated, token), cancellationToken);
-                break;
-            case RunState.Failed:
-                await time.SendAsync(token => bus.Publish(new RunFailed(run.Id, run.Name, run.Failure ?? ""), token), cancellationToken);
-                break;
+            case { State: RunState.Completed }:
+                var evaluation = await context.Evaluations.AsNoTracking().SingleAsync(row => row.RunId == run.Id, cancellationToken);
+                return (
+                    new RunEvaluated(
+                        run.Id,
+                        run.Name,
+                        evaluation.TestAccuracy,
+                        evaluation.TestAccuracyLow,
+                        evaluation.TestAccuracyHigh,
+                        evaluation.TestImages,
+                        evaluation.Report?.Path
+                    ),
+                    seconds => LogCompleted(evaluation.TestAccuracy, evaluation.TestImages, seconds)
+                );
+            case { State: RunState.Failed }:
+                return (new RunFailed(run.Id, run.Name, run.Failure ?? ""), seconds => LogFailed(seconds, run.Failure));
             default:
-                await time.SendAsync(token => bus.Publish(new RunCancelled(run.Id, run.Name), token), cancellationToken);
-                break;
+                return (new RunCancelled(run.Id, run.Name), LogCancelled);
         }
     }
 
@@ -100,6 +91,9 @@ public sealed partial class RunEventPublisher(
         Message = "Run completed: accuracy {Accuracy:P1} on {Images} test images, after {Seconds:F1} s"
     )]
     private partial void LogCompleted(double accuracy, int images, double? seconds);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "Run completed: {Images} images predicted with {Model}, after {Seconds:F1} s")]
+    private partial void LogPredicted(int images, string model, double? seconds);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Run failed after {Seconds:F1} s: {Reason}")]
     private partial void LogFailed(double? seconds, string? reason);

@@ -41,7 +41,11 @@ public sealed class RunRegister(IDbContextFactory<CatalogContext> contexts, Time
             {
                 var scope = JobKey.ScopeOf(run.Id);
                 context.RunDependencies.Add(new RunDependency { RunId = run.Id, Scope = scope });
-                AddTrials(context, run);
+                if (run.Model is null)
+                {
+                    AddTrials(context, run);
+                }
+
                 job = context.PlanJobs(RunStages.First.Kind, scope, [0], run.TraceParent, Now())[0];
                 job.Priority = run.Priority;
             }
@@ -62,7 +66,7 @@ public sealed class RunRegister(IDbContextFactory<CatalogContext> contexts, Time
         catch (DbUpdateException)
         {
             // Submitted before, or twice at once. To look first would cost all others a round trip.
-            var known = await FindAsync(run, cancellationToken);
+            var known = await FindAsync(run.Id, run.IdempotencyKey, cancellationToken);
             if (known is null)
             {
                 throw;
@@ -71,6 +75,21 @@ public sealed class RunRegister(IDbContextFactory<CatalogContext> contexts, Time
             var isSame = ContractJson.IsSame(run.Specification, known.Specification);
             return new Submission(isSame ? SubmitOutcome.Repeated : SubmitOutcome.Conflict, known, Job: null);
         }
+    }
+
+    /// <summary>The run that a submission stands for, where it was accepted before; else null.</summary>
+    /// <param name="runId">Its identity.</param>
+    /// <param name="idempotencyKey">The submitter's key, where there is one.</param>
+    /// <param name="cancellationToken">Stops waiting for the database.</param>
+    public async Task<Run?> FindAsync(Guid runId, string? idempotencyKey, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        return await context
+            .Runs.AsNoTracking()
+            .FirstOrDefaultAsync(
+                known => known.Id == runId || (idempotencyKey != null && known.IdempotencyKey == idempotencyKey),
+                cancellationToken
+            );
     }
 
     /// <summary>Enters a run that was not accepted, where its sender has no other answer to read: as failed, with the reason.</summary>
@@ -101,17 +120,6 @@ public sealed class RunRegister(IDbContextFactory<CatalogContext> contexts, Time
         var trial = Trial.Of(run.Id, number: 0, ContractJson.Read(run.Specification));
         context.Trials.Add(trial);
         context.RunDependencies.Add(new RunDependency { RunId = run.Id, Scope = trial.Scope });
-    }
-
-    private async Task<Run?> FindAsync(Run run, CancellationToken cancellationToken)
-    {
-        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await context
-            .Runs.AsNoTracking()
-            .FirstOrDefaultAsync(
-                known => known.Id == run.Id || (run.IdempotencyKey != null && known.IdempotencyKey == run.IdempotencyKey),
-                cancellationToken
-            );
     }
 
     private DateTime Now() => time.GetUtcNow().UtcDateTime;

@@ -157,7 +157,7 @@ public static class RunStages
                 RunState.Training,
                 catalog =>
                     catalog
-                        .Runs.Where(run => run.State == RunState.Extracting && run.FeatureSetKey != null)
+                        .Runs.Where(run => run.State == RunState.Extracting && run.FeatureSetKey != null && run.Model == null)
                         .Select(run => new WaitingRun { RunId = run.Id, Scope = run.FeatureSetKey! })
             )
             {
@@ -192,6 +192,26 @@ public static class RunStages
                 Log = RunLog.HeadTrainedAsync,
             },
         };
+        // A run that predicts with a model trains nothing.
+        var predictDataset = new RunStage<PredictDataset>((scope, step) => new PredictDataset(scope, step))
+        {
+            Service = Evaluation,
+            Resource = Tensors,
+            State = RunState.Predicting,
+            After = [extractFeatures],
+            Begins = new(
+                extractFeatures,
+                RunState.Extracting,
+                RunState.Predicting,
+                catalog =>
+                    catalog
+                        .Runs.Where(run => run.State == RunState.Extracting && run.FeatureSetKey != null && run.Model != null)
+                        .Select(run => new WaitingRun { RunId = run.Id, Scope = run.FeatureSetKey! })
+            )
+            {
+                Log = RunLog.FeaturesReadyAsync,
+            },
+        };
         All = new JobStages([
             ingestDataset,
             downloadFile,
@@ -201,6 +221,7 @@ public static class RunStages
             extractFeatures,
             trainHead,
             evaluateHead,
+            predictDataset,
         ]);
     }
 

@@ -330,16 +330,19 @@ public sealed class ModelRegistry(IDbContextFactory<CatalogContext> contexts, Da
 
     private static async Task<RegistryException> ExplainAsync(CatalogContext context, Guid runId, CancellationToken cancellationToken)
     {
-        var state = await context
-            .Runs.Where(run => run.Id == runId)
-            .Select(run => (RunState?)run.State)
-            .SingleOrDefaultAsync(cancellationToken);
-        return state is { } found
-            ? new RegistryException(
+        var found = await context.Runs.AsNoTracking().SingleOrDefaultAsync(run => run.Id == runId, cancellationToken);
+        return found switch
+        {
+            null => new RegistryException(RegistryProblem.NotFound, $"No run has the id {runId:D}."),
+            { Model: { } model } => new RegistryException(
                 RegistryProblem.Conflict,
-                $"Run {runId:D} is {found.ToString().ToLowerInvariant()}; only the head of a completed run can be registered."
-            )
-            : new RegistryException(RegistryProblem.NotFound, $"No run has the id {runId:D}.");
+                $"Run {runId:D} predicts with {model} and has no head of its own; only the head of a run that trains one can be registered."
+            ),
+            _ => new RegistryException(
+                RegistryProblem.Conflict,
+                $"Run {runId:D} is {found.State.ToString().ToLowerInvariant()}; only the head of a completed run can be registered."
+            ),
+        };
     }
 
     private static void ThrowIfNoName(string name)

@@ -57,6 +57,17 @@ public sealed class EvidenceSource(IDbContextFactory<CatalogContext> contexts, D
         return found;
     }
 
+    /// <summary>How unusual images are to a model.</summary>
+    /// <returns>For each image; null where nothing says it, as where the features of the training images are gone.</returns>
+    internal async Task<(double Distance, double Percentile)[]?> MeasureAsync(
+        ServedModel model,
+        FeatureMatrix images,
+        CancellationToken cancellationToken
+    ) =>
+        (await LoadAsync(model, cancellationToken)).Images?.Gaussians is { } gaussians
+            ? await _tensors.RunAsync(token => gaussians.Measure(images, token), cancellationToken)
+            : null;
+
     /// <summary>The classes that are probable enough, and the most probable one in any case.</summary>
     private static IReadOnlyList<string>? SetOf(ServedModel model, float[] probabilities, double confidence)
     {

@@ -6,6 +6,9 @@ using System.Text.Json;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Storage;
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Distributed.AdminApi.Tests;
 
@@ -215,6 +218,65 @@ public sealed class ModelTests : IAsyncLifetime
                 answer is { StatusCode: HttpStatusCode.TooManyRequests, RetryAfter: { } after } && after > TimeSpan.Zero
             )
         );
+    }
+
+    [Fact]
+    public async Task A_run_with_a_model_has_the_version_that_the_alias_means_and_the_settings_of_its_images()
+    {
+        await AliasAsync(2);
+
+        var runId = await _server.SubmitAsync("""{"dataset":"/data/new","model":"pets@champion"}""", "nightly");
+        await AliasAsync(1);
+        var again = await _server.SubmitAsync("""{"dataset":"/data/new","model":"pets@champion"}""", "nightly");
+        var later = await _server.SubmitAsync("""{"dataset":"/data/new","model":"pets@champion"}""");
+
+        Assert.Equal(runId, again);
+        var run = await _server.GetAsync($"/api/v1/runs/{runId}");
+        Assert.Equal("pets@2", run.GetProperty("summary").GetProperty("model").GetString());
+        Assert.Equal("pets@1", (await _server.GetAsync($"/api/v1/runs/{later}")).GetProperty("summary").GetProperty("model").GetString());
+        var specification = run.GetProperty("specification");
+        Assert.Equal(
+            ("pets@2", "demo", 96, "fp32"),
+            (
+                specification.GetProperty("model").GetString(),
+                specification.GetProperty("backbone").GetString(),
+                specification.GetProperty("inputSize").GetInt32(),
+                specification.GetProperty("precision").GetString()
+            )
+        );
+        // There is nothing to train.
+        Assert.Equal(0, await _server.QueryAsync(context => context.Trials.CountAsync(trial => trial.RunId == runId)));
+        // What was accepted is accepted again.
+        Assert.NotEqual(runId, await _server.SubmitAsync(specification.GetRawText()));
+    }
+
+    [Theory]
+    [InlineData("""{"model":"pets@nobody"}""", "model", "no alias nobody")]
+    [InlineData("""{"model":"dogs@1"}""", "model", "no model dogs")]
+    [InlineData("""{"model":"pets"}""", "model", "NAME@ALIAS")]
+    [InlineData("""{"model":"pets@1","inputSize":64}""", "inputSize", "is 64, and the images of pets@1 went through 96; leave it out")]
+    [InlineData("""{"model":"pets@1","backbone":"imagenet"}""", "backbone", "is imagenet, and the images of pets@1 went through demo")]
+    [InlineData("""{"model":"pets@1","testFraction":0.3}""", "testFraction", "is for training")]
+    public async Task A_model_that_is_not_there_or_settings_that_are_not_its_own_are_refused(string body, string field, string reason)
+    {
+        using var response = await _server.PostAsync(body);
+
+        var problem = await AdminServer.ProblemAsync(response, HttpStatusCode.BadRequest);
+        var error = Assert.Single(problem.GetProperty("errors").EnumerateObject());
+        Assert.Equal(field, error.Name);
+        Assert.Contains(reason, error.Value[0].GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_message_with_a_model_that_is_not_there_is_a_failed_run_that_says_so()
+    {
+        var id = Guid.NewGuid();
+        using var specification = JsonDocument.Parse("""{"model":"dogs@champion"}""");
+        await _server.Services.GetRequiredService<IBus>().Publish(new SubmitRun(id, specification.RootElement.Clone()));
+
+        var failed = await _server.EventAsync<RunFailed>(failed => failed.RunId == id);
+
+        Assert.Contains("model cannot be used: There is no model", failed.Reason, StringComparison.Ordinal);
     }
 
     private static Run NewRun() =>

@@ -36,6 +36,7 @@ public sealed class OperationTests
                 "GET /api/v1/runs/{runId}/metrics",
                 "GET /api/v1/runs/{runId}/near-duplicates.csv",
                 "GET /api/v1/runs/{runId}/predictions.csv",
+                "GET /api/v1/runs/{runId}/predictions.jsonl",
                 "GET /api/v1/runs/{runId}/report",
                 "POST /api/v1/maintenance/collect",
                 "POST /api/v1/models/{name}/aliases/{alias}/rollback",

@@ -90,6 +90,24 @@ public sealed class DistributedClientTests(Served served) : IDisposable
     }
 
     [Fact]
+    public async Task A_data_set_is_predicted_image_by_image()
+    {
+        var run = await _client.SubmitRunAsync(new RunSpecification { Model = "shapes@champion", Name = "predicted" });
+
+        var ended = await _client.WaitForRunAsync(run.RunId);
+        var detail = await _client.GetRunAsync(run.RunId);
+        var predictions = await ListAsync(_client.ReadPredictionsAsync(run.RunId));
+
+        Assert.Equal((RunState.Completed, "shapes@1"), (ended.State, ended.Model));
+        Assert.Equal(detail.Predictions!.Images, predictions.Count);
+        Assert.All(
+            detail.Predictions.Classes,
+            counted => Assert.Equal(counted.Images, predictions.Count(one => one.Predicted == counted.ClassName))
+        );
+        Assert.All(predictions, one => Assert.Equal(one.Probability, one.Probabilities[one.Predicted]));
+    }
+
+    [Fact]
     public async Task What_is_refused_names_the_fields_and_the_reason()
     {
         var wrong = await Assert.ThrowsAsync<ApiException>(() => _client.SubmitRunAsync(Small("wrong") with { InputSize = 7 }));

@@ -20,6 +20,7 @@ public sealed class SnapshotTests
         .. typeof(IJobMessage).Assembly.GetExportedTypes().Where(type => type.IsClass && type.IsAssignableTo(typeof(IJobMessage))),
         typeof(SubmitRun),
         typeof(RunEvaluated),
+        typeof(RunPredicted),
         typeof(RunFailed),
         typeof(RunCancelled),
         typeof(RunSpecification),

@@ -31,6 +31,28 @@ public sealed class ImageFolderTests : IDisposable
         Assert.Null(fileIndex.Folds);
     }
 
+    [Fact]
+    public async Task Where_classes_are_not_asked_for_all_images_in_whatever_folders_are_listed_without_labels()
+    {
+        Images("2.png", "train/a/1", "train/b/1", "test/b/1", "cat/train/3.jpg");
+
+        var fileIndex = await DatasetSource.ListImagesAsync(_directory.Root);
+
+        Assert.Empty(fileIndex.ClassNames);
+        Assert.Equal(["2.png", "cat/train/3.jpg", "test/b/1", "train/a/1", "train/b/1"], fileIndex.Entries.Select(entry => entry.Name));
+        Assert.All(fileIndex.Entries, entry => Assert.Equal(SplitName.Unassigned, entry.Split));
+    }
+
+    [Fact]
+    public async Task Where_classes_are_not_asked_for_a_folder_without_images_is_refused_all_the_same()
+    {
+        Directory.CreateDirectory(Path.Combine(_directory.Root, "empty"));
+
+        var refused = await Assert.ThrowsAsync<DatasetException>(() => DatasetSource.ListImagesAsync(_directory.Root));
+
+        Assert.Equal($"'{_directory.Root}' has no images.", refused.Message);
+    }
+
     [Theory]
     [InlineData("train", "val", "test")]
     [InlineData("train", "valid", "test")]

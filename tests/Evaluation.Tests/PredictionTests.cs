@@ -1,12 +1,15 @@
+using System.Text.Json;
 using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Imaging;
 using Distributed.Ingestion;
+using Distributed.Jobs;
 using Distributed.Messaging;
 using Distributed.Registry;
 using Distributed.ServiceTests;
 using Distributed.Serving;
+using Distributed.Storage;
 using Distributed.Training;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -189,6 +192,76 @@ public sealed class PredictionTests(RegisteredModels models) : IClassFixture<Reg
                 CancellationToken.None
             );
     }
+
+    [Fact]
+    public async Task A_folder_is_predicted_as_its_images_are_one_by_one()
+    {
+        for (var image = 0; image < 7; image++)
+        {
+            Services.WriteFile($"new/some/{image}.png", ServiceHarness.Picture(image % 3, 700 + image));
+        }
+
+        Services.WriteFile("new/broken.png", "no image"u8.ToArray());
+        Services.WriteFile("new/=1+1.png", ServiceHarness.Picture(1, 800));
+
+        var run = await Services.ReachAsync(await SubmitAsync("new", "pets@2", models.Other.Id), RunState.Completed);
+
+        var found = await Services.QueryAsync(context => context.DatasetPredictions.AsNoTracking().SingleAsync(row => row.RunId == run.Id));
+        var volume = Services.Services.GetRequiredService<Volume>();
+        var lines = (await File.ReadAllLinesAsync(volume.FullPath(found.JsonLines.Path)))
+            .Select(line => JsonDocument.Parse(line).RootElement)
+            .ToList();
+        Assert.Equal(
+            ["=1+1.png", .. Enumerable.Range(0, 7).Select(image => $"some/{image}.png")],
+            lines.Select(line => line.GetProperty("image").GetString())
+        );
+        foreach (var line in lines)
+        {
+            var file = await File.ReadAllBytesAsync(Path.Combine(Services.Data("new"), line.GetProperty("image").GetString()!));
+            var alone = Assert.Single((await SendAsync(2, [file], evidence: new EvidenceRequest(0, IsUnusual: true, null))).Images);
+            Assert.Equal(alone.Classes[0].Class, line.GetProperty("predicted").GetString());
+            Assert.All(
+                alone.Classes,
+                one => Assert.Equal(one.Probability, line.GetProperty("probabilities").GetProperty(one.Class).GetSingle(), 1e-5f)
+            );
+            Assert.Equal(alone.Evidence!.Distance!.Value, line.GetProperty("distance").GetDouble(), 1e-4);
+        }
+
+        var table = await File.ReadAllLinesAsync(volume.FullPath(found.Csv.Path));
+        Assert.Equal("image,sha256,predicted,probability,distance,percentile,p_class0,p_class1,p_class2", table[0]);
+        Assert.Equal(9, table.Length);
+        // A spreadsheet must not compute it.
+        Assert.StartsWith("\"'=1+1.png\",", table[1], StringComparison.Ordinal);
+        var counts = JsonSerializer.Deserialize<List<PredictedClass>>(found.Classes, JsonSerializerOptions.Web)!;
+        Assert.Equal((8, 8), (found.Images, counts.Sum(one => one.Images)));
+        var expected = new RunPredicted(run.Id, null, "pets@2", 8, found.Csv.Path, found.JsonLines.Path);
+        await ServiceHarness.UntilAsync(() => Task.FromResult(Services.Events.Contains(expected)));
+    }
+
+    [Fact]
+    public async Task A_run_whose_model_was_deleted_fails_and_says_so()
+    {
+        var registry = Services.Services.GetRequiredService<ModelRegistry>();
+        await registry.RegisterAsync("gone", models.Run.Id, null, AuditActor.Loopback, CancellationToken.None);
+        await registry.DeleteAsync("gone", AuditActor.Loopback, CancellationToken.None);
+
+        var run = await Services.ReachAsync(await SubmitAsync("pets", "gone@1", models.Run.Id), RunState.Failed);
+
+        Assert.Contains("gone", run.Failure, StringComparison.Ordinal);
+        Assert.Equal(FailureCause.Input, run.FailureCause);
+    }
+
+    private Task<Guid> SubmitAsync(string folder, string model, Guid modelRunId) =>
+        Services.SubmitAsync(
+            new RunSpecification
+            {
+                Dataset = Services.Data(folder),
+                InputSize = 48,
+                Precision = Precision.Fp32,
+                Model = model,
+            },
+            modelRunId
+        );
 
     private static byte[] Noise()
     {

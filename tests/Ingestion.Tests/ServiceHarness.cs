@@ -72,13 +72,16 @@ internal sealed class ServiceHarness : IAsyncDisposable
                 {
                     endpoint.Handler<RunFailed>(harness.KeepAsync);
                     endpoint.Handler<RunEvaluated>(harness.KeepAsync);
+                    endpoint.Handler<RunPredicted>(harness.KeepAsync);
                 }
             );
         await observer.Ready.WaitAsync(Patience);
         return harness;
     }
 
-    public async Task<Guid> SubmitAsync(RunSpecification specification)
+    /// <param name="specification">What is asked for.</param>
+    /// <param name="modelRunId">The run that made the model that is to predict, where one is.</param>
+    public async Task<Guid> SubmitAsync(RunSpecification specification, Guid? modelRunId = null)
     {
         var run = new Run
         {
@@ -87,6 +90,8 @@ internal sealed class ServiceHarness : IAsyncDisposable
             Tags = specification.Tags,
             Submitter = specification.Submitter,
             Specification = ContractJson.Write(specification),
+            Model = specification.Model,
+            ModelRunId = modelRunId,
             SubmittedAt = DateTime.UtcNow,
         };
         await Services.GetRequiredService<RunRegister>().SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);

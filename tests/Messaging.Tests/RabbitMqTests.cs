@@ -37,6 +37,8 @@ public sealed class RabbitMqTests : IAsyncLifetime
         "pack-images",
         "pack-images-bulk",
         "submit-run",
+        "predict-dataset",
+        "predict-dataset-bulk",
         "train-head",
         "train-head-bulk",
     ];

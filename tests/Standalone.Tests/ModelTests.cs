@@ -39,6 +39,30 @@ public sealed class ModelTests
             1e-5
         );
 
+        var folder = Directory.CreateDirectory(Path.Combine(command.Root, "new"));
+        File.Copy(image, Path.Combine(folder.FullName, "1.png"));
+        var batch = await command.ExecuteAsync([
+            "run",
+            "--dataset",
+            folder.FullName,
+            "--model",
+            "shapes@champion",
+            "--volume",
+            command.Volume,
+            "--json",
+        ]);
+        using var outcome = JsonDocument.Parse(Assert.Single(batch.Output));
+        Assert.Equal("shapes@1", outcome.RootElement.GetProperty("model").GetString());
+        Assert.Equal(2, (await File.ReadAllLinesAsync(outcome.RootElement.GetProperty("csvPath").GetString()!)).Length);
+        Assert.Contains(batch.Errors, line => line.Contains("Predicted as", StringComparison.Ordinal));
+        // The latest run that trained a head is the first one still.
+        Assert.Equal("again@1", Assert.Single((await ModelAsync("register", "again")).Output));
+        var predicting = outcome.RootElement.GetProperty("runId").GetString()!;
+        var refused = await ModelAsync("register", "again", "--run", predicting);
+        Assert.Contains("predicts with shapes@1 and has no head of its own", Assert.Single(refused.Errors), StringComparison.Ordinal);
+        var wrong = await command.ExecuteAsync(["run", "--model", "shapes@9", "--volume", command.Volume]);
+        Assert.Equal((1, "error: --model cannot be used: "), (wrong.Code, Assert.Single(wrong.Errors)[..31]));
+
         Task<Ended> ModelAsync(params string[] arguments) => command.ExecuteAsync(["model", .. arguments, "--volume", command.Volume]);
     }
 

@@ -43,7 +43,7 @@ public sealed class RunDisplayTests
                 SubmittedAt = DateTime.UnixEpoch,
             },
             Specification = specification.RootElement.Clone(),
-            Seconds = new StageSeconds(null, null, null, null, null),
+            Seconds = new StageSeconds(null, null, null, null, null, null),
             Links = new TelemetryLinks(null, null),
             Waiting = waiting,
         };

@@ -1,8 +1,7 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Http.Headers;
-using System.Net.Http.Json;
-using System.Text.Json;
+using Distributed.Client;
+using Distributed.Contracts;
 using Distributed.TestServers;
 
 namespace Distributed.System.Tests;
@@ -20,15 +19,14 @@ public sealed class PredictionTests
     {
         await using var cluster = await Cluster.StartAsync(SampleRun.Settings);
         cluster.Start("Evaluation", "Evaluation-2");
-        var runId = await cluster.SubmitAsync(new { precision = "fp32", report = false });
-        await cluster.WaitForCompletionAsync(runId);
-        await OkAsync(await cluster.Api.PostAsJsonAsync("/api/v1/models/shapes/versions", new { runId }));
-        await OkAsync(await cluster.Api.PutAsJsonAsync("/api/v1/models/shapes/aliases/champion", new { version = 1 }));
+        await RegisterAsync(cluster);
+        using var patient = new DistributedClient(cluster.Api) { Patience = Patience };
+        await patient.PromoteAsync("shapes", "champion", 1);
         byte[][] images = [.. Enumerable.Range(0, 6).Select(number => ColouredFields.Draw(number))];
         var expected = new string[images.Length];
         for (var i = 0; i < images.Length; i++)
         {
-            expected[i] = await PredictAsync(cluster, images[i]);
+            expected[i] = await PredictAsync(patient, images[i]);
         }
 
         Assert.True(expected.Distinct(StringComparer.Ordinal).Count() > 3, "The images are all alike.");
@@ -41,7 +39,7 @@ public sealed class PredictionTests
             {
                 for (var i = client; !stop.IsCancellationRequested; i++)
                 {
-                    Assert.Equal(expected[i % images.Length], await PredictAsync(cluster, images[i % images.Length]));
+                    Assert.Equal(expected[i % images.Length], await PredictAsync(patient, images[i % images.Length]));
                     Interlocked.Increment(ref answers);
                 }
             })
@@ -64,11 +62,10 @@ public sealed class PredictionTests
     public async Task Without_a_worker_a_prediction_is_refused_at_once_and_is_possible_again_when_one_is_there()
     {
         await using var cluster = await Cluster.StartAsync(SampleRun.Settings);
-        var runId = await cluster.SubmitAsync(new { precision = "fp32", report = false });
-        await cluster.WaitForCompletionAsync(runId);
-        await OkAsync(await cluster.Api.PostAsJsonAsync("/api/v1/models/shapes/versions", new { runId }));
+        await RegisterAsync(cluster);
         var image = ColouredFields.Draw(0);
-        var expected = await PredictAsync(cluster, image, "shapes@1");
+        using var patient = new DistributedClient(cluster.Api) { Patience = Patience };
+        var expected = await PredictAsync(patient, image, "shapes@1");
         await cluster.TerminateAsync("Evaluation", TimeSpan.FromSeconds(30));
 
         await cluster.WaitAsync(
@@ -76,68 +73,95 @@ public sealed class PredictionTests
             async () =>
             {
                 var started = Stopwatch.GetTimestamp();
-                using var response = await SendAsync(cluster, image, "shapes@1");
-                var problem = await response.Content.ReadFromJsonAsync<JsonElement>();
-                return (
-                    response.StatusCode,
-                    Detail: problem.TryGetProperty("detail", out var detail) ? detail.GetString() : null,
-                    RetryAfter: response.Headers.RetryAfter?.Delta,
-                    Took: Stopwatch.GetElapsedTime(started)
-                );
+                try
+                {
+                    await PredictAsync(cluster.Client, image, "shapes@1");
+                    return false;
+                }
+                catch (ApiException refused)
+                {
+                    return refused is { Status: HttpStatusCode.ServiceUnavailable, Message: "No evaluation worker is connected." }
+                        && Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(2);
+                }
             },
-            answer =>
-                answer.StatusCode == HttpStatusCode.ServiceUnavailable
-                && answer.Detail == "No evaluation worker is connected."
-                && answer.RetryAfter > TimeSpan.Zero
-                && answer.Took < TimeSpan.FromSeconds(2)
+            refused => refused
         );
 
         cluster.Start("Evaluation");
-        Assert.Equal(expected, await PredictAsync(cluster, image, "shapes@1"));
+        Assert.Equal(expected, await PredictAsync(patient, image, "shapes@1"));
     }
 
-    /// <summary>Asks until there is an answer, as a client does that is told to come again.</summary>
-    private static async Task<string> PredictAsync(Cluster cluster, byte[] image, string model = "shapes@champion")
+    [Fact]
+    public async Task A_folder_is_predicted_by_several_workers_one_of_which_is_killed_as_its_images_are_one_by_one()
     {
-        var started = Stopwatch.GetTimestamp();
-        while (true)
+        const int Images = 320;
+        var data = Directory.CreateTempSubdirectory("distributed-predicted-");
+        try
         {
-            using var response = await SendAsync(cluster, image, model);
-            if (response.StatusCode == HttpStatusCode.OK)
+            for (var i = 0; i < Images; i++)
             {
-                var answer = await response.Content.ReadFromJsonAsync<JsonElement>();
-                return string.Join(
-                    ", ",
-                    answer
-                        .GetProperty("images")[0]
-                        .GetProperty("classes")
-                        .EnumerateArray()
-                        .Select(one =>
-                            FormattableString.Invariant(
-                                $"{one.GetProperty("class").GetString()} {one.GetProperty("probability").GetDouble():F5}"
-                            )
-                        )
-                );
+                await File.WriteAllBytesAsync(Path.Combine(data.FullName, $"{i:D3}.png"), ColouredFields.Draw(i));
             }
 
-            Assert.True(
-                response.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.TooManyRequests
-                    && Stopwatch.GetElapsedTime(started) < Patience,
-                $"{response.StatusCode} after {Stopwatch.GetElapsedTime(started)}: {await response.Content.ReadAsStringAsync()}"
+            var settings = new Dictionary<string, string?>(SampleRun.Settings) { ["Data__Roots__1"] = data.FullName };
+            await using var cluster = await Cluster.StartAsync(settings);
+            var other = cluster.Start("Training", "Training-2");
+            await RegisterAsync(cluster);
+
+            var run = await cluster.Client.SubmitRunAsync(new RunSpecification { Dataset = data.FullName, Model = "shapes@1" });
+            await cluster.WaitAsync(
+                "a shard that the other trainer computes",
+                () =>
+                    cluster.QueryAsync<long>(
+                        $"""
+                        select count(*) from attempts a join jobs j on j.id = a.job_id join runs r on r.feature_set_key = j.scope
+                        where r.id = '{run.RunId}' and a.worker like '%/{other.Id}'
+                        """
+                    ),
+                count => count > 0
             );
-            await Task.Delay(response.Headers.RetryAfter?.Delta ?? TimeSpan.FromSeconds(1));
+            await cluster.KillAsync("Training-2");
+            await cluster.WaitForCompletionAsync(run.RunId);
+
+            var seen = 0;
+            await foreach (var one in cluster.Client.ReadPredictionsAsync(run.RunId))
+            {
+                Assert.Equal($"{seen:D3}.png", one.Image);
+                if (seen++ % 16 == 0)
+                {
+                    var alone = await cluster.Client.PredictAsync(
+                        "shapes@1",
+                        [await File.ReadAllBytesAsync(Path.Combine(data.FullName, one.Image))],
+                        new PredictionOptions { Top = 10, Unusual = true }
+                    );
+                    Assert.Equal(alone.Images[0].Classes[0].Class, one.Predicted);
+                    Assert.All(
+                        alone.Images[0].Classes,
+                        expected => Assert.Equal(expected.Probability, one.Probabilities[expected.Class], 1e-5)
+                    );
+                    Assert.Equal(alone.Images[0].Evidence!.Distance!.Value, one.Distance!.Value, 1e-3);
+                }
+            }
+
+            Assert.Equal(Images, seen);
+        }
+        finally
+        {
+            data.Delete(recursive: true);
         }
     }
 
-    private static async Task<HttpResponseMessage> SendAsync(Cluster cluster, byte[] image, string model)
+    private static async Task RegisterAsync(Cluster cluster)
     {
-        using var content = new ByteArrayContent(image);
-        content.Headers.ContentType = new MediaTypeHeaderValue("image/png");
-        return await cluster.Api.PostAsync($"/api/v1/models/{model}/predict?top=3", content);
+        var client = cluster.Client;
+        var run = await client.SubmitRunAsync(new RunSpecification { Precision = Precision.Fp32, Report = false });
+        await cluster.WaitForCompletionAsync(run.RunId);
+        await client.RegisterVersionAsync("shapes", run.RunId);
     }
 
-    private static async Task OkAsync(HttpResponseMessage response) =>
-        Assert.True(response.IsSuccessStatusCode, await response.Content.ReadAsStringAsync());
-
-    /// <summary>Patches of colour, other ones for each number.</summary>
+    private static async Task<string> PredictAsync(DistributedClient client, byte[] image, string model = "shapes@champion")
+    {
+        var answer = await client.PredictAsync(model, [image], new PredictionOptions { Top = 3 });
+        return string.Join(", ", answer.Images[0].Classes.Select(one => FormattableString.Invariant($"{one.Class} {one.Probability:F5}")));
+    }
 }

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Distributed.Client;
 using Npgsql;
 
 namespace Distributed.TestServers;
@@ -54,6 +55,9 @@ public sealed class Cluster : IAsyncDisposable
 
     /// <summary>A client of the API's host of the moment.</summary>
     public HttpClient Api => _api;
+
+    /// <summary>The API by its client library. It does not come again where it is told to: what is refused is seen.</summary>
+    public DistributedClient Client => new(_api) { Patience = TimeSpan.Zero };
 
     /// <summary>The catalog.</summary>
     public NpgsqlDataSource Catalog => _catalog;

@@ -3,6 +3,7 @@ using Distributed.Contracts;
 using Distributed.Jobs;
 using Distributed.Messaging;
 using Distributed.Pipeline;
+using Distributed.Registry;
 using MassTransit;
 
 namespace Distributed.AdminApi.Consumers;
@@ -35,14 +36,24 @@ internal sealed partial class SubmitRunConsumer(
             return;
         }
 
-        var (outcome, _) = await outages.RunAsync(
-            token => submission.SubmitAsync(message.RunId, specification, idempotencyKey: null, AuditActor.Message, token),
-            context.CancellationToken
-        );
-        if (outcome == SubmitOutcome.Conflict)
+        try
         {
-            using var scope = logger.BeginRun(message.RunId, traceParent: null);
-            LogConflict();
+            var (outcome, _) = await outages.RunAsync(
+                token => submission.SubmitAsync(message.RunId, specification, idempotencyKey: null, AuditActor.Message, token),
+                context.CancellationToken
+            );
+            if (outcome == SubmitOutcome.Conflict)
+            {
+                using var scope = logger.BeginRun(message.RunId, traceParent: null);
+                LogConflict();
+            }
+        }
+        catch (RegistryException wrong)
+        {
+            await outages.RunAsync(
+                token => RefuseAsync(message.RunId, [PredictionSettings.Describe(wrong)], token),
+                context.CancellationToken
+            );
         }
     }
 

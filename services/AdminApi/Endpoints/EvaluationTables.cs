@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Datasets;
@@ -16,7 +15,6 @@ internal static class EvaluationTables
 
     public static void MapTables(this RouteGroupBuilder runs)
     {
-        Map("predictions.csv", "What was predicted for each test image", WritePredictionsAsync);
         Map(
             "labels.csv",
             "Training and validation images by the probability of their own label",
@@ -30,9 +28,8 @@ internal static class EvaluationTables
             "Of another size, quality, brightness or crop, or mirrored. Equal files are counted with the data set."
         );
 
-        void Map(string name, string summary, Func<Context, Task<string?>> write, string? description = null)
-        {
-            var endpoint = runs.MapRead(
+        void Map(string name, string summary, Func<Context, Task<byte[]?>> write, string description) =>
+            runs.MapRead(
                     $"{{runId:guid}}/{name}",
                     (
                         Guid runId,
@@ -42,20 +39,24 @@ internal static class EvaluationTables
                     ) => ReadAsync(runId, name, write, contexts, datasets, cancellationToken)
                 )
                 .WithSummary(summary)
+                .WithDescription(description)
                 .Produces<string>(contentType: "text/csv")
                 .ProducesProblem(StatusCodes.Status404NotFound)
                 .ProducesProblem(StatusCodes.Status410Gone);
-            if (description is not null)
-            {
-                endpoint.WithDescription(description);
-            }
-        }
     }
+
+    /// <summary>What was predicted for each test image of a run that trains.</summary>
+    public static Task<Results<FileContentHttpResult, ProblemHttpResult>> ReadPredictionsAsync(
+        Guid runId,
+        IDbContextFactory<CatalogContext> contexts,
+        DatasetArtifacts datasets,
+        CancellationToken cancellationToken
+    ) => ReadAsync(runId, "predictions.csv", WritePredictionsAsync, contexts, datasets, cancellationToken);
 
     private static async Task<Results<FileContentHttpResult, ProblemHttpResult>> ReadAsync(
         Guid runId,
         string name,
-        Func<Context, Task<string?>> write,
+        Func<Context, Task<byte[]?>> write,
         IDbContextFactory<CatalogContext> contexts,
         DatasetArtifacts datasets,
         CancellationToken cancellationToken
@@ -80,10 +81,10 @@ internal static class EvaluationTables
                 .Ingestions.AsNoTracking()
                 .SingleAsync(row => row.Key == found.run.IngestionKey, cancellationToken);
             var (manifest, _) = await datasets.ReadIngestedAsync(ingestion, cancellationToken);
-            var text = await write(new Context(catalog, datasets, found.evaluation, manifest, cancellationToken));
-            return text is null
+            var table = await write(new Context(catalog, datasets, found.evaluation, manifest, cancellationToken));
+            return table is null
                 ? Problem("It was not looked for.", $"The data set of run {runId:D} is too large for {name}.")
-                : TypedResults.File(Encoding.UTF8.GetBytes(text), ContentType, $"{runId:D}-{name}");
+                : TypedResults.File(table, ContentType, $"{runId:D}-{name}");
         }
         catch (StoredFileException exception)
         {
@@ -95,13 +96,13 @@ internal static class EvaluationTables
         }
     }
 
-    private static async Task<string?> WritePredictionsAsync(Context context)
+    private static async Task<byte[]?> WritePredictionsAsync(Context context)
     {
         var predictions = await context.Datasets.ReadJsonAsync<IReadOnlyList<TestPrediction>>(
             context.Evaluation.Predictions,
             context.CancellationToken
         );
-        return Write(
+        return await WriteAsync(
             ["image", "sha256", "class", "predicted", "probability", "class_probability"],
             predictions.Select(one =>
                 (string[])
@@ -110,19 +111,19 @@ internal static class EvaluationTables
                         context.Image(one.Image).Sha256,
                         context.Class(one.Label),
                         context.Class(one.Predicted),
-                        Number(one.Probability),
-                        Number(one.Own),
+                        CsvTable.Number(one.Probability),
+                        CsvTable.Number(one.Own),
                     ]
             )
         );
     }
 
-    private static async Task<string?> WriteLabelsAsync(Context context)
+    private static async Task<byte[]?> WriteLabelsAsync(Context context)
     {
         var audit = await context.ReadAuditAsync();
         return audit.LabelsNotJudged is not null
             ? null
-            : Write(
+            : await WriteAsync(
                 ["rank", "image", "sha256", "class", "class_probability", "suggested", "suggested_probability"],
                 audit.Labels.Select(
                     (one, rank) =>
@@ -132,20 +133,20 @@ internal static class EvaluationTables
                                 context.Image(one.Image).Name,
                                 context.Image(one.Image).Sha256,
                                 context.Class(one.Label),
-                                Number(one.Own),
+                                CsvTable.Number(one.Own),
                                 context.Class(one.Suggested),
-                                Number(one.Probability),
+                                CsvTable.Number(one.Probability),
                             ]
                 )
             );
     }
 
-    private static async Task<string?> WriteDuplicatesAsync(Context context)
+    private static async Task<byte[]?> WriteDuplicatesAsync(Context context)
     {
         var audit = await context.ReadAuditAsync();
         return audit.NearDuplicatesNotSought is not null
             ? null
-            : Write(
+            : await WriteAsync(
                 ["test_image", "test_class", "training_image", "training_class", "feature_similarity", "pixel_correlation"],
                 audit.NearDuplicates.Select(one =>
                     (string[])
@@ -154,36 +155,26 @@ internal static class EvaluationTables
                             context.Class(context.Image(one.Test).Label),
                             context.Image(one.Training).Name,
                             context.Class(context.Image(one.Training).Label),
-                            Number(one.Similarity),
-                            Number(one.Correlation),
+                            CsvTable.Number(one.Similarity),
+                            CsvTable.Number(one.Correlation),
                         ]
                 )
             );
     }
 
-    private static string Write(string[] header, IEnumerable<string[]> rows)
+    private static async Task<byte[]> WriteAsync(string[] header, IEnumerable<string[]> rows)
     {
-        var text = new StringBuilder();
-        foreach (var row in rows.Prepend(header))
+        using var text = new MemoryStream();
+        await using (var table = new CsvTable(text))
         {
-            text.AppendJoin(',', row.Select(Field)).Append("\r\n");
+            foreach (var row in rows.Prepend(header))
+            {
+                await table.WriteAsync(row);
+            }
         }
 
-        return text.ToString();
+        return text.ToArray();
     }
-
-    /// <summary>A field as RFC 4180 has it. Names are the user's own, and some begin as a spreadsheet's formulas do: those get an apostrophe.</summary>
-    private static string Field(string value)
-    {
-        var isFormula =
-            value.Length > 0
-            && value[0] is ('=' or '+' or '-' or '@' or '\t')
-            && !float.TryParse(value, CultureInfo.InvariantCulture, out _);
-        var safe = isFormula ? "'" + value : value;
-        return safe.AsSpan().ContainsAny("\",\r\n") ? $"\"{safe.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : safe;
-    }
-
-    private static string Number(float value) => value.ToString("0.######", CultureInfo.InvariantCulture);
 
     private static ProblemHttpResult Problem(string title, string detail) =>
         TypedResults.Problem(title: title, detail: detail, statusCode: StatusCodes.Status404NotFound);

@@ -6,6 +6,7 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Messaging;
 using Distributed.Pipeline;
+using Distributed.Registry;
 using Distributed.Storage;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
@@ -61,6 +62,7 @@ internal static class RunEndpoints
             .Produces<string>(contentType: "text/html")
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status410Gone);
+        runs.MapDatasetPredictions();
         runs.MapTables();
     }
 
@@ -93,11 +95,7 @@ internal static class RunEndpoints
     {
         if (RunSpecificationReader.Read(body, out var errors) is not { } specification)
         {
-            return TypedResults.ValidationProblem(
-                errors
-                    .GroupBy(error => error.Field)
-                    .ToDictionary(group => group.Key, group => group.Select(error => error.Message).ToArray())
-            );
+            return Refuse(errors);
         }
 
         if (idempotencyKey is { Length: 0 or > LongestKey })
@@ -110,20 +108,32 @@ internal static class RunEndpoints
             );
         }
 
-        var (outcome, run) = await submission.SubmitAsync(
-            Guid.CreateVersion7(),
-            specification,
-            idempotencyKey,
-            user.Actor(),
-            cancellationToken
-        );
-        return outcome == SubmitOutcome.Conflict
-            ? Conflict(
-                "The Idempotency-Key stands for another specification.",
-                $"Run {run.Id:D} was submitted with this key and another specification. Use a new key for a new run."
-            )
-            : TypedResults.Accepted($"/api/v1/runs/{run.Id:D}", await queries.FindAsync(run.Id, cancellationToken));
+        try
+        {
+            var (outcome, run) = await submission.SubmitAsync(
+                Guid.CreateVersion7(),
+                specification,
+                idempotencyKey,
+                user.Actor(),
+                cancellationToken
+            );
+            return outcome == SubmitOutcome.Conflict
+                ? Conflict(
+                    "The Idempotency-Key stands for another specification.",
+                    $"Run {run.Id:D} was submitted with this key and another specification. Use a new key for a new run."
+                )
+                : TypedResults.Accepted($"/api/v1/runs/{run.Id:D}", await queries.FindAsync(run.Id, cancellationToken));
+        }
+        catch (RegistryException wrong)
+        {
+            return Refuse([PredictionSettings.Describe(wrong)]);
+        }
     }
+
+    private static ValidationProblem Refuse(IReadOnlyList<SpecificationError> errors) =>
+        TypedResults.ValidationProblem(
+            errors.GroupBy(error => error.Field).ToDictionary(group => group.Key, group => group.Select(error => error.Message).ToArray())
+        );
 
     private static async Task<Results<Ok<RunPage>, ValidationProblem>> ListAsync(
         RunQueries queries,

@@ -126,14 +126,16 @@ public sealed class RunQueries(
             HeadSha256 = head?.File.Sha256,
             Seconds = new StageSeconds(
                 Run.SecondsBetween(run.IngestingAt, run.ExtractingAt),
-                Run.SecondsBetween(run.ExtractingAt, run.TrainingAt),
+                Run.SecondsBetween(run.ExtractingAt, run.TrainingAt ?? run.PredictingAt),
                 Run.SecondsBetween(run.TrainingAt, run.EvaluatingAt),
                 Run.SecondsBetween(run.EvaluatingAt, run.FinishedAt),
+                Run.SecondsBetween(run.PredictingAt, run.FinishedAt),
                 Run.SecondsBetween(run.SubmittedAt, run.FinishedAt)
             ),
             Environment = run.Environment is { } environment ? Parse(environment) : null,
             TraceId = traceId,
             Links = TelemetryLinks.Of(telemetry.Value, traceId, runId),
+            Predictions = await FindPredictionsAsync(context, runId, cancellationToken),
             ReportUrl =
                 run.State == RunState.Completed
                 && await context.Evaluations.AnyAsync(row => row.RunId == runId && row.Report != null, cancellationToken)
@@ -210,6 +212,23 @@ public sealed class RunQueries(
         );
     }
 
+    private static async Task<PredictionSummary?> FindPredictionsAsync(
+        CatalogContext context,
+        Guid runId,
+        CancellationToken cancellationToken
+    )
+    {
+        var found = await context.DatasetPredictions.AsNoTracking().SingleOrDefaultAsync(row => row.RunId == runId, cancellationToken);
+        return found is null
+            ? null
+            : new PredictionSummary(
+                found.Images,
+                JsonSerializer.Deserialize<IReadOnlyList<PredictedClass>>(found.Classes, JsonSerializerOptions.Web)!,
+                $"/api/v1/runs/{runId:D}/predictions.csv",
+                $"/api/v1/runs/{runId:D}/predictions.jsonl"
+            );
+    }
+
     private static IQueryable<RunSummary> Summarize(CatalogContext context, IQueryable<Run> runs) =>
         from run in runs
         join evaluation in context.Evaluations on run.Id equals evaluation.RunId into evaluations
@@ -236,6 +255,7 @@ public sealed class RunQueries(
             TestAccuracyLow = evaluation == null ? null : evaluation.TestAccuracyLow,
             TestAccuracyHigh = evaluation == null ? null : evaluation.TestAccuracyHigh,
             Backbone = backbone == null ? null : backbone.Origin,
+            Model = run.Model,
         };
 
     /// <summary>What jobs that the run needs wait for: what their attempts say while they last, the damage that is being recomputed, or a worker.</summary>

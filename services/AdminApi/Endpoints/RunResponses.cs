@@ -53,6 +53,9 @@ public sealed record RunSummary
 
     /// <summary>Which base made the features.</summary>
     public string? Backbone { get; init; }
+
+    /// <summary>The version of a model that it predicts with, as NAME@NUMBER; null where it trains a head.</summary>
+    public string? Model { get; init; }
 }
 
 /// <summary>A page of runs, the latest first.</summary>
@@ -60,8 +63,15 @@ public sealed record RunSummary
 /// <param name="Next">Value of <c>after</c> for the next page; null on the last one.</param>
 public sealed record RunPage(IReadOnlyList<RunSummary> Items, Guid? Next);
 
-/// <summary>Seconds of the stages; null where a stage has not ended.</summary>
-public sealed record StageSeconds(double? Ingest, double? Features, double? Train, double? Evaluate, double? Total);
+/// <summary>Seconds of the stages; null where a stage has not ended, or the run does not go through it.</summary>
+public sealed record StageSeconds(double? Ingest, double? Features, double? Train, double? Evaluate, double? Predict, double? Total);
+
+/// <summary>What a run predicted.</summary>
+/// <param name="Images">Number of images.</param>
+/// <param name="Classes">How often each class was predicted, in the model's order.</param>
+/// <param name="CsvUrl">The predictions as a table, a row for each image.</param>
+/// <param name="JsonLinesUrl">The same, one JSON object a line.</param>
+public sealed record PredictionSummary(int Images, IReadOnlyList<PredictedClass> Classes, string CsvUrl, string JsonLinesUrl);
 
 /// <summary>A run in full.</summary>
 public sealed record RunDetail
@@ -113,6 +123,9 @@ public sealed record RunDetail
 
     /// <summary>Processor, threads, device and versions that trained the head.</summary>
     public JsonElement? Environment { get; init; }
+
+    /// <summary>What it predicted, where it did so with a model, once it is complete.</summary>
+    public PredictionSummary? Predictions { get; init; }
 
     /// <summary>Where the report is, once it is there; absent where none was asked for.</summary>
     public string? ReportUrl { get; init; }

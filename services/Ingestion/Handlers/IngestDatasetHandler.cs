@@ -70,7 +70,7 @@ internal sealed class IngestDatasetHandler(
     )
     {
         var source = await sources.LocateAsync(specification, cancellationToken);
-        var fileIndex = await source.ListAsync(roots, cancellationToken);
+        var fileIndex = await source.ListAsync(roots, areLabelled: specification.Model is null, cancellationToken);
         if (SourceLocator.NameOf(specification) is { } name)
         {
             fileIndex = fileIndex with { DisplayName = name };

@@ -4,6 +4,7 @@ using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Datasets.Splits;
 using Distributed.Jobs;
+using Distributed.Registry;
 using Distributed.Storage;
 using Distributed.Vision.Engines;
 using Distributed.Vision.Weights;
@@ -11,7 +12,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Training.Handlers;
 
-/// <summary>Plans a run's features: draws its splits, resolves what is chosen by measurement, and joins or begins the feature set.</summary>
+/// <summary>Plans a run's features: draws the splits of one that trains, resolves what is chosen by measurement, and joins or begins the feature set.</summary>
 internal sealed class PlanFeaturesHandler(
     IDbContextFactory<CatalogContext> contexts,
     DatasetArtifacts artifacts,
@@ -32,6 +33,19 @@ internal sealed class PlanFeaturesHandler(
         // The data set may have been found first in another source, and messages name this run's.
         var manifest = await artifacts.ReadManifestAsync(run.DatasetSha256!, cancellationToken);
         manifest = manifest with { DisplayName = input?.Name ?? manifest.DisplayName };
+        return run.ModelRunId is { } modelRunId
+            ? await PlanPredictionAsync(run, modelRunId, manifest, cancellationToken)
+            : await PlanTrainingAsync(run, specification, manifest, lease, cancellationToken);
+    }
+
+    private async Task<JobWrite> PlanTrainingAsync(
+        Run run,
+        RunSpecification specification,
+        DatasetManifest manifest,
+        JobLease lease,
+        CancellationToken cancellationToken
+    )
+    {
         var split = DatasetSplit.Draw(
             manifest,
             specification.SplitSeed,
@@ -43,30 +57,61 @@ internal sealed class PlanFeaturesHandler(
         var (backbone, damaged) = await backbones.DescribeAsync(specification, weights, lease, cancellationToken);
         // What was planned before stays: the run is here again since its splits or its backbone's copy were damaged.
         var planned =
-            await FindPlannedAsync(run, cancellationToken)
+            await FindFeatureSetAsync(run, cancellationToken)
             ?? await planner.PlanAsync(run, specification, manifest, weights, cancellationToken);
         ThrowIfChanged(specification, backbone, planned);
         var splitFile = await artifacts.WriteJsonAsync($"runs/{run.Id:D}/split.{lease.TokenText}.json", split, cancellationToken);
         return JobWrite.To<CatalogContext>(
             async (context, token) =>
             {
-                await AddMissingAsync(context, backbone, damaged, planned, run, token);
-                var isCached =
-                    !await context.Jobs.AnyAsync(
-                        job => job.Kind == nameof(ExtractFeatures) && job.Scope == planned.Key && job.State != JobState.Done,
-                        token
-                    ) && await context.FeatureSets.AnyAsync(set => set.Key == planned.Key, token);
-                var row = await context.Runs.SingleAsync(r => r.Id == run.Id, token);
-                row.FeatureSetKey = planned.Key;
-                row.FeatureCacheHit ??= isCached;
+                await AddBackboneAsync(context, backbone, damaged, token);
+                var row = await JoinAsync(context, run, planned, token);
                 row.Split = splitFile;
                 row.TrainImages = split.Train.Length;
                 row.ValidationImages = split.Validation.Length;
                 row.TestImages = split.Test.Length;
                 row.RemovedDuplicates = split.RemovedDuplicates.Length;
-                await context.DependAsync(run.Id, planned.Key, token);
             }
         );
+    }
+
+    /// <summary>The features of a run that predicts are computed as those that the model was trained on; there is nothing to split.</summary>
+    private async Task<JobWrite> PlanPredictionAsync(
+        Run run,
+        Guid modelRunId,
+        DatasetManifest manifest,
+        CancellationToken cancellationToken
+    )
+    {
+        await using var catalog = await contexts.CreateDbContextAsync(cancellationToken);
+        var model =
+            await catalog
+                .Runs.Where(row => row.Id == modelRunId)
+                .Join(catalog.FeatureSets, row => row.FeatureSetKey, set => set.Key, (_, set) => set)
+                .AsNoTracking()
+                .SingleOrDefaultAsync(cancellationToken)
+            ?? throw new RegistryException(
+                RegistryProblem.NotFound,
+                $"The model {run.Model} was deleted after the run was submitted, and with it what its images went through. Submit the run again with another version."
+            );
+        var planned = await FindFeatureSetAsync(run, cancellationToken) ?? planner.PlanLike(model, run, manifest);
+        return JobWrite.To<CatalogContext>((context, token) => JoinAsync(context, run, planned, token));
+    }
+
+    /// <summary>Makes a run need a feature set, and plans the set's jobs where it is new.</summary>
+    private async Task<Run> JoinAsync(CatalogContext context, Run run, FeatureSet planned, CancellationToken cancellationToken)
+    {
+        await AddFeatureSetAsync(context, planned, run, cancellationToken);
+        var isCached =
+            !await context.Jobs.AnyAsync(
+                job => job.Kind == nameof(ExtractFeatures) && job.Scope == planned.Key && job.State != JobState.Done,
+                cancellationToken
+            ) && await context.FeatureSets.AnyAsync(set => set.Key == planned.Key, cancellationToken);
+        var row = await context.Runs.SingleAsync(r => r.Id == run.Id, cancellationToken);
+        row.FeatureSetKey = planned.Key;
+        row.FeatureCacheHit ??= isCached;
+        await context.DependAsync(run.Id, planned.Key, cancellationToken);
+        return row;
     }
 
     private static void ThrowIfChanged(RunSpecification specification, Backbone backbone, FeatureSet planned)
@@ -88,18 +133,16 @@ internal sealed class PlanFeaturesHandler(
             .SingleAsync(cancellationToken);
     }
 
-    private async Task<FeatureSet?> FindPlannedAsync(Run run, CancellationToken cancellationToken)
+    private async Task<FeatureSet?> FindFeatureSetAsync(Run run, CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         return await context.FeatureSets.AsNoTracking().SingleOrDefaultAsync(set => set.Key == run.FeatureSetKey, cancellationToken);
     }
 
-    private async Task AddMissingAsync(
+    private static async Task AddBackboneAsync(
         CatalogContext context,
         Backbone backbone,
         StoredFile? damaged,
-        FeatureSet planned,
-        Run run,
         CancellationToken cancellationToken
     )
     {
@@ -113,7 +156,10 @@ internal sealed class PlanFeaturesHandler(
                 .Backbones.Where(row => row.Sha256 == backbone.Sha256 && row.File!.Path == damaged.Path)
                 .ExecuteUpdateAsync(row => row.SetProperty(b => b.File, backbone.File), cancellationToken);
         }
+    }
 
+    private async Task AddFeatureSetAsync(CatalogContext context, FeatureSet planned, Run run, CancellationToken cancellationToken)
+    {
         if (await context.LockFeatureSetAsync(planned.Key, cancellationToken))
         {
             // Its images may have been packed from another source, and collected since; ours are the same.

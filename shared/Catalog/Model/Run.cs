@@ -25,6 +25,12 @@ public sealed class Run
     /// <summary>The <see cref="RunSpecification"/> as JSON, defaults included.</summary>
     public required string Specification { get; init; }
 
+    /// <summary>The version of a model that it predicts with, as NAME@NUMBER; null where it trains a head.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>The run that made that version.</summary>
+    public Guid? ModelRunId { get; init; }
+
     /// <summary>Whose work is done first.</summary>
     public RunPriority Priority { get; init; }
 
@@ -57,6 +63,9 @@ public sealed class Run
 
     /// <summary>When evaluation began (UTC).</summary>
     public DateTime? EvaluatingAt { get; set; }
+
+    /// <summary>When the prediction of its images began (UTC).</summary>
+    public DateTime? PredictingAt { get; set; }
 
     /// <summary>When it was completed, failed or cancelled (UTC).</summary>
     public DateTime? FinishedAt { get; set; }
@@ -186,6 +195,33 @@ public sealed class Evaluation
     /// <summary>When it was made (UTC).</summary>
     public required DateTime CreatedAt { get; init; }
 }
+
+/// <summary>What a run predicted for the images of its data set. Table <c>dataset_predictions</c>.</summary>
+public sealed class DatasetPrediction
+{
+    /// <summary>The run.</summary>
+    public required Guid RunId { get; init; }
+
+    /// <summary>Number of images.</summary>
+    public required int Images { get; init; }
+
+    /// <summary>JSON: a <see cref="PredictedClass"/> for each class, in the model's order.</summary>
+    public required string Classes { get; init; }
+
+    /// <summary>A table: a row for each image.</summary>
+    public required StoredFile Csv { get; init; }
+
+    /// <summary>The same, one JSON object a line.</summary>
+    public required StoredFile JsonLines { get; init; }
+
+    /// <summary>When it was made (UTC).</summary>
+    public required DateTime CreatedAt { get; init; }
+}
+
+/// <summary>How often a class was predicted.</summary>
+/// <param name="ClassName">The class.</param>
+/// <param name="Images">Images that it was predicted for.</param>
+public sealed record PredictedClass(string ClassName, int Images);
 
 /// <summary>How a run's head did on one class. Table <c>class_metrics</c>.</summary>
 public sealed class ClassMetric

@@ -29,6 +29,36 @@ public static class DatasetSource
         CancellationToken cancellationToken = default
     )
     {
+        var fileIndex = await ListWithAsync(path, ImageFolderLayout.List, roots, progress, cancellationToken);
+        ThrowIfUnusable(fileIndex);
+        return fileIndex;
+    }
+
+    /// <summary>
+    /// Lists the images of a source whose classes are not asked for, as of one that is to be predicted: in a folder of images all that
+    /// are in it, in whatever folders, without labels and splits. STL-10's binary layout is read as by <see cref="ListAsync"/>.
+    /// </summary>
+    /// <param name="path">The directory.</param>
+    /// <param name="roots">Directories that links in the source may lead to; null: only what is in the source is followed.</param>
+    /// <param name="progress">Files and bytes looked at are reported to it; may be null.</param>
+    /// <param name="cancellationToken">Stops the indexing.</param>
+    /// <exception cref="DatasetException">The path is missing, closed to this process or no directory, or has no images.</exception>
+    /// <exception cref="IOException">The directory cannot be read at the moment.</exception>
+    public static Task<FileIndex> ListImagesAsync(
+        string path,
+        DataRoots? roots = null,
+        IProgress<IndexingProgress>? progress = null,
+        CancellationToken cancellationToken = default
+    ) => ListWithAsync(path, ImageFolderLayout.ListImages, roots, progress, cancellationToken);
+
+    private static async Task<FileIndex> ListWithAsync(
+        string path,
+        Func<string, DataRoots?, IProgress<IndexingProgress>?, CancellationToken, FileIndex> listFolder,
+        DataRoots? roots,
+        IProgress<IndexingProgress>? progress,
+        CancellationToken cancellationToken
+    )
+    {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         var root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
         switch (Present.At(root))
@@ -54,11 +84,9 @@ public static class DatasetSource
                 Confinement.ThrowIfOutside(root, Path.Combine(binaryRoot ?? root, name), roots);
             }
 
-            var fileIndex = binaryRoot is not null
+            return binaryRoot is not null
                 ? await Stl10Layout.ListAsync(binaryRoot, roots, progress, cancellationToken)
-                : await Task.Run(() => ImageFolderLayout.List(root, roots, progress, cancellationToken), cancellationToken);
-            ThrowIfUnusable(fileIndex);
-            return fileIndex;
+                : await Task.Run(() => listFolder(root, roots, progress, cancellationToken), cancellationToken);
         }
         catch (UnauthorizedAccessException exception)
         {

@@ -22,7 +22,7 @@ internal sealed record PlannedSplit(SourceFolder Folder, SplitName Split, IReadO
 /// </summary>
 /// <param name="Root">The folder that names are relative to.</param>
 /// <param name="Roots">The directories that links may lead to.</param>
-/// <param name="Splits">The splits, in the order of a file index: train, validation, test. The first one has the classes.</param>
+/// <param name="Splits">The splits, in the order of a file index: train, validation, test. The first one has the classes. None where classes are not asked for.</param>
 /// <param name="Notes">What is worth telling.</param>
 /// <param name="Skipped">What was skipped on the way; the names are absolute paths.</param>
 internal sealed record FolderPlan(
@@ -72,6 +72,12 @@ internal sealed record FolderPlan(
             : [PlanClasses(root, contents, bounds)];
         return new FolderPlan(root, bounds, splits, notes, skipped);
     }
+
+    /// <summary>A folder that stands for nothing but its images.</summary>
+    /// <param name="path">The source.</param>
+    /// <param name="roots">Directories that links may lead to beside the source; null for none.</param>
+    public static FolderPlan OfImages(string path, DataRoots? roots) =>
+        new(SourceFolder.Root(path), roots?.With(path) ?? new DataRoots([path]), [], [], []);
 
     /// <summary>Refuses classes that hold splits, such as <c>cat/train</c> and <c>cat/test</c>.</summary>
     public static void ThrowIfSplitsBelow(SourceFolder classFolder, FolderContents contents)

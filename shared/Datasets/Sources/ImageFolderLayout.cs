@@ -20,6 +20,20 @@ internal static class ImageFolderLayout
         return walk.ToFileIndex();
     }
 
+    /// <summary>Lists all images below a folder, without labels and splits.</summary>
+    public static FileIndex ListImages(
+        string path,
+        DataRoots? roots,
+        IProgress<IndexingProgress>? progress,
+        CancellationToken cancellationToken
+    )
+    {
+        var plan = FolderPlan.OfImages(path, roots);
+        var walk = new Walk(plan, progress, cancellationToken);
+        walk.AddUnlabelled(plan.Root);
+        return walk.ToFileIndex();
+    }
+
     private sealed class Walk(FolderPlan plan, IProgress<IndexingProgress>? progress, CancellationToken cancellationToken)
     {
         private readonly string _root = plan.Root.Path;
@@ -58,7 +72,7 @@ internal static class ImageFolderLayout
             var before = _entries.Count;
             foreach (var group in classes)
             {
-                AddClass([.. group], _labels[group.Key], split.Split);
+                AddFolders([.. group], _labels[group.Key], split.Split, FolderPlan.ThrowIfSplitsBelow);
             }
 
             if (split.Split is SplitName.Validation or SplitName.Test)
@@ -67,6 +81,9 @@ internal static class ImageFolderLayout
                 NoteMissing(split, before);
             }
         }
+
+        /// <summary>Adds the images of a folder that stands for no class.</summary>
+        public void AddUnlabelled(SourceFolder folder) => AddFolders([folder], label: 0, SplitName.Unassigned, Allow);
 
         public FileIndex ToFileIndex()
         {
@@ -77,7 +94,9 @@ internal static class ImageFolderLayout
                         ? ""
                         : $" Skipped: {_skipped.Count} {DatasetSource.Plural(_skipped.Count, "file or folder", "files or folders")}, the first, '{Shown(_skipped[0].Name)}', because {_skipped[0].Detail}.";
                 throw new DatasetException(
-                    $"'{Shown(_root)}' has no images. Put one folder of images for each class there, or train/, val/ and test/ with such folders.{first}"
+                    plan.Splits.Count == 0
+                        ? $"'{Shown(_root)}' has no images.{first}"
+                        : $"'{Shown(_root)}' has no images. Put one folder of images for each class there, or train/, val/ and test/ with such folders.{first}"
                 );
             }
 
@@ -99,7 +118,9 @@ internal static class ImageFolderLayout
             };
         }
 
-        private void AddClass(List<SourceFolder> folders, int label, SplitName split)
+        private static void Allow(SourceFolder folder, FolderContents contents) { }
+
+        private void AddFolders(List<SourceFolder> folders, int label, SplitName split, Action<SourceFolder, FolderContents> check)
         {
             var found = new List<SourceFile>();
             var seen = new HashSet<string>(StringComparer.Ordinal);
@@ -125,7 +146,7 @@ internal static class ImageFolderLayout
                 var contents = FolderContents.Read(folder, plan.Roots);
                 if (folders.Contains(folder))
                 {
-                    FolderPlan.ThrowIfSplitsBelow(folder, contents);
+                    check(folder, contents);
                 }
 
                 found.AddRange(contents.Files);

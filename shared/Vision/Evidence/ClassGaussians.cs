@@ -158,8 +158,51 @@ public sealed class ClassGaussians
             nearest = Math.Min(nearest, distance);
         }
 
+        return (Math.Sqrt(nearest), PercentileOf(nearest));
+    }
+
+    /// <summary>How unusual many images are: what <see cref="Measure(ReadOnlySpan{float})"/> says of each, to rounding, some ten times as fast.</summary>
+    /// <param name="features">Their features.</param>
+    /// <param name="cancellationToken">Stops it between parts.</param>
+    public (double Distance, double Percentile)[] Measure(FeatureMatrix features, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(features);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(features.Size, _mean.Length);
+        using var withoutGradients = no_grad();
+        using var scope = NewDisposeScope();
+        var axes = _metric.Weights.Length;
+        var basis = tensor(_basis, [_mean.Length, axes]).to(ScalarType.Float64);
+        var weights = tensor(_metric.Weights);
+        var means = tensor(_classMeans, [_classMeans.Length / axes, axes]);
+        var scaled = means * weights;
+        var norms = (scaled * means).sum(dim: 1);
+        var (mean, deviation) = (tensor(_mean), tensor(_deviation));
+        var measured = new (double Distance, double Percentile)[features.Count];
+        ForEachPart(
+            features.Count,
+            (first, count) =>
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                var values = tensor(features.Values.AsMemory(first * features.Size, count * features.Size), [count, features.Size]);
+                var standard = values.sub(mean).div_(deviation).to(ScalarType.Float64);
+                var projected = standard.mm(basis);
+                var outside = (standard * standard).sum(dim: 1).sub_((projected * projected).sum(dim: 1)).clamp_min_(0).div_(_metric.Floor);
+                var own = (projected * projected).mv(weights).add_(outside).unsqueeze(1);
+                var nearest = own.add(norms).sub_(projected.mm(scaled.t()).mul_(2)).amin([1]).clamp_min_(0).data<double>().ToArray();
+                for (var row = 0; row < count; row++)
+                {
+                    measured[first + row] = (Math.Sqrt(nearest[row]), PercentileOf(nearest[row]));
+                }
+            }
+        );
+        return measured;
+    }
+
+    /// <summary>The share of training images, left out in turn, that are nearer to a class than by a squared distance.</summary>
+    private double PercentileOf(double nearest)
+    {
         var below = Array.BinarySearch(_trainingDistances, nearest);
-        return (Math.Sqrt(nearest), (double)(below < 0 ? ~below : below) / _trainingDistances.Length);
+        return (double)(below < 0 ? ~below : below) / _trainingDistances.Length;
     }
 
     private static Tensor ClassMeans(StandardRows rows, int[] labels, int[] counts)

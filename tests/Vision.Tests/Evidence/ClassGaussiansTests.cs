@@ -52,6 +52,28 @@ public sealed class ClassGaussiansTests
     }
 
     [Fact]
+    public void Many_images_at_once_are_measured_as_each_alone()
+    {
+        // More than are measured in a part, and some far from all that was trained on.
+        var found = ClassGaussians.Fit(Features(), Labels, Classes, TestContext.Current.CancellationToken);
+        var images = new FeatureMatrix(
+            [.. GoldenData.Draw(33, 1500 * Size).Select((value, i) => (float)value * (1 + (i % 7)))],
+            1500,
+            Size
+        );
+
+        var measured = found.Measure(images, TestContext.Current.CancellationToken);
+
+        Assert.Equal(1500, measured.Length);
+        for (var row = 0; row < measured.Length; row++)
+        {
+            var (distance, percentile) = found.Measure(images.Row(row));
+            Assert.Equal(distance, measured[row].Distance, 1e-9 * distance);
+            Assert.Equal(percentile, measured[row].Percentile);
+        }
+    }
+
+    [Fact]
     public void A_class_without_images_is_never_more_probable_than_another()
     {
         var found = ClassGaussians.Fit(Features(), Labels, Classes + 1, TestContext.Current.CancellationToken);

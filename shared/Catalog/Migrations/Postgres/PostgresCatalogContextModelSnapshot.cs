@@ -408,6 +408,69 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.ToTable("dataset_audits", (string)null);
                 });
 
+            modelBuilder.Entity("Distributed.Catalog.DatasetPrediction", b =>
+                {
+                    b.Property<Guid>("RunId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("run_id");
+
+                    b.Property<string>("Classes")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("classes");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<int>("Images")
+                        .HasColumnType("integer")
+                        .HasColumnName("images");
+
+                    b.ComplexProperty(typeof(Dictionary<string, object>), "Csv", "Distributed.Catalog.DatasetPrediction.Csv#StoredFile", b1 =>
+                        {
+                            b1.IsRequired();
+
+                            b1.Property<long>("Length")
+                                .HasColumnType("bigint")
+                                .HasColumnName("csv_length");
+
+                            b1.Property<string>("Path")
+                                .IsRequired()
+                                .HasColumnType("text")
+                                .HasColumnName("csv_path");
+
+                            b1.Property<string>("Sha256")
+                                .IsRequired()
+                                .HasColumnType("text")
+                                .HasColumnName("csv_sha256");
+                        });
+
+                    b.ComplexProperty(typeof(Dictionary<string, object>), "JsonLines", "Distributed.Catalog.DatasetPrediction.JsonLines#StoredFile", b1 =>
+                        {
+                            b1.IsRequired();
+
+                            b1.Property<long>("Length")
+                                .HasColumnType("bigint")
+                                .HasColumnName("json_lines_length");
+
+                            b1.Property<string>("Path")
+                                .IsRequired()
+                                .HasColumnType("text")
+                                .HasColumnName("json_lines_path");
+
+                            b1.Property<string>("Sha256")
+                                .IsRequired()
+                                .HasColumnType("text")
+                                .HasColumnName("json_lines_sha256");
+                        });
+
+                    b.HasKey("RunId")
+                        .HasName("pk_dataset_predictions");
+
+                    b.ToTable("dataset_predictions", (string)null);
+                });
+
             modelBuilder.Entity("Distributed.Catalog.Download", b =>
                 {
                     b.Property<string>("Key")
@@ -1083,9 +1146,21 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("ingestion_key");
 
+                    b.Property<string>("Model")
+                        .HasColumnType("text")
+                        .HasColumnName("model");
+
+                    b.Property<Guid?>("ModelRunId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("model_run_id");
+
                     b.Property<string>("Name")
                         .HasColumnType("text")
                         .HasColumnName("name");
+
+                    b.Property<DateTime?>("PredictingAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("predicting_at");
 
                     b.Property<string>("Priority")
                         .IsRequired()
@@ -1384,6 +1459,16 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_class_metrics_runs_run_id");
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.DatasetPrediction", b =>
+                {
+                    b.HasOne("Distributed.Catalog.Run", null)
+                        .WithMany()
+                        .HasForeignKey("RunId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_dataset_predictions_runs_run_id");
                 });
 
             modelBuilder.Entity("Distributed.Catalog.EpochMetric", b =>

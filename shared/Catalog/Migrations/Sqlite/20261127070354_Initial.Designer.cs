@@ -12,7 +12,7 @@ using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 namespace Distributed.Catalog.Migrations.Sqlite
 {
     [DbContext(typeof(SqliteCatalogContext))]
-    [Migration("20261127002755_Initial")]
+    [Migration("20261127070354_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -404,6 +404,69 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasName("pk_dataset_audits");
 
                     b.ToTable("dataset_audits", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.DatasetPrediction", b =>
+                {
+                    b.Property<string>("RunId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("run_id");
+
+                    b.Property<string>("Classes")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("classes");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("created_at");
+
+                    b.Property<int>("Images")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("images");
+
+                    b.ComplexProperty(typeof(Dictionary<string, object>), "Csv", "Distributed.Catalog.DatasetPrediction.Csv#StoredFile", b1 =>
+                        {
+                            b1.IsRequired();
+
+                            b1.Property<long>("Length")
+                                .HasColumnType("INTEGER")
+                                .HasColumnName("csv_length");
+
+                            b1.Property<string>("Path")
+                                .IsRequired()
+                                .HasColumnType("TEXT")
+                                .HasColumnName("csv_path");
+
+                            b1.Property<string>("Sha256")
+                                .IsRequired()
+                                .HasColumnType("TEXT")
+                                .HasColumnName("csv_sha256");
+                        });
+
+                    b.ComplexProperty(typeof(Dictionary<string, object>), "JsonLines", "Distributed.Catalog.DatasetPrediction.JsonLines#StoredFile", b1 =>
+                        {
+                            b1.IsRequired();
+
+                            b1.Property<long>("Length")
+                                .HasColumnType("INTEGER")
+                                .HasColumnName("json_lines_length");
+
+                            b1.Property<string>("Path")
+                                .IsRequired()
+                                .HasColumnType("TEXT")
+                                .HasColumnName("json_lines_path");
+
+                            b1.Property<string>("Sha256")
+                                .IsRequired()
+                                .HasColumnType("TEXT")
+                                .HasColumnName("json_lines_sha256");
+                        });
+
+                    b.HasKey("RunId")
+                        .HasName("pk_dataset_predictions");
+
+                    b.ToTable("dataset_predictions", (string)null);
                 });
 
             modelBuilder.Entity("Distributed.Catalog.Download", b =>
@@ -1083,9 +1146,21 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("ingestion_key");
 
+                    b.Property<string>("Model")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("model");
+
+                    b.Property<string>("ModelRunId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("model_run_id");
+
                     b.Property<string>("Name")
                         .HasColumnType("TEXT")
                         .HasColumnName("name");
+
+                    b.Property<DateTime?>("PredictingAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("predicting_at");
 
                     b.Property<string>("Priority")
                         .IsRequired()
@@ -1382,6 +1457,16 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_class_metrics_runs_run_id");
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.DatasetPrediction", b =>
+                {
+                    b.HasOne("Distributed.Catalog.Run", null)
+                        .WithMany()
+                        .HasForeignKey("RunId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_dataset_predictions_runs_run_id");
                 });
 
             modelBuilder.Entity("Distributed.Catalog.EpochMetric", b =>

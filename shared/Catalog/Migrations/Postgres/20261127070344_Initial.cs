@@ -284,6 +284,8 @@ namespace Distributed.Catalog.Migrations.Postgres
                     submitter = table.Column<string>(type: "text", nullable: true),
                     idempotency_key = table.Column<string>(type: "text", nullable: true),
                     specification = table.Column<string>(type: "text", nullable: false),
+                    model = table.Column<string>(type: "text", nullable: true),
+                    model_run_id = table.Column<Guid>(type: "uuid", nullable: true),
                     priority = table.Column<string>(type: "text", nullable: false, defaultValue: "Interactive"),
                     state = table.Column<string>(type: "text", nullable: false),
                     failure = table.Column<string>(type: "text", nullable: true),
@@ -294,6 +296,7 @@ namespace Distributed.Catalog.Migrations.Postgres
                     extracting_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
                     training_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
                     evaluating_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
+                    predicting_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
                     finished_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
                     end_published_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
                     ingestion_key = table.Column<string>(type: "text", nullable: true),
@@ -357,6 +360,32 @@ namespace Distributed.Catalog.Migrations.Postgres
                     table.PrimaryKey("pk_class_metrics", x => new { x.run_id, x.label });
                     table.ForeignKey(
                         name: "fk_class_metrics_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "dataset_predictions",
+                columns: table => new
+                {
+                    run_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    images = table.Column<int>(type: "integer", nullable: false),
+                    classes = table.Column<string>(type: "text", nullable: false),
+                    created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    csv_length = table.Column<long>(type: "bigint", nullable: false),
+                    csv_path = table.Column<string>(type: "text", nullable: false),
+                    csv_sha256 = table.Column<string>(type: "text", nullable: false),
+                    json_lines_length = table.Column<long>(type: "bigint", nullable: false),
+                    json_lines_path = table.Column<string>(type: "text", nullable: false),
+                    json_lines_sha256 = table.Column<string>(type: "text", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_dataset_predictions", x => x.run_id);
+                    table.ForeignKey(
+                        name: "fk_dataset_predictions_runs_run_id",
                         column: x => x.run_id,
                         principalTable: "runs",
                         principalColumn: "id",
@@ -695,6 +724,9 @@ namespace Distributed.Catalog.Migrations.Postgres
 
             migrationBuilder.DropTable(
                 name: "dataset_audits");
+
+            migrationBuilder.DropTable(
+                name: "dataset_predictions");
 
             migrationBuilder.DropTable(
                 name: "datasets");

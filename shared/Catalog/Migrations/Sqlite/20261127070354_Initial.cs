@@ -283,6 +283,8 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     submitter = table.Column<string>(type: "TEXT", nullable: true),
                     idempotency_key = table.Column<string>(type: "TEXT", nullable: true),
                     specification = table.Column<string>(type: "TEXT", nullable: false),
+                    model = table.Column<string>(type: "TEXT", nullable: true),
+                    model_run_id = table.Column<string>(type: "TEXT", nullable: true),
                     priority = table.Column<string>(type: "TEXT", nullable: false, defaultValue: "Interactive"),
                     state = table.Column<string>(type: "TEXT", nullable: false),
                     failure = table.Column<string>(type: "TEXT", nullable: true),
@@ -293,6 +295,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     extracting_at = table.Column<DateTime>(type: "TEXT", nullable: true),
                     training_at = table.Column<DateTime>(type: "TEXT", nullable: true),
                     evaluating_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    predicting_at = table.Column<DateTime>(type: "TEXT", nullable: true),
                     finished_at = table.Column<DateTime>(type: "TEXT", nullable: true),
                     end_published_at = table.Column<DateTime>(type: "TEXT", nullable: true),
                     ingestion_key = table.Column<string>(type: "TEXT", nullable: true),
@@ -356,6 +359,32 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     table.PrimaryKey("pk_class_metrics", x => new { x.run_id, x.label });
                     table.ForeignKey(
                         name: "fk_class_metrics_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "dataset_predictions",
+                columns: table => new
+                {
+                    run_id = table.Column<string>(type: "TEXT", nullable: false),
+                    images = table.Column<int>(type: "INTEGER", nullable: false),
+                    classes = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    csv_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    csv_path = table.Column<string>(type: "TEXT", nullable: false),
+                    csv_sha256 = table.Column<string>(type: "TEXT", nullable: false),
+                    json_lines_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    json_lines_path = table.Column<string>(type: "TEXT", nullable: false),
+                    json_lines_sha256 = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_dataset_predictions", x => x.run_id);
+                    table.ForeignKey(
+                        name: "fk_dataset_predictions_runs_run_id",
                         column: x => x.run_id,
                         principalTable: "runs",
                         principalColumn: "id",
@@ -694,6 +723,9 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
             migrationBuilder.DropTable(
                 name: "dataset_audits");
+
+            migrationBuilder.DropTable(
+                name: "dataset_predictions");
 
             migrationBuilder.DropTable(
                 name: "datasets");

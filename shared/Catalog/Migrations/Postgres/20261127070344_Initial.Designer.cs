@@ -13,7 +13,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace Distributed.Catalog.Migrations.Postgres
 {
     [DbContext(typeof(PostgresCatalogContext))]
-    [Migration("20261127002737_Initial")]
+    [Migration("20261127070344_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -409,6 +409,69 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasName("pk_dataset_audits");
 
                     b.ToTable("dataset_audits", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.DatasetPrediction", b =>
+                {
+                    b.Property<Guid>("RunId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("run_id");
+
+                    b.Property<string>("Classes")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("classes");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<int>("Images")
+                        .HasColumnType("integer")
+                        .HasColumnName("images");
+
+                    b.ComplexProperty(typeof(Dictionary<string, object>), "Csv", "Distributed.Catalog.DatasetPrediction.Csv#StoredFile", b1 =>
+                        {
+                            b1.IsRequired();
+
+                            b1.Property<long>("Length")
+                                .HasColumnType("bigint")
+                                .HasColumnName("csv_length");
+
+                            b1.Property<string>("Path")
+                                .IsRequired()
+                                .HasColumnType("text")
+                                .HasColumnName("csv_path");
+
+                            b1.Property<string>("Sha256")
+                                .IsRequired()
+                                .HasColumnType("text")
+                                .HasColumnName("csv_sha256");
+                        });
+
+                    b.ComplexProperty(typeof(Dictionary<string, object>), "JsonLines", "Distributed.Catalog.DatasetPrediction.JsonLines#StoredFile", b1 =>
+                        {
+                            b1.IsRequired();
+
+                            b1.Property<long>("Length")
+                                .HasColumnType("bigint")
+                                .HasColumnName("json_lines_length");
+
+                            b1.Property<string>("Path")
+                                .IsRequired()
+                                .HasColumnType("text")
+                                .HasColumnName("json_lines_path");
+
+                            b1.Property<string>("Sha256")
+                                .IsRequired()
+                                .HasColumnType("text")
+                                .HasColumnName("json_lines_sha256");
+                        });
+
+                    b.HasKey("RunId")
+                        .HasName("pk_dataset_predictions");
+
+                    b.ToTable("dataset_predictions", (string)null);
                 });
 
             modelBuilder.Entity("Distributed.Catalog.Download", b =>
@@ -1086,9 +1149,21 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("ingestion_key");
 
+                    b.Property<string>("Model")
+                        .HasColumnType("text")
+                        .HasColumnName("model");
+
+                    b.Property<Guid?>("ModelRunId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("model_run_id");
+
                     b.Property<string>("Name")
                         .HasColumnType("text")
                         .HasColumnName("name");
+
+                    b.Property<DateTime?>("PredictingAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("predicting_at");
 
                     b.Property<string>("Priority")
                         .IsRequired()
@@ -1387,6 +1462,16 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_class_metrics_runs_run_id");
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.DatasetPrediction", b =>
+                {
+                    b.HasOne("Distributed.Catalog.Run", null)
+                        .WithMany()
+                        .HasForeignKey("RunId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_dataset_predictions_runs_run_id");
                 });
 
             modelBuilder.Entity("Distributed.Catalog.EpochMetric", b =>
