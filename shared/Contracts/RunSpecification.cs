@@ -54,7 +54,7 @@ public sealed record RunSpecification
     [Setting(
         "The network that the weights must be of",
         Default = "that of the file; densenet121 for random weights",
-        Choices = ["densenet121", "densenet169", "densenet201", "densenet161"],
+        Choices = ["densenet121", "densenet169", "densenet201", "densenet161", "resnet18", "resnet34", "resnet50", "resnet101"],
         Placeholder = "NAME"
     )]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]

@@ -9,7 +9,7 @@ namespace Distributed.Networks;
 public sealed record NetworkFamily(IReadOnlyList<NetworkArchitecture> Architectures, Func<string, string?> CanonicalName)
 {
     /// <summary>The known ones.</summary>
-    public static IReadOnlyList<NetworkFamily> All => [DenseNet.Family];
+    public static IReadOnlyList<NetworkFamily> All => [DenseNet.Family, ResNet.Family];
 }
 
 /// <summary>Weights that somebody publishes.</summary>

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Distributed.Networks;
 using Distributed.Vision.Devices;
 using Distributed.Vision.Engines;
 using Distributed.Vision.Export;
@@ -24,8 +25,8 @@ internal static class Contestants
             ["extract", var precision, var size] => Extract(precision, Parse(size)),
             ["extract-files"] => PredictionThroughputBenchmark.FromFiles(),
             ["extract-gpu", var size] => ExtractOnGpu(Parse(size)),
-            ["extract-core", var precision, var size] => ExtractOnOneCore(precision, Parse(size)),
-            ["onnx-core", var size] => OnnxOnOneCore(Parse(size)),
+            ["extract-core", var network, var precision, var size] => ExtractOnOneCore(network, precision, Parse(size)),
+            ["onnx-core", var network, var size] => OnnxOnOneCore(network, Parse(size)),
             ["plain", var size] => Plain(Parse(size), channelsLast: false),
             ["plain-channels-last", var size] => Plain(Parse(size), channelsLast: true),
             ["plain-core", var size] => OneCore("TorchSharp module", Parse(size), backbone => backbone),
@@ -106,10 +107,16 @@ internal static class Contestants
         );
     }
 
-    private static (string Name, Func<double> Measure) ExtractOnOneCore(string precision, int size)
+    /// <summary>The demo weights, or random ones of an architecture, which take as long as any.</summary>
+    private static IBackbone Load(string network) =>
+        network == BackboneSource.Demo
+            ? BackboneSource.Load(network)
+            : BackboneSource.Load(BackboneSource.Random, NetworkArchitecture.ByName(network));
+
+    private static (string Name, Func<double> Measure) ExtractOnOneCore(string network, string precision, int size)
     {
         torch.set_num_threads(1);
-        using var backbone = BackboneSource.Load(BackboneSource.Demo);
+        using var backbone = Load(network);
         var used = precision == "fp32" ? Precision.Fp32 : Autotuner.Choose(backbone, size, torch.CPU).Precision;
         var batch = FeatureExtractor.DefaultBatchSizeFor(size, DeviceType.CPU);
         var extractor = new FeatureExtractor(backbone, used, torch.CPU, batch);
@@ -118,9 +125,9 @@ internal static class Contestants
         return ($"{used}, batch {batch}", () => ImagesPerCoreSecond(batch, () => extractor.Extract(images, batch, size, features)));
     }
 
-    private static (string Name, Func<double> Measure) OnnxOnOneCore(int size)
+    private static (string Name, Func<double> Measure) OnnxOnOneCore(string network, int size)
     {
-        var run = OnnxRun(size, threads: 1);
+        var run = OnnxRun(network, size, threads: 1);
         var (batch, best) = new[] { 1, 8, 32 }
             .Select(batch => (batch, Run: run(batch)))
             .MaxBy(side =>
@@ -182,11 +189,11 @@ internal static class Contestants
     }
 
     private static (string Name, Func<double> Measure) Onnx(int size) =>
-        BestBatch("ONNX Runtime", new[] { 1, 4, 8, 16, 32, 64 }.ToDictionary(batch => batch, OnnxRun(size)));
+        BestBatch("ONNX Runtime", new[] { 1, 4, 8, 16, 32, 64 }.ToDictionary(batch => batch, OnnxRun(BackboneSource.Demo, size)));
 
-    private static Func<int, Action> OnnxRun(int size, int threads = 0)
+    private static Func<int, Action> OnnxRun(string network, int size, int threads = 0)
     {
-        var session = OnnxSession(threads);
+        var session = OnnxSession(network, threads);
         var run = new RunOptions();
         return batch =>
         {
@@ -196,9 +203,9 @@ internal static class Contestants
         };
     }
 
-    private static InferenceSession OnnxSession(int threads)
+    private static InferenceSession OnnxSession(string network, int threads)
     {
-        using var backbone = BackboneSource.Load(BackboneSource.Demo);
+        using var backbone = Load(network);
         using var model = new MemoryStream();
         OnnxExport.WriteAsync(backbone, model).GetAwaiter().GetResult();
         using var options = new SessionOptions
@@ -245,7 +252,7 @@ internal static class Contestants
     private static (string Name, Func<double> Measure) OnnxMemory(int count)
     {
         const int Batch = 32;
-        var run = OnnxRun(96)(Batch);
+        var run = OnnxRun(BackboneSource.Demo, 96)(Batch);
         return (
             $"ONNX Runtime, fp32, batch {Batch}, {count} images",
             () =>

@@ -133,7 +133,7 @@ public sealed class RunSpecificationTests
     [InlineData("""{"head":{"dropout":1}}""", "head.dropout", "below 1")]
     [InlineData("""{"head":{"hiddenSizes":[]}}""", "head.hiddenSizes", "1 to 4")]
     [InlineData("""{"head":{"kind":"forest"}}""", "head.kind", "forest")]
-    [InlineData("""{"architecture":"resnet18"}""", "architecture", "densenet121")]
+    [InlineData("""{"architecture":"vgg16"}""", "architecture", "densenet121")]
     [InlineData("""{"dataset":" "}""", "dataset", "stl10")]
     [InlineData("""{"validationFraction":-0.1}""", "validationFraction", "-0.1")]
     [InlineData("""{"tags":null}""", "tags", "list")]

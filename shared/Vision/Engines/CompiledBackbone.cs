@@ -1,17 +1,28 @@
+using Distributed.Networks;
 using Distributed.Vision.Weights;
 using static TorchSharp.torch;
 
 namespace Distributed.Vision.Engines;
 
-/// <summary>A network computed by <see cref="CompiledDenseNet"/> on the processor.</summary>
-internal sealed class CompiledBackbone(KernelPlan plan, BackboneWeights weights, Precision precision, InstructionSet instructions)
+/// <summary>A network computed by kernels that are made for it, on the processor.</summary>
+internal sealed class CompiledBackbone(ICompiledNetwork network, BackboneWeights weights, Precision precision)
     : Backbone(weights, precision, CPU)
 {
-    private readonly CompiledDenseNet _network = new(plan, weights, precision == Precision.Bf16, instructions);
-
     public override bool TakesAnyBatch => true;
 
-    public override void Dispose() => _network.Dispose();
+    /// <summary>Makes the kernels of a network.</summary>
+    /// <returns>Null where they do not know some layers, or their numbers of channels.</returns>
+    public static CompiledBackbone? Create(NetworkGraph folded, BackboneWeights weights, Precision precision, InstructionSet instructions)
+    {
+        var bf16 = precision == Precision.Bf16;
+        ICompiledNetwork? network =
+            KernelPlan.For(folded, instructions) is { } dense ? new CompiledDenseNet(dense, weights, bf16, instructions)
+            : ResidualPlan.For(folded, instructions) is { } residual ? new CompiledResNet(residual, weights, bf16, instructions)
+            : null;
+        return network is null ? null : new CompiledBackbone(network, weights, precision);
+    }
+
+    public override void Dispose() => network.Dispose();
 
     protected override unsafe Tensor Compute(Tensor images)
     {
@@ -23,7 +34,7 @@ internal sealed class CompiledBackbone(KernelPlan plan, BackboneWeights weights,
             fixed (byte* source = pixels.bytes)
             fixed (byte* target = features.bytes)
             {
-                _network.Run(source, count, height, width, (float*)target, get_num_threads());
+                network.Run(source, count, height, width, (float*)target, get_num_threads());
             }
         }
 

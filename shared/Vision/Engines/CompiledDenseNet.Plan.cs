@@ -58,23 +58,9 @@ internal sealed unsafe partial class CompiledDenseNet
             Width = width;
             var (instructions, bytes, vectors) = (network.Instructions, network.ElementBytes, network.Vectors);
             var most = instructions.MostPixels(vectors);
-            var initial = network.Layers.Stem.Channels;
-            InputRowBytes = (width + 6) * 3 * bytes;
-            Stem = new TileGrid((height + 1) / 2, (width + 1) / 2, most);
-            StemRowBytes = (Stem.Width + 2) * initial * bytes;
-            StemKernels = Kernels(
-                Stem,
-                network._stem.StepsOfSegment,
-                7,
-                InputRowBytes,
-                true,
-                2 * InputRowBytes,
-                2 * 3 * bytes,
-                StemRowBytes,
-                initial * bytes
-            );
+            Stem = new ImageStemPlan(network._stem, height, width);
             Blocks = new BlockPlan[network._blocks.Length];
-            var (mapHeight, mapWidth) = ((Stem.Height + 1) / 2, (Stem.Width + 1) / 2);
+            var (mapHeight, mapWidth) = (Stem.Height, Stem.Width);
             for (var block = 0; block < Blocks.Length; block++)
             {
                 if (block > 0)
@@ -119,7 +105,8 @@ internal sealed unsafe partial class CompiledDenseNet
                                 Unroll,
                                 1,
                                 0,
-                                true
+                                Bias: true,
+                                Relu: true
                             )
                             {
                                 Float32Outputs = winograd is not null,
@@ -152,7 +139,8 @@ internal sealed unsafe partial class CompiledDenseNet
                                 Unroll,
                                 1,
                                 0,
-                                false
+                                Bias: false,
+                                Relu: false
                             )
                         )),
                     ]
@@ -166,8 +154,6 @@ internal sealed unsafe partial class CompiledDenseNet
             };
             NarrowIterations = inputs => inputs * bytes / sizeof(float) / Unroll;
             DirectIterations = 3 * network.Layers.Bottleneck * bytes / sizeof(float) / Unroll;
-            InputBytes = ((height + 6) * InputRowBytes) + 64;
-            StemBytes = ((Stem.Height + 2) * StemRowBytes) + 64;
             BlockBytes = [.. Blocks.Select(block => checked(block.Grid.Height * block.Grid.Width * block.Channels * bytes))];
             ScratchBytes = Blocks.Max(block => Math.Max(block.ScratchStride * most, block.Winograd?.ScratchBytes ?? 0));
 
@@ -193,7 +179,8 @@ internal sealed unsafe partial class CompiledDenseNet
                             unroll,
                             segments,
                             segmentStride,
-                            bias
+                            Bias: false,
+                            Relu: false
                         )
                     )),
                 ];
@@ -205,23 +192,13 @@ internal sealed unsafe partial class CompiledDenseNet
 
         public int Width { get; }
 
-        public int InputRowBytes { get; }
-
-        public int StemRowBytes { get; }
-
-        public TileGrid Stem { get; }
-
-        public ConvolutionKernel[] StemKernels { get; }
+        public ImageStemPlan Stem { get; }
 
         public BlockPlan[] Blocks { get; }
 
         public Func<int, int> NarrowIterations { get; }
 
         public int DirectIterations { get; }
-
-        public int InputBytes { get; }
-
-        public int StemBytes { get; }
 
         /// <summary>Of one image.</summary>
         public int[] BlockBytes { get; }
@@ -234,7 +211,8 @@ internal sealed unsafe partial class CompiledDenseNet
 
         public void Dispose()
         {
-            foreach (var kernel in StemKernels.Concat(Blocks.SelectMany(block => block.Narrow.Concat(block.Direct).Concat(block.Enter))))
+            Stem.Dispose();
+            foreach (var kernel in Blocks.SelectMany(block => block.Narrow.Concat(block.Direct).Concat(block.Enter)))
             {
                 kernel.Dispose();
             }
@@ -254,9 +232,9 @@ internal sealed unsafe partial class CompiledDenseNet
     /// <summary>The memory of one thread.</summary>
     private sealed class Workspace(Plan plan) : IDisposable
     {
-        public NativeBuffer Input { get; } = new(plan.InputBytes);
+        public NativeBuffer Input { get; } = new(plan.Stem.InputBytes);
 
-        public NativeBuffer Stem { get; } = new(plan.StemBytes);
+        public NativeBuffer Stem { get; } = new(plan.Stem.MapBytes);
 
         public NativeBuffer[] Blocks { get; } =
         [.. plan.Blocks.Select((block, i) => new NativeBuffer((long)plan.BlockBytes[i] * block.Chunk))];

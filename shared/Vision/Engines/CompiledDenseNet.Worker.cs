@@ -67,53 +67,18 @@ internal sealed unsafe partial class CompiledDenseNet
             }
         }
 
-        /// <summary>Normalises an image, convolves it and takes maxima, into a block's first channels.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        /// <summary>Takes an image through the stem, into a block's first channels.</summary>
         private void Enter(byte* image, byte* target)
         {
-            var input = workspace.Input.Pointer;
-            for (var y = 0; y < plan.Height; y++)
-            {
-                Elementwise.Lookup(
-                    _bf16,
-                    image + ((long)y * plan.Width * 3),
-                    input + ((y + 3) * plan.InputRowBytes) + (3 * 3 * _bytes),
-                    network._pixelTable.Pointer,
-                    plan.Width
-                );
-            }
-
-            var stem = workspace.Stem.Pointer;
-            var channels = network.Layers.Stem.Channels;
-            var pixelBytes = channels * _bytes;
-            foreach (var band in plan.Stem.Bands)
-            {
-                foreach (var tile in band)
-                {
-                    var from = input + (tile.Y * 2 * plan.InputRowBytes) + (tile.X * 2 * 3 * _bytes);
-                    var to = stem + ((tile.Y + 1) * plan.StemRowBytes) + ((tile.X + 1) * pixelBytes);
-                    for (var panel = 0; panel < network._stem.Panels; panel++)
-                    {
-                        plan.StemKernels[tile.Kind]
-                            .Run(from, network._stem.Panel(panel), to + (panel * _panelBytes), network._stem.Bias(panel), 1);
-                    }
-                }
-            }
-
-            var block = plan.Blocks[0];
-            for (var y = 0; y < block.Grid.Height; y++)
-            {
-                for (var x = 0; x < block.Grid.Width; x++)
-                {
-                    Elementwise.MaxPool(
-                        _bf16,
-                        stem + (2 * y * plan.StemRowBytes) + (2 * x * pixelBytes),
-                        plan.StemRowBytes,
-                        target + (((y * block.Grid.Width) + x) * block.Channels * _bytes),
-                        channels
-                    );
-                }
-            }
+            var pixelBytes = plan.Blocks[0].Channels * _bytes;
+            plan.Stem.Run(
+                image,
+                workspace.Input.Pointer,
+                workspace.Stem.Pointer,
+                target,
+                plan.Blocks[0].Grid.Width * pixelBytes,
+                pixelBytes
+            );
         }
 
         /// <summary>A transition: averaging and a 1×1 convolution commute, and this way round there is a quarter of the work.</summary>

@@ -9,7 +9,7 @@ namespace Distributed.Vision.Engines;
 /// stays in the first-level cache; blocks write into slices of one buffer. See docs/performance.md.
 /// </summary>
 /// <remarks>Every image is computed by itself: neither its neighbours nor the number of threads change a bit of its features.</remarks>
-internal sealed unsafe partial class CompiledDenseNet : IDisposable
+internal sealed unsafe partial class CompiledDenseNet : ICompiledNetwork
 {
     /// <summary>Images that a thread takes at a time: the weights of the deep layers are read once for all of them.</summary>
     private const int GroupImages = 8;
@@ -17,8 +17,7 @@ internal sealed unsafe partial class CompiledDenseNet : IDisposable
     /// <summary>What the images of a block may take of the second-level cache, bytes.</summary>
     private const int BlockBytes = 512 * 1024;
 
-    private readonly NativeBuffer _pixelTable;
-    private readonly PackedConvolution _stem;
+    private readonly ImageStem _stem;
     private readonly PackedLayer[][] _blocks;
     private readonly PackedTransition[] _transitions;
     private readonly Factors _last;
@@ -29,8 +28,7 @@ internal sealed unsafe partial class CompiledDenseNet : IDisposable
         Layers = plan;
         Bf16 = bf16;
         Instructions = instructions;
-        _pixelTable = CreatePixelTable(weights.Preprocessing, bf16);
-        _stem = Pack(weights, plan.Stem);
+        _stem = new ImageStem(weights, plan.Stem, bf16, instructions, Vectors);
         _transitions =
         [
             .. plan.Transitions.Select(transition => new PackedTransition(
@@ -47,7 +45,7 @@ internal sealed unsafe partial class CompiledDenseNet : IDisposable
                         new Factors(weights, layer.Norm),
                         Pack(weights, layer.Narrow),
                         new Lazy<PackedConvolution>(() => Pack(weights, layer.Window)),
-                        new Lazy<PackedConvolution>(() => PackTransformed(weights, layer.Window))
+                        new Lazy<PackedConvolution>(() => PackedConvolution.CreateTransformed(weights, layer.Window, PanelChannels, bf16))
                     ))
                     .ToArray()
             ),
@@ -68,13 +66,7 @@ internal sealed unsafe partial class CompiledDenseNet : IDisposable
 
     private int ElementBytes => Bf16 ? sizeof(ushort) : sizeof(float);
 
-    /// <summary>Computes features.</summary>
-    /// <param name="images">uint8 [count, height, width, 3].</param>
-    /// <param name="count">Images.</param>
-    /// <param name="height">Pixels.</param>
-    /// <param name="width">Pixels.</param>
-    /// <param name="features">Receives [count, features].</param>
-    /// <param name="threads">Threads to use.</param>
+    /// <inheritdoc />
     public void Run(byte* images, int count, int height, int width, float* features, int threads)
     {
         if (_plan?.Height != height || _plan.Width != width)
@@ -107,7 +99,6 @@ internal sealed unsafe partial class CompiledDenseNet : IDisposable
     public void Dispose()
     {
         _plan?.Dispose();
-        _pixelTable.Dispose();
         _stem.Dispose();
         foreach (var layer in _blocks.SelectMany(block => block))
         {
@@ -128,42 +119,7 @@ internal sealed unsafe partial class CompiledDenseNet : IDisposable
         _last.Dispose();
     }
 
-    private static NativeBuffer CreatePixelTable(Preprocessing preprocessing, bool bf16)
-    {
-        var table = new NativeBuffer(3 * 256 * sizeof(float));
-        for (var i = 0; i < 3 * 256; i++)
-        {
-            var value = ((i % 256 / 255f) - preprocessing.Mean[i / 256]) / preprocessing.Std[i / 256];
-            if (bf16)
-            {
-                ((ushort*)table.Pointer)[i] = Elementwise.ToBfloat16(value);
-            }
-            else
-            {
-                table.Floats[i] = value;
-            }
-        }
-
-        return table;
-    }
-
-    private PackedConvolution Pack(BackboneWeights weights, Layer layer)
-    {
-        var (values, bias) = weights.WeightsAndBias(layer);
-        var window = ((Convolution)layer.Operation).Window;
-        return new PackedConvolution(values, layer.Channels, layer.Inputs[0].Channels, window, PanelChannels, Bf16, bias);
-    }
-
-    private PackedConvolution PackTransformed(BackboneWeights weights, Layer layer) =>
-        new(
-            WinogradTransform.Weights(weights.WeightsAndBias(layer).Weights),
-            WinogradTransform.Positions * layer.Channels,
-            layer.Inputs[0].Channels,
-            1,
-            PanelChannels,
-            Bf16,
-            null
-        );
+    private PackedConvolution Pack(BackboneWeights weights, Layer layer) => PackedConvolution.Create(weights, layer, PanelChannels, Bf16);
 
     /// <summary>The 3×3 convolution's weights are packed as the size of the maps wants them.</summary>
     private sealed record PackedLayer(

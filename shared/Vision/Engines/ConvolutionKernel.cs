@@ -11,7 +11,8 @@ namespace Distributed.Vision.Engines;
 /// <param name="Unroll">Steps that an iteration makes; a step takes 4 bytes of input, one float32 or two bfloat16.</param>
 /// <param name="Segments">Stretches of contiguous input, such as 3 rows of a 3×3 window.</param>
 /// <param name="SegmentStride">From one stretch to the next.</param>
-/// <param name="BiasAndRelu">Sums start with a bias and end in a rectifier; otherwise neither.</param>
+/// <param name="Bias">Sums start with a bias.</param>
+/// <param name="Relu">Sums end in a rectifier.</param>
 internal sealed record KernelShape(
     InstructionSet Instructions,
     bool Bf16,
@@ -21,9 +22,13 @@ internal sealed record KernelShape(
     int Unroll,
     int Segments,
     int SegmentStride,
-    bool BiasAndRelu
+    bool Bias,
+    bool Relu
 )
 {
+    /// <summary>Sums are added to what stands where they are written, as residual networks have it.</summary>
+    public bool AddsToOutput { get; init; }
+
     /// <summary>Outputs are float32 whatever the inputs are.</summary>
     public bool Float32Outputs { get; init; }
 
@@ -54,7 +59,7 @@ internal sealed unsafe class ConvolutionKernel : IDisposable
     /// <param name="input">First input of the tile.</param>
     /// <param name="weights">A panel: for every step, a vector's width of output channels.</param>
     /// <param name="output">First output of the tile.</param>
-    /// <param name="bias">Of the panel's channels; not read without <see cref="KernelShape.BiasAndRelu"/>.</param>
+    /// <param name="bias">Of the panel's channels; not read without <see cref="KernelShape.Bias"/>.</param>
     /// <param name="iterations">Of a segment, at least 1.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Run(byte* input, byte* weights, byte* output, float* bias, int iterations) =>
@@ -70,26 +75,7 @@ internal sealed unsafe class ConvolutionKernel : IDisposable
         var (vectors, vectorBytes) = (shape.Vectors, instructions.VectorBytes);
         var (broadcast, zero, firstWeight) = (instructions.Broadcast, instructions.Zero, instructions.FirstWeight(vectors));
         var pixels = shape.Inputs.Length;
-        for (var vector = 0; vector < vectors; vector++)
-        {
-            for (var pixel = 0; pixel < pixels; pixel++)
-            {
-                var sum = (pixel * vectors) + vector;
-                if (!shape.BiasAndRelu)
-                {
-                    code.Xor(sum, sum, sum);
-                }
-                else if (pixel == 0)
-                {
-                    code.Load(sum, Register.Rcx, vector * vectorBytes);
-                }
-                else
-                {
-                    code.Copy(sum, vector);
-                }
-            }
-        }
-
+        BeginSums(code, shape, firstWeight);
         code.Move(Register.R9, shape.Segments);
         var segment = code.Position;
         if (shape.Segments > 1)
@@ -144,7 +130,7 @@ internal sealed unsafe class ConvolutionKernel : IDisposable
             for (var vector = 0; vector < vectors; vector++)
             {
                 var sum = (pixel * vectors) + vector;
-                if (shape.BiasAndRelu)
+                if (shape.Relu)
                 {
                     code.Max(sum, sum, zero);
                 }
@@ -163,5 +149,51 @@ internal sealed unsafe class ConvolutionKernel : IDisposable
 
         code.Return();
         return code.ToArray();
+    }
+
+    /// <summary>Sums begin with a bias, with what is at their output, with both or with zero. The registers of weights are free so far.</summary>
+    private static void BeginSums(KernelAssembler code, KernelShape shape, int firstWeight)
+    {
+        var (vectors, vectorBytes) = (shape.Vectors, shape.Instructions.VectorBytes);
+        for (var vector = 0; vector < vectors; vector++)
+        {
+            if (shape is { AddsToOutput: true, Bias: true })
+            {
+                code.Load(firstWeight + vector, Register.Rcx, vector * vectorBytes);
+            }
+
+            for (var pixel = 0; pixel < shape.Inputs.Length; pixel++)
+            {
+                var sum = (pixel * vectors) + vector;
+                if (shape.AddsToOutput)
+                {
+                    if (shape.Bf16)
+                    {
+                        code.LoadBfloat16(sum, Register.Rdx, shape.Outputs[pixel] + (vector * vectorBytes / 2));
+                    }
+                    else
+                    {
+                        code.Load(sum, Register.Rdx, shape.Outputs[pixel] + (vector * vectorBytes));
+                    }
+
+                    if (shape.Bias)
+                    {
+                        code.Add(sum, sum, firstWeight + vector);
+                    }
+                }
+                else if (!shape.Bias)
+                {
+                    code.Xor(sum, sum, sum);
+                }
+                else if (pixel == 0)
+                {
+                    code.Load(sum, Register.Rcx, vector * vectorBytes);
+                }
+                else
+                {
+                    code.Copy(sum, vector);
+                }
+            }
+        }
     }
 }

@@ -106,6 +106,35 @@ internal static unsafe class Elementwise
         }
     }
 
+    /// <summary>The mean over all pixels, float32.</summary>
+    /// <param name="bf16">Precision of the source.</param>
+    /// <param name="source">Upper left pixel.</param>
+    /// <param name="height">Pixels.</param>
+    /// <param name="width">Pixels.</param>
+    /// <param name="rowBytes">From a row to the next.</param>
+    /// <param name="pixelBytes">From a pixel to the next.</param>
+    /// <param name="target">One pixel.</param>
+    /// <param name="channels">Of a pixel.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Mean(bool bf16, byte* source, int height, int width, int rowBytes, int pixelBytes, float* target, int channels)
+    {
+        for (var i = 0; i < channels; i += VectorLength)
+        {
+            var sum = Vector512<float>.Zero;
+            for (var y = 0; y < height; y++)
+            {
+                var row = source + ((long)y * rowBytes);
+                for (var x = 0; x < width; x++)
+                {
+                    var pixel = row + ((long)x * pixelBytes);
+                    sum += bf16 ? Widen((ushort*)pixel + i) : Vector512.Load((float*)pixel + i);
+                }
+            }
+
+            (sum / Vector512.Create((float)height * width)).Store(target + i);
+        }
+    }
+
     /// <summary>The largest of 3×3 pixels. None is negative, and non-negative floats are in the order of their bits.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void MaxPool(bool bf16, byte* source, int rowBytes, byte* target, int channels)
@@ -161,6 +190,7 @@ internal static unsafe class Elementwise
     private static Vector512<float> Active(Vector512<float> value, float* scale, float* shift) =>
         Vector512.MaxNative(Vector512.FusedMultiplyAdd(value, Vector512.Load(scale), Vector512.Load(shift)), Vector512<float>.Zero);
 
+    /// <summary>A vector of bfloat16 as float32.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Widen(ushort* source) => (Avx512F.ConvertToVector512UInt32(Vector256.Load(source)) << 16).AsSingle();
+    public static Vector512<float> Widen(ushort* source) => (Avx512F.ConvertToVector512UInt32(Vector256.Load(source)) << 16).AsSingle();
 }

@@ -18,8 +18,8 @@ internal static class EngineFactory
         return
             device.type == DeviceType.CPU
             && InstructionSet.For(precision) is { } instructions
-            && KernelPlan.For(graph, instructions) is { } plan
-            ? new CompiledBackbone(plan, weights, precision, instructions)
+            && CompiledBackbone.Create(graph, weights, precision, instructions) is { } compiled
+            ? compiled
             : new OperatorBackbone(graph, weights, precision, device);
     }
 }

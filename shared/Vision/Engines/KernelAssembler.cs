@@ -41,6 +41,16 @@ internal abstract class KernelAssembler
 
     public void StoreHalf(int source, Register address, int offset) => Memory(NoPrefix, Map0F, 0x11, half: true, source, address, offset);
 
+    /// <summary>Half a vector of bfloat16 to a vector of float32: each becomes the upper half of its number; AVX-512 only.</summary>
+    public void LoadBfloat16(int target, Register address, int offset)
+    {
+        // VPMOVZXWD, then VPSLLD, whose target is where others have their first source.
+        const byte Bits = 16;
+        Memory(Prefix66, Map0F38, 0x33, half: false, target, address, offset);
+        Vectors(Prefix66, Map0F, 0x72, 6, target, target);
+        Write([Bits]);
+    }
+
     /// <summary>32 bits to every element of a vector.</summary>
     public void Broadcast(int target, Register address, int offset) =>
         Memory(Prefix66, Map0F38, 0x18, half: false, target, address, offset);

@@ -47,19 +47,8 @@ internal sealed record KernelPlan(Layer Stem, DensePlan[][] Blocks, TransitionPl
         }
 
         return
-            tail.Entered
-                is {
-                    Operation: MaxPooling(3, 2),
-                    Inputs: [
-                        {
-                            Operation: Rectifier,
-                            Inputs: [
-                                { Operation: Convolution { Window: 7, Stride: 2, Norm: not null }, Inputs: [{ Operation: Images }] } stem,
-                            ],
-                        },
-                    ],
-                }
-            && new KernelPlan(stem, [.. blocks], [.. transitions], last) is { } plan
+            ImageStem.Is(tail.Entered)
+            && new KernelPlan(tail.Entered.Inputs[0].Inputs[0], [.. blocks], [.. transitions], last) is { } plan
             && plan.Fits(instructions)
             ? plan
             : null;

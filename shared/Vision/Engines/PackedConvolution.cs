@@ -1,4 +1,6 @@
 using System.Runtime.CompilerServices;
+using Distributed.Networks;
+using Distributed.Vision.Weights;
 
 namespace Distributed.Vision.Engines;
 
@@ -53,9 +55,32 @@ internal sealed unsafe class PackedConvolution : IDisposable
 
         if (bias is not null)
         {
-            _bias = new NativeBuffer(outputs * sizeof(float));
-            bias.CopyTo(new Span<float>(_bias.Floats, outputs));
+            _bias = new NativeBuffer(bias.Length * sizeof(float));
+            bias.CopyTo(new Span<float>(_bias.Floats, bias.Length));
         }
+    }
+
+    /// <summary>Packs the weights of a layer of a folded graph.</summary>
+    public static PackedConvolution Create(BackboneWeights weights, Layer layer, int panelChannels, bool bf16)
+    {
+        var (values, bias) = weights.WeightsAndBias(layer);
+        var window = ((Convolution)layer.Operation).Window;
+        return new PackedConvolution(values, layer.Channels, layer.Inputs[0].Channels, window, panelChannels, bf16, bias);
+    }
+
+    /// <summary>Packs the weights of a 3×3 convolution for <see cref="WinogradTransform"/>: as a 1×1 convolution with the outputs of all positions, one behind the other.</summary>
+    public static PackedConvolution CreateTransformed(BackboneWeights weights, Layer layer, int panelChannels, bool bf16)
+    {
+        var (values, bias) = weights.WeightsAndBias(layer);
+        return new PackedConvolution(
+            WinogradTransform.Weights(values),
+            WinogradTransform.Positions * layer.Channels,
+            layer.Inputs[0].Channels,
+            1,
+            panelChannels,
+            bf16,
+            bias
+        );
     }
 
     public int Panels { get; }

@@ -8,7 +8,10 @@ namespace Distributed.Vision.Engines;
 [System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Auto)]
 internal readonly record struct PaddedMap(int Height, int Width, int Channels, int ElementBytes)
 {
-    public int PixelBytes => Channels * ElementBytes;
+    /// <summary>Bytes between pixels that belong to none.</summary>
+    public int Gap { get; init; }
+
+    public int PixelBytes => (Channels * ElementBytes) + Gap;
 
     public int RowBytes => Width * PixelBytes;
 

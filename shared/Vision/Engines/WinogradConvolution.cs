@@ -57,7 +57,8 @@ internal sealed unsafe class WinogradConvolution : IDisposable
                     unroll,
                     1,
                     0,
-                    BiasAndRelu: false
+                    Bias: false,
+                    Relu: false
                 )
                 {
                     Float32Outputs = true,

@@ -95,6 +95,7 @@ public sealed class KernelTests
                     Unroll,
                     segments,
                     SegmentStride * sizeof(float),
+                    biasAndRelu,
                     biasAndRelu
                 )
             );
@@ -131,6 +132,7 @@ public sealed class KernelTests
             segments == 7 ? 11 : 8,
             segments,
             segments == 1 ? 0 : 70_000,
+            biasAndRelu,
             biasAndRelu
         );
     }

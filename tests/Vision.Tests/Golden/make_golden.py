@@ -98,6 +98,12 @@ def make_features():
         base = getattr(torchvision.models, name)(weights=None).features
         fill(base)
         found[name + ".32"] = features(base, images(1, 32))
+    for name in ("resnet18", "resnet34", "resnet50", "resnet101"):
+        network = getattr(torchvision.models, name)(weights=None)
+        network.fc = torch.nn.Identity()
+        fill(network)
+        with torch.no_grad():
+            found[name + ".64"] = network.eval()((images(1, 64).permute(0, 3, 1, 2).float() / 255 - MEAN) / STD).numpy()
     write_safetensors(
         HERE / "features.safetensors",
         {name: ("F32", values.shape, values.astype("<f4").tobytes()) for name, values in found.items()},
