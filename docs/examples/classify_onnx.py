@@ -53,4 +53,6 @@ def main(package, *paths):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        raise SystemExit("usage: classify_onnx.py PACKAGE IMAGE…")
     main(*sys.argv[1:])

@@ -27,11 +27,22 @@ def predict(server, model, image, key=None, tries=5):
         except urllib.error.HTTPError as error:
             # 429 and 503: the server has too much to do, and says when to come again.
             if error.code not in (429, 503) or left == 0:
-                raise SystemExit(json.load(error).get("detail", f"The server answered {error.code}."))
+                raise SystemExit(explain(error))
             time.sleep(float(error.headers.get("Retry-After", "1")))
+        except urllib.error.URLError as error:
+            raise SystemExit(f"{server} does not answer: {error.reason}")
+
+
+def explain(error):
+    """What the server says is wrong: in one sentence, or by field."""
+    problem = json.load(error)
+    fields = [f"{field}: {text}" for field, texts in problem.get("errors", {}).items() for text in texts]
+    return problem.get("detail") or "; ".join(fields) or f"The server answered {error.code}."
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        raise SystemExit("usage: predict.py SERVER MODEL IMAGE")
     server, model, path = sys.argv[1:4]
     with open(path, "rb") as file:
         for name, probability in predict(server, model, file.read(), os.environ.get("KEY")).items():

@@ -73,7 +73,12 @@ internal sealed class ModelCommand : CatalogCommand
     private Command Register()
     {
         var name = new Argument<string>("name") { Description = $"The model's name: {ModelNames.Rule}" };
-        var run = new Option<Guid?>("--run") { Description = "The run; the latest that is complete where none is named", HelpName = "ID" };
+        var run = new Option<Guid?>("--run")
+        {
+            Description = "The run; the latest that is complete where none is named",
+            HelpName = "ID",
+            CustomParser = ReadRunId,
+        };
         var note = new Option<string?>("--note") { Description = "What people should know of this version" };
         var command = new Command("register", "Make the head of a completed run the next version of a model") { name, run, note };
         SetModelAction(
@@ -90,7 +95,10 @@ internal sealed class ModelCommand : CatalogCommand
                         cancellationToken
                     );
                 await Console.Out.WriteLineAsync($"{version.ModelName}@{version.Number}");
-                return 0;
+                var lineage = ModelLineage.Read(version.Lineage);
+                return await SucceedAsync(
+                    $"The head of run {version.RunId:D} on {lineage.Dataset.Name}, with a test accuracy of {lineage.Metrics.Accuracy:P1}."
+                );
             }
         );
         return command;
@@ -208,6 +216,13 @@ internal sealed class ModelCommand : CatalogCommand
                 var failed = false;
                 foreach (var file in result.GetRequiredValue(files))
                 {
+                    if (!File.Exists(file))
+                    {
+                        failed = true;
+                        await Console.Error.WriteLineAsync($"error: {file}: there is no such file");
+                        continue;
+                    }
+
                     var image = await File.ReadAllBytesAsync(file, cancellationToken);
                     var answer = await services
                         .GetRequiredService<Predictor>()
@@ -235,6 +250,20 @@ internal sealed class ModelCommand : CatalogCommand
             }
         );
         return command;
+    }
+
+    private static Guid? ReadRunId(ArgumentResult result)
+    {
+        var text = result.Tokens[0].Value;
+        if (Guid.TryParse(text, out var id))
+        {
+            return id;
+        }
+
+        result.AddError(
+            $"--run is '{text}', which is no id of a run; it is shown when a run ends, such as 01a21c10-d3fd-7b98-af2c-e2f000d09319."
+        );
+        return null;
     }
 
     private static Argument<string> Reference() => new("model") { Description = "NAME@ALIAS or NAME@NUMBER" };

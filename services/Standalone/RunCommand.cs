@@ -84,7 +84,7 @@ internal sealed class RunCommand : Command
         try
         {
             var submission = host.Services.GetRequiredService<RunSubmission>();
-            var run = await SubmitAsync(submission, specification, cancellationToken);
+            var run = await SubmitAsync(submission, specification, volume, cancellationToken);
             var display = RunDisplay.Create(json: result.GetValue(_json));
             var watch = new RunWatch(host.Services.GetRequiredService<RunQueries>(), display);
             using var ending = CancellationTokenSource.CreateLinkedTokenSource(
@@ -133,6 +133,7 @@ internal sealed class RunCommand : Command
     private static async Task<Run> SubmitAsync(
         RunSubmission submission,
         RunSpecification specification,
+        string volume,
         CancellationToken cancellationToken
     )
     {
@@ -149,7 +150,11 @@ internal sealed class RunCommand : Command
         }
         catch (RegistryException exception)
         {
-            throw new CommandException(SpecificationOptions.Describe(PredictionSettings.Describe(exception)), exception);
+            var wrong = SpecificationOptions.Describe(PredictionSettings.Describe(exception));
+            throw new CommandException(
+                exception.Problem == RegistryProblem.NotFound ? $"{wrong} The volume is {volume}." : wrong,
+                exception
+            );
         }
     }
 }

@@ -1,7 +1,9 @@
 using System.CommandLine;
 using Distributed.AdminApi;
+using Distributed.AdminApi.Access;
 using Distributed.Catalog;
 using Distributed.ServiceDefaults;
+using Microsoft.Extensions.Options;
 
 namespace Distributed.Standalone;
 
@@ -12,8 +14,11 @@ internal sealed class ServeCommand : Command
 
     private readonly Option<string> _urls = new("--urls")
     {
-        Description = "Addresses to listen on",
-        DefaultValueFactory = _ => $"http://127.0.0.1:{DefaultPort}",
+        Description = "Addresses to listen on; ASPNETCORE_URLS says them too",
+        DefaultValueFactory = _ =>
+            Environment.GetEnvironmentVariable("ASPNETCORE_URLS") is { Length: > 0 } addresses
+                ? addresses
+                : $"http://127.0.0.1:{DefaultPort}",
         Validators = { CommandOptions.RefuseOption },
     };
     private readonly Option<string> _volume = CommandOptions.Volume();
@@ -33,8 +38,13 @@ internal sealed class ServeCommand : Command
     }
 
     /// <summary>Where to go from here.</summary>
-    internal static string Describe(string url, string volume)
+    /// <param name="url">Where it listens.</param>
+    /// <param name="volume">The volume's directory.</param>
+    /// <param name="needsKey">Whether requests from this machine need a key as well.</param>
+    internal static string Describe(string url, string volume, bool needsKey)
     {
+        var access = needsKey ? "every request needs a key: keys create NAME --role operator" : "from this machine it needs no key";
+        var header = needsKey ? " -H \"Authorization: Bearer $KEY\"" : "";
         // What listens on every address is asked at this one.
         var address = url.Replace("//[::]:", "//127.0.0.1:", StringComparison.Ordinal)
             .Replace("//0.0.0.0:", "//127.0.0.1:", StringComparison.Ordinal)
@@ -42,9 +52,9 @@ internal sealed class ServeCommand : Command
         return $$"""
 
             Distributed takes runs at {{address}}
-              API     {{address}}/docs describes it; from this machine it needs no key
-              Submit  curl {{address}}/api/v1/runs -H 'Content-Type: application/json' -d '{"name":"my-first"}'
-              Watch   curl {{address}}/api/v1/runs
+              API     {{address}}/docs describes it; {{access}}
+              Submit  curl {{address}}/api/v1/runs{{header}} -H 'Content-Type: application/json' -d '{"name":"my-first"}'
+              Watch   curl {{address}}/api/v1/runs{{header}}
               Volume  {{volume}}
               Stop    Ctrl-C; what is unfinished goes on at the next start on this volume
 
@@ -75,7 +85,13 @@ internal sealed class ServeCommand : Command
         await app.Services.GetRequiredService<CatalogMigration>().Ready.WaitAsync(cancellationToken);
         if (!LoggingRegistration.IsForPrograms(builder.Configuration))
         {
-            await Console.Out.WriteLineAsync(Describe(app.Urls.First(), volume));
+            await Console.Out.WriteLineAsync(
+                Describe(
+                    app.Urls.First(),
+                    volume,
+                    needsKey: app.Services.GetRequiredService<IOptions<ApiOptions>>().Value.Keys == KeyPolicy.Required
+                )
+            );
         }
 
         await app.WaitForShutdownAsync(cancellationToken);

@@ -41,7 +41,11 @@ public static class RunWarnings
 
         Add(warnings, OfRemoved(run));
         Add(warnings, OfAbsentClasses(classes));
-        Add(warnings, OfBackbone(specification));
+        if (specification.Model is null)
+        {
+            Add(warnings, OfBackbone(specification));
+        }
+
         return warnings;
     }
 

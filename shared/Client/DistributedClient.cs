@@ -30,12 +30,12 @@ public sealed class DistributedClient : IDisposable
 
     /// <summary>Creates a client and its own HTTP client.</summary>
     /// <param name="server">Address of the server, such as <c>http://127.0.0.1:8080</c>.</param>
-    /// <param name="key">The key; null where the server wants none.</param>
+    /// <param name="key">The key; null or empty where the server wants none.</param>
     public DistributedClient(Uri server, string? key = null)
         : this(new HttpClient { BaseAddress = server, Timeout = Timeout.InfiniteTimeSpan })
     {
         _ownsHttp = true;
-        if (key is not null)
+        if (!string.IsNullOrEmpty(key))
         {
             _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
         }

@@ -16,6 +16,9 @@ public sealed record PromotionRule(double Confidence);
 /// </summary>
 public sealed class ModelRegistry(IDbContextFactory<CatalogContext> contexts, DatasetArtifacts datasets, TimeProvider time)
 {
+    /// <summary>Of aliases that an error lists.</summary>
+    private const int MostNamed = 10;
+
     private const int LongestText = 2000;
 
     /// <summary>Makes the head of a completed run the next version of a model, which is created where there is none of that name.</summary>
@@ -273,12 +276,7 @@ public sealed class ModelRegistry(IDbContextFactory<CatalogContext> contexts, Da
             )
             .AsNoTracking()
             .SingleOrDefaultAsync(cancellationToken);
-        return found
-            ?? throw (
-                await context.Models.AnyAsync(model => model.Name == reference.Name, cancellationToken)
-                    ? UnknownAlias(reference.Name, reference.Version)
-                    : Unknown(reference.Name)
-            );
+        return found ?? throw await ExplainAsync(context, reference, cancellationToken);
     }
 
     /// <summary>Compares two versions of a model on the same test images.</summary>
@@ -376,6 +374,31 @@ public sealed class ModelRegistry(IDbContextFactory<CatalogContext> contexts, Da
     private static string Shown(string text) => text.Length <= 100 ? text : text[..100] + "…";
 
     private static string Subject(string name) => $"model {name}";
+
+    /// <summary>What there is instead of an alias that is not there.</summary>
+    private static async Task<RegistryException> ExplainAsync(
+        CatalogContext context,
+        ModelReference reference,
+        CancellationToken cancellationToken
+    )
+    {
+        if (!await context.Models.AnyAsync(model => model.Name == reference.Name, cancellationToken))
+        {
+            return Unknown(reference.Name);
+        }
+
+        var aliases = await context
+            .ModelAliases.Where(alias => alias.ModelName == reference.Name)
+            .OrderBy(alias => alias.Alias)
+            .Select(alias => alias.Alias)
+            .Take(MostNamed)
+            .ToListAsync(cancellationToken);
+        var known = aliases.Count == 0 ? "It has none; name a version by its number" : $"It has {string.Join(", ", aliases)}";
+        return new RegistryException(
+            RegistryProblem.NotFound,
+            $"The model {reference.Name} has no alias {Shown(reference.Version)}. {known}."
+        );
+    }
 
     private static RegistryException Unknown(string name) => new(RegistryProblem.NotFound, $"There is no model {Shown(name)}.");
 

@@ -12,7 +12,7 @@ public static class PredictionSettings
     {
         ArgumentNullException.ThrowIfNull(exception);
         return exception.Field is { } field
-            ? new SpecificationError(field, exception.Message)
+            ? new SpecificationError(field, exception.Message.TrimEnd('.'))
             : new SpecificationError("model", $"cannot be used: {exception.Message.TrimEnd('.')}");
     }
 

@@ -165,9 +165,13 @@ public sealed class HostSettings
     private IEnumerable<string> Sections =>
         _settings
             .Keys.Concat(_lists)
+            .Concat(OwnGroups)
             .Where(key => key.Contains(':', StringComparison.Ordinal))
             .Select(key => key.Split(':')[0])
             .Distinct(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Groups in sections that the framework knows nothing of.</summary>
+    private IEnumerable<string> OwnGroups => _groups.Keys.Where(key => !IsKnown(key));
 
     private static bool IsKnown(string key) =>
         FrameworkKeys.Contains(key, StringComparer.OrdinalIgnoreCase)
@@ -212,6 +216,7 @@ public sealed class HostSettings
 
                 var known = _settings
                     .Keys.Concat(_lists)
+                    .Concat(OwnGroups)
                     .Where(other => other.StartsWith(section + ":", StringComparison.OrdinalIgnoreCase))
                     .Select(other => other[(section.Length + 1)..])
                     .ToList();

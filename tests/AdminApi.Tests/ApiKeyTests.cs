@@ -139,6 +139,11 @@ public sealed partial class ApiKeyTests : IAsyncLifetime
             await AdminServer.ProblemAsync(refused, HttpStatusCode.Forbidden);
         }
 
+        using (var nowhere = await SendAsync(HttpMethod.Get, "/customvision/v2.0/prediction", predictor))
+        {
+            await AdminServer.ProblemAsync(nowhere, HttpStatusCode.NotFound);
+        }
+
         using (var missing = await SendAsync(HttpMethod.Post, "/api/v1/models/nothing@1/predict?top=1", predictor))
         {
             // It has the right to ask.

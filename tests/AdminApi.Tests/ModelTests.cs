@@ -251,6 +251,19 @@ public sealed class ModelTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("""{"versoin":1}""", "The body has an unknown field: versoin.")]
+    [InlineData("""{"version":"first"}""", "The field 'version' of the body cannot be read")]
+    [InlineData("version 1", "The body is not JSON")]
+    public async Task What_is_wrong_with_a_body_is_said_in_plain_words(string body, string said)
+    {
+        using var content = new StringContent(body, Encoding.UTF8, "application/json");
+        using var response = await _server.Client.PutAsync("/api/v1/models/pets/aliases/champion", content);
+
+        var problem = await AdminServer.ProblemAsync(response, HttpStatusCode.BadRequest);
+        Assert.StartsWith(said, problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("""{"model":"pets@nobody"}""", "model", "no alias nobody")]
     [InlineData("""{"model":"dogs@1"}""", "model", "no model dogs")]
     [InlineData("""{"model":"pets"}""", "model", "NAME@ALIAS")]

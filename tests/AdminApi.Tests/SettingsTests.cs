@@ -98,6 +98,7 @@ public sealed class SettingsTests
         "json",
         "Logging__Console__FormatterName is no setting; known are Logging__Format, Logging__LogLevel__Default."
     )]
+    [InlineData("CustomVision:Projectss:A", "shapes", "CustomVision__Projectss__A is no setting; did you mean CustomVision__Projects?")]
     [InlineData("urls", "nowhere", "ASPNETCORE_URLS is 'nowhere'; it must be addresses such as")]
     [InlineData("urls", "http://127.0.0.1:70000", "ASPNETCORE_URLS is 'http://127.0.0.1:70000'; it must be addresses such as")]
     [InlineData(

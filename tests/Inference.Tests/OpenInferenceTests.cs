@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using Distributed.Contracts;
@@ -11,6 +13,63 @@ namespace Distributed.Inference.Tests;
 public sealed class OpenInferenceTests(ServedSample sample)
 {
     private const string Infer = "/v2/models/shapes/infer";
+
+    [Fact]
+    public async Task Outputs_are_those_that_are_asked_for_as_json_or_behind_it()
+    {
+        var input = new
+        {
+            name = "images",
+            datatype = "BYTES",
+            shape = new[] { 1 },
+            data = new[] { Convert.ToBase64String(sample.Images[0]) },
+        };
+        using var plain = await sample.Api.PostAsJsonAsync(Infer, new { inputs = new[] { input } });
+        var whole = await plain.Content.ReadFromJsonAsync<JsonElement>();
+        float[] expected = [.. whole.GetProperty("outputs")[0].GetProperty("data").EnumerateArray().Select(value => value.GetSingle())];
+        var label = whole.GetProperty("outputs")[1].GetProperty("data")[0].GetString();
+
+        using var response = await sample.Api.PostAsJsonAsync(
+            Infer,
+            new
+            {
+                inputs = new[] { input },
+                outputs = new object[] { new { name = "labels", parameters = new { binary_data = true } }, new { name = "probabilities" } },
+                parameters = new { binary_data_output = true },
+            }
+        );
+
+        var body = await response.Content.ReadAsByteArrayAsync();
+        var length = int.Parse(response.Headers.GetValues("Inference-Header-Content-Length").Single(), CultureInfo.InvariantCulture);
+        var outputs = JsonDocument.Parse(body.AsMemory(0, length)).RootElement.GetProperty("outputs");
+        Assert.Equal(["labels", "probabilities"], outputs.EnumerateArray().Select(output => output.GetProperty("name").GetString()));
+        var size = outputs[0].GetProperty("parameters").GetProperty("binary_data_size").GetInt32();
+        Assert.Equal(size - sizeof(uint), BinaryPrimitives.ReadInt32LittleEndian(body.AsSpan(length)));
+        Assert.Equal(label, Encoding.UTF8.GetString(body, length + sizeof(uint), size - sizeof(uint)));
+        Assert.Equal(expected, MemoryMarshal.Cast<byte, float>(body.AsSpan(length + size)).ToArray());
+
+        using var one = await sample.Api.PostAsJsonAsync(
+            Infer,
+            new { inputs = new[] { input }, outputs = new[] { new { name = "labels" } } }
+        );
+        Assert.Equal(
+            label,
+            Assert
+                .Single((await one.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("outputs").EnumerateArray())
+                .GetProperty("data")[0]
+                .GetString()
+        );
+        using var unknown = await sample.Api.PostAsJsonAsync(
+            Infer,
+            new { inputs = new[] { input }, outputs = new[] { new { name = "logits" } } }
+        );
+        Assert.Equal(HttpStatusCode.BadRequest, unknown.StatusCode);
+        Assert.Contains(
+            "'logits' is none of this model's",
+            Text(await unknown.Content.ReadFromJsonAsync<JsonElement>(), "error"),
+            StringComparison.Ordinal
+        );
+    }
 
     [Fact]
     public async Task Image_files_in_base64_get_the_probabilities_of_the_api()

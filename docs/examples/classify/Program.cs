@@ -2,6 +2,12 @@
 using Distributed.Imaging;
 using Distributed.Inference;
 
+if (args.Length < 2)
+{
+    Console.Error.WriteLine("usage: classify PACKAGE IMAGE…");
+    return 2;
+}
+
 using var model = ImageClassifier.Load(args[0]);
 foreach (var path in args[1..])
 {
@@ -16,3 +22,5 @@ foreach (var path in args[1..])
         Console.Error.WriteLine($"{path}: {exception.Message}");
     }
 }
+
+return 0;

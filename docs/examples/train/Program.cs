@@ -4,6 +4,12 @@
 using Distributed.Client;
 using Distributed.Contracts;
 
+if (args.Length != 4)
+{
+    Console.Error.WriteLine("usage: train SERVER MODEL DATASET IMAGE");
+    return 2;
+}
+
 var (server, model, dataset, image) = (new Uri(args[0]), args[1], args[2], args[3]);
 using var client = new DistributedClient(server, Environment.GetEnvironmentVariable("KEY"));
 try

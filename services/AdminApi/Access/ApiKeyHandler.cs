@@ -24,11 +24,12 @@ internal sealed class ApiKeyHandler(
     /// <summary>As clients of Azure Custom Vision send it.</summary>
     private const string PredictionHeader = "Prediction-Key";
 
-    private const string Bearer = "Bearer ";
+    private const string Bearer = "Bearer";
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        if (Presented() is not { } text)
+        // A client that sends the header whether it has a key or not sends an empty one.
+        if (Presented() is not { Length: > 0 } text)
         {
             return api.Value.Keys == KeyPolicy.Loopback && LocalRequest.Is(Context)
                 ? Succeed(AuditActor.Loopback, ApiRole.Operator)
@@ -53,7 +54,7 @@ internal sealed class ApiKeyHandler(
                 )
                 : (
                     "A key is needed.",
-                    "Send it as 'Authorization: Bearer KEY'. The operator of this service creates one with AdminApi's command 'keys create NAME --role reader|operator'."
+                    "Send it as 'Authorization: Bearer KEY', or in the header X-Api-Key or Prediction-Key. The operator of this service creates one with AdminApi's command 'keys create NAME --role reader|predictor|operator'."
                 )
         );
     }

@@ -14,14 +14,11 @@ namespace Distributed.AdminApi.Endpoints;
 
 /// <summary>
 /// The Open Inference Protocol, version 2, over HTTP (https://github.com/kserve/open-inference-protocol), with the extension "binary tensor
-/// data" for
-/// what is sent. A model without a version is its alias <c>champion</c>, or its latest version.
+/// data". A model without a version is its alias <c>champion</c>, or its latest version.
 /// </summary>
 internal static class OpenInferenceEndpoints
 {
     private const string DefaultAlias = "champion";
-    private const string Probabilities = "probabilities";
-    private const string Labels = "labels";
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
@@ -104,8 +101,8 @@ internal static class OpenInferenceEndpoints
                     new TensorMetadata(InferenceRequest.PixelsName, InferenceRequest.PixelType, [-1, size, size, 3]),
                 ],
                 [
-                    new TensorMetadata(Probabilities, "FP32", [-1, lineage.Dataset.Classes.Count]),
-                    new TensorMetadata(Labels, InferenceRequest.BytesType, [-1]),
+                    new TensorMetadata(InferenceRequest.ProbabilitiesName, "FP32", [-1, lineage.Dataset.Classes.Count]),
+                    new TensorMetadata(InferenceRequest.LabelsName, InferenceRequest.BytesType, [-1]),
                 ],
                 new ModelParameters(lineage.Dataset.Classes)
             )
@@ -167,27 +164,21 @@ internal static class OpenInferenceEndpoints
         }
 
         var classes = lineage.Dataset.Classes;
-        return Answer(
-            new Inference(
-                found.ModelName,
-                FormattableString.Invariant($"{number}"),
-                inference.Id,
-                [
-                    new OutputTensor(
-                        Probabilities,
-                        [answer.Images.Count, classes.Count],
-                        "FP32",
-                        [.. answer.Images.SelectMany(image => InOrder(image.Classes, classes)).Cast<object>()]
-                    ),
-                    new OutputTensor(
-                        Labels,
-                        [answer.Images.Count],
-                        InferenceRequest.BytesType,
-                        [.. answer.Images.Select(image => (object)image.Classes[0].Class)]
-                    ),
-                ]
-            )
-        );
+        var written = new InferenceAnswer(found.ModelName, FormattableString.Invariant($"{number}"), inference.Id, Json);
+        foreach (var output in inference.Outputs)
+        {
+            if (output.Name == InferenceRequest.LabelsName)
+            {
+                written.Add(output, [answer.Images.Count], [.. answer.Images.Select(image => image.Classes[0].Class)]);
+            }
+            else
+            {
+                float[] values = [.. answer.Images.SelectMany(image => InOrder(image.Classes, classes))];
+                written.Add(output, [answer.Images.Count, classes.Count], values);
+            }
+        }
+
+        return written;
     }
 
     private static IEnumerable<float> InOrder(IReadOnlyList<ClassProbability> ranked, IReadOnlyList<string> classes)
@@ -247,10 +238,6 @@ internal static class OpenInferenceEndpoints
     private sealed record ModelParameters(IReadOnlyList<string> ClassNames);
 
     private sealed record TensorMetadata(string Name, string Datatype, IReadOnlyList<int> Shape);
-
-    private sealed record Inference(string ModelName, string ModelVersion, string? Id, IReadOnlyList<OutputTensor> Outputs);
-
-    private sealed record OutputTensor(string Name, IReadOnlyList<int> Shape, string Datatype, IReadOnlyList<object> Data);
 
     private sealed record InferenceError(string Error);
 }

@@ -257,13 +257,21 @@ internal static class RunEndpoints
         var evaluation = await context.Evaluations.AsNoTracking().SingleOrDefaultAsync(row => row.RunId == runId, cancellationToken);
         if (evaluation is null)
         {
-            return await context.Runs.AnyAsync(run => run.Id == runId, cancellationToken)
-                ? TypedResults.Problem(
+            var run = await context.Runs.AsNoTracking().SingleOrDefaultAsync(row => row.Id == runId, cancellationToken);
+            return run switch
+            {
+                null => Unknown(runId),
+                { Model: { } model } => TypedResults.Problem(
+                    title: "There is no report.",
+                    detail: $"Run {runId:D} predicts with {model}; what it found is at /api/v1/runs/{runId:D}/predictions.csv.",
+                    statusCode: StatusCodes.Status404NotFound
+                ),
+                _ => TypedResults.Problem(
                     title: "There is no report yet.",
                     detail: $"Run {runId:D} has not been evaluated.",
                     statusCode: StatusCodes.Status404NotFound
-                )
-                : Unknown(runId);
+                ),
+            };
         }
 
         if (evaluation.Report is not { } report)

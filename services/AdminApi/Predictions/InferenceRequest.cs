@@ -12,8 +12,15 @@ internal sealed class InvalidInferenceException(string message) : Exception(mess
 /// <param name="Id">The sender's id of it, to be sent back; null for none.</param>
 /// <param name="Images">Image files, or the pixels of images.</param>
 /// <param name="ArePixels">Whether they are pixels: size × size × 3 bytes each, RGB, row by row.</param>
-internal sealed record InferenceRequest(string? Id, IReadOnlyList<byte[]> Images, bool ArePixels)
+/// <param name="Outputs">The tensors to answer with, in their order.</param>
+internal sealed record InferenceRequest(string? Id, IReadOnlyList<byte[]> Images, bool ArePixels, IReadOnlyList<WantedOutput> Outputs)
 {
+    /// <summary>Name of the output with the probabilities of all classes.</summary>
+    public const string ProbabilitiesName = "probabilities";
+
+    /// <summary>Name of the output with the most probable class.</summary>
+    public const string LabelsName = "labels";
+
     /// <summary>Name of the input that takes image files.</summary>
     public const string ImagesName = "images";
 
@@ -71,14 +78,32 @@ internal sealed record InferenceRequest(string? Id, IReadOnlyList<byte[]> Images
         }
 
         var binary = body[length..];
+        var outputs = ReadOutputs(message);
         return (input.Name, input.Datatype) switch
         {
-            (ImagesName, BytesType) => new(message.Id, ReadFiles(input, binary.Span), ArePixels: false),
-            (PixelsName, PixelType) => new(message.Id, ReadPixels(input, binary.Span, size), ArePixels: true),
+            (ImagesName, BytesType) => new(message.Id, ReadFiles(input, binary.Span), ArePixels: false, outputs),
+            (PixelsName, PixelType) => new(message.Id, ReadPixels(input, binary.Span, size), ArePixels: true, outputs),
             _ => throw new InvalidInferenceException(
                 $"The input '{input.Name}' of {input.Datatype} is none of this model's: it takes '{ImagesName}' of {BytesType}, or '{PixelsName}' of {PixelType}."
             ),
         };
+    }
+
+    /// <summary>All outputs where none is named; as JSON where nothing says that they are wanted behind it.</summary>
+    private static IReadOnlyList<WantedOutput> ReadOutputs(Message message)
+    {
+        string[] known = [ProbabilitiesName, LabelsName];
+        var isBinary = message.Parameters?.BinaryDataOutput ?? false;
+        if (message.Outputs is not { Count: > 0 } outputs)
+        {
+            return [.. known.Select(name => new WantedOutput(name, isBinary))];
+        }
+
+        return outputs.FirstOrDefault(output => !known.Contains(output.Name)) is { } unknown
+            ? throw new InvalidInferenceException(
+                $"The output '{unknown.Name}' is none of this model's: it gives '{ProbabilitiesName}' and '{LabelsName}'."
+            )
+            : [.. outputs.Select(output => new WantedOutput(output.Name!, output.Parameters?.BinaryData ?? isBinary))];
     }
 
     private static List<byte[]> ReadFiles(Tensor input, ReadOnlySpan<byte> binary)
@@ -167,7 +192,18 @@ internal sealed record InferenceRequest(string? Id, IReadOnlyList<byte[]> Images
     private static InvalidInferenceException WrongShape(Tensor input, string shape) =>
         new($"'{input.Name}' has the shape [{string.Join(", ", input.Shape ?? [])}]; it must be {shape}.");
 
-    private sealed record Message(string? Id, IReadOnlyList<Tensor>? Inputs);
+    private sealed record Message(string? Id, IReadOnlyList<Tensor>? Inputs, IReadOnlyList<Output>? Outputs, MessageParameters? Parameters);
+
+    private sealed record MessageParameters(bool? BinaryDataOutput);
+
+    private sealed record Output(string? Name, OutputParameters? Parameters);
+
+    private sealed record OutputParameters(bool? BinaryData);
 
     private sealed record Tensor(string? Name, string? Datatype, IReadOnlyList<int>? Shape, JsonElement? Data);
 }
+
+/// <summary>A tensor to answer with.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="IsBinary">Whether its values are to stand behind the JSON.</param>
+internal sealed record WantedOutput(string Name, bool IsBinary);

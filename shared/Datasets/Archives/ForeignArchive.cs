@@ -6,7 +6,7 @@ namespace Distributed.Datasets.Archives;
 internal static class ForeignArchive
 {
     private const string Give =
-        "Give a folder that has one folder of images for each class, or a .tar, .tar.gz or .zip archive of such a folder.";
+        "Give a folder of images (to train, with one folder for each class), or a .tar, .tar.gz or .zip archive of such a folder.";
 
     /// <summary>The error.</summary>
     /// <param name="path">The file, as it was given.</param>

@@ -23,6 +23,11 @@ public sealed class GpuTests
     [InlineData("densenet161", 61, Precision.Fp32, 2e-5)]
     [InlineData("densenet169", 64, Precision.Fp32, 2e-5)]
     [InlineData("densenet201", 50, Precision.Fp32, 2e-5)]
+    [InlineData("resnet18", 96, Precision.Fp32, 2e-5)]
+    [InlineData("resnet50", 61, Precision.Fp32, 2e-5)]
+    [InlineData("resnet50", 96, Precision.Fp16, 2e-3)]
+    [InlineData("resnet50", 96, Precision.Bf16, 1e-2)]
+    [InlineData("resnet101", 224, Precision.Fp32, 2e-5)]
     public void Features_of_a_GPU_are_those_of_the_processor(string name, int size, Precision precision, double tolerance)
     {
         var gpu = Gpu();
