@@ -51,9 +51,10 @@ public sealed class HeadCalibration
 
         using var withoutGradients = torch.no_grad();
         using var scope = torch.NewDisposeScope();
-        using var network = new HeadNetwork(layout, parameters, mean, std, data.Features.device);
+        // On the processor in any case, so that a linear head has the same bits wherever it was trained.
+        using var network = new HeadNetwork(layout, parameters, mean, std, torch.CPU);
         var rows = AdamTrainer.Rows(data.Validation, data.Features.device);
-        var logits = HeadNetwork.Download(network.Logits(data.Features.index_select(0, rows)).cpu());
+        var logits = HeadNetwork.Download(network.Logits(data.Features.index_select(0, rows).cpu()));
         int[] labels = [.. data.Labels.index_select(0, rows).cpu().data<long>().Select(label => (int)label)];
         return Measure(logits, labels, layout.Layers[^1].Outputs);
     }
