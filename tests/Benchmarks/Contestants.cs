@@ -49,6 +49,7 @@ internal static class Contestants
             ["second-run", var folder, var volume] => WholeRuns.Second(folder, volume),
             ["served-run", var folder, var volume] => WholeRuns.Served(folder, volume),
             ["classify", var package] => InferenceBenchmark.Classify(package),
+            ["classify-memory", var package] => InferenceMemoryBenchmark.Classify(package),
             ["classify-bare", var package] => InferenceBenchmark.Bare(package),
             ["decode", var folder] => DecodeBenchmark.Decode(folder),
             _ => throw new ArgumentException($"There is no contestant '{string.Join(' ', arguments)}'."),

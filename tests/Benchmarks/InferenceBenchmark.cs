@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.IO.Compression;
 using Distributed.Imaging;
 using Distributed.Inference;
+using Distributed.TestServers;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Distributed.Benchmarks;
@@ -77,5 +78,63 @@ internal sealed class InferenceBenchmark : IBenchmark
         }
 
         return Stopwatch.GetElapsedTime(started).TotalMilliseconds / Images;
+    }
+}
+
+/// <summary>Resident memory of a process that predicts a million images with <c>Distributed.Inference</c>, at its end beside that after the first tenth.</summary>
+internal sealed class InferenceMemoryBenchmark : IBenchmark
+{
+    /// <summary>Predictions of a round.</summary>
+    public const int Predictions = 100_000;
+
+    private const int Rounds = 10;
+
+    // Small, so that a million take minutes: what is kept of a prediction does not depend on the network.
+    private static readonly object Specification = new
+    {
+        backbone = "random",
+        architecture = "resnet18",
+        inputSize = 32,
+        report = false,
+    };
+
+    public string Name => "inference-memory";
+
+    /// <summary>Predicts on all cores.</summary>
+    public static (string Name, Func<double> Measure) Classify(string package)
+    {
+        var model = ImageClassifier.Load(package, options => options.IntraOpNumThreads = 1);
+        byte[][] images = [.. Enumerable.Range(0, 8).Select(image => ColouredFields.Draw(image, 48, 40))];
+        return (
+            "Distributed.Inference",
+            () =>
+            {
+                Parallel.For(0, Predictions, i => model.Predict(images[i % images.Length]));
+                return Environment.WorkingSet / 1048576.0;
+            }
+        );
+    }
+
+    public async Task<IReadOnlyList<Figure>> RunAsync(CancellationToken cancellationToken)
+    {
+        using var folder = new TemporaryFolder();
+        var package = Path.Combine(folder.Path, "model.zip");
+        await using (var server = await PredictionServer.StartAloneAsync(Specification, cancellationToken))
+        {
+            await File.WriteAllBytesAsync(package, await server.ExportAsync(cancellationToken), cancellationToken);
+        }
+
+        using var ours = await Contestant.StartAsync(["classify-memory", package], cancellationToken);
+        var measured = (await Contestant.CompeteAsync([ours], Rounds, cancellationToken))[0].Rounds;
+        return
+        [
+            Figure.Of(
+                Name,
+                "MiB",
+                new Measurement(ours.Name, [measured[^1]]),
+                new Measurement($"after the first {Predictions:N0} of {Rounds * Predictions:N0}", [measured[0]]),
+                lessIsBetter: true
+            ),
+        ];
     }
 }

@@ -225,9 +225,13 @@ internal sealed class PredictionServer : IAsyncDisposable
     }
 
     /// <summary>All services in one process.</summary>
-    public static async Task<PredictionServer> StartAloneAsync(CancellationToken cancellationToken)
+    public static Task<PredictionServer> StartAloneAsync(CancellationToken cancellationToken) =>
+        StartAloneAsync(Specification, cancellationToken);
+
+    /// <summary>The same with a model of another specification.</summary>
+    public static async Task<PredictionServer> StartAloneAsync(object specification, CancellationToken cancellationToken)
     {
-        var server = await SampleServer.StartAsync(Specification, Settings, cancellationToken);
+        var server = await SampleServer.StartAsync(specification, Settings, cancellationToken);
         return new PredictionServer(server.Api, server);
     }
 

@@ -31,6 +31,7 @@ IBenchmark[] benchmarks =
     new PredictionThroughputBenchmark(),
     new PredictionMemoryBenchmark(),
     new InferenceBenchmark(),
+    new InferenceMemoryBenchmark(),
     new FirstRunBenchmark(),
     new SecondRunBenchmark(),
     new ShardOverheadBenchmark(),

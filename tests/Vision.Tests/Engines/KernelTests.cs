@@ -58,11 +58,13 @@ public sealed class KernelTests
     }
 
     [Theory]
-    [InlineData(6, 1, 4, true)]
-    [InlineData(6, 3, 8, false)]
-    [InlineData(5, 7, 3, true)]
-    [InlineData(1, 1, 1, false)]
-    public unsafe void Kernels_sum_products_over_all_segments(int pixels, int segments, int iterations, bool biasAndRelu)
+    [InlineData(6, 1, 4, true, false)]
+    [InlineData(6, 3, 8, false, false)]
+    [InlineData(5, 7, 3, true, false)]
+    [InlineData(1, 1, 1, false, false)]
+    [InlineData(6, 3, 2, true, true)]
+    [InlineData(2, 1, 4, false, true)]
+    public unsafe void Kernels_sum_products_over_all_segments(int pixels, int segments, int iterations, bool biasAndRelu, bool adds)
     {
         const int Unroll = 2,
             Stride = 40,
@@ -76,7 +78,7 @@ public sealed class KernelTests
             using var weights = new NativeBuffer(sizeof(float) * channels * steps * segments);
             using var bias = new NativeBuffer(sizeof(float) * channels);
             using var output = new NativeBuffer(sizeof(float) * channels * pixels);
-            foreach (var buffer in new[] { input, weights, bias })
+            foreach (var buffer in new[] { input, weights, bias, output })
             {
                 for (var i = 0; i < buffer.Length / sizeof(float); i++)
                 {
@@ -98,13 +100,17 @@ public sealed class KernelTests
                     biasAndRelu,
                     biasAndRelu
                 )
+                {
+                    AddsToOutput = adds,
+                }
             );
+            var before = new Span<float>(output.Floats, pixels * channels).ToArray();
             kernel.Run(input.Pointer, weights.Pointer, output.Pointer, bias.Floats, iterations);
 
             for (var i = 0; i < pixels * channels; i++)
             {
                 var (pixel, channel) = (i / channels, i % channels);
-                var sum = biasAndRelu ? bias.Floats[channel] : 0.0;
+                var sum = (biasAndRelu ? bias.Floats[channel] : 0.0) + (adds ? before[i] : 0);
                 for (var step = 0; step < segments * steps; step++)
                 {
                     sum +=
