@@ -102,7 +102,7 @@ public sealed class SpecificationOptionsTests
         var error = Assert.Throws<CommandException>(() => Read("--epochs", "0", "--input-size", "7", "--architecture", "vgg"));
 
         Assert.Equal(
-            "--architecture is 'vgg'; it must be densenet121, densenet169, densenet201 or densenet161. "
+            "--architecture is 'vgg'; it must be densenet121, densenet169, densenet201, densenet161, resnet18, resnet34, resnet50 or resnet101. "
                 + "--input-size is 7; it must be a whole number from 32 to 1024. --epochs is 0; it must be a whole number from 1 to 10000.",
             error.Message
         );
