@@ -59,6 +59,7 @@ public static class AdminApiModule
                 services.GetRequiredService<IOptions<PredictionOptions>>().Value.AllowPrivateAddresses,
                 $"{PredictionOptions.Section}:{nameof(PredictionOptions.AllowPrivateAddresses)}"
             ));
+        builder.AddBackboneList();
         builder.Services.AddSingleton<ImageReader>();
         builder.Services.AddSingleton<PredictionService>();
         builder.Services.AddSingleton<ModelFiles>();
@@ -120,6 +121,7 @@ public static class AdminApiModule
         var api = app.MapGroup("/api/v1").AddEndpointFilter<CatalogFilter>().WithStrictQuery();
         api.MapRuns();
         api.MapDatasets();
+        api.MapBackbones();
         api.MapModels();
         api.MapPredictions();
         api.MapModelFiles();

@@ -3,6 +3,7 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Jobs;
 using Distributed.Messaging;
+using Distributed.Networks;
 using Distributed.Pipeline;
 using Distributed.Registry;
 
@@ -12,6 +13,7 @@ namespace Distributed.AdminApi;
 public sealed partial class RunSubmission(
     RunRegister runs,
     ModelRegistry models,
+    BackboneList backbones,
     JobDispatcher dispatcher,
     TimeProvider time,
     ILogger<RunSubmission> logger
@@ -26,7 +28,7 @@ public sealed partial class RunSubmission(
     /// <param name="idempotencyKey">The submitter's key, where there is one.</param>
     /// <param name="actor">Who submits it.</param>
     /// <param name="cancellationToken">Stops waiting for the database.</param>
-    /// <exception cref="RegistryException">It names a model that is not there, or settings that are not the model's.</exception>
+    /// <exception cref="RegistryException">It names a base or a model that is not there, or settings that are not the model's.</exception>
     public async Task<(SubmitOutcome Outcome, Run Run)> SubmitAsync(
         Guid runId,
         RunSpecification specification,
@@ -40,7 +42,7 @@ public sealed partial class RunSubmission(
         var model = specification.Model is null
             ? null
             : await FindModelAsync(runId, specification.Model, idempotencyKey, cancellationToken);
-        specification = model is null ? specification : PredictionSettings.Apply(specification, model);
+        specification = model is null ? BackboneSettings.Apply(specification, backbones) : PredictionSettings.Apply(specification, model);
         var (outcome, run, job) = await runs.SubmitAsync(
             new Run
             {

@@ -4,6 +4,7 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Evaluation.Reporting;
+using Distributed.Networks;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Evaluation;
@@ -153,10 +154,14 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
     {
         var notes = new List<string>();
         // The sample has STL-10's layout, and is drawn. Of weights in somebody's file, only that person knows what they saw.
-        if (manifest.Format == SourceFormat.Stl10Binary && specification.Dataset != "sample" && backbone.File is not null)
+        if (
+            manifest.Format == SourceFormat.Stl10Binary
+            && specification.Dataset != "sample"
+            && backbone.Source is not (PretrainedBases.Demo or PretrainedBases.Random)
+        )
         {
             notes.Add(
-                backbone.Sha256 == ImagenetWeights.Sha256
+                PretrainedBases.Identify(backbone.Source, backbone.Sha256)?.TrainedOn == PretrainedBase.Imagenet
                     ? "STL-10's images were taken from labelled ImageNet images, so the ImageNet weights of the backbone may have seen test images."
                     : "STL-10's images were taken from labelled ImageNet images: if the backbone's weights were trained on ImageNet, they may have seen test images."
             );

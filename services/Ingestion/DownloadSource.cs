@@ -3,6 +3,7 @@ using Distributed.Catalog;
 using Distributed.Datasets;
 using Distributed.Datasets.Downloads;
 using Distributed.Datasets.Sources;
+using Distributed.Networks;
 using Microsoft.Extensions.Options;
 
 namespace Distributed.Ingestion;
@@ -26,7 +27,7 @@ internal sealed record DownloadSource(string Title, Uri Url, string Path, Downlo
 }
 
 /// <summary>The files that can be fetched.</summary>
-internal sealed class DownloadSources(IOptions<IngestionOptions> options)
+internal sealed class DownloadSources(IOptions<IngestionOptions> options, BackboneList backbones)
 {
     public DownloadSource Stl10 { get; init; } =
         new(
@@ -36,16 +37,23 @@ internal sealed class DownloadSources(IOptions<IngestionOptions> options)
             new DownloadExpectation(Md5: Stl10Files.ArchiveMd5)
         );
 
-    public DownloadSource ImagenetWeights { get; init; } =
-        new(
-            "the ImageNet weights of DenseNet-121",
-            Mirror(options.Value.ImagenetWeightsUrl) ?? Artifacts.ImagenetWeights.Url,
-            Artifacts.ImagenetWeights.VolumePath,
-            new DownloadExpectation(Sha256: Artifacts.ImagenetWeights.Sha256)
-        );
+    /// <summary>The file of a base; null where its name is none, or its file is delivered.</summary>
+    public DownloadSource? Backbone(string name) =>
+        backbones.Find(name) is { Url: { } url } found
+            ? new DownloadSource(
+                $"the weights of {found.Name}",
+                url,
+                found.VolumePath,
+                new DownloadExpectation(Sha256: found.Sha256, Sha256Prefix: found.Sha256Prefix)
+            )
+            : null;
 
     public DownloadSource Find(string key) =>
-        new[] { Stl10, ImagenetWeights }.FirstOrDefault(source => source.Key == key)
+        backbones
+            .All.Select(known => Backbone(known.Name))
+            .OfType<DownloadSource>()
+            .Prepend(Stl10)
+            .FirstOrDefault(source => source.Key == key)
         ?? throw new DatasetException(
             $"The download {key} is none that this host's settings know. Give all Ingestion hosts the same settings."
         );

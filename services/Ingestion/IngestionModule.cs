@@ -39,6 +39,7 @@ public static class IngestionModule
                 services.GetRequiredService<IOptions<IngestionOptions>>().Value.AllowPrivateAddresses,
                 $"{IngestionOptions.Section}:{nameof(IngestionOptions.AllowPrivateAddresses)}"
             ));
+        builder.AddBackboneList();
         builder.Services.AddSingleton<DownloadSources>();
         builder.Services.AddSingleton<SourceLocator>();
         builder.Services.TryAddSingleton<DatasetArtifacts>();

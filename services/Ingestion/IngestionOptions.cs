@@ -34,9 +34,6 @@ internal sealed class IngestionOptions
     /// <summary>Where STL-10's archive comes from, where a mirror is nearer: an address, or the path of a file.</summary>
     public Uri? Stl10Url { get; set; }
 
-    /// <summary>Where the ImageNet weights come from, where a mirror is nearer: an address, or the path of a file.</summary>
-    public Uri? ImagenetWeightsUrl { get; set; }
-
     /// <summary>Images of the sample set.</summary>
     [Range(100, 50_000)]
     public int SampleTrainImages { get; set; } = 1000;

@@ -53,7 +53,6 @@ internal sealed class SourceLocator(Volume volume, DataRoots roots, DownloadSour
 
     private const string Sample = "sample";
     private const string Stl10 = "stl10";
-    private const string Imagenet = "imagenet";
 
     /// <summary>What people call a data set of ours; null where the files say.</summary>
     public static string? NameOf(RunSpecification specification) =>
@@ -69,9 +68,9 @@ internal sealed class SourceLocator(Volume volume, DataRoots roots, DownloadSour
         }
 
         // The weights of a model are on the volume.
-        if (specification.Model is null && specification.Backbone == Imagenet && !IsThere(sources.ImagenetWeights))
+        if (specification.Model is null && sources.Backbone(specification.Backbone) is { } weights && !IsThere(weights))
         {
-            missing.Add(sources.ImagenetWeights);
+            missing.Add(weights);
         }
 
         return missing;

@@ -12,6 +12,7 @@ var run = new RunCommand();
 root.Add(run);
 root.Add(new ServeCommand());
 root.Add(new ModelCommand());
+root.Add(new BackbonesCommand());
 root.Add(new ImportCommand());
 var volume = CommandOptions.Volume();
 root.Add(new KeysCommand(parsed => StandaloneHost.CatalogOf(Path.GetFullPath(parsed.GetValue(volume)!)), volume));

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Distributed.Contracts;
+using Distributed.Networks;
 
 namespace Distributed.Standalone;
 
@@ -41,12 +42,13 @@ internal sealed class SpecificationOptions
     /// <summary>What is wrong, with the option's name for the field's.</summary>
     public static string Describe(SpecificationError error) => $"{RunSettings.Find(error.Field)?.Option ?? error.Field} {error.Message}.";
 
-    // An address stays one, so that the error names it as it was given.
+    // The name of a base stays one, and an address, so that the error names it as it was given.
     private static string Resolve(RunSetting setting, string text) =>
         setting.Words.Count == 0
         || setting.Words.Contains(text)
         || string.IsNullOrWhiteSpace(text)
         || text.Contains("://", StringComparison.Ordinal)
+        || (setting.Field == "backbone" && BackboneList.IsName(text))
             ? text
             : Path.GetFullPath(text);
 }

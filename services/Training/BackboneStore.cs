@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Contracts;
@@ -8,6 +9,7 @@ using Distributed.Networks;
 using Distributed.Serving;
 using Distributed.Storage;
 using Distributed.Vision.Engines;
+using Distributed.Vision.Onnx;
 using Distributed.Vision.Weights;
 using Microsoft.EntityFrameworkCore;
 
@@ -20,11 +22,10 @@ internal sealed class BackboneStore(
     Volume volume,
     DatasetArtifacts artifacts,
     DataRoots roots,
+    BackboneList list,
     TimeProvider time
 ) : IDisposable
 {
-    private const string Imagenet = "imagenet";
-
     private (Named Named, IBackbone Backbone)? _latest;
 
     /// <summary>Loads the weights that a specification names, where they are not those of the call before. For one caller at a time.</summary>
@@ -39,7 +40,7 @@ internal sealed class BackboneStore(
             return latest.Backbone;
         }
 
-        var backbone = Read(specification, named.Source);
+        var backbone = Read(specification, named);
         Dispose();
         _latest = (named, backbone);
         return backbone;
@@ -54,47 +55,89 @@ internal sealed class BackboneStore(
     /// <summary>What a specification names; a file that has changed since is another one.</summary>
     private Named Name(RunSpecification specification)
     {
-        var source = specification.Backbone switch
-        {
-            BackboneSource.Random => BackboneLoader.RandomSource(specification.Seed),
-            BackboneSource.Demo => BackboneSource.Demo,
-            Imagenet => volume.FullPath(ImagenetWeights.VolumePath),
-            var path => roots.Resolve(path),
-        };
-        var file = specification.Backbone is BackboneSource.Random or BackboneSource.Demo ? null : new FileInfo(source);
+        var known = list.Find(specification.Backbone);
+        var source =
+            specification.Backbone == BackboneSource.Random ? BackboneLoader.RandomSource(specification.Seed)
+            : known is null ? roots.Resolve(specification.Backbone)
+            : BackboneSource.ShippedPath(known) ?? volume.FullPath(known.VolumePath);
+        var file = specification.Backbone == BackboneSource.Random ? null : new FileInfo(source);
         return new Named(
-            specification.Backbone,
+            known,
             specification.Architecture,
             source,
+            OnnxSettingsOf(specification, known)?.Write(),
             file is { Exists: true } ? file.Length : null,
             file?.LastWriteTimeUtc
         );
     }
 
-    private IBackbone Read(RunSpecification specification, string source)
+    /// <summary>How an ONNX file is used, where list or specification say it; null where a file beside it may.</summary>
+    private static OnnxSettings? OnnxSettingsOf(RunSpecification specification, PretrainedBase? known)
     {
-        var asked = specification.Architecture is { } name ? NetworkArchitecture.ByName(name) : null;
-        var backbone = specification.Backbone switch
+        var usual = known?.Preprocessing;
+        var isGiven = specification.PixelMean.Count > 0;
+        if (usual is null && !isGiven)
         {
-            BackboneSource.Random => BackboneSource.Load(source, asked),
-            Imagenet => BackboneSource.Load(source, title: DenseNet.Imagenet.Origin),
-            _ => BackboneSource.Load(source),
-        };
-        var complaint =
-            asked is not null && backbone.Name != asked.Name
-                ? $"The weights '{specification.Backbone}' are of {backbone.Name}, and the specification's architecture is "
-                    + $"{asked.Name}. Leave the architecture out, so that it is read from the file, or give other weights."
-            : specification.Backbone == Imagenet && backbone.Sha256 != ImagenetWeights.Sha256
-                ? $"The file {volume.FullPath(ImagenetWeights.VolumePath)} is not the published one: its SHA-256 is "
-                    + $"{backbone.Sha256}, not {ImagenetWeights.Sha256}. Remove it, and the next run fetches it again."
-            : null;
-        if (complaint is not null)
-        {
-            backbone.Dispose();
-            throw new WeightsException(complaint);
+            return null;
         }
 
-        if (specification.Backbone is not (BackboneSource.Random or BackboneSource.Demo or Imagenet))
+        var preprocessing = isGiven
+            ? new Preprocessing(
+                [.. specification.PixelMean.Select(value => (float)value)],
+                [.. specification.PixelStd.Select(value => (float)value)],
+                specification.ChannelOrder == ChannelOrder.Bgr
+            )
+            : usual!;
+        return OnnxSettings.Of(preprocessing, specification.BackboneOutput ?? known?.Output);
+    }
+
+    private static IBackbone Read(RunSpecification specification, Named named)
+    {
+        var known = named.Known;
+        if (known?.Url is not null && !File.Exists(named.Source))
+        {
+            throw new WeightsException($"The weights of {known.Name} are not at {named.Source}. Retry the run, and they are fetched.");
+        }
+
+        if (known is { Sha256: { } published } && HashOf(named.Source) is var found && found != published)
+        {
+            throw new WeightsException(
+                $"The file {named.Source} is not the published one of {known.Name}: its SHA-256 is {found}, not {published}. "
+                    + (
+                        known.Url is null
+                            ? "It belongs to the host's files: install them again."
+                            : "Remove it, and the next run fetches it again."
+                    )
+            );
+        }
+
+        var asked = known?.Architecture ?? (specification.Architecture is { } name ? NetworkArchitecture.ByName(name) : null);
+        var onnx = OnnxSettingsOf(specification, known);
+        var backbone = BackboneSource.Load(
+            named.Source,
+            specification.Backbone == BackboneSource.Random ? asked : null,
+            known?.Origin,
+            onnx,
+            specification.BackboneOutput
+        );
+        if (asked is not null && backbone.Name != asked.Name)
+        {
+            backbone.Dispose();
+            throw new WeightsException(
+                $"The weights '{specification.Backbone}' are of {backbone.Name}, and the specification's architecture is "
+                    + $"{asked.Name}. Leave the architecture out, so that it is read from the file, or give other weights."
+            );
+        }
+
+        if (backbone.Onnx is null && (specification.BackboneOutput is not null || specification.PixelMean.Count > 0))
+        {
+            backbone.Dispose();
+            throw new WeightsException(
+                $"The weights '{specification.Backbone}' are no ONNX file, and backboneOutput, pixelMean and pixelStd are for ONNX files. Leave them out."
+            );
+        }
+
+        if (specification.Backbone != BackboneSource.Random && known is not { Sha256: not null, Architecture: not null })
         {
             Prove(backbone);
         }
@@ -104,6 +147,7 @@ internal sealed class BackboneStore(
 
     /// <summary>What the catalog is to know of some weights; a file from outside is copied to the volume first.</summary>
     /// <returns>The row, and where the copy that the catalog names so far is damaged, that file: then the row names a new copy.</returns>
+    /// <exception cref="WeightsException">A base without a published hash is another file than at its first use.</exception>
     public async Task<(Backbone Row, StoredFile? Damaged)> DescribeAsync(
         RunSpecification specification,
         IBackbone backbone,
@@ -118,6 +162,8 @@ internal sealed class BackboneStore(
             return (known, null);
         }
 
+        var named = Name(specification);
+        var isOwn = specification.Backbone == BackboneSource.Random || named.Known?.ShippedFile is not null;
         var described = new Backbone
         {
             Sha256 = backbone.Sha256,
@@ -125,20 +171,39 @@ internal sealed class BackboneStore(
             Architecture = backbone.Name,
             Origin = backbone.Origin,
             Seed = specification.Backbone == BackboneSource.Random ? specification.Seed : null,
-            File = specification.Backbone switch
-            {
-                BackboneSource.Random or BackboneSource.Demo => null,
-                Imagenet => await CopyAsync(
-                    File.OpenRead(volume.FullPath(ImagenetWeights.VolumePath)),
-                    backbone.Sha256,
-                    lease,
-                    cancellationToken
-                ),
-                var path => await CopyAsync(roots.OpenRead(path), backbone.Sha256, lease, cancellationToken),
-            },
+            Settings = backbone.Onnx?.Settings.Write(),
+            File = isOwn ? null : await CopyAsync(named, backbone, lease, cancellationToken),
             CreatedAt = time.GetUtcNow().UtcDateTime,
         };
+        await ThrowIfReplacedAsync(context, named.Known, described, cancellationToken);
         return (described, known?.File);
+    }
+
+    private static async Task ThrowIfReplacedAsync(
+        CatalogContext context,
+        PretrainedBase? known,
+        Backbone described,
+        CancellationToken cancellationToken
+    )
+    {
+        if (known is not { Url: not null, Sha256: null })
+        {
+            return;
+        }
+
+        var before = await context
+            .Backbones.AsNoTracking()
+            .Where(row => row.Source == known.Name && row.File != null)
+            .OrderBy(row => row.CreatedAt)
+            .Select(row => row.File!.Sha256)
+            .FirstOrDefaultAsync(cancellationToken);
+        if (before is not null && before != described.File!.Sha256)
+        {
+            throw new WeightsException(
+                $"{known.Name} was another file at its first use: its SHA-256 was {before}, and is {described.File.Sha256}. The publisher "
+                    + "replaced it, or somebody on the way did. Give the new file by its path, or under a name of its own."
+            );
+        }
     }
 
     private static void Prove(IBackbone backbone)
@@ -154,23 +219,30 @@ internal sealed class BackboneStore(
         }
     }
 
-    private async Task<StoredFile> CopyAsync(FileStream source, string sha256, JobLease lease, CancellationToken cancellationToken)
+    /// <summary>A copy of what was loaded, tensors beside an ONNX file included.</summary>
+    private async Task<StoredFile> CopyAsync(Named named, IBackbone backbone, JobLease lease, CancellationToken cancellationToken)
     {
-        await using (source)
-        {
-            var copy = await volume.WriteAsync(
-                $"backbones/{sha256}.{lease.TokenText}{Path.GetExtension(source.Name)}",
-                (target, token) => source.CopyToAsync(target, token),
-                cancellationToken
+        await using var source = named.Known is null ? roots.OpenRead(named.Source) : File.OpenRead(named.Source);
+        await using var content = backbone.Onnx is null ? source : BackboneSource.OpenWhole(named.Source);
+        var copy = await volume.WriteAsync(
+            $"backbones/{backbone.Sha256}.{lease.TokenText}{Path.GetExtension(source.Name)}",
+            (target, token) => content.CopyToAsync(target, token),
+            cancellationToken
+        );
+        var expected = backbone.Onnx?.FileSha256 ?? backbone.Sha256;
+        return copy.Sha256 == expected
+            ? copy
+            : throw new WeightsException(
+                $"'{source.Name}' was changed while it was read: its SHA-256 was {expected}, and then {copy.Sha256}. Submit the "
+                    + "run again when the file is whole."
             );
-            return copy.Sha256 == sha256
-                ? copy
-                : throw new WeightsException(
-                    $"'{source.Name}' was changed while it was read: its SHA-256 was {sha256}, and then {copy.Sha256}. Submit the "
-                        + "run again when the file is whole."
-                );
-        }
     }
 
-    private sealed record Named(string Backbone, string? Architecture, string Source, long? Length, DateTime? Written);
+    private static string HashOf(string path)
+    {
+        using var stream = File.OpenRead(path);
+        return Convert.ToHexStringLower(SHA256.HashData(stream));
+    }
+
+    private sealed record Named(PretrainedBase? Known, string? Architecture, string Source, string? Onnx, long? Length, DateTime? Written);
 }

@@ -59,6 +59,7 @@ public static class TrainingModule
         builder.Services.AddSingleton<TensorDevice>();
         builder.Services.AddSingleton<IHostCheck>(provider => provider.GetRequiredService<TensorDevice>());
         builder.Services.AddHostedService<GpuMetrics>();
+        builder.AddBackboneList();
         builder.Services.TryAddSingleton<BackboneLoader>();
         builder.Services.AddSingleton<BackboneStore>();
         builder.Services.AddSingleton<AutotuningCache>();

@@ -12,6 +12,7 @@ public sealed record RunSpecification
 {
     private const int SmallInput = 96;
     private const int UsualInput = 224;
+    private const int LargeInput = 256;
     private const int LongestPath = 4096;
     private const int LongestLabel = 200;
 
@@ -43,8 +44,8 @@ public sealed record RunSpecification
     public string Dataset { get; init; } = "sample";
 
     [Setting(
-        "demo (shipped), imagenet (downloaded), random, or the path of a .safetensors or .pth file",
-        Details = "`random` is drawn from `seed`: a floor to compare with. A path is as the Training hosts see it: see [weight files](#weight-files).",
+        "The name of a base (demo, imagenet, resnet50, mlnet-resnet18 …), random, or the path of a .safetensors, .pth or .onnx file",
+        Details = "`GET /api/v1/backbones` and the command `backbones` list the names. `random` is drawn from `seed`: a floor to compare with. A path is as the Training hosts see it: see [weight files](#weight-files).",
         Words = ["demo", "imagenet", "random"],
         MaxLength = LongestPath
     )]
@@ -53,12 +54,53 @@ public sealed record RunSpecification
     /// <remarks>Left out where it is absent; the first versions wrote densenet121 then: see <see cref="EarlierSpecifications"/>.</remarks>
     [Setting(
         "The network that the weights must be of",
+        Details = "A name as in torchvision, such as `densenet121` or `resnet50`.",
         Default = "that of the file; densenet121 for random weights",
-        Choices = ["densenet121", "densenet169", "densenet201", "densenet161", "resnet18", "resnet34", "resnet50", "resnet101"],
+        MaxLength = LongestLabel,
         Placeholder = "NAME"
     )]
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public string? Architecture { get; init; }
+
+    [Setting(
+        "Of an ONNX file, what the features are: class, class+patches, or the name of any tensor in it",
+        Details = "`class` is the class token of an output [batch, tokens, width], `class+patches` joins it with the mean of the others. A map is averaged.",
+        Default = "a pooled vector by preference, then the class token, then the mean of a map; a classifier is removed",
+        Since = 6,
+        MaxLength = LongestLabel,
+        Placeholder = "NAME"
+    )]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public string? BackboneOutput { get; init; }
+
+    [Setting(
+        "Of an ONNX file, means of red, green and blue, counted in 0 to 1",
+        Details = "With `pixelStd`.",
+        Default = "those that a file beside it says, else ImageNet's",
+        Since = 6,
+        Minimum = -1000,
+        Maximum = 1000,
+        MaxItems = 3
+    )]
+    public IReadOnlyList<double> PixelMean { get; init; } = [];
+
+    [Setting(
+        "Of an ONNX file, standard deviations of red, green and blue, counted in 0 to 1",
+        Details = "With `pixelMean`.",
+        Default = "those that a file beside it says, else ImageNet's",
+        Since = 6,
+        ExclusiveMinimum = 0,
+        Maximum = 1000,
+        MaxItems = 3
+    )]
+    public IReadOnlyList<double> PixelStd { get; init; } = [];
+
+    [Setting(
+        "Of an ONNX file, the order of colours that it takes",
+        Details = "With `pixelMean` and `pixelStd`, which are red, green and blue in any case.",
+        Since = 6
+    )]
+    public ChannelOrder ChannelOrder { get; init; } = ChannelOrder.Rgb;
 
     [Setting(
         "Predict the data set's images with this version of a model, and train nothing",
@@ -72,15 +114,26 @@ public sealed record RunSpecification
     [Setting(
         "Side in pixels of the square that images are brought to",
         Details = "The run's specification shows which.",
-        Default = "96 for the backbones demo and random, else 224",
+        Default = "that of the backbone: 96 for demo and random, 256 for siglip2-base and mobilenetv4-medium, else 224",
         Minimum = 32,
         Maximum = 1024
     )]
     public int InputSize
     {
-        get => _inputSize ?? (Backbone is "demo" or "random" ? SmallInput : UsualInput);
+        get =>
+            _inputSize
+            ?? Backbone switch
+            {
+                "demo" or "random" => SmallInput,
+                "siglip2-base" or "mobilenetv4-medium" => LargeInput,
+                _ => UsualInput,
+            };
         init => _inputSize = value;
     }
+
+    /// <summary>Whether <see cref="InputSize"/> was given, and does not follow the backbone.</summary>
+    [JsonIgnore]
+    public bool IsInputSizeGiven => _inputSize is not null;
 
     [Setting(
         "How images that are no squares become squares",
@@ -302,6 +355,16 @@ public enum FitMode
 
     /// <summary>Both sides become the size; the shape of things changes.</summary>
     Stretch,
+}
+
+/// <summary>The order of colours that a network takes.</summary>
+public enum ChannelOrder
+{
+    /// <summary>Red, green, blue.</summary>
+    Rgb,
+
+    /// <summary>Blue, green, red.</summary>
+    Bgr,
 }
 
 /// <summary>Arithmetic of the feature extraction; the features are 32-bit in any case.</summary>

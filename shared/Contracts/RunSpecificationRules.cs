@@ -32,6 +32,21 @@ public static class RunSpecificationRules
             );
         }
 
+        if (specification.PixelMean.Count is not (0 or 3) || specification.PixelStd.Count != specification.PixelMean.Count)
+        {
+            yield return new SpecificationError(
+                "pixelMean",
+                $"has {specification.PixelMean.Count} numbers and pixelStd {specification.PixelStd.Count}; give three of each, for red, green and blue, or none"
+            );
+        }
+        else if (specification.ChannelOrder == ChannelOrder.Bgr && specification.PixelMean.Count == 0)
+        {
+            yield return new SpecificationError(
+                "channelOrder",
+                "is bgr, and is for the pixelMean and pixelStd of an ONNX file; give them, or leave it out"
+            );
+        }
+
         // A written specification has all settings; those that do not apply say nothing as long as they are at their defaults.
         var defaults = new RunSpecification();
         if (specification.Model is { } model)

@@ -6,7 +6,7 @@ namespace Distributed.Networks;
 /// <remarks>Names are torchvision's without the prefix <c>features.</c>, as timm writes them too.</remarks>
 public static partial class DenseNet
 {
-    /// <summary>SHA-256 of the file of <see cref="Imagenet"/>.</summary>
+    /// <summary>SHA-256 of the file of the base <c>imagenet</c>.</summary>
     public const string ImagenetSha256 = "c894c6d9caa317a8ca1942986dee7a16a86c77734a4d691d2abe05389cfef358";
 
     /// <summary>A bottleneck has this many times the growth rate's channels.</summary>
@@ -24,18 +24,45 @@ public static partial class DenseNet
     /// <summary>26.5 million parameters, 2,208 features.</summary>
     public static NetworkArchitecture DenseNet161 { get; } = Create("161", 48, [6, 12, 36, 24], 96);
 
-    /// <summary>DenseNet-121 trained on ImageNet-1k by torchvision (top-1 74.75 %), as timm publishes it.</summary>
-    public static PretrainedWeights Imagenet { get; } =
-        new(
-            DenseNet121,
-            "ImageNet-1k weights of torchvision as timm publishes them",
-            "Apache-2.0",
-            new Uri("https://huggingface.co/timm/densenet121.tv_in1k/resolve/main/model.safetensors"),
-            ImagenetSha256
-        );
-
     /// <summary>All of them.</summary>
-    public static NetworkFamily Family { get; } = new([DenseNet121, DenseNet169, DenseNet201, DenseNet161], CanonicalName);
+    public static NetworkFamily Family { get; } =
+        new([DenseNet121, DenseNet169, DenseNet201, DenseNet161], CanonicalName)
+        {
+            Pretrained =
+            [
+                new PretrainedBase("demo", DenseNet121)
+                {
+                    Description =
+                        "Trained from scratch on CIFAR-10 for this project; knows only 32 px photos, and is there for trying things out",
+                    TrainedOn = "CIFAR-10",
+                    Origin = "demo weights",
+                    Licence = "MIT",
+                    InputSize = 96,
+                    ShippedFile = "densenet121-cifar10-fp16.safetensors",
+                    Sha256 = "ad2543ae012f9357fd0bf9b4c3bb8765f00e85a0f1abcefb23f76a5fec362102",
+                    Megabytes = 14,
+                },
+                new PretrainedBase("imagenet", DenseNet121)
+                {
+                    Description = "The usual choice for photos: top-1 74.75 %",
+                    TrainedOn = PretrainedBase.Imagenet,
+                    Origin = "ImageNet-1k weights of torchvision as timm publishes them",
+                    Licence = "Apache-2.0",
+                    Url = new Uri("https://huggingface.co/timm/densenet121.tv_in1k/resolve/main/model.safetensors"),
+                    Sha256 = ImagenetSha256,
+                    Megabytes = 32,
+                },
+                PretrainedBase.OfTorchvision(
+                    "densenet169",
+                    DenseNet169,
+                    "b2777c0a",
+                    57,
+                    "top-1 75.60 %, twice the parameters of DenseNet-121"
+                ),
+                PretrainedBase.OfTorchvision("densenet201", DenseNet201, "c1103571", 81, "top-1 76.90 %"),
+                PretrainedBase.OfTorchvision("densenet161", DenseNet161, "8d451a50", 116, "The widest DenseNet: top-1 77.14 %"),
+            ],
+        };
 
     /// <summary>The convolutional base, from images to the mean of its last map.</summary>
     /// <param name="growthRate">Channels that every layer of a block adds.</param>

@@ -6,7 +6,15 @@ namespace Distributed.Networks;
 /// <param name="preprocessing">How its weights expect images, where their file says nothing.</param>
 /// <param name="smallestInput">Smallest height and width that survive its halvings, pixels.</param>
 /// <param name="build">Makes its layers, and gives the last one.</param>
-public sealed class NetworkArchitecture(string name, string title, Preprocessing preprocessing, int smallestInput, Func<Layer> build)
+/// <param name="sizeMultiple">Heights and widths of images are multiples of this, pixels.</param>
+public sealed class NetworkArchitecture(
+    string name,
+    string title,
+    Preprocessing preprocessing,
+    int smallestInput,
+    Func<Layer> build,
+    int sizeMultiple = 1
+)
 {
     private readonly Lazy<NetworkGraph> _graph = new(() => new NetworkGraph(build()));
 
@@ -24,6 +32,9 @@ public sealed class NetworkArchitecture(string name, string title, Preprocessing
 
     /// <summary>Smallest height and width that survive its halvings, pixels.</summary>
     public int SmallestInput => smallestInput;
+
+    /// <summary>Heights and widths of images are multiples of this, pixels.</summary>
+    public int SizeMultiple => sizeMultiple;
 
     /// <summary>Its layers, as the paper has them.</summary>
     public NetworkGraph Graph => _graph.Value;

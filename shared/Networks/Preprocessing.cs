@@ -8,8 +8,9 @@ public sealed record Preprocessing
     /// <summary>Creates a normalisation.</summary>
     /// <param name="mean">Red, green, blue; pixel values counted in [0, 1].</param>
     /// <param name="std">Red, green, blue; positive.</param>
+    /// <param name="isBgr">Whether the network takes blue before green and red.</param>
     /// <exception cref="ArgumentException">There are not three numbers each, or a deviation is not positive.</exception>
-    public Preprocessing(float[] mean, float[] std)
+    public Preprocessing(float[] mean, float[] std, bool isBgr = false)
     {
         if (
             mean is not { Length: 3 }
@@ -23,6 +24,7 @@ public sealed record Preprocessing
 
         Mean = mean;
         Std = std;
+        IsBgr = isBgr;
     }
 
     /// <summary>That of ImageNet, as torchvision's weights expect it.</summary>
@@ -34,8 +36,11 @@ public sealed record Preprocessing
     /// <summary>Standard deviations of red, green and blue.</summary>
     public float[] Std { get; }
 
-    /// <summary>A stable text, fit for keys: <c>mean=0.485,0.456,0.406;std=0.229,0.224,0.225</c>.</summary>
-    public string Description => $"mean={Join(Mean)};std={Join(Std)}";
+    /// <summary>Whether the network takes blue before green and red; means and deviations are those of red, green and blue in any case.</summary>
+    public bool IsBgr { get; init; }
+
+    /// <summary>A stable text, fit for keys: <c>mean=0.485,0.456,0.406;std=0.229,0.224,0.225</c>, and <c>;order=bgr</c> where blue comes first.</summary>
+    public string Description => $"mean={Join(Mean)};std={Join(Std)}{(IsBgr ? ";order=bgr" : "")}";
 
     /// <inheritdoc/>
     public bool Equals(Preprocessing? other) => other is not null && Description == other.Description;

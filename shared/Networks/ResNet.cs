@@ -25,7 +25,23 @@ public static class ResNet
     public static NetworkArchitecture ResNet101 { get; } = Create("101", [3, 4, 23, 3], AddBottleneck);
 
     /// <summary>All of them.</summary>
-    public static NetworkFamily Family { get; } = new([ResNet18, ResNet34, ResNet50, ResNet101], CanonicalName);
+    public static NetworkFamily Family { get; } =
+        new([ResNet18, ResNet34, ResNet50, ResNet101], CanonicalName)
+        {
+            Pretrained =
+            [
+                PretrainedBase.OfTorchvision("resnet18", ResNet18, "f37072fd", 47, "The fastest of these: top-1 69.76 %"),
+                PretrainedBase.OfTorchvision("resnet34", ResNet34, "b627a593", 87, "top-1 73.31 %"),
+                PretrainedBase.OfTorchvision(
+                    "resnet50",
+                    ResNet50,
+                    "0676ba61",
+                    103,
+                    "2,048 features, top-1 76.13 %: often the best frozen ResNet"
+                ),
+                PretrainedBase.OfTorchvision("resnet101", ResNet101, "63fe2227", 179, "2,048 features, top-1 77.37 %"),
+            ],
+        };
 
     private static NetworkArchitecture Create(string depth, int[] blocks, Func<Layer, string, int, int, Layer> add) =>
         new("resnet" + depth, "ResNet-" + depth, Preprocessing.Imagenet, 32, () => Build(blocks, add));

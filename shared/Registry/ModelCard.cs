@@ -172,7 +172,7 @@ public static class ModelCard
         {
             Line(
                 text,
-                $"- STL-10's images were taken from labelled ImageNet images{(lineage.Backbone.Sha256 == DenseNet.Imagenet.Sha256 ? ", so the ImageNet weights of the base may have seen test images." : ": if the base was trained on ImageNet, it may have seen test images.")}"
+                $"- STL-10's images were taken from labelled ImageNet images{(PretrainedBases.Identify(lineage.Backbone.Source, lineage.Backbone.Sha256)?.TrainedOn == PretrainedBase.Imagenet ? ", so the ImageNet weights of the base may have seen test images." : ": if the base was trained on ImageNet, it may have seen test images.")}"
             );
         }
 

@@ -140,9 +140,7 @@ public sealed record ModelLineage
 
     /// <summary>Of weights in somebody's file, only that person knows.</summary>
     private static string? LicenceOf(Backbone backbone) =>
-        backbone.Sha256 == DenseNet.Imagenet.Sha256 ? DenseNet.Imagenet.Licence
-        : backbone.File is null ? "of this program"
-        : null;
+        backbone.Source == PretrainedBases.Random ? "of this program" : PretrainedBases.Identify(backbone.Source, backbone.Sha256)?.Licence;
 }
 
 /// <summary>The data set of a model.</summary>

@@ -1,5 +1,6 @@
 using Distributed.Catalog;
 using Distributed.Contracts;
+using Distributed.Networks;
 
 namespace Distributed.Registry;
 
@@ -31,7 +32,10 @@ public static class PredictionSettings
         {
             Model = reference,
             Backbone = lineage.Backbone.Source,
-            Architecture = lineage.Backbone.Architecture,
+            // Of an ONNX file, the name is its own and none that can be asked for.
+            Architecture = NetworkArchitecture.All.Any(known => known.Name == lineage.Backbone.Architecture)
+                ? lineage.Backbone.Architecture
+                : null,
             InputSize = lineage.Features.InputSize,
             Fit = ChoiceName.Parse<FitMode>(lineage.Features.Fit),
             Precision = ChoiceName.Parse<Precision>(lineage.Features.Precision),

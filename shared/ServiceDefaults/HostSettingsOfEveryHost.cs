@@ -2,6 +2,7 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Jobs;
 using Distributed.Messaging;
+using Distributed.Networks;
 
 namespace Distributed.ServiceDefaults;
 
@@ -29,6 +30,7 @@ public static class HostSettingsOfEveryHost
             )
             .AddOptions<JobOptions>("Jobs")
             .AddList("Data:Roots")
+            .AddOptional(BackboneList.FileSetting, "a JSON file of bases and mirrors", usual: null, BackboneList.FindError)
             .AddOptional(
                 MetricsEndpoint.PortSetting,
                 "a port from 1 to 65535 among those that the host listens on",

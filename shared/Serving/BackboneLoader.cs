@@ -2,12 +2,13 @@ using Distributed.Catalog;
 using Distributed.Networks;
 using Distributed.Storage;
 using Distributed.Vision.Engines;
+using Distributed.Vision.Onnx;
 using Distributed.Vision.Weights;
 
 namespace Distributed.Serving;
 
 /// <summary>Loads the weights that the catalog names, in any worker.</summary>
-public sealed class BackboneLoader(Volume volume)
+public sealed class BackboneLoader(Volume volume, BackboneList list)
 {
     /// <summary>What <see cref="BackboneSource.Load"/> takes for random weights of a seed.</summary>
     public static string RandomSource(int seed) => FormattableString.Invariant($"{BackboneSource.Random}:{seed}");
@@ -26,13 +27,19 @@ public sealed class BackboneLoader(Volume volume)
             await volume.VerifyAsync(file, trustedFor: TimeSpan.Zero, cancellationToken);
         }
 
-        var architecture = NetworkArchitecture.ByName(row.Architecture);
-        var backbone = (row.File, row.Seed) switch
+        var onnx = row.Settings is { } settings ? OnnxSettings.Read(settings) : null;
+        var architecture = onnx is null ? NetworkArchitecture.ByName(row.Architecture) : null;
+        var source = (row.File, row.Seed) switch
         {
-            ({ } stored, _) => BackboneSource.Load(volume.FullPath(stored.Path), architecture),
-            (_, { } seed) => BackboneSource.Load(RandomSource(seed), architecture),
-            _ => BackboneSource.Load(BackboneSource.Demo, architecture),
+            ({ } stored, _) => volume.FullPath(stored.Path),
+            (_, { } seed) => RandomSource(seed),
+            _ => list.Find(row.Source) is { } known && BackboneSource.ShippedPath(known) is { } path
+                ? path
+                : throw new WeightsException(
+                    $"This worker's program has no base '{row.Source}'. Give all Training and Evaluation hosts the same version of the program."
+                ),
         };
+        var backbone = BackboneSource.Load(source, architecture, title: null, onnx);
         if (backbone.Sha256 != row.Sha256)
         {
             var found = backbone.Sha256;

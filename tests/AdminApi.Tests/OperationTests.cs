@@ -23,6 +23,7 @@ public sealed class OperationTests
                 "DELETE /api/v1/models/{name}/versions/{number}",
                 "DELETE /api/v1/runs/{runId}",
                 "GET /api/v1/audit",
+                "GET /api/v1/backbones",
                 "GET /api/v1/datasets",
                 "GET /api/v1/datasets/{sha256}",
                 "GET /api/v1/models",

@@ -44,7 +44,7 @@ internal static class Contestants
             ["wrong-labels", var folder] => WrongLabelBenchmark.Rank(folder),
             [ShardOverheadBenchmark.Worker, var catalog, var broker] => ShardOverheadBenchmark.Work250(catalog, broker),
             ["bare-run", var folder] => FirstRunBenchmark.Bare(folder),
-            ["first-run", var folder] => WholeRuns.First(folder),
+            ["first-run", var host, var folder] => WholeRuns.First(host, folder),
             ["served-first-run", var folder, var volume] => WholeRuns.ServedFirst(folder, volume),
             ["second-run", var folder, var volume] => WholeRuns.Second(folder, volume),
             ["served-run", var folder, var volume] => WholeRuns.Served(folder, volume),

@@ -6,6 +6,7 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Datasets.Sources;
+using Distributed.Networks;
 using Distributed.ServiceTests;
 using Distributed.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -188,16 +189,11 @@ public sealed class EvaluationTests(CompletedRun completed) : IClassFixture<Comp
     }
 
     [Theory]
-    [InlineData("stl10", SourceFormat.Stl10Binary, Artifacts.ImagenetWeights.Sha256, "the ImageNet weights of the backbone may have seen")]
-    [InlineData(
-        "/data/stl10",
-        SourceFormat.Stl10Binary,
-        Artifacts.ImagenetWeights.Sha256,
-        "the ImageNet weights of the backbone may have seen"
-    )]
+    [InlineData("stl10", SourceFormat.Stl10Binary, DenseNet.ImagenetSha256, "the ImageNet weights of the backbone may have seen")]
+    [InlineData("/data/stl10", SourceFormat.Stl10Binary, DenseNet.ImagenetSha256, "the ImageNet weights of the backbone may have seen")]
     [InlineData("stl10", SourceFormat.Stl10Binary, "00", "if the backbone's weights were trained on ImageNet")]
-    [InlineData("sample", SourceFormat.Stl10Binary, Artifacts.ImagenetWeights.Sha256, null)]
-    [InlineData("/data/pets", SourceFormat.ImageFolder, Artifacts.ImagenetWeights.Sha256, null)]
+    [InlineData("sample", SourceFormat.Stl10Binary, DenseNet.ImagenetSha256, null)]
+    [InlineData("/data/pets", SourceFormat.ImageFolder, DenseNet.ImagenetSha256, null)]
     [InlineData("stl10", SourceFormat.Stl10Binary, null, null)]
     public void Stl10_may_have_been_seen_by_imagenet_weights_and_nothing_else_is_said_to(
         string dataset,

@@ -6,6 +6,7 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets.Downloads;
 using Distributed.Datasets.Sources;
+using Distributed.Networks;
 using Distributed.Pipeline;
 using Distributed.ServiceTests;
 using Distributed.TestServers;
@@ -67,24 +68,35 @@ public sealed class DownloadTests
     }
 
     [Theory]
-    [InlineData("stl10", "demo", "Ingestion:Stl10Url", "5289df737df57326fcdd22597afb1fac", Stl10Files.ArchiveMd5)]
+    [InlineData("stl10", "demo", "sources/stl10_binary.tar.gz", "5289df737df57326fcdd22597afb1fac", Stl10Files.ArchiveMd5)]
     [InlineData(
         "sample",
         "imagenet",
-        "Ingestion:ImagenetWeightsUrl",
+        "backbones/imagenet.safetensors",
         "039058c6f2c0cb492c533b0a4d14ef77cc0f78abccced5287d84a1a2011cfb81",
-        ImagenetWeights.Sha256
+        DenseNet.ImagenetSha256
+    )]
+    [InlineData(
+        "sample",
+        "resnet18",
+        "backbones/resnet18.pth",
+        "039058c6f2c0cb492c533b0a4d14ef77cc0f78abccced5287d84a1a2011cfb81",
+        "f37072fd… was expected"
     )]
     public async Task A_file_that_is_not_the_published_one_fails_the_run_and_is_not_kept(
         string dataset,
         string backbone,
-        string setting,
+        string path,
         string found,
         string expected
     )
     {
         await using var server = await FileServer.StartAsync([1, 2, 3]);
-        await using var services = await StartAsync((setting, server.Url.ToString()));
+        using var mirrors = BackboneFileOf($$"""{ "mirrors": { "{{backbone}}": "{{server.Url}}" } }""");
+        await using var services = await StartAsync(
+            ("Ingestion:Stl10Url", server.Url.ToString()),
+            (BackboneList.FileSetting, mirrors.Path)
+        );
         var specification = Specify(dataset, backbone);
 
         var reason = await services.FailAsync(specification);
@@ -92,12 +104,33 @@ public sealed class DownloadTests
         Assert.Contains(server.Url.ToString(), reason);
         Assert.Contains(found, reason);
         Assert.Contains(expected, reason);
-        Assert.False(File.Exists(services.Volume.FullPath("sources/stl10_binary.tar.gz")));
-        Assert.False(File.Exists(services.Volume.FullPath(ImagenetWeights.VolumePath)));
+        Assert.False(File.Exists(services.Volume.FullPath(path)));
 
         // The next run asks the server again instead of failing by what was found once.
         await services.FailAsync(specification);
         Assert.Equal(2, server.Requests);
+    }
+
+    [Theory]
+    [InlineData("dinov2-small", "backbones/dinov2-small.onnx")]
+    [InlineData("mobilenetv4-medium", "backbones/mobilenetv4-medium.onnx")]
+    [InlineData("house", "backbones/house.pth")]
+    public async Task A_base_is_fetched_once_from_the_publisher_a_mirror_or_where_an_operator_says(string name, string path)
+    {
+        byte[] content = [4, 5, 6];
+        await using var server = await FileServer.StartAsync(content);
+        using var file = BackboneFileOf(
+            name == "house"
+                ? $$"""{ "bases": [{ "name": "house", "url": "{{server.Url}}/house.pth", "architecture": "resnet18" }] }"""
+                : $$"""{ "mirrors": { "{{name}}": "{{server.Url}}" } }"""
+        );
+        await using var services = await StartAsync((BackboneList.FileSetting, file.Path));
+
+        await services.RunAsync(Specify("sample", name), RunState.Extracting);
+        await services.RunAsync(Specify("sample", name), RunState.Extracting);
+
+        Assert.Equal(content, await File.ReadAllBytesAsync(services.Volume.FullPath(path)));
+        Assert.Equal(1, server.Requests);
     }
 
     [Fact]
@@ -196,6 +229,8 @@ public sealed class DownloadTests
         await services.RunAsync(Specify("stl10"), RunState.Extracting);
     }
 
+    private static TemporaryFile BackboneFileOf(string json) => new(json);
+
     private static RunSpecification Specify(string dataset, string backbone = "demo") =>
         new()
         {
@@ -218,7 +253,10 @@ public sealed class DownloadTests
             (builder, consumers) =>
             {
                 builder.AddIngestion(consumers);
-                builder.Services.AddSingleton(provider => new DownloadSources(provider.GetRequiredService<IOptions<IngestionOptions>>())
+                builder.Services.AddSingleton(provider => new DownloadSources(
+                    provider.GetRequiredService<IOptions<IngestionOptions>>(),
+                    provider.GetRequiredService<BackboneList>()
+                )
                 {
                     Stl10 = new DownloadSource(
                         "STL-10",
@@ -250,5 +288,14 @@ public sealed class DownloadTests
         {
             root.Delete(recursive: true);
         }
+    }
+
+    private sealed class TemporaryFile : IDisposable
+    {
+        public TemporaryFile(string content) => File.WriteAllText(Path, content);
+
+        public string Path { get; } = System.IO.Path.GetTempFileName();
+
+        public void Dispose() => File.Delete(Path);
     }
 }

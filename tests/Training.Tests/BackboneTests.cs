@@ -144,7 +144,7 @@ public sealed class BackboneTests : IAsyncLifetime
     public async Task Imagenet_weights_that_are_not_the_published_ones_are_refused()
     {
         Directory.CreateDirectory(_services.Volume.FullPath("backbones"));
-        File.Copy(BackboneSource.DemoPath, _services.Volume.FullPath("backbones/densenet121.tv_in1k.safetensors"));
+        File.Copy(BackboneSource.DemoPath, _services.Volume.FullPath("backbones/imagenet.safetensors"));
 
         Assert.Contains("is not the published one", await _services.FailAsync(Specify(_services) with { Backbone = "imagenet" }));
     }

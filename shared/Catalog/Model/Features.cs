@@ -6,10 +6,10 @@ namespace Distributed.Catalog;
 /// <summary>Frozen weights. Table <c>backbones</c>.</summary>
 public sealed class Backbone
 {
-    /// <summary>SHA-256 of the weight file; of architecture and seed for random weights.</summary>
+    /// <summary>SHA-256 of the weight file; of architecture and seed for random weights, of file and settings for an ONNX file.</summary>
     public required string Sha256 { get; init; }
 
-    /// <summary>What the specification called it: demo, imagenet, random or a path.</summary>
+    /// <summary>What the specification called it: the name of a base, random, or a path.</summary>
     public required string Source { get; init; }
 
     /// <summary>The network.</summary>
@@ -20,6 +20,9 @@ public sealed class Backbone
 
     /// <summary>Seed of random weights.</summary>
     public int? Seed { get; init; }
+
+    /// <summary>How an ONNX file is used, as JSON; absent for other weights.</summary>
+    public string? Settings { get; init; }
 
     /// <summary>The weight file on the volume; absent for those that ship with the program or are drawn.</summary>
     public StoredFile? File { get; init; }

@@ -6,7 +6,8 @@ namespace Distributed.Datasets.Downloads;
 /// <param name="Md5">MD5, 32 hexadecimal digits, where the publisher gives nothing better.</param>
 /// <param name="Sha256">SHA-256, 64 hexadecimal digits.</param>
 /// <param name="Length">Length in bytes.</param>
-public sealed record DownloadExpectation(string? Md5 = null, string? Sha256 = null, long? Length = null);
+/// <param name="Sha256Prefix">What the SHA-256 begins with, where the publisher gives no more of it.</param>
+public sealed record DownloadExpectation(string? Md5 = null, string? Sha256 = null, long? Length = null, string? Sha256Prefix = null);
 
 /// <summary>What a download may cost.</summary>
 /// <param name="Bytes">The most bytes of a file.</param>
@@ -22,7 +23,8 @@ internal sealed class DownloadCheck(Uri source, PartialDownload partial, Downloa
 {
     /// <summary>Whether halves of two different files would be noticed: by the server's validators, or by the hash at the end.</summary>
     public bool CanResume =>
-        partial.Notes is { } notes && (notes.Condition is not null || expectation is { Md5: not null } or { Sha256: not null });
+        partial.Notes is { } notes
+        && (notes.Condition is not null || expectation is { Md5: not null } or { Sha256: not null } or { Sha256Prefix: not null });
 
     /// <summary>The position to go on from: 0 where nothing is there, or where nobody could say whether it is the same file.</summary>
     public long ResumeAt()
@@ -84,6 +86,7 @@ internal sealed class DownloadCheck(Uri source, PartialDownload partial, Downloa
     {
         ThrowIfOtherLength(partial.Length);
         await VerifyHashAsync(HashAlgorithmName.SHA256, expectation?.Sha256, cancellationToken);
+        await VerifyHashAsync(HashAlgorithmName.SHA256, expectation?.Sha256Prefix, cancellationToken);
         await VerifyHashAsync(HashAlgorithmName.MD5, expectation?.Md5, cancellationToken);
     }
 
@@ -103,10 +106,10 @@ internal sealed class DownloadCheck(Uri source, PartialDownload partial, Downloa
         }
 
         var found = await partial.HashAsync(algorithm, cancellationToken);
-        if (!string.Equals(found, expected, StringComparison.OrdinalIgnoreCase))
+        if (!found.StartsWith(expected, StringComparison.OrdinalIgnoreCase))
         {
             throw Refuse(
-                $"'{source}' has the {algorithm.Name} {found}, and {expected} was expected. The file changed or was damaged on the way: what came was deleted; check the expected value and download again."
+                $"'{source}' has the {algorithm.Name} {found}, and {expected}{(expected.Length < found.Length ? "…" : "")} was expected. The file changed or was damaged on the way: what came was deleted; check the expected value and download again."
             );
         }
     }

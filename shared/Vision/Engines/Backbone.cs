@@ -1,4 +1,5 @@
 using Distributed.Networks;
+using Distributed.Vision.Onnx;
 using Distributed.Vision.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -15,6 +16,8 @@ internal abstract class Backbone(BackboneWeights weights, Precision precision, D
     public string Name => Architecture.Name;
 
     public string Sha256 => weights.Sha256;
+
+    public OnnxUse? Onnx => weights.Onnx;
 
     public string Origin => $"{Architecture.Title}, {weights.Origin}";
 
@@ -42,6 +45,14 @@ internal abstract class Backbone(BackboneWeights weights, Precision precision, D
                 $"{Name} takes uint8 images [n, height, width, 3] of at least {SmallestInput} px, not {images.dtype} "
                     + $"[{string.Join(", ", shape)}].",
                 nameof(images)
+            );
+        }
+
+        if (shape[1] % Architecture.SizeMultiple != 0 || shape[2] % Architecture.SizeMultiple != 0)
+        {
+            throw new WeightsException(
+                $"{Origin} takes images of multiples of {Architecture.SizeMultiple} px, and these have {shape[2]} × {shape[1]}. Give another "
+                    + "input size."
             );
         }
 

@@ -10,6 +10,10 @@ internal sealed class CompiledBackbone(ICompiledNetwork network, BackboneWeights
 {
     public override bool TakesAnyBatch => true;
 
+    /// <summary>Whether there are kernels for a network, on whatever processor.</summary>
+    public static bool Knows(NetworkGraph folded) =>
+        KernelPlan.For(folded, InstructionSet.Avx512) is not null || ResidualPlan.For(folded, InstructionSet.Avx512) is not null;
+
     /// <summary>Makes the kernels of a network.</summary>
     /// <returns>Null where they do not know some layers, or their numbers of channels.</returns>
     public static CompiledBackbone? Create(NetworkGraph folded, BackboneWeights weights, Precision precision, InstructionSet instructions)

@@ -1,4 +1,5 @@
 using Distributed.Networks;
+using Distributed.Vision.Onnx;
 using TorchSharp;
 
 namespace Distributed.Vision.Engines;
@@ -15,6 +16,9 @@ public interface IBackbone : IDisposable
 
     /// <summary>What identifies the weights: SHA-256 of their file, or of the recipe of random ones; 64 lower-case hexadecimal digits.</summary>
     string Sha256 { get; }
+
+    /// <summary>The file of a base from an ONNX file, and how it is used; null for other bases, whose file's hash is <see cref="Sha256"/>.</summary>
+    OnnxUse? Onnx { get; }
 
     /// <summary>One line for people: architecture, and where the weights come from.</summary>
     string Origin { get; }

@@ -49,13 +49,14 @@ internal sealed record ResidualPlan(Layer Stem, ResidualBlock[] Blocks)
     }
 
     /// <summary>The block that ends in a map, and what it reads.</summary>
-    private static (Layer Input, ResidualBlock Block)? BlockBefore(Layer map)
-    {
-        if (map is not { Operation: Rectifier, Inputs: [{ Operation: Addition, Inputs: [var branch, var other] }] })
-        {
-            return null;
-        }
+    private static (Layer Input, ResidualBlock Block)? BlockBefore(Layer map) =>
+        map is { Operation: Rectifier, Inputs: [{ Operation: Addition, Inputs: [var one, var two] }] }
+            ? BlockOf(one, two) ?? BlockOf(two, one)
+            : null;
 
+    /// <summary>The block of a branch, to which the block's input is added, as it is or through a 1×1 convolution.</summary>
+    private static (Layer Input, ResidualBlock Block)? BlockOf(Layer branch, Layer other)
+    {
         var shortcut = other is { Operation: Convolution { Window: 1, Norm: not null } } ? other : null;
         var input = shortcut?.Inputs[0] ?? other;
         var convolutions = new List<Layer>();

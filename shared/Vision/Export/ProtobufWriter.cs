@@ -38,6 +38,13 @@ internal sealed class ProtobufWriter
         return this;
     }
 
+    /// <summary>Fields that are written already.</summary>
+    public ProtobufWriter Raw(ReadOnlySpan<byte> fields)
+    {
+        _bytes.Write(fields);
+        return this;
+    }
+
     public ProtobufWriter Message(int field, ProtobufWriter message) => Bytes(field, message.Written);
 
     /// <summary>What has been written so far.</summary>

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Distributed.Networks;
 using Distributed.Vision.Engines;
+using Distributed.Vision.Onnx;
 using TorchSharp;
 
 namespace Distributed.Vision.Weights;
@@ -45,6 +46,9 @@ internal sealed class BackboneWeights
 
     public Preprocessing Preprocessing { get; }
 
+    /// <summary>The ONNX file that they were read from; null for other files.</summary>
+    public OnnxUse? Onnx { get; private init; }
+
     /// <summary>Reads a weight file of any known format, which its content shows.</summary>
     /// <param name="path">The file.</param>
     /// <param name="title">What people call it.</param>
@@ -68,6 +72,23 @@ internal sealed class BackboneWeights
             PreprocessingOf(path, file.Metadata) ?? architecture.Preprocessing
         );
     }
+
+    /// <summary>Weights that were read already.</summary>
+    /// <param name="architecture">What they are the weights of; its preprocessing is theirs.</param>
+    /// <param name="tensors">All of them, under the names of its graph.</param>
+    /// <param name="source">What errors call them.</param>
+    /// <param name="sha256">What identifies them.</param>
+    /// <param name="origin">Where they come from, for people.</param>
+    /// <param name="onnx">The ONNX file that they were read from.</param>
+    /// <exception cref="WeightsException">They are not all weights of the network and no others.</exception>
+    public static BackboneWeights Of(
+        NetworkArchitecture architecture,
+        Dictionary<string, TensorData> tensors,
+        string source,
+        string sha256,
+        string origin,
+        OnnxUse onnx
+    ) => new(architecture, tensors, source, sha256, origin, architecture.Preprocessing) { Onnx = onnx };
 
     /// <summary>Draws weights: convolutions as torchvision does (He et al., 2015: normal, by fan-in), normalisations that change nothing.</summary>
     public static BackboneWeights Random(NetworkArchitecture architecture, int seed)

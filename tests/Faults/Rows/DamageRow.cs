@@ -54,7 +54,9 @@ internal sealed class DamageRow : IFaultRow
         await File.WriteAllBytesAsync(weights, Pad(shipped));
         var mirror = Path.Combine(lab.Workload.Root, "mirror.safetensors");
         await File.WriteAllBytesAsync(mirror, shipped);
-        var settings = new Dictionary<string, string?>(lab.Workload.Settings) { ["Ingestion__ImagenetWeightsUrl"] = mirror };
+        var mirrors = Path.Combine(lab.Workload.Root, "backbones.json");
+        await File.WriteAllTextAsync(mirrors, JsonSerializer.Serialize(new { mirrors = new { imagenet = mirror } }));
+        var settings = new Dictionary<string, string?>(lab.Workload.Settings) { ["Backbones__File"] = mirrors };
 
         var requests = Mendable
             .Select((damage, index) => damage.File == "backbone" ? WithWeights(index, weights) : Workload.Alone(index))

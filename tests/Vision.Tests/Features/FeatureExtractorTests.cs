@@ -3,6 +3,7 @@ using Distributed.Networks;
 using Distributed.Vision.Devices;
 using Distributed.Vision.Engines;
 using Distributed.Vision.Features;
+using Distributed.Vision.Onnx;
 using Distributed.Vision.Weights;
 using TorchSharp;
 
@@ -91,6 +92,8 @@ public sealed class FeatureExtractorTests
         public string Name => inner.Name;
 
         public string Sha256 => inner.Sha256;
+
+        public OnnxUse? Onnx => null;
 
         public string Origin => inner.Origin;
 

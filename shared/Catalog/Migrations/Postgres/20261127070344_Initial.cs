@@ -74,6 +74,7 @@ namespace Distributed.Catalog.Migrations.Postgres
                     architecture = table.Column<string>(type: "text", nullable: false),
                     origin = table.Column<string>(type: "text", nullable: false),
                     seed = table.Column<int>(type: "integer", nullable: true),
+                    settings = table.Column<string>(type: "text", nullable: true),
                     created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
                     file_length = table.Column<long>(type: "bigint", nullable: true),
                     file_path = table.Column<string>(type: "text", nullable: true),

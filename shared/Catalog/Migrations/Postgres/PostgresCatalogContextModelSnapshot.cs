@@ -186,6 +186,10 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("integer")
                         .HasColumnName("seed");
 
+                    b.Property<string>("Settings")
+                        .HasColumnType("text")
+                        .HasColumnName("settings");
+
                     b.Property<string>("Source")
                         .IsRequired()
                         .HasColumnType("text")

@@ -73,6 +73,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     architecture = table.Column<string>(type: "TEXT", nullable: false),
                     origin = table.Column<string>(type: "TEXT", nullable: false),
                     seed = table.Column<int>(type: "INTEGER", nullable: true),
+                    settings = table.Column<string>(type: "TEXT", nullable: true),
                     created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
                     file_length = table.Column<long>(type: "INTEGER", nullable: true),
                     file_path = table.Column<string>(type: "TEXT", nullable: true),

@@ -181,6 +181,10 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("seed");
 
+                    b.Property<string>("Settings")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("settings");
+
                     b.Property<string>("Source")
                         .IsRequired()
                         .HasColumnType("TEXT")
