@@ -65,7 +65,7 @@ internal sealed class BackboneStore(
             known,
             specification.Architecture,
             source,
-            OnnxSettingsOf(specification, known)?.Write(),
+            OnnxSettingsOf(specification, known)?.Write() ?? specification.BackboneOutput,
             file is { Exists: true } ? file.Length : null,
             file?.LastWriteTimeUtc
         );
@@ -111,7 +111,7 @@ internal sealed class BackboneStore(
             );
         }
 
-        var asked = known?.Architecture ?? (specification.Architecture is { } name ? NetworkArchitecture.ByName(name) : null);
+        var asked = specification.Architecture is { } name ? NetworkArchitecture.ByName(name) : known?.Architecture;
         var onnx = OnnxSettingsOf(specification, known);
         var backbone = BackboneSource.Load(
             named.Source,

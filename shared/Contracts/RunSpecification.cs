@@ -131,9 +131,9 @@ public sealed record RunSpecification
         init => _inputSize = value;
     }
 
-    /// <summary>Whether <see cref="InputSize"/> was given, and does not follow the backbone.</summary>
-    [JsonIgnore]
-    public bool IsInputSizeGiven => _inputSize is not null;
+    /// <summary>The same with another input size, unless one was given.</summary>
+    /// <param name="size">Pixels.</param>
+    public RunSpecification WithUsualInputSize(int size) => _inputSize is null ? this with { InputSize = size } : this;
 
     [Setting(
         "How images that are no squares become squares",

@@ -39,13 +39,26 @@ public sealed partial class BackboneList
             throw new InvalidDataException($"{path}: mirrors.{name}: there is no base of that name.");
         }
 
+        foreach (var name in file.Mirrors.Keys.Where(name => all.Any(known => known.Name == name && known.Url is null)))
+        {
+            throw new InvalidDataException($"{path}: mirrors.{name}: the file is delivered with the program, and is never fetched.");
+        }
+
         if (all.GroupBy(known => known.Name).FirstOrDefault(same => same.Count() > 1) is { Key: var twice })
         {
             throw new InvalidDataException($"{path}: the name {twice} is taken twice.");
         }
 
         return new BackboneList([
-            .. all.Select(known => file.Mirrors.TryGetValue(known.Name, out var mirror) ? known with { Url = AddressOf(mirror) } : known),
+            .. all.Select(known =>
+                file.Mirrors.TryGetValue(known.Name, out var mirror)
+                    ? known with
+                    {
+                        Url = AddressOf(mirror),
+                        Extension = known.Extension,
+                    }
+                    : known
+            ),
         ]);
     }
 

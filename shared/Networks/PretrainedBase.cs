@@ -58,7 +58,14 @@ public sealed record PretrainedBase(string Name, string Title, long? Parameters,
     public string? Output { get; init; }
 
     /// <summary>Where a downloaded file stands, below the volume's root.</summary>
-    public string VolumePath => $"backbones/{Name}{Path.GetExtension(Url?.AbsolutePath)}";
+    public string VolumePath => $"backbones/{Name}{Extension}";
+
+    /// <summary>Ending of the file's name, which says its format; a mirror's address may have none.</summary>
+    internal string Extension
+    {
+        get => field ?? Path.GetExtension(Url?.AbsolutePath ?? ShippedFile ?? "");
+        init;
+    }
 
     /// <summary>Weights of torchvision's own server, whose files carry the beginning of their SHA-256 in their names.</summary>
     internal static PretrainedBase OfTorchvision(

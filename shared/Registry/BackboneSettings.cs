@@ -28,11 +28,6 @@ public static class BackboneSettings
             );
         }
 
-        return backbones.Find(specification.Backbone) is { } found && !specification.IsInputSizeGiven
-            ? specification with
-            {
-                InputSize = found.InputSize,
-            }
-            : specification;
+        return backbones.Find(specification.Backbone) is { } found ? specification.WithUsualInputSize(found.InputSize) : specification;
     }
 }

@@ -92,7 +92,8 @@ public sealed class DownloadTests
     )
     {
         await using var server = await FileServer.StartAsync([1, 2, 3]);
-        using var mirrors = BackboneFileOf($$"""{ "mirrors": { "{{backbone}}": "{{server.Url}}" } }""");
+        var mirrored = backbone == "demo" ? "imagenet" : backbone;
+        using var mirrors = BackboneFileOf($$"""{ "mirrors": { "{{mirrored}}": "{{server.Url}}" } }""");
         await using var services = await StartAsync(
             ("Ingestion:Stl10Url", server.Url.ToString()),
             (BackboneList.FileSetting, mirrors.Path)

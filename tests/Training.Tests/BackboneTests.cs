@@ -7,6 +7,7 @@ using Distributed.Contracts;
 using Distributed.Networks;
 using Distributed.ServiceTests;
 using Distributed.Vision.Engines;
+using Distributed.Vision.Onnx;
 using Distributed.Vision.Weights;
 using Microsoft.EntityFrameworkCore;
 using static Distributed.Training.Tests.TrainingServices;
@@ -148,6 +149,76 @@ public sealed class BackboneTests : IAsyncLifetime
 
         Assert.Contains("is not the published one", await _services.FailAsync(Specify(_services) with { Backbone = "imagenet" }));
     }
+
+    [Fact]
+    public async Task An_onnx_file_becomes_a_base_that_lies_whole_on_the_volume()
+    {
+        foreach (var name in (string[])["external.onnx", "external.onnx_data"])
+        {
+            _services.WriteFile(name, await File.ReadAllBytesAsync(OnnxPath(name)));
+        }
+
+        await _services.TrainAsync(Specify(_services) with { InputSize = 32, Backbone = _services.Data("external.onnx") });
+
+        var row = await _services.QueryAsync(context => context.Backbones.AsNoTracking().SingleAsync());
+        Assert.StartsWith("onnx-", row.Architecture, StringComparison.Ordinal);
+        Assert.Contains("the classifier of 'logits' is removed", row.Origin, StringComparison.Ordinal);
+        Assert.EndsWith(".onnx", row.File!.Path, StringComparison.Ordinal);
+        Assert.NotEqual(row.Sha256, row.File.Sha256);
+        // Without the file beside it: the copy has all tensors inside.
+        using var copy = BackboneSource.Load(_services.Volume.FullPath(row.File.Path), onnx: OnnxSettings.Read(row.Settings!));
+        Assert.Equal(row.Sha256, copy.Sha256);
+        Assert.Equal(24, (await _services.SetsAsync()).Single().FeatureSize);
+    }
+
+    [Fact]
+    public async Task Another_use_of_the_same_onnx_file_gives_other_features()
+    {
+        var path = _services.WriteFile("model.onnx", await File.ReadAllBytesAsync(OnnxPath("tokens.onnx")));
+        var specification = Specify(_services) with { InputSize = 32, Backbone = path };
+
+        var one = await _services.TrainAsync(specification);
+        var both = await _services.TrainAsync(specification with { BackboneOutput = "class+patches" });
+        var other = await _services.TrainAsync(specification with { PixelMean = [0.5, 0.5, 0.5], PixelStd = [0.5, 0.5, 0.5] });
+
+        Assert.Distinct([one.FeatureSetKey, both.FeatureSetKey, other.FeatureSetKey]);
+        Assert.Equal([16, 16, 32], (await _services.SetsAsync()).Select(set => set.FeatureSize).Order());
+        Assert.Contains("32 px alone", await _services.FailAsync(specification with { InputSize = 64 }));
+        Assert.Contains("no tensor 'nothing'", await _services.FailAsync(specification with { BackboneOutput = "nothing" }));
+        Assert.Contains(
+            "are for ONNX files",
+            await _services.FailAsync(specification with { Backbone = "demo", BackboneOutput = "class" })
+        );
+    }
+
+    [Fact]
+    public async Task A_base_without_a_published_hash_stays_the_file_of_its_first_use()
+    {
+        Directory.CreateDirectory(_services.Volume.FullPath("backbones"));
+        var path = _services.Volume.FullPath("backbones/dinov2-small.onnx");
+        File.Copy(OnnxPath("tokens.onnx"), path);
+        var specification = Specify(_services) with { InputSize = 32, Backbone = "dinov2-small" };
+        await _services.TrainAsync(specification);
+        var row = await _services.QueryAsync(context => context.Backbones.AsNoTracking().SingleAsync());
+        File.Copy(OnnxPath("pooled.onnx"), path, overwrite: true);
+
+        var reason = await _services.FailAsync(specification with { Seed = 2 });
+
+        Assert.Contains("was another file at its first use", reason);
+        Assert.Contains(row.File!.Sha256, reason);
+    }
+
+    [Fact]
+    public async Task The_base_of_ml_net_is_delivered_with_the_host()
+    {
+        await _services.TrainAsync(Specify(_services) with { InputSize = 32, Backbone = "mlnet-resnet18" });
+
+        var row = await _services.QueryAsync(context => context.Backbones.AsNoTracking().SingleAsync());
+        Assert.Null(row.File);
+        Assert.Equal(512, (await _services.SetsAsync()).Single().FeatureSize);
+    }
+
+    private static string OnnxPath(string name) => Path.Combine(AppContext.BaseDirectory, "Golden", "onnx", name);
 
     /// <summary>A safetensors file, whatever its name: one magnitude in bfloat16 in all convolutions, and normalisations that change nothing.</summary>
     private string WriteWeights(string name, NetworkArchitecture architecture, ushort value)

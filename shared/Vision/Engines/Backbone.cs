@@ -25,6 +25,8 @@ internal abstract class Backbone(BackboneWeights weights, Precision precision, D
 
     public int SmallestInput => Architecture.SmallestInput;
 
+    public int? OnlyInput => null;
+
     public Preprocessing Preprocessing => weights.Preprocessing;
 
     public Precision Precision => precision;

@@ -29,6 +29,9 @@ public interface IBackbone : IDisposable
     /// <summary>Smallest height and width of an image that the network can take, pixels.</summary>
     int SmallestInput { get; }
 
+    /// <summary>The only height and width that it takes, pixels; null where it takes others.</summary>
+    int? OnlyInput { get; }
+
     /// <summary>How pixel values are normalised before the first layer.</summary>
     Preprocessing Preprocessing { get; }
 

@@ -33,6 +33,8 @@ internal sealed class OnnxBackbone : IBackbone
 
     public int SmallestInput => _input.Size ?? 1;
 
+    public int? OnlyInput => _input.Size;
+
     public Preprocessing Preprocessing => _settings.Preprocessing;
 
     public Precision Precision => Precision.Fp32;
@@ -65,7 +67,7 @@ internal sealed class OnnxBackbone : IBackbone
             );
         }
 
-        if (_input.Size is { } size && size != height)
+        if (OnlyInput is { } size && size != height)
         {
             throw new WeightsException($"{Origin} takes images of {size} px alone, and they have {height}. Give the input size {size}.");
         }

@@ -10,7 +10,7 @@ namespace Distributed.Vision.Weights;
 /// </summary>
 public static class BackboneProbe
 {
-    private const int Size = 64;
+    private const int UsualSize = 64;
 
     /// <summary>Computes the features of a grey image and of one of noise, layer by layer as the network is written.</summary>
     /// <param name="backbone">As <see cref="BackboneSource.Load"/> gave it.</param>
@@ -18,14 +18,15 @@ public static class BackboneProbe
     public static void ThrowIfUnusable(IBackbone backbone)
     {
         ArgumentNullException.ThrowIfNull(backbone);
-        var pixels = new byte[2 * Size * Size * 3];
+        var size = backbone.OnlyInput ?? UsualSize;
+        var pixels = new byte[2 * size * size * 3];
         for (var i = 0; i < pixels.Length; i++)
         {
             pixels[i] = i < pixels.Length / 2 ? (byte)128 : (byte)SeededRandom.Hash(0, i);
         }
 
         using var scope = torch.NewDisposeScope();
-        var images = torch.empty([2, Size, Size, 3], dtype: torch.ScalarType.Byte);
+        var images = torch.empty([2, size, size, 3], dtype: torch.ScalarType.Byte);
         pixels.CopyTo(images.bytes);
         var features = MemoryMarshal.Cast<byte, float>(backbone.Features(images).cpu().contiguous().bytes);
         var beyond = 0;

@@ -101,6 +101,8 @@ public sealed class FeatureExtractorTests
 
         public int SmallestInput => inner.SmallestInput;
 
+        public int? OnlyInput => inner.OnlyInput;
+
         public Preprocessing Preprocessing => inner.Preprocessing;
 
         public Precision Precision => inner.Precision;
