@@ -34,12 +34,18 @@ internal sealed record FolderPlan(
 )
 {
     // Enough for "archive name / data set name / split", and an end for folders that hold nothing but a folder.
-    private const int MaximalOuterFolders = 4;
+    public const int MaximalOuterFolders = 4;
 
     private static readonly HashSet<string> ImageEndings = new(
         [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".ppm"],
         StringComparer.OrdinalIgnoreCase
     );
+
+    /// <summary>Whether a file has the name of an image.</summary>
+    public static bool IsImage(SourceFile file) => HasImageEnding(file.Path);
+
+    /// <summary>Whether a name ends as those of images do.</summary>
+    public static bool HasImageEnding(string name) => ImageEndings.Contains(Path.GetExtension(name));
 
     /// <summary>Decides what the folders of a source mean.</summary>
     /// <param name="path">The source.</param>
@@ -172,48 +178,12 @@ internal sealed record FolderPlan(
         }
 
         var splits = new List<PlannedSplit>();
-        foreach (var (folder, split) in Assign(train, validation, test, notes))
+        foreach (var (folder, split) in SplitRoles.Assign(train, validation, test, folder => folder.Name, "folder", notes))
         {
             splits.Add(PlanSplit(folder, split, bounds, notes, skipped));
         }
 
         return splits;
-    }
-
-    private static List<(SourceFolder Folder, SplitName Split)> Assign(
-        SourceFolder? train,
-        SourceFolder? validation,
-        SourceFolder? test,
-        List<string> notes
-    )
-    {
-        foreach (var (folder, split) in new[] { (train, SplitName.Train), (validation, SplitName.Validation), (test, SplitName.Test) })
-        {
-            if (folder is not null && !SplitFolders.IsPlain(folder.Name))
-            {
-                notes.Add($"'{folder.Name}' is read as the {SplitFolders.Word(split)} split.");
-            }
-        }
-
-        switch (train, validation, test)
-        {
-            case (not null, not null, not null):
-                return [(train, SplitName.Train), (validation, SplitName.Validation), (test, SplitName.Test)];
-            case (not null, null, not null):
-                return [(train, SplitName.Train), (test, SplitName.Test)];
-            case (not null, not null, null):
-                notes.Add(
-                    $"There is no test folder, so '{validation.Name}' is the test split; validation images are drawn from '{train.Name}'."
-                );
-                return [(train, SplitName.Train), (validation, SplitName.Test)];
-            case (null, not null, not null):
-                notes.Add($"There is no train folder, so '{validation.Name}' is what is trained on; validation images are drawn from it.");
-                return [(validation, SplitName.Train), (test, SplitName.Test)];
-            default:
-                var only = (train ?? validation)!;
-                notes.Add($"There is only '{only.Name}', so training, validation and test images are drawn from it.");
-                return [(only, SplitName.Unassigned)];
-        }
     }
 
     private static PlannedSplit PlanSplit(
@@ -259,8 +229,6 @@ internal sealed record FolderPlan(
             );
         }
     }
-
-    private static bool IsImage(SourceFile file) => ImageEndings.Contains(Path.GetExtension(file.Path));
 
     private static string Quote(IReadOnlyList<SourceFolder> folders) => DatasetSource.Quote([.. folders.Select(folder => folder.Name)]);
 
