@@ -221,6 +221,28 @@ public sealed class LabelTableTests : IDisposable
     }
 
     [Fact]
+    public async Task A_table_of_another_name_is_asked_for_by_its_name()
+    {
+        Images("1.jpg", "2.jpg");
+        Table("boxes.csv", "path,label", "1.jpg,a", "2.jpg,b");
+
+        Assert.EndsWith(
+            "or a table of the images' labels, labels.csv. 'boxes.csv' is not read: rename the table of the labels to labels.csv.",
+            (await RefuseAsync()).Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public async Task Where_classes_are_not_asked_for_the_table_is_neither_read_nor_an_image()
+    {
+        Images("1.jpg", "2.jpg");
+        Table("labels.csv", "nothing");
+
+        Assert.Equal(["1.jpg", "2.jpg"], (await DatasetSource.ListImagesAsync(_directory.Root)).Entries.Select(entry => entry.Name));
+    }
+
+    [Fact]
     public async Task A_row_may_stand_there_twice()
     {
         Images("1.jpg", "2.jpg");
@@ -244,7 +266,7 @@ public sealed class LabelTableTests : IDisposable
     [InlineData("\\\\server\\1.jpg,a", "whose path is not one below the table's folder")]
     [InlineData("1.jpg,a,b", "line 4: the row has 3 fields, and the first line names 2.")]
     [InlineData("1.jpg", "line 4: the row has 1 field, and the first line names 2.")]
-    [InlineData("1.jpg,a\"b", "line 4: a field has a quote inside.")]
+    [InlineData("1.jpg,a\"b", "line 4: a field has a quote inside, or one that is not closed.")]
     [InlineData("1.jpg,a\u0007", "names the class 'a?'")]
     public async Task A_row_that_cannot_be_used_is_named_with_its_line(string row, string message)
     {
@@ -323,7 +345,7 @@ public sealed class LabelTableTests : IDisposable
     public async Task Rows_columns_and_files_are_bounded()
     {
         Images("1.jpg", "2.jpg");
-        var endless = new string('x', LabelTableReader.MostRowCharacters + 1);
+        var endless = new string('x', LabelTableReader.MostRowCharacters + 10_000);
         Table("labels.csv", "path,label", "1.jpg,a", "2.jpg,\"b" + endless);
         Assert.Contains("after line 2: a row has more than", (await RefuseAsync()).Message, StringComparison.Ordinal);
 

@@ -153,7 +153,7 @@ public static class DatasetSource
         {
             throw new DatasetException(
                 $"'{fileIndex.Root}' has a single class, '{fileIndex.ClassNames[0]}'. A classifier needs at least two: add a folder "
-                    + $"(or a line of {Stl10Files.ClassNames}) for each class."
+                    + $"(or rows of the table of labels, or a line of {Stl10Files.ClassNames}) for each class."
             );
         }
 

@@ -41,6 +41,8 @@ internal sealed record FolderPlan(
         StringComparer.OrdinalIgnoreCase
     );
 
+    private static readonly string[] TableEndings = [".csv", ".tsv"];
+
     /// <summary>Whether a file has the name of an image.</summary>
     public static bool IsImage(SourceFile file) => HasImageEnding(file.Path);
 
@@ -116,7 +118,7 @@ internal sealed record FolderPlan(
         {
             throw new DatasetException(
                 $"'{Shown(root.Path)}' has no class folders. Put one folder of images for each class there, or folders for splits "
-                    + $"with such folders: {SplitFolders.Understood}."
+                    + $"with such folders: {SplitFolders.Understood}; or a table of the images' labels, labels.csv.{AboutTables(contents)}"
             );
         }
 
@@ -131,6 +133,18 @@ internal sealed record FolderPlan(
                     + $"are {SplitFolders.Understood}. Rename them; if they are classes, put all class folders into a folder 'train'."
             )
             : new PlannedSplit(root, SplitName.Unassigned, contents.Folders);
+    }
+
+    /// <summary>Tables are known by their names, so that no other one is taken for that of the labels.</summary>
+    private static string AboutTables(FolderContents contents)
+    {
+        var names = contents
+            .Files.Select(file => Path.GetFileName(file.Path))
+            .Where(name => TableEndings.Contains(Path.GetExtension(name), StringComparer.OrdinalIgnoreCase))
+            .ToList();
+        return names.Count == 0
+            ? ""
+            : $" {DatasetSource.Quote(names)} {DatasetSource.Plural(names.Count, "is", "are")} not read: rename the table of the labels to labels.csv.";
     }
 
     /// <summary>Whether a folder has folders, and no images beside them.</summary>

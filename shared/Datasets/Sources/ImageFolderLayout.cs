@@ -1,3 +1,4 @@
+using Distributed.Datasets.Tables;
 using Distributed.Storage;
 
 namespace Distributed.Datasets.Sources;
@@ -17,7 +18,7 @@ internal static class ImageFolderLayout
         return listing.ToFileIndex(" Put one folder of images for each class there, or train/, val/ and test/ with such folders.");
     }
 
-    /// <summary>Lists all images below a folder, without labels and splits.</summary>
+    /// <summary>Lists all images below a folder, without labels and splits; tables of labels are not read.</summary>
     public static FileIndex ListImages(
         string path,
         DataRoots? roots,
@@ -27,7 +28,8 @@ internal static class ImageFolderLayout
     {
         var plan = FolderPlan.OfImages(path, roots);
         var listing = Begin(plan, progress, cancellationToken);
-        listing.Add(listing.Find([plan.Root], static (_, _) => { }), label: 0, SplitName.Unassigned);
+        var files = listing.Find([plan.Root], static (_, _) => { });
+        listing.Add(files.Where(file => !LabelTableReader.IsTable(file)), label: 0, SplitName.Unassigned);
         return listing.ToFileIndex(remedy: "");
     }
 

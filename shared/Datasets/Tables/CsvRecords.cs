@@ -56,7 +56,7 @@ internal static class CsvRecords
                 Delimiter = separator.ToString(),
                 BadDataFound = bad =>
                     throw new DatasetException(
-                        $"{Place(file, linesBefore + bad.Context.Parser!.RawRow)}: a field has a quote inside. Put the field in quotes, and write its own quotes twice."
+                        $"{Place(file, linesBefore + bad.Context.Parser!.RawRow)}: a field has a quote inside, or one that is not closed. Put the field in quotes, and write its own quotes twice."
                     ),
             },
             leaveOpen: true

@@ -18,11 +18,14 @@ internal static class LabelTableReader
     // Strict: what is no UTF-8 is an error; a byte order mark is passed over.
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: true, throwOnInvalidBytes: true);
 
-    /// <summary>The table in a folder, by its name in any case; null where there is none.</summary>
+    /// <summary>Whether a file has the name of a table of labels, in any case.</summary>
+    public static bool IsTable(SourceFile file) => Names.Contains(Path.GetFileName(file.Path), StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>The table in a folder; null where there is none.</summary>
     /// <exception cref="DatasetException">There are several.</exception>
     public static SourceFile? Find(SourceFolder folder, FolderContents contents)
     {
-        var found = contents.Files.Where(file => Names.Contains(Path.GetFileName(file.Path), StringComparer.OrdinalIgnoreCase)).ToList();
+        var found = contents.Files.Where(IsTable).ToList();
         return found.Count <= 1
             ? found.SingleOrDefault()
             : throw new DatasetException(
