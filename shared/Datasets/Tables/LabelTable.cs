@@ -39,5 +39,5 @@ internal sealed record LabelTable(SourceFile File, TableColumns Columns, IReadOn
     }
 
     /// <summary>Text of the table as it may stand in a message.</summary>
-    public static string Shown(string text) => SafeText.Shorten(text, 200);
+    public static string Shown(string text) => SafeText.Shorten(text, 400);
 }
