@@ -158,7 +158,7 @@ public sealed class LabelTableTests : IDisposable
 
         Table("metadata.csv", "file_name,label", "train/1.jpg,a", "train/2.jpg,b", "other/1.jpg,b");
         Assert.Contains(
-            "has 1 row whose images do not lie in a split's folder, as those of other rows do: 'other/1.jpg' (line 4). Add a column 'split'",
+            "has 1 row whose image does not lie in a split's folder, as those of other rows do: 'other/1.jpg' (line 4). Add a column 'split'",
             (await RefuseAsync()).Message,
             StringComparison.Ordinal
         );
@@ -252,10 +252,10 @@ public sealed class LabelTableTests : IDisposable
     }
 
     [Theory]
-    [InlineData("a.jpg,cat", "has 1 row that name files which are not there: 'a.jpg' (line 4). Put the files into")]
+    [InlineData("a.jpg,cat", "has 1 row whose file is not there: 'a.jpg' (line 4). Put the files into")]
     [InlineData(
         "a.jpg,c\nb.jpg,c\nc.jpg,c\nd.jpg,c\ne.jpg,c\nf.jpg,c",
-        "has 6 rows that name files which are not there: 'a.jpg' (line 4), 'b.jpg' (line 5), 'c.jpg' (line 6), 'd.jpg' (line 7), 'e.jpg' (line 8) and 1 more."
+        "has 6 rows whose file is not there: 'a.jpg' (line 4), 'b.jpg' (line 5), 'c.jpg' (line 6), 'd.jpg' (line 7), 'e.jpg' (line 8) and 1 more."
     )]
     [InlineData("1.jpg,", "has 1 row without a label: '1.jpg' (line 4)")]
     [InlineData(",a", "has 1 row without a path: '' (line 4)")]
@@ -396,7 +396,7 @@ public sealed class LabelTableTests : IDisposable
         Directory.CreateSymbolicLink(_directory.At("away"), elsewhere.Root);
         Table("labels.csv", "path,label", "1.jpg,a", "2.jpg,b", "away/secret.jpg,a");
 
-        Assert.Contains("not there: 'away/secret.jpg' (line 4)", (await RefuseAsync()).Message, StringComparison.Ordinal);
+        Assert.Contains("whose file is not there: 'away/secret.jpg' (line 4)", (await RefuseAsync()).Message, StringComparison.Ordinal);
 
         File.Delete(_directory.At("labels.csv"));
         File.CreateSymbolicLink(_directory.At("labels.csv"), table);

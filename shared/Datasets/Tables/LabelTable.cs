@@ -21,7 +21,7 @@ internal sealed record LabelTable(SourceFile File, TableColumns Columns, IReadOn
 
     /// <summary>Refuses the table where rows of it are wrong; the error names the first of them.</summary>
     /// <param name="isWrong">Whether a row is.</param>
-    /// <param name="what">What is wrong with them, between "3 rows" and the list: "that name files which are not there".</param>
+    /// <param name="what">What is wrong with them, between "3 rows" and the list: "whose file is not there".</param>
     /// <param name="remedy">What to do, a sentence.</param>
     /// <exception cref="DatasetException">Some are.</exception>
     public void ThrowIfAny(Func<LabelRow, bool> isWrong, string what, string remedy)

@@ -27,7 +27,7 @@ internal sealed record LabelledImage(SourceFile File, string Class, SplitName? S
         var names = new TablePath(placed.Folder, files);
         table.ThrowIfAny(
             row => names.Find(row.Path) is null,
-            "that name files which are not there",
+            "whose file is not there",
             $"Put the files into '{LabelTable.Shown(placed.Folder.Path)}', where the paths begin, or remove the rows."
         );
 

@@ -49,7 +49,7 @@ internal sealed class TableSplits
 
         table.ThrowIfAny(
             row => SplitFolders.Of(FirstFolder(row)) is null,
-            "whose images do not lie in a split's folder, as those of other rows do",
+            "whose image does not lie in a split's folder, as those of other rows do",
             "Add a column 'split' that says what every image is for."
         );
         return new TableSplits(FirstFolder);
