@@ -52,11 +52,17 @@ internal sealed class SourceLocator(Volume volume, DataRoots roots, DownloadSour
     private const string ExtractionVersion = "2";
 
     private const string Sample = "sample";
+    private const string Clothing = "clothing";
     private const string Stl10 = "stl10";
 
     /// <summary>What people call a data set of ours; null where the files say.</summary>
     public static string? NameOf(RunSpecification specification) =>
-        specification.Dataset == Sample ? $"sample (drawn with split seed {specification.SplitSeed})" : null;
+        specification.Dataset switch
+        {
+            Sample => $"sample (drawn with split seed {specification.SplitSeed})",
+            Clothing => Clothing,
+            _ => null,
+        };
 
     /// <summary>What must be fetched before the run can go on.</summary>
     public IReadOnlyList<DownloadSource> FindMissing(RunSpecification specification)
@@ -86,6 +92,8 @@ internal sealed class SourceLocator(Volume volume, DataRoots roots, DownloadSour
         {
             case Sample:
                 return new LocatedSource(await DrawSampleAsync(specification.SplitSeed, cancellationToken), Archive: null, Notes: []);
+            case Clothing:
+                return new LocatedSource(await ClothingSample.UnpackAsync(volume, cancellationToken), Archive: null, Notes: []);
             case Stl10:
                 if (!Directory.Exists(Stl10Folder))
                 {

@@ -29,7 +29,8 @@ internal sealed class RunCommand : Command
     };
     private readonly Option<string?> _exportPng = new("--export-png")
     {
-        Description = "Also write the splits as PNG files in class folders below this directory",
+        Description =
+            "Also write the splits as PNG files in class folders below this directory, with the table images.csv of where each came from",
         HelpName = "DIR",
         Validators = { CommandOptions.RefuseEmpty, CommandOptions.RefuseOption },
     };

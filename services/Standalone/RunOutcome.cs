@@ -91,13 +91,20 @@ internal sealed class RunOutcomeReader(
         ];
     }
 
-    /// <summary>Writes the splits of a run as PNG files in class folders.</summary>
+    /// <summary>Writes the splits of a run as PNG files in class folders, and the table <c>images.csv</c> of them.</summary>
     public async Task ExportPngAsync(Guid runId, string directory, CancellationToken cancellationToken)
     {
         var (run, _) = await contexts.ReadRunAsync(runId, cancellationToken);
         var manifest = await datasets.ReadManifestAsync(run.DatasetSha256!, cancellationToken);
         var split = await datasets.ReadSplitAsync(run, cancellationToken);
         using var packed = await datasets.OpenPackedAsync(run.IngestionKey!, cancellationToken);
-        await PngExport.WriteAsync(packed, manifest, split, directory, progress: null, cancellationToken);
+        var images = await PngExport.WriteAsync(packed, manifest, split, directory, progress: null, cancellationToken);
+        await using var file = File.Create(Path.Combine(directory, "images.csv"));
+        await using var table = new CsvTable(file);
+        await table.WriteAsync("split", "class", "file", "source");
+        foreach (var image in images)
+        {
+            await table.WriteAsync(image.Split, image.ClassName, image.File, image.Source);
+        }
     }
 }

@@ -36,9 +36,9 @@ public sealed record RunSpecification
     public string? Submitter { get; init; }
 
     [Setting(
-        "sample (drawn by the program), stl10 (downloaded), or the path of a folder or archive: STL-10's binary files, or class folders of images",
+        "sample (drawn by the program), clothing (photos that are shipped), stl10 (downloaded), or the path of a folder or archive: class folders of images, images with a table of labels, or STL-10's binary files",
         Details = "A path is as the Ingestion hosts see it, below `Data:Roots`: see [data sets](datasets.md).",
-        Words = ["sample", "stl10"],
+        Words = ["sample", "clothing", "stl10"],
         MaxLength = LongestPath
     )]
     public string Dataset { get; init; } = "sample";

@@ -20,6 +20,7 @@ public static class SkipReasons
             SkipReason.Damaged => "damaged",
             SkipReason.TooLarge => "too large",
             SkipReason.DecodingFailed => "decoding failed",
+            SkipReason.NoLabel => count == 1 ? "image without a label" : "images without a label",
             _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "Not a reason."),
         };
 
@@ -36,6 +37,7 @@ public static class SkipReasons
             SkipReason.Damaged => "copy them again from their source",
             SkipReason.TooLarge => "scale them down",
             SkipReason.DecodingFailed => "save them again as JPEG or PNG",
+            SkipReason.NoLabel => "add rows for them to the table, or move them elsewhere",
             _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, "Not a reason."),
         };
 

@@ -207,7 +207,7 @@ public static class ImageDecoder
             ),
             { Kind: FileKind.ForeignImage } format => new ImageRejectedException(
                 SkipReason.UnsupportedFormat,
-                $"it is {format.Name}, which is not read; {Convert}"
+                $"it is {format.Name}, which is not read; {Convert}{format.Example}"
             ),
             { Kind: FileKind.Video } format => new ImageRejectedException(
                 SkipReason.UnsupportedFormat,
@@ -215,7 +215,7 @@ public static class ImageDecoder
             ),
             { Kind: FileKind.Document } format => new ImageRejectedException(
                 SkipReason.UnsupportedFormat,
-                $"it is {format.Name}, which is not read; save its pages as JPEG or PNG"
+                $"it is {format.Name}, which is not read; save its pages as JPEG or PNG{format.Example}"
             ),
             { Kind: FileKind.Archive } format => new ImageRejectedException(
                 SkipReason.NotAnImage,

@@ -29,4 +29,7 @@ public enum SkipReason
 
     /// <summary>Decoding it ended the process or did not end.</summary>
     DecodingFailed,
+
+    /// <summary>An image that the table of labels does not name.</summary>
+    NoLabel,
 }

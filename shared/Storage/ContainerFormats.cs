@@ -6,9 +6,9 @@ namespace Distributed.Storage;
 /// <summary>Formats that share a container and are recognised by a name in it (RIFF; ISO/IEC 14496-12, brands), or by several fields of their header.</summary>
 internal static class ContainerFormats
 {
-    private static readonly FileFormat Heic = FileFormat.Foreign("a HEIC image");
-    private static readonly FileFormat Avif = FileFormat.Foreign("an AVIF image");
-    private static readonly FileFormat CanonRaw = FileFormat.Foreign("a camera's raw file (CR3)");
+    private static readonly FileFormat Heic = FileFormat.Foreign("a HEIC image", "heic");
+    private static readonly FileFormat Avif = FileFormat.Foreign("an AVIF image", "avif");
+    private static readonly FileFormat CanonRaw = FileFormat.CameraRaw("CR3");
     private static readonly FileFormat Mp4 = new("an MP4 video", FileKind.Video);
     private static readonly FileFormat QuickTime = new("a QuickTime video", FileKind.Video);
 
@@ -52,7 +52,7 @@ internal static class ContainerFormats
             && head[0] == 'P'
             && head[1] is >= (byte)'1' and <= (byte)'7'
             && head[2] is (byte)'\n' or (byte)' ' or (byte)'\r' or (byte)'\t'
-                ? FileFormat.Foreign("a Netpbm image")
+                ? FileFormat.Foreign("a Netpbm image", "ppm")
             : head.Length > 188 && head[0] == 0x47 && head[188] == 0x47 && (head.Length <= 376 || head[376] == 0x47)
                 ? new FileFormat("an MPEG video", FileKind.Video)
             : null;

@@ -45,6 +45,20 @@ public sealed record FileFormat(string Name, FileKind Kind)
     /// <summary>What to do, a phrase, where that is the same whatever the file was meant to be; else null.</summary>
     public string? Remedy { get; init; }
 
+    /// <summary>A program that makes an image of it that is read, a phrase with a comma before it: ", for example with 'magick …'"; empty where none is widely known.</summary>
+    public string Example { get; init; } = "";
+
     /// <summary>A format of images that is known and not decoded.</summary>
-    internal static FileFormat Foreign(string name) => new(name, FileKind.ForeignImage);
+    /// <param name="name">What a file of it is.</param>
+    /// <param name="ending">How names of such files end, where ImageMagick reads them; else null.</param>
+    internal static FileFormat Foreign(string name, string? ending = null) =>
+        new(name, FileKind.ForeignImage)
+        {
+            Example = ending is null ? "" : $", for example with ImageMagick: magick mogrify -format jpg *.{ending}",
+        };
+
+    /// <summary>What a camera's sensor has seen.</summary>
+    /// <param name="name">The name of the format.</param>
+    internal static FileFormat CameraRaw(string name) =>
+        new($"a camera's raw file ({name})", FileKind.ForeignImage) { Example = ", for example with darktable or RawTherapee" };
 }

@@ -76,7 +76,7 @@ public static class FileFormats
     /// <summary>Plain text that is nothing else.</summary>
     public static readonly FileFormat Text = new("a text file", FileKind.Text);
 
-    private static readonly FileFormat Svg = FileFormat.Foreign("an SVG drawing");
+    private static readonly FileFormat Svg = FileFormat.Foreign("an SVG drawing", "svg");
 
     /// <summary>Recognises what a file is.</summary>
     /// <param name="head">Its first <see cref="HeadBytes"/> bytes, or all where it has fewer.</param>
@@ -96,7 +96,9 @@ public static class FileFormats
 
         if (FileSignatures.Find(head) is { } signed)
         {
-            return signed == Zip && IsPytorch(head) ? PytorchZip : signed;
+            return signed == Zip && IsPytorch(head) ? PytorchZip
+                : signed == TiffFormats.Tiff ? TiffFormats.Find(head)
+                : signed;
         }
 
         return ContainerFormats.Find(head)

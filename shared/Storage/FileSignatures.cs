@@ -5,8 +5,6 @@ namespace Distributed.Storage;
 /// <summary>The formats that are recognised by some bytes at a fixed place, as their specifications give them.</summary>
 internal static class FileSignatures
 {
-    private static readonly FileFormat Tiff = FileFormat.Foreign("a TIFF image (or a camera's raw file, which is built like one)");
-
     private static readonly (int Offset, byte[] Bytes, FileFormat Format)[] All =
     [
         // Images that are decoded.
@@ -15,27 +13,35 @@ internal static class FileSignatures
         (0, Ascii("GIF87a"), new("a GIF image", FileKind.Image)),
         (0, Ascii("GIF89a"), new("a GIF image", FileKind.Image)),
         // Images that are not.
-        (0, [0, 0, 0, 0x0C, (byte)'J', (byte)'X', (byte)'L', (byte)' ', 0x0D, 0x0A, 0x87, 0x0A], FileFormat.Foreign("a JPEG XL image")),
-        (0, [0xFF, 0x0A], FileFormat.Foreign("a JPEG XL image")),
-        (0, [0, 0, 0, 0x0C, (byte)'j', (byte)'P', (byte)' ', (byte)' ', 0x0D, 0x0A, 0x87, 0x0A], FileFormat.Foreign("a JPEG 2000 image")),
-        (0, [0xFF, 0x4F, 0xFF, 0x51], FileFormat.Foreign("a JPEG 2000 image")),
-        (0, [(byte)'I', (byte)'I', 0xBC], FileFormat.Foreign("a JPEG XR image")),
-        (8, Ascii("CR\u0002"), FileFormat.Foreign("a camera's raw file (CR2)")),
-        (0, [(byte)'I', (byte)'I', (byte)'R', (byte)'O'], FileFormat.Foreign("a camera's raw file (ORF)")),
-        (0, [(byte)'I', (byte)'I', (byte)'R', (byte)'S'], FileFormat.Foreign("a camera's raw file (ORF)")),
-        (0, [(byte)'I', (byte)'I', (byte)'U', 0], FileFormat.Foreign("a camera's raw file (RW2)")),
-        (0, Ascii("FUJIFILMCCD-RAW"), FileFormat.Foreign("a camera's raw file (RAF)")),
-        (0, Ascii("FOVb"), FileFormat.Foreign("a camera's raw file (X3F)")),
-        (0, [(byte)'I', (byte)'I', 42, 0], Tiff),
-        (0, [(byte)'M', (byte)'M', 0, 42], Tiff),
-        (0, [(byte)'I', (byte)'I', 43, 0], Tiff),
-        (0, [(byte)'M', (byte)'M', 0, 43], Tiff),
-        (0, Ascii("8BPS"), FileFormat.Foreign("a Photoshop image (PSD)")),
-        (0, Ascii("gimp xcf"), FileFormat.Foreign("a GIMP image (XCF)")),
-        (0, [0x76, 0x2F, 0x31, 0x01], FileFormat.Foreign("an OpenEXR image")),
+        (
+            0,
+            [0, 0, 0, 0x0C, (byte)'J', (byte)'X', (byte)'L', (byte)' ', 0x0D, 0x0A, 0x87, 0x0A],
+            FileFormat.Foreign("a JPEG XL image", "jxl")
+        ),
+        (0, [0xFF, 0x0A], FileFormat.Foreign("a JPEG XL image", "jxl")),
+        (
+            0,
+            [0, 0, 0, 0x0C, (byte)'j', (byte)'P', (byte)' ', (byte)' ', 0x0D, 0x0A, 0x87, 0x0A],
+            FileFormat.Foreign("a JPEG 2000 image", "jp2")
+        ),
+        (0, [0xFF, 0x4F, 0xFF, 0x51], FileFormat.Foreign("a JPEG 2000 image", "jp2")),
+        (0, [(byte)'I', (byte)'I', 0xBC], FileFormat.Foreign("a JPEG XR image", "jxr")),
+        (8, Ascii("CR\u0002"), FileFormat.CameraRaw("CR2")),
+        (0, [(byte)'I', (byte)'I', (byte)'R', (byte)'O'], FileFormat.CameraRaw("ORF")),
+        (0, [(byte)'I', (byte)'I', (byte)'R', (byte)'S'], FileFormat.CameraRaw("ORF")),
+        (0, [(byte)'I', (byte)'I', (byte)'U', 0], FileFormat.CameraRaw("RW2")),
+        (0, Ascii("FUJIFILMCCD-RAW"), FileFormat.CameraRaw("RAF")),
+        (0, Ascii("FOVb"), FileFormat.CameraRaw("X3F")),
+        (0, [(byte)'I', (byte)'I', 42, 0], TiffFormats.Tiff),
+        (0, [(byte)'M', (byte)'M', 0, 42], TiffFormats.Tiff),
+        (0, [(byte)'I', (byte)'I', 43, 0], TiffFormats.Tiff),
+        (0, [(byte)'M', (byte)'M', 0, 43], TiffFormats.Tiff),
+        (0, Ascii("8BPS"), FileFormat.Foreign("a Photoshop image (PSD)", "psd")),
+        (0, Ascii("gimp xcf"), FileFormat.Foreign("a GIMP image (XCF)", "xcf")),
+        (0, [0x76, 0x2F, 0x31, 0x01], FileFormat.Foreign("an OpenEXR image", "exr")),
         (0, Ascii("#?RADIANCE"), FileFormat.Foreign("a Radiance HDR image")),
-        (0, Ascii("qoif"), FileFormat.Foreign("a QOI image")),
-        (0, Ascii("DDS "), FileFormat.Foreign("a DDS texture")),
+        (0, Ascii("qoif"), FileFormat.Foreign("a QOI image", "qoi")),
+        (0, Ascii("DDS "), FileFormat.Foreign("a DDS texture", "dds")),
         (0, [0x8A, (byte)'M', (byte)'N', (byte)'G'], FileFormat.Foreign("an MNG animation")),
         (0, Ascii("AT&TFORM"), new("a DjVu document", FileKind.Document)),
         (0, Ascii("SIMPLE  ="), FileFormat.Foreign("a FITS image")),
@@ -51,7 +57,7 @@ internal static class FileSignatures
         (0, Ascii("ID3"), new("an MP3 sound file", FileKind.Sound)),
         (0, Ascii("fLaC"), new("a FLAC sound file", FileKind.Sound)),
         // Documents.
-        (0, Ascii("%PDF-"), new("a PDF document", FileKind.Document)),
+        (0, Ascii("%PDF-"), new("a PDF document", FileKind.Document) { Example = ", for example with poppler: pdftoppm -jpeg" }),
         (0, Ascii("%!PS"), new("a PostScript document", FileKind.Document)),
         (0, [0xC5, 0xD0, 0xD3, 0xC6], new("a PostScript document", FileKind.Document)),
         (0, [0xD0, 0xCF, 0x11, 0xE0, 0xA1, 0xB1, 0x1A, 0xE1], new("a document of Microsoft Office", FileKind.Document)),

@@ -122,6 +122,7 @@ public sealed class RunWarningsTests
     [Theory]
     [InlineData("demo", "sample", 96, null)]
     [InlineData("demo", "stl10", 96, null)]
+    [InlineData("demo", "clothing", 96, "knows little of your images")]
     [InlineData("demo", "/data/pets", 96, "use the backbone imagenet with the input size 224")]
     [InlineData("imagenet", "/data/pets", 96, "an input size of 224 is usually much more accurate")]
     [InlineData("imagenet", "/data/pets", 224, null)]

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using Distributed.Datasets.Imaging;
 using Distributed.Datasets.Sources;
 using Distributed.Datasets.Splits;
@@ -182,14 +183,17 @@ public sealed class ImagePackerTests : IDisposable
         using var data = await PackAsync(images: 30, parts: [0, 30]);
         var split = DatasetSplit.Draw(data.Manifest, 0, 0.2, 0.3);
 
-        await PngExport.WriteAsync(data.Packed, data.Manifest, split, _directory.At("export"));
+        var exported = await PngExport.WriteAsync(data.Packed, data.Manifest, split, _directory.At("export"));
 
         var fileIndex = await DatasetSource.ListAsync(_directory.At("export"));
         Assert.Equal(["a", "b"], fileIndex.ClassNames);
         Assert.Equal(30, fileIndex.Entries.Count);
         Assert.Equal(split.Validation.Length, fileIndex.Entries.Count(entry => entry.Split == SplitName.Validation));
         var test = split.Test[0];
-        var name = $"test/{data.Manifest.ClassNames[data.Manifest.Images[test].Label]}/{test:D6}.png";
+        var image = data.Manifest.Images[test];
+        var name = $"test/{data.Manifest.ClassNames[image.Label]}/{test:D6}-{Path.GetFileNameWithoutExtension(image.Name)}.png";
+        Assert.Contains(new ExportedImage("test", data.Manifest.ClassNames[image.Label], name, image.Name), exported);
+        Assert.Equal(fileIndex.Entries.Select(entry => entry.Name).Order(), exported.Select(picture => picture.File).Order());
         Assert.Equal(
             data.Pixels.AsSpan(test * data.Packed.ImageBytes, data.Packed.ImageBytes).ToArray(),
             ImageDecoder.Decode(await File.ReadAllBytesAsync(_directory.At("export", name))).Pixels
@@ -201,6 +205,22 @@ public sealed class ImagePackerTests : IDisposable
         Assert.Equal(
             ["a_b", "a_b-2", "A_B-3", "_", "_con", "été", "_x"],
             PngExport.FolderNames(["a/b", "a\\b", "A:B", "..", "con", "été", "../x"])
+        );
+
+    [Theory]
+    [InlineData("train/rose.jpg", "rose")]
+    [InlineData("train_X.bin#12", "train_X.bin_12")]
+    [InlineData("a:b?*.png", "a_b__")]
+    [InlineData("..png", "_")]
+    [InlineData("con.jpg", "_con")]
+    [InlineData("été 1.jpeg", "été 1")]
+    public void Exported_files_carry_their_sources_names(string source, string name) => Assert.Equal(name, PngExport.FileName(source));
+
+    [Fact]
+    public void The_longest_name_of_a_source_is_cut_to_one_that_file_systems_take() =>
+        Assert.True(
+            Encoding.UTF8.GetByteCount(PngExport.FileName(string.Concat(Enumerable.Repeat("\U00020000", 200))))
+                <= 255 - "000000-.png".Length
         );
 
     private async Task<FileIndex> FolderAsync(int images)

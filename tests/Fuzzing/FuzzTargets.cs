@@ -28,6 +28,7 @@ internal static class FuzzTargets
         ["submit-message"] = () => new MessageTarget(),
         ["http-body"] = () => new HttpBodyTarget(),
         ["folders"] = () => new LayoutTarget(),
+        ["labels"] = () => new LabelTableTarget(),
         ["file-index"] = () => new FileIndexTarget(),
         ["download-notes"] = () => new NotesTarget(),
     };

@@ -53,14 +53,14 @@ public sealed class ImageDecoderTests
     [InlineData(
         "000000186674797068656963000000006D69663168656963",
         SkipReason.UnsupportedFormat,
-        "it is a HEIC image, which is not read; convert it to JPEG or PNG"
+        "it is a HEIC image, which is not read; convert it to JPEG or PNG, for example with ImageMagick: magick mogrify -format jpg *.heic"
     )]
     [InlineData(
         "000000186674797061766966000000006D69663161766966",
         SkipReason.UnsupportedFormat,
         "an AVIF image, which is not read; convert it to JPEG or PNG"
     )]
-    [InlineData("49492A0008000000", SkipReason.UnsupportedFormat, "a TIFF image (or a camera's raw file")]
+    [InlineData("49492A0008000000", SkipReason.UnsupportedFormat, "a TIFF image, which is not read; convert it to JPEG or PNG")]
     [InlineData("38425053000100000000", SkipReason.UnsupportedFormat, "Photoshop")]
     [InlineData("0000000C4A584C200D0A870A", SkipReason.UnsupportedFormat, "JPEG XL")]
     [InlineData("0000000C6A5020200D0A870A", SkipReason.UnsupportedFormat, "JPEG 2000")]

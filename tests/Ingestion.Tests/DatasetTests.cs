@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Formats.Tar;
 using System.IO.Compression;
+using System.Security.Cryptography;
 using System.Text.Json;
 using Distributed.Catalog;
 using Distributed.Contracts;
@@ -232,6 +233,44 @@ public sealed class DatasetTests : IAsyncLifetime
         Assert.NotEqual(first.DatasetSha256, other.DatasetSha256);
         var names = await _services.QueryAsync(context => context.Datasets.Select(dataset => dataset.Name).ToListAsync());
         Assert.Equal(["sample (drawn with split seed 0)", "sample (drawn with split seed 3)"], names.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_shipped_photos_of_clothes_are_ingested_by_their_word()
+    {
+        var run = await IngestAsync("clothing");
+        var again = await IngestAsync("clothing");
+
+        Assert.Equal(run.DatasetSha256, again.DatasetSha256);
+        var dataset = await _services.QueryAsync(context => context.Datasets.SingleAsync());
+        Assert.Equal(("clothing", 500), (dataset.Name, dataset.ImageCount));
+        Assert.Equal(
+            ["dress", "hat", "longsleeve", "outwear", "pants", "shirt", "shoes", "shorts", "skirt", "t-shirt"],
+            dataset.ClassNames
+        );
+        var manifest = JsonSerializer.Deserialize<DatasetManifest>(
+            await _services.Volume.ReadAllBytesAsync(dataset.Manifest),
+            DatasetJson.Options
+        )!;
+        foreach (var (split, count) in new[] { (SplitName.Train, 38), (SplitName.Test, 12) })
+        {
+            var images = manifest.Images.Where(image => image.Split == split).ToList();
+            Assert.Equal(
+                Enumerable.Repeat(count, 10),
+                images.CountBy(image => image.Label).OrderBy(pair => pair.Key).Select(pair => pair.Value)
+            );
+        }
+
+        Assert.Equal(500, manifest.Images.Select(image => image.Sha256).Distinct().Count());
+    }
+
+    [Fact]
+    public async Task The_shipped_photos_are_the_ones_that_the_script_made()
+    {
+        var archive = await File.ReadAllBytesAsync(ClothingSample.Archive);
+
+        Assert.Equal(ClothingSample.Sha256, Convert.ToHexStringLower(SHA256.HashData(archive)));
+        Assert.InRange(archive.Length, 1_000_000, 5_000_000);
     }
 
     private static RunSpecification Specify(string dataset) => new() { Dataset = dataset, InputSize = 32 };

@@ -131,6 +131,44 @@ public sealed class RunTests : IDisposable
     }
 
     [Fact]
+    public async Task Labels_of_a_table_are_trained_on_and_exported_images_are_listed_with_their_names()
+    {
+        var folder = Path.Combine(_command.Root, "photos");
+        Directory.CreateDirectory(Path.Combine(folder, "all"));
+        var rows = new List<string> { "file_name;label;split" };
+        for (var image = 0; image < 24; image++)
+        {
+            var pixels = new byte[20 * 20 * 3];
+            new Random(image).NextBytes(pixels);
+            await File.WriteAllBytesAsync(Path.Combine(folder, "all", $"été {image:D2}.png"), PngEncoder.Encode(pixels, 20, 20));
+            rows.Add($"all/été {image:D2}.png;{(image % 3 == 0 ? "cat" : "dog")};{(image < 16 ? "train" : "test")}");
+        }
+
+        await File.WriteAllBytesAsync(Path.Combine(folder, "all", "left.jpg"), [1]);
+        await File.WriteAllLinesAsync(Path.Combine(folder, "labels.csv"), rows);
+        var exported = Path.Combine(_command.Root, "images");
+
+        var ended = await _command.ExecuteAsync(
+            _command.Run("--dataset", folder, "--backbone", "random", "--json", "--export-png", exported)
+        );
+
+        Assert.True(ended.Code == 0, string.Join('\n', ended.Errors));
+        var json = CommandLine.Parse(Assert.Single(ended.Output));
+        Assert.Equal(8, json.GetProperty("testImages").GetInt32());
+        var input = json.GetProperty("input");
+        Assert.Equal(1, input.GetProperty("skippedCount").GetInt32());
+        Assert.Contains(
+            "Labels are read from 'labels.csv', columns 'file_name', 'label', 'split', 24 rows.",
+            input.GetProperty("notes").EnumerateArray().Select(note => note.GetString())
+        );
+        var images = await File.ReadAllLinesAsync(Path.Combine(exported, "images.csv"));
+        Assert.Equal("split,class,file,source", images[0]);
+        Assert.Equal(25, images.Length);
+        Assert.Equal("test,cat,test/cat/000016-été 18.png,all/été 18.png", images[17]);
+        Assert.All(images[1..], line => Assert.True(File.Exists(Path.Combine(exported, line.Split(',')[2]))));
+    }
+
+    [Fact]
     public async Task What_a_killed_process_left_is_finished_by_the_next_one_on_its_volume()
     {
         await using var killed = CommandLine.Start(_command.Run("--json", "--epochs", "2000", "--patience", "2000", "--name", "killed"));

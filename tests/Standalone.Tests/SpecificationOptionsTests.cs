@@ -11,7 +11,7 @@ public sealed class SpecificationOptionsTests
         .Select(name => $"/data/{name}");
 
     private static readonly Gen<RunSpecification> Specifications =
-        from dataset in Gen.OneOf(OneOf("sample", "stl10"), Paths)
+        from dataset in Gen.OneOf(OneOf("sample", "clothing", "stl10"), Paths)
         from backbone in Gen.OneOf(OneOf("demo", "imagenet", "random"), Paths)
         from architecture in OneOf("", "densenet121", "densenet169", "densenet201", "densenet161")
             .Select(name => name.Length == 0 ? null : name)
@@ -123,7 +123,7 @@ public sealed class SpecificationOptionsTests
     [InlineData("--hidden-sizes", "1,024", "--hidden-sizes has an entry that is '024', with a leading zero")]
     [InlineData("--report", "maybe", "--report is 'maybe'; it must be true or false.")]
     [InlineData("--fit", "1", "--fit is '1'; it must be crop, pad or stretch.")]
-    [InlineData("--dataset", "", "--dataset is empty; it must be sample, stl10 or a path")]
+    [InlineData("--dataset", "", "--dataset is empty; it must be sample, clothing, stl10 or a path")]
     [InlineData("--backbone", " ", "--backbone is empty; it must be demo, imagenet, random or a path")]
     [InlineData("--tag", "", "--tag has the entry \"\"; it must be a list of at most 20 texts")]
     public void What_is_no_value_of_an_option_is_named_with_what_is_allowed(string option, string text, string said)

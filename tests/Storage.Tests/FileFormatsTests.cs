@@ -21,7 +21,10 @@ public sealed class FileFormatsTests
     [InlineData("0000000C4A584C200D0A870A", "a JPEG XL image")]
     [InlineData("FF0A0000", "a JPEG XL image")]
     [InlineData("0000000C6A5020200D0A870A", "a JPEG 2000 image")]
-    [InlineData("49492A0008000000", "a TIFF image (or a camera's raw file, which is built like one)")]
+    [InlineData("49492A0008000000", "a TIFF image")]
+    [InlineData("4D4D002A00000008", "a TIFF image")]
+    [InlineData("49492A00FFFFFFFF", "a TIFF image")]
+    [InlineData("49492B0008000000", "a TIFF image")]
     [InlineData("49492A00100000004352020000000000", "a camera's raw file (CR2)")]
     [InlineData("384250530001", "a Photoshop image (PSD)")]
     [InlineData("425A6839314159265359", "a file compressed with bzip2")]
@@ -51,6 +54,44 @@ public sealed class FileFormatsTests
     [InlineData("", "an empty file")]
     public void Text_is_told_by_what_it_says(string text, string name) =>
         Assert.Equal(name, FileFormats.Recognize(Encoding.UTF8.GetBytes(text))?.Name);
+
+    [Theory]
+    [InlineData("NIKON CORPORATION", true, "a camera's raw file (NEF)")]
+    [InlineData("SONY", true, "a camera's raw file (ARW)")]
+    [InlineData("PENTAX Corporation", true, "a camera's raw file (PEF)")]
+    [InlineData("Microtek", true, "a TIFF image")]
+    [InlineData("NIKON CORPORATION", false, "a TIFF image")]
+    [InlineData("", true, "a TIFF image")]
+    public void A_cameras_raw_file_is_told_from_a_tiff_image_by_its_preview_and_maker(string maker, bool hasPreview, string name)
+    {
+        Assert.Equal(name, FileFormats.Recognize(Tiff(isLittle: true, (0x00FE, hasPreview ? 1u : 0u, ""), (0x010F, 0, maker)))?.Name);
+        Assert.Equal(name, FileFormats.Recognize(Tiff(isLittle: false, (0x00FE, hasPreview ? 1u : 0u, ""), (0x010F, 0, maker)))?.Name);
+    }
+
+    [Fact]
+    public void A_digital_negative_is_told_by_its_version() =>
+        Assert.Equal(
+            "a camera's raw file (DNG)",
+            FileFormats.Recognize(Tiff(isLittle: true, (0x010F, 0, "LEICA"), (0xC612, 0x0401, "")))?.Name
+        );
+
+    [Fact]
+    public void A_raw_file_may_be_cut_anywhere()
+    {
+        var whole = Tiff(isLittle: false, (0x00FE, 1, ""), (0x010F, 0, "NIKON"), (0xC612, 1, ""));
+        for (var length = 4; length < whole.Length; length++)
+        {
+            Assert.Equal(FileKind.ForeignImage, FileFormats.Recognize(whole.AsSpan(0, length))?.Kind);
+        }
+    }
+
+    [Theory]
+    [InlineData("000000186674797068656963000000006D69663168656963", "magick mogrify -format jpg *.heic")]
+    [InlineData("49492A0008000000", "magick mogrify -format jpg *.tif")]
+    [InlineData("49492A00100000004352020000000000", "darktable")]
+    [InlineData("255044462D312E37", "pdftoppm -jpeg")]
+    public void Formats_that_are_not_read_name_a_program_that_converts_them(string head, string program) =>
+        Assert.Contains(program, FileFormats.Recognize(Convert.FromHexString(head))!.Example, StringComparison.Ordinal);
 
     [Fact]
     public void What_stands_in_place_of_a_file_says_how_to_get_that()
@@ -133,5 +174,33 @@ public sealed class FileFormatsTests
         }
 
         Assert.Null(FileFormats.Recognize([0xBB, 0x00, 0xFE, 0x13]));
+    }
+
+    /// <summary>The header of a TIFF file and its first directory: numbers, or texts behind it.</summary>
+    private static byte[] Tiff(bool isLittle, params (ushort Tag, uint Number, string Text)[] entries)
+    {
+        var bytes = new List<byte>();
+        var texts = new List<byte>();
+        bytes.AddRange(isLittle ? "II"u8 : "MM"u8);
+        Add(42, 2);
+        Add(8, 4);
+        Add((uint)entries.Length, 2);
+        foreach (var (tag, number, text) in entries)
+        {
+            Add(tag, 2);
+            Add(text.Length > 0 ? 2u : 4u, 2);
+            Add(text.Length > 0 ? (uint)text.Length : 1, 4);
+            Add(text.Length > 0 ? (uint)(10 + (12 * entries.Length) + 4 + texts.Count) : number, 4);
+            texts.AddRange(Encoding.Latin1.GetBytes(text));
+        }
+
+        Add(0, 4);
+        return [.. bytes, .. texts];
+
+        void Add(uint number, int width)
+        {
+            var added = Enumerable.Range(0, width).Select(index => (byte)(number >> (8 * index)));
+            bytes.AddRange(isLittle ? added : added.Reverse());
+        }
     }
 }

@@ -60,6 +60,33 @@ public sealed class DistributedRunTests
     }
 
     [Fact]
+    public async Task The_shipped_photos_are_a_data_set_by_their_word()
+    {
+        await using var cluster = await Cluster.StartAsync(SampleRun.Settings);
+
+        var run = await cluster.WaitForCompletionAsync(
+            await cluster.SubmitAsync(
+                new
+                {
+                    dataset = "clothing",
+                    inputSize = 32,
+                    precision = "fp32",
+                }
+            )
+        );
+
+        var input = run.GetProperty("input");
+        Assert.Equal(
+            ("clothing", 500, 10),
+            (input.GetProperty("name").GetString(), input.GetProperty("images").GetInt32(), input.GetProperty("classes").GetInt32())
+        );
+        Assert.Equal(
+            (380, 120),
+            (input.GetProperty("splits").GetProperty("train").GetInt32(), input.GetProperty("splits").GetProperty("test").GetInt32())
+        );
+    }
+
+    [Fact]
     public async Task Plain_JSON_from_any_language_submits_a_run_once_and_its_event_comes_back()
     {
         await using var cluster = await Cluster.StartAsync(SampleRun.Settings);

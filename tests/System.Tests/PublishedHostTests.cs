@@ -28,6 +28,10 @@ public sealed class PublishedHostTests(Publication publication) : IClassFixture<
     }
 
     [Fact]
+    public async Task The_published_Ingestion_carries_the_photos_that_are_a_data_set_by_their_word() =>
+        Assert.True(File.Exists(Path.Combine(await publication.FolderAsync("Ingestion"), "Samples", "clothing.zip")));
+
+    [Fact]
     public async Task A_published_host_that_is_lost_while_it_packs_leaves_out_no_image()
     {
         var data = Directory.CreateTempSubdirectory("published-");

@@ -1,9 +1,17 @@
 using System.Globalization;
 using System.Text;
+using Distributed.Datasets.Sources;
 using Distributed.Datasets.Splits;
 using Distributed.Imaging;
 
 namespace Distributed.Datasets.Imaging;
+
+/// <summary>An image that was exported.</summary>
+/// <param name="Split">The name of its split: train, validation or test.</param>
+/// <param name="ClassName">The name of its class.</param>
+/// <param name="File">The PNG's path below the directory, with forward slashes.</param>
+/// <param name="Source">The image's name in its source.</param>
+public sealed record ExportedImage(string Split, string ClassName, string File, string Source);
 
 /// <summary>Writes the splits of a packed data set as PNG files, for eyes and for other tools.</summary>
 public static class PngExport
@@ -11,8 +19,9 @@ public static class PngExport
     private const int ImagesPerRead = 64;
 
     /// <summary>
-    /// Writes <c>train|validation|test/CLASS/INDEX.png</c>, where INDEX is the manifest index in six digits and CLASS the class name with what
-    /// file systems do not take replaced by <c>_</c>. The directory can be listed as a data set again.
+    /// Writes <c>train|validation|test/CLASS/INDEX-NAME.png</c>, where INDEX is the manifest index in six digits, and CLASS and NAME are the class and
+    /// the image's name in its source, without folders and an image's ending; what file systems do not take is replaced by <c>_</c>. The directory can be listed
+    /// as a data set again.
     /// </summary>
     /// <param name="packed">The pixels.</param>
     /// <param name="manifest">The data set.</param>
@@ -20,8 +29,9 @@ public static class PngExport
     /// <param name="directory">Where the split folders go; files of the same names are replaced.</param>
     /// <param name="progress">The number of files written is reported to it; may be null.</param>
     /// <param name="cancellationToken">Stops the export.</param>
+    /// <returns>What was written, in the order of splits and images.</returns>
     /// <exception cref="ArgumentException">The pixels are not those of the manifest.</exception>
-    public static async Task WriteAsync(
+    public static async Task<IReadOnlyList<ExportedImage>> WriteAsync(
         PackedDataset packed,
         DatasetManifest manifest,
         DatasetSplit split,
@@ -40,11 +50,13 @@ public static class PngExport
         }
 
         var folders = FolderNames(manifest.ClassNames);
-        var written = 0;
+        var exported = new List<ExportedImage>();
         foreach (var (name, images) in new[] { ("train", split.Train), ("validation", split.Validation), ("test", split.Test) })
         {
             foreach (var batch in images.Chunk(ImagesPerRead))
             {
+                var first = exported.Count;
+                exported.AddRange(batch.Select(index => Describe(manifest, index, name, folders)));
                 var pixels = new byte[batch.Length * packed.ImageBytes];
                 await packed.ReadImagesAsync(batch, pixels, cancellationToken);
                 await Parallel.ForAsync(
@@ -53,20 +65,29 @@ public static class PngExport
                     cancellationToken,
                     async (i, token) =>
                     {
-                        var folder = Path.Combine(directory, name, folders[manifest.Images[batch[i]].Label]);
-                        Directory.CreateDirectory(folder);
+                        var path = Path.Combine(directory, exported[first + i].File);
+                        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
                         var png = PngEncoder.Encode(pixels.AsSpan(i * packed.ImageBytes, packed.ImageBytes), packed.Size, packed.Size);
-                        await File.WriteAllBytesAsync(
-                            Path.Combine(folder, batch[i].ToString("D6", CultureInfo.InvariantCulture) + ".png"),
-                            png,
-                            token
-                        );
+                        await File.WriteAllBytesAsync(path, png, token);
                     }
                 );
-                progress?.Report(written += batch.Length);
+                progress?.Report(exported.Count);
             }
         }
+
+        return exported;
     }
+
+    private static ExportedImage Describe(DatasetManifest manifest, int index, string split, IReadOnlyList<string> folders)
+    {
+        var image = manifest.Images[index];
+        var file = string.Create(CultureInfo.InvariantCulture, $"{split}/{folders[image.Label]}/{index:D6}-{FileName(image.Name)}.png");
+        return new ExportedImage(split, manifest.ClassNames[image.Label], file, image.Name);
+    }
+
+    /// <summary>The name of a source's image without folders and an image's ending, safe on every file system. Behind its index it is the only one of that name.</summary>
+    internal static string FileName(string source) =>
+        Sanitize(FolderPlan.HasImageEnding(source) ? Path.GetFileNameWithoutExtension(source) : Path.GetFileName(source));
 
     /// <summary>A folder name for every class: safe on every file system, and no two alike even where case does not count.</summary>
     internal static IReadOnlyList<string> FolderNames(IReadOnlyList<string> classNames)
@@ -88,11 +109,11 @@ public static class PngExport
         return names;
     }
 
-    private static string Sanitize(string className)
+    private static string Sanitize(string text)
     {
         const int MaximalLength = 60;
         var safe = new StringBuilder();
-        foreach (var letter in className.EnumerateRunes().Take(MaximalLength))
+        foreach (var letter in text.EnumerateRunes().Take(MaximalLength))
         {
             var plain = Rune.IsLetterOrDigit(letter) || letter.Value is ' ' or '-' or '_' or '.' or '(' or ')' or '+' or ',';
             safe.Append(plain ? letter.ToString() : "_");

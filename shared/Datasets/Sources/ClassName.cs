@@ -24,6 +24,7 @@ internal static class ClassName
             );
     }
 
+    /// <summary>The composed form (NFC) of a text.</summary>
     // .NET's own normalisation returns its argument unchanged where globalisation is invariant, as in all hosts here.
-    private static string Compose(string text) => Ascii.IsValid(text) ? text : ENSNormalize.NF.NFC(text);
+    public static string Compose(string text) => Ascii.IsValid(text) ? text : ENSNormalize.NF.NFC(text);
 }

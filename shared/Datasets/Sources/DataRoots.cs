@@ -37,7 +37,7 @@ public sealed class DataRoots(IReadOnlyList<string> roots)
         return Present.AtReal(real) switch
         {
             Presence.Absent => throw new DatasetException(
-                $"'{path}' does not exist on this machine. Data sets are sample, stl10, or the path of a folder or archive; backbones are random, a name of the list of bases, or the path of a weight file."
+                $"'{path}' does not exist on this machine. Data sets are sample, clothing, stl10, or the path of a folder or archive; backbones are random, a name of the list of bases, or the path of a weight file."
             ),
             // Opening a pipe would wait for a writer.
             Presence.File when new FileInfo(real).Length == 0 => throw new DatasetException(

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Distributed.Datasets.Archives;
+using Distributed.Datasets.Tables;
 using Distributed.Storage;
 
 namespace Distributed.Datasets.Sources;
@@ -14,7 +15,8 @@ public static class DatasetSource
 
     /// <summary>
     /// Lists a source. A directory with <c>train_X.bin</c> (or with the folder <c>stl10_binary</c> that has it) is read as STL-10's
-    /// binary layout. Anything else is a folder of images: class folders, or folders for splits with class folders in them, by the rules of <see cref="FolderPlan"/>.
+    /// binary layout. A folder with a table of labels (<c>labels.csv</c>, <c>metadata.csv</c>, <c>metadata.jsonl</c>) has the images and labels of its rows. Anything
+    /// else is a folder of images: class folders, or folders for splits with class folders in them, by the rules of <see cref="FolderPlan"/>.
     /// </summary>
     /// <param name="path">The directory. Archives go through <see cref="DatasetArchive"/> first.</param>
     /// <param name="roots">Directories that links in the source may lead to; null: only what is in the source is followed.</param>
@@ -29,7 +31,7 @@ public static class DatasetSource
         CancellationToken cancellationToken = default
     )
     {
-        var fileIndex = await ListWithAsync(path, ImageFolderLayout.List, roots, progress, cancellationToken);
+        var fileIndex = await ListWithAsync(path, ListLabelled, roots, progress, cancellationToken);
         ThrowIfUnusable(fileIndex);
         return fileIndex;
     }
@@ -50,6 +52,15 @@ public static class DatasetSource
         IProgress<IndexingProgress>? progress = null,
         CancellationToken cancellationToken = default
     ) => ListWithAsync(path, ImageFolderLayout.ListImages, roots, progress, cancellationToken);
+
+    private static FileIndex ListLabelled(
+        string path,
+        DataRoots? roots,
+        IProgress<IndexingProgress>? progress,
+        CancellationToken cancellationToken
+    ) =>
+        LabelTableLayout.TryList(path, roots, progress, cancellationToken)
+        ?? ImageFolderLayout.List(path, roots, progress, cancellationToken);
 
     private static async Task<FileIndex> ListWithAsync(
         string path,
@@ -142,7 +153,7 @@ public static class DatasetSource
         {
             throw new DatasetException(
                 $"'{fileIndex.Root}' has a single class, '{fileIndex.ClassNames[0]}'. A classifier needs at least two: add a folder "
-                    + $"(or a line of {Stl10Files.ClassNames}) for each class."
+                    + $"(or rows of the table of labels, or a line of {Stl10Files.ClassNames}) for each class."
             );
         }
 

@@ -34,12 +34,20 @@ internal sealed record FolderPlan(
 )
 {
     // Enough for "archive name / data set name / split", and an end for folders that hold nothing but a folder.
-    private const int MaximalOuterFolders = 4;
+    public const int MaximalOuterFolders = 4;
 
     private static readonly HashSet<string> ImageEndings = new(
         [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".ppm"],
         StringComparer.OrdinalIgnoreCase
     );
+
+    private static readonly string[] TableEndings = [".csv", ".tsv"];
+
+    /// <summary>Whether a file has the name of an image.</summary>
+    public static bool IsImage(SourceFile file) => HasImageEnding(file.Path);
+
+    /// <summary>Whether a name ends as those of images do.</summary>
+    public static bool HasImageEnding(string name) => ImageEndings.Contains(Path.GetExtension(name));
 
     /// <summary>Decides what the folders of a source mean.</summary>
     /// <param name="path">The source.</param>
@@ -110,7 +118,7 @@ internal sealed record FolderPlan(
         {
             throw new DatasetException(
                 $"'{Shown(root.Path)}' has no class folders. Put one folder of images for each class there, or folders for splits "
-                    + $"with such folders: {SplitFolders.Understood}."
+                    + $"with such folders: {SplitFolders.Understood}; or a table of the images' labels, labels.csv.{AboutTables(contents)}"
             );
         }
 
@@ -125,6 +133,18 @@ internal sealed record FolderPlan(
                     + $"are {SplitFolders.Understood}. Rename them; if they are classes, put all class folders into a folder 'train'."
             )
             : new PlannedSplit(root, SplitName.Unassigned, contents.Folders);
+    }
+
+    /// <summary>Tables are known by their names, so that no other one is taken for that of the labels.</summary>
+    private static string AboutTables(FolderContents contents)
+    {
+        var names = contents
+            .Files.Select(file => Path.GetFileName(file.Path))
+            .Where(name => TableEndings.Contains(Path.GetExtension(name), StringComparer.OrdinalIgnoreCase))
+            .ToList();
+        return names.Count == 0
+            ? ""
+            : $" {DatasetSource.Quote(names)} {DatasetSource.Plural(names.Count, "is", "are")} not read: rename the table of the labels to labels.csv.";
     }
 
     /// <summary>Whether a folder has folders, and no images beside them.</summary>
@@ -172,48 +192,12 @@ internal sealed record FolderPlan(
         }
 
         var splits = new List<PlannedSplit>();
-        foreach (var (folder, split) in Assign(train, validation, test, notes))
+        foreach (var (folder, split) in SplitRoles.Assign(train, validation, test, folder => folder.Name, "folder", notes))
         {
             splits.Add(PlanSplit(folder, split, bounds, notes, skipped));
         }
 
         return splits;
-    }
-
-    private static List<(SourceFolder Folder, SplitName Split)> Assign(
-        SourceFolder? train,
-        SourceFolder? validation,
-        SourceFolder? test,
-        List<string> notes
-    )
-    {
-        foreach (var (folder, split) in new[] { (train, SplitName.Train), (validation, SplitName.Validation), (test, SplitName.Test) })
-        {
-            if (folder is not null && !SplitFolders.IsPlain(folder.Name))
-            {
-                notes.Add($"'{folder.Name}' is read as the {SplitFolders.Word(split)} split.");
-            }
-        }
-
-        switch (train, validation, test)
-        {
-            case (not null, not null, not null):
-                return [(train, SplitName.Train), (validation, SplitName.Validation), (test, SplitName.Test)];
-            case (not null, null, not null):
-                return [(train, SplitName.Train), (test, SplitName.Test)];
-            case (not null, not null, null):
-                notes.Add(
-                    $"There is no test folder, so '{validation.Name}' is the test split; validation images are drawn from '{train.Name}'."
-                );
-                return [(train, SplitName.Train), (validation, SplitName.Test)];
-            case (null, not null, not null):
-                notes.Add($"There is no train folder, so '{validation.Name}' is what is trained on; validation images are drawn from it.");
-                return [(validation, SplitName.Train), (test, SplitName.Test)];
-            default:
-                var only = (train ?? validation)!;
-                notes.Add($"There is only '{only.Name}', so training, validation and test images are drawn from it.");
-                return [(only, SplitName.Unassigned)];
-        }
     }
 
     private static PlannedSplit PlanSplit(
@@ -259,8 +243,6 @@ internal sealed record FolderPlan(
             );
         }
     }
-
-    private static bool IsImage(SourceFile file) => ImageEndings.Contains(Path.GetExtension(file.Path));
 
     private static string Quote(IReadOnlyList<SourceFolder> folders) => DatasetSource.Quote([.. folders.Select(folder => folder.Name)]);
 
