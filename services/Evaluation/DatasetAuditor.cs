@@ -44,7 +44,7 @@ internal sealed class DatasetAuditor(
         Run run,
         DatasetManifest manifest,
         DatasetSplit split,
-        FeatureMatrix features,
+        IFeatureSource features,
         JobLease lease,
         CancellationToken cancellationToken
     )
@@ -98,12 +98,12 @@ internal sealed class DatasetAuditor(
         Run run,
         DatasetManifest manifest,
         DatasetSplit split,
-        FeatureMatrix features,
+        IFeatureSource features,
         CancellationToken cancellationToken
     )
     {
         int[] learnt = [.. split.Train, .. split.Validation];
-        var known = features.Select(learnt);
+        var known = new FeatureSubset(features, learnt);
         var (labels, notJudged) = await JudgeAsync(manifest, learnt, known, cancellationToken);
         var (duplicates, notSought) = await FindDuplicatesAsync(run, split, features, learnt, known, cancellationToken);
         return new DatasetAudit
@@ -118,7 +118,7 @@ internal sealed class DatasetAuditor(
     private async Task<(IReadOnlyList<JudgedLabel> Labels, string? NotJudged)> JudgeAsync(
         DatasetManifest manifest,
         int[] rows,
-        FeatureMatrix features,
+        IFeatureSource features,
         CancellationToken cancellationToken
     )
     {
@@ -158,9 +158,9 @@ internal sealed class DatasetAuditor(
     private async Task<(IReadOnlyList<NearDuplicate> Found, string? NotSought)> FindDuplicatesAsync(
         Run run,
         DatasetSplit split,
-        FeatureMatrix features,
+        IFeatureSource features,
         int[] learnt,
-        FeatureMatrix known,
+        IFeatureSource known,
         CancellationToken cancellationToken
     )
     {

@@ -28,10 +28,10 @@ internal sealed record EvaluatedHead(
     /// <param name="manifest">The data set.</param>
     /// <param name="split">Its splits; only test is looked at.</param>
     /// <param name="topK">Guesses that count for the top-k accuracy.</param>
-    public static EvaluatedHead Evaluate(TrainedHead head, FeatureMatrix features, DatasetManifest manifest, DatasetSplit split, int topK)
+    public static EvaluatedHead Evaluate(TrainedHead head, IFeatureSource features, DatasetManifest manifest, DatasetSplit split, int topK)
     {
         int[] labels = [.. split.Test.Select(row => manifest.Images[row].Label)];
-        var logits = head.Logits(features.Select(split.Test));
+        var logits = head.Logits(new FeatureSubset(features, split.Test));
         var probabilities = head.Probabilities(logits);
         return new EvaluatedHead(
             ClassificationMetrics.Compute(logits, labels, head.Classes, Math.Min(topK, head.Classes)),

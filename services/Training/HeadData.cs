@@ -1,5 +1,6 @@
 using Distributed.Artifacts;
 using Distributed.Catalog;
+using Distributed.Contracts;
 using Distributed.Vision.Devices;
 using Distributed.Vision.Features;
 using Distributed.Vision.Heads;
@@ -13,11 +14,15 @@ internal sealed class HeadData(FeatureArtifacts features, DatasetArtifacts datas
 {
     private (Key Key, IReadOnlyList<string> ClassNames, FeatureData Data)? _loaded;
 
-    /// <summary>The data of a run; used on the tensor thread only.</summary>
-    public async Task<(FeatureData Data, IReadOnlyList<string> ClassNames)> LoadAsync(Run run, CancellationToken cancellationToken)
+    /// <summary>The data of a run, for what trains its head; used on the tensor thread only.</summary>
+    public async Task<(FeatureData Data, IReadOnlyList<string> ClassNames)> LoadAsync(
+        Run run,
+        HeadOptimizer optimizer,
+        CancellationToken cancellationToken
+    )
     {
         var key = new Key(run.DatasetSha256!, run.FeatureSetKey!, run.Split!.Sha256);
-        if (_loaded is { } loaded && loaded.Key == key)
+        if (_loaded is { } loaded && loaded.Key == key && Serves(loaded.Data, optimizer))
         {
             return (loaded.Data, loaded.ClassNames);
         }
@@ -25,16 +30,14 @@ internal sealed class HeadData(FeatureArtifacts features, DatasetArtifacts datas
         var manifest = await datasets.ReadManifestAsync(key.Dataset, cancellationToken);
         var split = await datasets.ReadSplitAsync(run, cancellationToken);
         var shards = await features.FindShardsAsync(key.FeatureSet, cancellationToken);
-        int[] rows = [.. split.Train, .. split.Validation];
-        int[] labels = [.. rows.Select(row => manifest.Images[row].Label)];
-        var matrix = FeatureShardFile.Read(shards).Select(rows);
-        int[] train = [.. Enumerable.Range(0, split.Train.Length)];
-        int[] validation = [.. Enumerable.Range(split.Train.Length, split.Validation.Length)];
+        int[] labels = [.. manifest.Images.Select(image => image.Label)];
         return await tensors.RunAsync(
             _ =>
             {
+                // There may be no room for both.
                 _loaded?.Data.Dispose();
-                var data = FeatureData.Create(matrix, labels, train, validation, device.Device);
+                _loaded = null;
+                var data = FeatureData.Create(FeatureShards.Open(shards), labels, split.Train, split.Validation, device.Device);
                 _loaded = (key, manifest.ClassNames, data);
                 return (data, manifest.ClassNames);
             },
@@ -43,6 +46,10 @@ internal sealed class HeadData(FeatureArtifacts features, DatasetArtifacts datas
     }
 
     public void Dispose() => _loaded?.Data.Dispose();
+
+    /// <summary>Newton's method takes principal components as well, which it leaves in the place of the features.</summary>
+    private static bool Serves(FeatureData data, HeadOptimizer optimizer) =>
+        data.HasFeatures || (data.HasComponents && optimizer == HeadOptimizer.Newton);
 
     private sealed record Key(string Dataset, string FeatureSet, string Split);
 }

@@ -30,13 +30,13 @@ internal static class Solver
         if (penalties.Count == 0)
         {
             return new RegularisationPathOptions(
-                data.Validation.Length > 0
+                data.ValidationCount > 0
                     ? RegularisationPathOptions.DefaultPenalties(classes)
                     : [RegularisationPathOptions.PenaltyWithoutValidation]
             );
         }
 
-        return data.Validation.Length > 0 || penalties.Count == 1
+        return data.ValidationCount > 0 || penalties.Count == 1
             ? new RegularisationPathOptions(penalties)
             : throw new HeadTrainingException(
                 $"training.penalties has {penalties.Count} values, and there are no validation images to choose by. "

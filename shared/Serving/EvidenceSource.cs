@@ -108,17 +108,17 @@ public sealed class EvidenceSource(IDbContextFactory<CatalogContext> contexts, D
         var split = await datasets.ReadSplitAsync(run, cancellationToken);
         var shards = await features.FindShardsAsync(run.FeatureSetKey!, cancellationToken);
         int[] rows = [.. split.Train, .. split.Validation];
-        var matrix = FeatureShardFile.Read(shards).Select(rows);
+        var images = new FeatureSubset(FeatureShards.Open(shards), rows);
         int[] labels = [.. rows.Select(row => manifest.Images[row].Label)];
         return await _tensors.RunAsync(
-            token => new TrainingImages(
-                manifest,
-                rows,
-                new NearestImages(matrix),
-                labels.GroupBy(label => label).Any(ofClass => ofClass.Count() > 1)
-                    ? ClassGaussians.Fit(matrix, labels, manifest.ClassNames.Count, token)
-                    : null
-            ),
+            token =>
+            {
+                // One after the other, since each takes the memory of all features once.
+                var gaussians = labels.GroupBy(label => label).Any(ofClass => ofClass.Count() > 1)
+                    ? ClassGaussians.Fit(images, labels, manifest.ClassNames.Count, token)
+                    : null;
+                return new TrainingImages(manifest, rows, new NearestImages(images), gaussians);
+            },
             cancellationToken
         );
     }

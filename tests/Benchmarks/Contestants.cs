@@ -40,6 +40,8 @@ internal static class Contestants
             ["onnx-memory", var images] => OnnxMemory(Parse(images)),
             ["penalty-path", var folder] => RegularisationPathBenchmark.Path(folder),
             ["many-classes", var folder] => ManyClassesBenchmark.Path(folder),
+            ["head-memory", var folder, var penalties] => HeadMemoryBenchmark.Train(folder, Parse(penalties)),
+            ["evidence-memory", var folder] => EvidenceMemoryBenchmark.Find(folder),
             ["leave-one-out", var folder] => LeaveOneOutBenchmark.Judge(folder),
             ["wrong-labels", var folder] => WrongLabelBenchmark.Rank(folder),
             [ShardOverheadBenchmark.Worker, var catalog, var broker] => ShardOverheadBenchmark.Work250(catalog, broker),
@@ -269,7 +271,7 @@ internal static class Contestants
     }
 
     /// <summary>Largest resident memory of this process so far.</summary>
-    private static double PeakMegabytes()
+    public static double PeakMegabytes()
     {
         const string peak = "VmHWM:";
         var line = File.ReadLines("/proc/self/status").First(text => text.StartsWith(peak, StringComparison.Ordinal));

@@ -122,9 +122,8 @@ public sealed class FeatureTests : IAsyncLifetime
     {
         var run = await _services.TrainAsync(Specify(_services));
 
-        var features = FeatureShardFile.Read([
-            .. (await _services.ShardsAsync()).Select(shard => _services.Volume.FullPath(shard.File.Path)),
-        ]);
+        var shards = FeatureShards.Open([.. (await _services.ShardsAsync()).Select(shard => _services.Volume.FullPath(shard.File.Path))]);
+        var features = shards.Select([.. Enumerable.Range(0, shards.Count)]);
         Assert.Equal((72, 1024), (features.Count, features.Size));
         Assert.All(features.Values, value => Assert.True(float.IsFinite(value)));
         Assert.Equal(72, features.Values.Chunk(features.Size).Select(row => string.Join(' ', row)).Distinct().Count());

@@ -34,12 +34,12 @@ internal sealed class EvaluateHeadHandler(
         var shards = await features.FindShardsAsync(run.FeatureSetKey!, cancellationToken);
         var checkpoint = await FindBestAsync(run.Id, cancellationToken);
         var bytes = await volume.ReadAllBytesAsync(checkpoint.File, cancellationToken);
-        var matrix = FeatureShardFile.Read(shards);
+        var images = FeatureShards.Open(shards);
         var evaluated = await tensors.RunAsync(
-            _ => EvaluatedHead.Evaluate(TrainedHead.Load(bytes, checkpoint.File.Path), matrix, manifest, split, specification.TopK),
+            _ => EvaluatedHead.Evaluate(TrainedHead.Load(bytes, checkpoint.File.Path), images, manifest, split, specification.TopK),
             cancellationToken
         );
-        var (audit, auditRecord) = await auditor.AuditAsync(run, manifest, split, matrix, lease, cancellationToken);
+        var (audit, auditRecord) = await auditor.AuditAsync(run, manifest, split, images, lease, cancellationToken);
         var predictions = await datasets.WriteJsonAsync(
             $"runs/{run.Id:D}/predictions.{lease.TokenText}.json",
             evaluated.Predictions,

@@ -31,9 +31,9 @@ internal sealed class TrainHeadHandler(
     {
         var slice = job.Step;
         var (run, _) = await contexts.ReadRunAsync(lease.RunId, cancellationToken);
-        var (data, classNames) = await heads.LoadAsync(run, cancellationToken);
         var trial = await FindTrialAsync(job.Scope, cancellationToken);
         var settings = trial.ReadSettings();
+        var (data, classNames) = await heads.LoadAsync(run, settings.Training.Optimizer, cancellationToken);
         var saved = await ReadStateAsync(trial, cancellationToken);
         var started = Stopwatch.GetTimestamp();
         var outcome = await tensors.RunAsync(

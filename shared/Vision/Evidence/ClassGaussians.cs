@@ -61,16 +61,16 @@ public sealed class ClassGaussians
     public float[] LeftOutProbabilities { get; }
 
     /// <summary>Fits the model, and leaves each image out in turn.</summary>
-    /// <param name="features">Features of the training images.</param>
+    /// <param name="features">Features of the training images; read several times, and held once.</param>
     /// <param name="labels">Zero-based class of each; at least one class has two images.</param>
     /// <param name="classes">Classes, at least 2.</param>
     /// <param name="cancellationToken">Stops it between steps.</param>
-    public static ClassGaussians Fit(FeatureMatrix features, int[] labels, int classes, CancellationToken cancellationToken = default) =>
+    public static ClassGaussians Fit(IFeatureSource features, int[] labels, int classes, CancellationToken cancellationToken = default) =>
         Fit(features, labels, classes, Ridges, cancellationToken);
 
     /// <summary>The same with other ridges to choose from.</summary>
     internal static ClassGaussians Fit(
-        FeatureMatrix features,
+        IFeatureSource features,
         int[] labels,
         int classes,
         IReadOnlyList<double> ridges,

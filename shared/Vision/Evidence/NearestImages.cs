@@ -16,13 +16,16 @@ public sealed class NearestImages : IDisposable
 {
     private const int RowsAtOnce = 1024;
 
+    /// <summary>Similarities that are held at once.</summary>
+    private const int MostSimilarities = 1 << 26;
+
     private readonly Tensor _images;
     private readonly Tensor _mean;
     private readonly Tensor _deviation;
 
     /// <summary>Takes the images to be searched.</summary>
-    /// <param name="features">Their features; at least one image.</param>
-    public NearestImages(FeatureMatrix features)
+    /// <param name="features">Their features; at least one image. They are read twice.</param>
+    public NearestImages(IFeatureSource features)
     {
         ArgumentNullException.ThrowIfNull(features);
         using var withoutGradients = no_grad();
@@ -34,7 +37,7 @@ public sealed class NearestImages : IDisposable
         {
             using var inner = NewDisposeScope();
             var count = Math.Min(RowsAtOnce, features.Count - first);
-            _images.narrow(0, first, count).copy_(Directions(features, first, count));
+            _images.narrow(0, first, count).copy_(Directions(rows.ReadPlain(first, count)));
         }
     }
 
@@ -53,12 +56,16 @@ public sealed class NearestImages : IDisposable
         using var withoutGradients = no_grad();
         var found = new List<NearImage[]>(features.Count);
         var each = Math.Min(most, Count);
-        for (var first = 0; first < features.Count; first += RowsAtOnce)
+        var rowsAtOnce = Math.Clamp(MostSimilarities / Count, 1, RowsAtOnce);
+        for (var first = 0; first < features.Count; first += rowsAtOnce)
         {
             cancellationToken.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            var count = Math.Min(RowsAtOnce, features.Count - first);
-            var (similarities, rows) = Directions(features, first, count).mm(_images.t()).topk(each, 1);
+            var count = Math.Min(rowsAtOnce, features.Count - first);
+            var queries = features.Values.AsSpan(first * features.Size, count * features.Size);
+            var (similarities, rows) = Directions(TensorData.FromValues(queries, count, features.Size).ToTensor())
+                .mm(_images.t())
+                .topk(each, 1);
             var values = MemoryMarshal.Cast<byte, float>(similarities.contiguous().bytes);
             var indices = MemoryMarshal.Cast<byte, long>(rows.contiguous().bytes);
             for (var row = 0; row < count; row++)
@@ -84,10 +91,9 @@ public sealed class NearestImages : IDisposable
         _deviation.Dispose();
     }
 
-    private Tensor Directions(FeatureMatrix features, int first, int count)
+    private Tensor Directions(Tensor features)
     {
-        var values = features.Values.AsSpan(first * features.Size, count * features.Size);
-        var rows = TensorData.FromValues(values, count, features.Size).ToTensor().sub(_mean).div_(_deviation);
+        var rows = features.sub(_mean).div_(_deviation);
         return rows.div_(rows.norm(1, keepdim: true).clamp_min(1e-12));
     }
 }

@@ -11,12 +11,15 @@ namespace Distributed.Vision.Evidence;
 /// <remarks>Its tensors belong to the caller's dispose scope.</remarks>
 internal sealed class StandardRows
 {
-    private readonly FeatureMatrix _features;
+    private const int RowsAtOnce = 1024;
+
+    private readonly IFeatureSource _features;
     private readonly Tensor _mean;
     private readonly Tensor _deviation;
     private Tensor? _span;
+    private float[] _values = [];
 
-    private StandardRows(FeatureMatrix features, float[] mean, float[] deviation)
+    private StandardRows(IFeatureSource features, float[] mean, float[] deviation)
     {
         (_features, Mean, Deviation) = (features, mean, deviation);
         (_mean, _deviation) = (tensor(mean), tensor(deviation));
@@ -35,7 +38,7 @@ internal sealed class StandardRows
     public int Size => (int)(_span?.shape[1] ?? _features.Size);
 
     /// <summary>Measures features, and finds the space that they span where that is smaller.</summary>
-    public static StandardRows Create(FeatureMatrix features)
+    public static StandardRows Create(IFeatureSource features)
     {
         var rows = Measure(features);
         if (features.Count < features.Size / 2)
@@ -47,16 +50,17 @@ internal sealed class StandardRows
     }
 
     /// <summary>Measures means and deviations alone.</summary>
-    public static StandardRows Measure(FeatureMatrix features)
+    public static StandardRows Measure(IFeatureSource features)
     {
         var (sums, squares) = (new double[features.Size], new double[features.Size]);
-        for (var row = 0; row < features.Count; row++)
+        var values = new float[Math.Min(RowsAtOnce, features.Count) * features.Size];
+        for (var first = 0; first < features.Count; first += RowsAtOnce)
         {
-            var values = features.Row(row);
-            for (var i = 0; i < values.Length; i++)
+            var count = Math.Min(RowsAtOnce, features.Count - first);
+            features.Read(first, count, values);
+            for (var row = 0; row < count; row++)
             {
-                sums[i] += values[i];
-                squares[i] += (double)values[i] * values[i];
+                Add(values.AsSpan(row * features.Size, features.Size));
             }
         }
 
@@ -71,15 +75,32 @@ internal sealed class StandardRows
         }
 
         return new StandardRows(features, mean, deviation);
+
+        void Add(ReadOnlySpan<float> row)
+        {
+            for (var i = 0; i < row.Length; i++)
+            {
+                sums[i] += row[i];
+                squares[i] += (double)row[i] * row[i];
+            }
+        }
     }
 
     /// <summary>Some images: float64 [count, <see cref="Size"/>].</summary>
     public Tensor Read(int first, int count)
     {
         using var scope = NewDisposeScope();
-        var values = _features.Values.AsSpan(first * _features.Size, count * _features.Size);
-        var rows = TensorData.FromValues(values, count, _features.Size).ToTensor().to(ScalarType.Float64).sub_(_mean).div_(_deviation);
+        var rows = ReadPlain(first, count).to(ScalarType.Float64).sub_(_mean).div_(_deviation);
         return (_span is null ? rows : rows.mm(_span)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The features of some images as they are: float32 [count, features].</summary>
+    public Tensor ReadPlain(int first, int count)
+    {
+        var length = count * _features.Size;
+        _values = _values.Length < length ? new float[length] : _values;
+        _features.Read(first, count, _values);
+        return TensorData.FromValues(_values.AsSpan(0, length), count, _features.Size).ToTensor();
     }
 
     /// <summary>Directions in the coordinates of <see cref="Read"/> as directions in those of the standardised features.</summary>

@@ -4,23 +4,19 @@ namespace Distributed.Vision.Features;
 /// <param name="Values">Row-major, one row an image: Count × Size numbers.</param>
 /// <param name="Count">Images.</param>
 /// <param name="Size">Feature dimension.</param>
-public sealed record FeatureMatrix(float[] Values, int Count, int Size)
+public sealed record FeatureMatrix(float[] Values, int Count, int Size) : IFeatureSource
 {
     /// <summary>The features of one image.</summary>
     /// <param name="index">Zero-based.</param>
     public ReadOnlySpan<float> Row(int index) => Values.AsSpan(index * Size, Size);
 
-    /// <summary>Some of the images, in the order asked for.</summary>
-    /// <param name="rows">Zero-based.</param>
-    public FeatureMatrix Select(IReadOnlyList<int> rows)
+    /// <inheritdoc/>
+    public void Read(ReadOnlySpan<int> rows, FeatureTarget target)
     {
-        ArgumentNullException.ThrowIfNull(rows);
-        var values = new float[checked(rows.Count * Size)];
-        for (var i = 0; i < rows.Count; i++)
+        ArgumentNullException.ThrowIfNull(target);
+        for (var i = 0; i < rows.Length; i++)
         {
-            Row(rows[i]).CopyTo(values.AsSpan(i * Size));
+            Row(rows[i]).CopyTo(target(i));
         }
-
-        return new FeatureMatrix(values, rows.Count, Size);
     }
 }

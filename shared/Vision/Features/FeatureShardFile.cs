@@ -29,61 +29,24 @@ public static class FeatureShardFile
     }
 
     /// <summary>Reads one file.</summary>
-    /// <exception cref="WeightsException">The file holds no features.</exception>
-    public static FeatureMatrix Read(string path) => Read([path]);
-
-    /// <summary>Reads files into one matrix, their rows one after another.</summary>
-    /// <param name="paths">At least one; all of the same feature dimension.</param>
-    /// <exception cref="WeightsException">A file holds no features, or the sizes differ.</exception>
-    public static FeatureMatrix Read(IReadOnlyList<string> paths)
+    /// <exception cref="WeightsException">The file holds no features, or more than fit in one array.</exception>
+    public static FeatureMatrix Read(string path)
     {
-        ArgumentNullException.ThrowIfNull(paths);
-        var files = new List<SafetensorsFile>(paths.Count);
-        try
+        using var file = SafetensorsFile.Open(path);
+        var (count, size) = (ShapeOf(file)[0], ShapeOf(file)[1]);
+        if (count * size > Array.MaxLength / sizeof(float))
         {
-            var count = 0L;
-            var size = 0L;
-            foreach (var path in paths)
-            {
-                var file = SafetensorsFile.Open(path);
-                files.Add(file);
-                var shape = ShapeOf(file);
-                if (files.Count > 1 && shape[1] != size)
-                {
-                    throw new WeightsException(
-                        $"{file.Source} has the feature dimension {shape[1]}, where the files before it have {size}."
-                    );
-                }
-
-                count += shape[0];
-                size = shape[1];
-            }
-
-            if (count * size > Array.MaxLength)
-            {
-                throw new WeightsException(
-                    $"{count} images of {size} features do not fit in one array; at most {Array.MaxLength} numbers do."
-                );
-            }
-
-            var values = new float[count * size];
-            var filled = 0;
-            foreach (var file in files)
-            {
-                var length = (int)(file.Tensors[TensorName].Length / sizeof(float));
-                file.ReadBytes(TensorName, MemoryMarshal.AsBytes(values.AsSpan(filled, length)));
-                filled += length;
-            }
-
-            return new FeatureMatrix(values, (int)count, (int)size);
+            throw new WeightsException($"The {count} images of {size} features of {file.Source} are more than 2 GiB.");
         }
-        finally
-        {
-            files.ForEach(file => file.Dispose());
-        }
+
+        var values = new float[count * size];
+        file.ReadBytes(TensorName, MemoryMarshal.AsBytes(values.AsSpan()));
+        return new FeatureMatrix(values, (int)count, (int)size);
     }
 
-    private static long[] ShapeOf(SafetensorsFile file) =>
+    /// <summary>How many images and features a file holds.</summary>
+    /// <exception cref="WeightsException">It holds no features.</exception>
+    internal static long[] ShapeOf(SafetensorsFile file) =>
         file.Tensors.TryGetValue(TensorName, out var entry) && entry is { Type: torch.ScalarType.Float32, Shape: [_, > 0] }
             ? entry.Shape
             : throw new WeightsException($"{file.Source} holds no features: it needs a tensor '{TensorName}' of F32 [images, numbers].");

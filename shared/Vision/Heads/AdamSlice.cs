@@ -56,7 +56,7 @@ internal sealed class AdamSlice : IDisposable
         var options = _start.Options;
         _order ??= DrawOrder();
         var begin = _batch * options.BatchSize;
-        var count = Math.Min(options.BatchSize, _data.Train.Length - begin);
+        var count = Math.Min(options.BatchSize, _data.TrainCount - begin);
         using (NewDisposeScope())
         {
             var rows = _order.narrow(0, begin, count);
@@ -71,7 +71,7 @@ internal sealed class AdamSlice : IDisposable
         }
 
         _batch++;
-        return begin + count == _data.Train.Length ? EndEpoch() : null;
+        return begin + count == _data.TrainCount ? EndEpoch() : null;
     }
 
     public AdamState ToState() =>
@@ -106,7 +106,7 @@ internal sealed class AdamSlice : IDisposable
     private EpochMetrics EndEpoch()
     {
         var options = _start.Options;
-        var trained = _data.Train.Length;
+        var trained = _data.TrainCount;
         var trainLoss = _lossSum.item<double>() / trained;
         if (!double.IsFinite(trainLoss))
         {
@@ -117,9 +117,9 @@ internal sealed class AdamSlice : IDisposable
         }
 
         var metrics = new EpochMetrics(_epoch, trainLoss, (double)_correct.item<long>() / trained, null, null, options.LearningRate);
-        if (_data.Validation.Length > 0)
+        if (_data.ValidationCount > 0)
         {
-            var (loss, accuracy) = AdamTrainer.Evaluate(_network, _data, _data.Validation);
+            var (loss, accuracy) = AdamTrainer.Validate(_network, _data);
             metrics = metrics with { ValidationLoss = loss, ValidationAccuracy = accuracy };
             Judge(_bestEpoch < 0 || accuracy > _bestAccuracy || (accuracy == _bestAccuracy && loss < _bestLoss), accuracy, loss);
         }
@@ -153,7 +153,7 @@ internal sealed class AdamSlice : IDisposable
 
     private Tensor DrawOrder()
     {
-        var order = (int[])_data.Train.Clone();
+        int[] order = [.. Enumerable.Range(0, _data.TrainCount)];
         new SeededRandom(SeededRandom.Hash(_start.Options.Seed, (long)SeedPurpose.BatchOrder, _epoch)).Shuffle<int>(order);
         return AdamTrainer.Rows(order, _network.Device).DetachFromDisposeScope();
     }

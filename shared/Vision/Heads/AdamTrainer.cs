@@ -33,7 +33,7 @@ public static class AdamTrainer
         options.ThrowIfInvalid();
         var layout = new HeadLayout(definition, data.FeatureSize, classes);
         HeadTraining.ThrowIfOutOfRange(data, classes);
-        var (mean, std) = FeatureScaling.Measure(data);
+        var (mean, std) = data.MeasureScaling();
         var parameters = layout.Draw(options.Seed);
         return new AdamState
         {
@@ -70,10 +70,10 @@ public static class AdamTrainer
         ArgumentNullException.ThrowIfNull(state);
         ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(shouldStop);
-        if (data.FeatureSize != state.FeatureSize || (long)state.Batch * state.Options.BatchSize >= data.Train.Length)
+        if (data.FeatureSize != state.FeatureSize || (long)state.Batch * state.Options.BatchSize >= data.TrainCount)
         {
             throw new ArgumentException(
-                $"The data are not those that training began with: {data.Train.Length} training images of {data.FeatureSize} "
+                $"The data are not those that training began with: {data.TrainCount} training images of {data.FeatureSize} "
                     + $"features, where batch {state.Batch} of {state.Options.BatchSize} images of {state.FeatureSize} features comes "
                     + "next.",
                 nameof(data)
@@ -112,23 +112,23 @@ public static class AdamTrainer
         );
     }
 
-    /// <summary>Mean loss and accuracy of a head over some rows.</summary>
-    internal static (double Loss, double Accuracy) Evaluate(HeadNetwork network, FeatureData data, ReadOnlySpan<int> rows)
+    /// <summary>Mean loss and accuracy of a head over the validation images.</summary>
+    internal static (double Loss, double Accuracy) Validate(HeadNetwork network, FeatureData data)
     {
         var (loss, correct) = (0.0, 0L);
-        for (var first = 0; first < rows.Length; first += RowsAtOnce)
+        for (var first = 0; first < data.ValidationCount; first += RowsAtOnce)
         {
             using var scope = NewDisposeScope();
-            var chosen = Rows(rows.Slice(first, Math.Min(RowsAtOnce, rows.Length - first)), network.Device);
+            var (start, count) = (data.TrainCount + first, Math.Min(RowsAtOnce, data.ValidationCount - first));
             var (lossSum, right) = HeadNetwork.Score(
-                network.Logits(data.Features.index_select(0, chosen)),
-                data.Labels.index_select(0, chosen)
+                network.Logits(data.Features.narrow(0, start, count).contiguous()),
+                data.Labels.narrow(0, start, count)
             );
             loss += lossSum.item<double>();
             correct += right.item<long>();
         }
 
-        return (loss / rows.Length, (double)correct / rows.Length);
+        return (loss / data.ValidationCount, (double)correct / data.ValidationCount);
     }
 
     /// <summary>Row numbers as a tensor to select by.</summary>

@@ -18,7 +18,7 @@ internal sealed class ClassPreconditioner : IPreconditioner
     private readonly double[] _projected;
 
     /// <summary>Prepares it at a point.</summary>
-    /// <param name="probabilities">[count, <see cref="RowShape.PaddedClasses"/>], predicted at the point.</param>
+    /// <param name="probabilities">[<paramref name="count"/>, <see cref="RowShape.PaddedClasses"/>] and more, predicted at the point.</param>
     /// <param name="count">Images.</param>
     /// <param name="shape">Features, with the one for the bias last, and classes.</param>
     /// <param name="meanSquares">[<see cref="RowShape.Stride"/>], of the features.</param>
@@ -28,7 +28,9 @@ internal sealed class ClassPreconditioner : IPreconditioner
         (_shape, _meanSquares, _penalty) = (shape, meanSquares, penalty);
         _projected = new double[shape.Stride];
         using var scope = torch.NewDisposeScope();
-        var own = TensorData.FromValues(probabilities, count, shape.PaddedClasses).ToTensor().narrow(1, 0, shape.Classes);
+        var own = TensorData
+            .CopyOf(probabilities.AsSpan(0, count * shape.PaddedClasses), count, shape.PaddedClasses)
+            .narrow(1, 0, shape.Classes);
         var covariance = own.mean([0]).diag().sub_(own.t().mm(own).div_(count));
         var (spreads, axes) = torch.linalg.eigh(covariance);
         (_spreads, _axes) = (spreads.data<double>().ToArray(), axes.contiguous().data<double>().ToArray());

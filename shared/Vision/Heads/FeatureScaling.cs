@@ -1,19 +1,14 @@
-using System.Runtime.InteropServices;
-using TorchSharp;
-
 namespace Distributed.Vision.Heads;
 
 /// <summary>Means and standard deviations of the training features, as scikit-learn's StandardScaler has them.</summary>
 internal static class FeatureScaling
 {
-    private const int RowsAtOnce = 4096;
-
     /// <summary>Computes them in double precision, in one order whatever the machine, so that the bits never differ.</summary>
     /// <returns>[d] each; a deviation is 1 where all values are the same.</returns>
     /// <exception cref="HeadTrainingException">A feature is not a finite number, or all are the same for all images.</exception>
     public static (float[] Mean, float[] Std) Measure(FeatureData data)
     {
-        var count = data.Train.Length;
+        var count = data.TrainCount;
         var mean = new double[data.FeatureSize];
         ForEachRow(
             data,
@@ -79,15 +74,9 @@ internal static class FeatureScaling
 
     private static void ForEachRow(FeatureData data, Action<ReadOnlySpan<float>> visit)
     {
-        for (var first = 0; first < data.Train.Length; first += RowsAtOnce)
+        for (var row = 0; row < data.TrainCount; row++)
         {
-            using var scope = torch.NewDisposeScope();
-            var rows = AdamTrainer.Rows(data.Train.AsSpan(first, Math.Min(RowsAtOnce, data.Train.Length - first)), data.Features.device);
-            var values = MemoryMarshal.Cast<byte, float>(data.Features.index_select(0, rows).cpu().bytes);
-            for (var start = 0; start < values.Length; start += data.FeatureSize)
-            {
-                visit(values.Slice(start, data.FeatureSize));
-            }
+            visit(data.Row(row));
         }
     }
 }

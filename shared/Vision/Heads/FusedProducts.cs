@@ -34,9 +34,6 @@ internal sealed record RowShape(int Size, int Classes)
 
     /// <summary>Numbers of all weights.</summary>
     public int Length => PaddedClasses * Stride;
-
-    /// <summary>Numbers of some rows of features, with the rows of zeros behind them that the last ones are multiplied together with.</summary>
-    public int LengthOf(int rows) => checked((rows + RowsTogether - 1) * Stride);
 }
 
 /// <summary>
@@ -56,7 +53,7 @@ internal sealed unsafe class FusedProducts<T>
     /// <summary>Features that are gone through together: those of 4 rows stay in the first-level cache.</summary>
     private static readonly int FeaturesTogether = 4096 / sizeof(T);
 
-    private readonly AlignedNumbers<float> _rows;
+    private readonly AlignedRows _rows;
     private readonly int _first;
     private readonly int _count;
     private readonly RowShape _shape;
@@ -68,14 +65,15 @@ internal sealed unsafe class FusedProducts<T>
     private AlignedNumbers<T>[] _sums = [];
 
     /// <summary>Prepares products.</summary>
-    /// <param name="rows">[n, <see cref="RowShape.Stride"/>], of at least <see cref="RowShape.LengthOf"/> numbers; what pads a row is zero.</param>
+    /// <param name="rows">[n, <see cref="RowShape.Size"/>].</param>
     /// <param name="first">First row to use.</param>
     /// <param name="count">Rows to use.</param>
     /// <param name="shape">Features and classes.</param>
     /// <param name="team">Threads to use.</param>
-    public FusedProducts(AlignedNumbers<float> rows, int first, int count, RowShape shape, ThreadTeam team)
+    public FusedProducts(AlignedRows rows, int first, int count, RowShape shape, ThreadTeam team)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(rows.Length, shape.LengthOf(first + count));
+        ArgumentOutOfRangeException.ThrowIfNotEqual(rows.Stride, shape.Stride);
+        ArgumentOutOfRangeException.ThrowIfLessThan(rows.Count, first + count);
         _rows = rows;
         _first = first;
         _count = count;
@@ -154,17 +152,16 @@ internal sealed unsafe class FusedProducts<T>
     {
         var (stride, classes) = (_shape.Stride, _shape.PaddedClasses);
         var padded = (count + RowShape.RowsTogether - 1) / RowShape.RowsTogether * RowShape.RowsTogether;
-        var start = (_first + first) * stride;
         T* w = _weights.Pointer;
         T* x;
         if (typeof(T) == typeof(float))
         {
-            x = (T*)(_rows.Pointer + start);
+            x = (T*)_rows.Pointer(_first + first);
         }
         else
         {
             x = _blocks[part].Pointer;
-            Vectors.Widen(_rows.Span.Slice(start, padded * stride), new Span<double>(x, padded * stride));
+            Vectors.Widen(new ReadOnlySpan<float>(_rows.Pointer(_first + first), padded * stride), new Span<double>(x, padded * stride));
         }
 
         var products = _products[part].Span[..(padded * classes)];

@@ -13,6 +13,9 @@ public sealed class HeadCalibration
     private const string TemperatureKey = "temperature";
     private const string ScoresName = "conformity";
 
+    /// <summary>Validation images that a head looks at together.</summary>
+    private const int RowsAtOnce = 4096;
+
     /// <summary>Quantiles of more scores than these are as good as those of all.</summary>
     private const int MostScores = 10_000;
 
@@ -44,19 +47,24 @@ public sealed class HeadCalibration
     /// <summary>Measures a head on the validation images; null where there are none.</summary>
     internal static HeadCalibration? Measure(HeadLayout layout, float[] parameters, float[] mean, float[] std, FeatureData data)
     {
-        if (data.Validation.Length == 0)
+        if (data.ValidationCount == 0)
         {
             return null;
         }
 
         using var withoutGradients = torch.no_grad();
-        using var scope = torch.NewDisposeScope();
         // On the processor in any case, so that a linear head has the same bits wherever it was trained.
         using var network = new HeadNetwork(layout, parameters, mean, std, torch.CPU);
-        var rows = AdamTrainer.Rows(data.Validation, data.Features.device);
-        var logits = HeadNetwork.Download(network.Logits(data.Features.index_select(0, rows).cpu()));
-        int[] labels = [.. data.Labels.index_select(0, rows).cpu().data<long>().Select(label => (int)label)];
-        return Measure(logits, labels, layout.Layers[^1].Outputs);
+        var classes = layout.Layers[^1].Outputs;
+        var logits = new float[checked(data.ValidationCount * classes)];
+        for (var first = 0; first < data.ValidationCount; first += RowsAtOnce)
+        {
+            using var scope = torch.NewDisposeScope();
+            var count = Math.Min(RowsAtOnce, data.ValidationCount - first);
+            HeadNetwork.Download(network.Logits(data.ReadValidation(first, count))).CopyTo(logits, first * classes);
+        }
+
+        return Measure(logits, data.ValidationClasses, classes);
     }
 
     /// <summary>Measures logits of images that the head has not learnt from.</summary>

@@ -20,7 +20,7 @@ internal sealed class ImagePreconditioner : IPreconditioner
     private readonly double[] _mean;
 
     /// <summary>Prepares it at a point.</summary>
-    /// <param name="probabilities">[count, <see cref="RowShape.PaddedClasses"/>], predicted at the point.</param>
+    /// <param name="probabilities">[<paramref name="count"/>, <see cref="RowShape.PaddedClasses"/>] and more, predicted at the point.</param>
     /// <param name="features">Principal components.</param>
     /// <param name="first">The first image.</param>
     /// <param name="count">Images.</param>
@@ -101,7 +101,7 @@ internal sealed class ImagePreconditioner : IPreconditioner
                 foreach (var (image, weight) in largest[label].UnorderedItems.OrderBy(item => item.Element))
                 {
                     rest -= weight;
-                    var row = features.Values.Span.Slice((first + image) * shape.Stride, shape.Stride);
+                    var row = features.Values[first + image];
                     TensorPrimitives.Multiply(row, (float)Math.Sqrt(weight / count), rows.AsSpan(end, shape.Stride));
                     end += shape.Stride;
                 }

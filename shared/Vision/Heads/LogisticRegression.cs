@@ -37,7 +37,6 @@ internal sealed class LogisticRegression
     private readonly int[] _labels;
     private readonly int _classes;
     private readonly ThreadTeam _team;
-    private readonly Stack<double[]> _spare = [];
     private readonly double[] _meanSquares;
     private readonly int _bias;
     private readonly double _tolerance;
@@ -72,7 +71,7 @@ internal sealed class LogisticRegression
         _meanSquares = new double[_shape.Stride];
         for (var row = first; row < first + count; row++)
         {
-            var values = features.Values.Span.Slice(row * _shape.Stride, _shape.Stride);
+            var values = features.Values[row];
             for (var i = 0; i < values.Length; i++)
             {
                 _meanSquares[i] += (double)values[i] * values[i] / count;
@@ -89,15 +88,15 @@ internal sealed class LogisticRegression
     /// <param name="weights">[<see cref="RowShape.PaddedClasses"/>, <see cref="RowShape.Stride"/>]; every row ends with the bias.</param>
     public Point Evaluate(double[] weights)
     {
-        var probabilities = _spare.TryPop(out var spare) ? spare : new double[_count * _shape.PaddedClasses];
+        var probabilities = _features.Rent(_shape.PaddedClasses);
         var gradient = new double[Length];
         var (loss, accuracy) = Run(weights, probabilities, gradient);
         Scale(gradient, 1.0 / _count);
         return new Point(weights, loss, accuracy, gradient, probabilities);
     }
 
-    /// <summary>Takes back a point that nobody uses any more: probabilities are the largest there is, and two or three arrays of them do.</summary>
-    public void Recycle(Point point) => _spare.Push(point.Probabilities);
+    /// <summary>Takes back a point that nobody uses any more: of probabilities, two or three arrays do.</summary>
+    public void Recycle(Point point) => _features.Return(point.Probabilities);
 
     /// <summary>Computes loss and accuracy alone.</summary>
     /// <inheritdoc cref="Evaluate"/>
@@ -152,7 +151,9 @@ internal sealed class LogisticRegression
                     logits[label] /= sum;
                 }
 
-                TensorPrimitives.ConvertTruncating<T, double>(logits, probabilities.AsSpan(row * _shape.PaddedClasses));
+                var kept = probabilities.AsSpan(row * _shape.PaddedClasses, _shape.PaddedClasses);
+                TensorPrimitives.ConvertTruncating<T, double>(logits, kept);
+                kept[_classes..].Clear();
                 logits[_labels[row]] -= T.One;
             }
         }
@@ -328,6 +329,6 @@ internal sealed class LogisticRegression
     /// <param name="Loss">Mean cross-entropy.</param>
     /// <param name="Accuracy">Share that is right.</param>
     /// <param name="Gradient">Of the loss, like the weights.</param>
-    /// <param name="Probabilities">[n, padded classes].</param>
+    /// <param name="Probabilities">[n, padded classes], and what else there is room for.</param>
     public sealed record Point(double[] Weights, double Loss, double Accuracy, double[] Gradient, double[] Probabilities);
 }

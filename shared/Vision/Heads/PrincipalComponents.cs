@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Distributed.Vision.Weights;
 using static TorchSharp.torch;
 
@@ -14,8 +13,9 @@ internal sealed class PrincipalComponents : IDisposable
     private const int RowsAtOnce = 1024;
 
     private readonly Tensor _basis;
+    private readonly Stack<double[]> _spare = [];
 
-    private PrincipalComponents(Tensor basis, int size, int coordinates, AlignedNumbers<float> values, int[] labels)
+    private PrincipalComponents(Tensor basis, int size, int coordinates, AlignedRows values, int[] labels)
     {
         _basis = basis;
         Size = size;
@@ -30,8 +30,8 @@ internal sealed class PrincipalComponents : IDisposable
     /// <summary>Feature dimension after it: smaller where there are fewer images.</summary>
     public int Coordinates { get; }
 
-    /// <summary>[n, <see cref="RowShape.Stride"/> of the coordinates and the one], <see cref="RowShape.LengthOf"/> numbers: first the training images, then the validation images.</summary>
-    public AlignedNumbers<float> Values { get; }
+    /// <summary>The coordinates of every image, and the one.</summary>
+    public AlignedRows Values { get; }
 
     /// <summary>Classes of the images.</summary>
     public int[] Labels { get; }
@@ -41,17 +41,21 @@ internal sealed class PrincipalComponents : IDisposable
     /// <summary>How these features and the weights of some classes lie in memory.</summary>
     public RowShape ShapeFor(int classes) => new(Coordinates + 1, classes);
 
-    /// <summary>Projects the features of data.</summary>
-    public static PrincipalComponents Create(FeatureData data, float[] mean, float[] std)
+    /// <summary>Projects features, in place where all directions count: then there are too many of them to hold twice.</summary>
+    /// <param name="rows">Features of the images; afterwards <see cref="Values"/>, or of no more use.</param>
+    /// <param name="labels">Their classes.</param>
+    /// <param name="mean">What is subtracted from the features, one number each.</param>
+    /// <param name="std">What they are divided by then.</param>
+    /// <param name="device">Where to compute.</param>
+    public static PrincipalComponents Create(AlignedRows rows, int[] labels, float[] mean, float[] std, Device device)
     {
         using var scope = NewDisposeScope();
-        int[] order = [.. data.Train, .. data.Validation];
-        var device = data.Features.device;
+        var size = mean.Length;
         var (shift, scale) = (
             HeadNetwork.Upload(mean, device).to(ScalarType.Float64),
             HeadNetwork.Upload(std, device).to(ScalarType.Float64)
         );
-        var covariance = zeros([data.FeatureSize, data.FeatureSize], ScalarType.Float64, device);
+        var covariance = zeros([size, size], ScalarType.Float64, device);
         ForEachPart(
             (first, count) =>
             {
@@ -60,46 +64,54 @@ internal sealed class PrincipalComponents : IDisposable
             }
         );
         // Further directions than there are images hold nothing.
-        var coordinates = Math.Min(order.Length, data.FeatureSize);
-        var (_, axes) = SymmetricMatrix.Decompose(covariance.div_(order.Length));
-        var basis = axes.narrow(1, data.FeatureSize - coordinates, coordinates).contiguous();
-        var shape = new RowShape(coordinates + 1, Classes: 0);
-        var stride = shape.Stride;
-        var values = new AlignedNumbers<float>(shape.LengthOf(order.Length));
+        var coordinates = Math.Min(rows.Count, size);
+        var (_, axes) = SymmetricMatrix.Decompose(covariance.div_(rows.Count));
+        var basis = axes.narrow(1, size - coordinates, coordinates).contiguous();
+        var values = coordinates == size ? rows : new AlignedRows(rows.Count, coordinates + 1);
         ForEachPart(
             (first, count) =>
             {
-                var part = zeros([count, stride], ScalarType.Float32);
-                part.narrow(1, 0, coordinates).copy_(Standardised(first, count).mm(basis));
-                part.narrow(1, coordinates, 1).fill_(1);
-                MemoryMarshal.Cast<byte, float>(part.bytes).CopyTo(values.Span[(first * stride)..]);
+                values.View(first, count, 0, coordinates).copy_(Standardised(first, count).mm(basis));
+                values.View(first, count, coordinates, 1).fill_(1);
             }
         );
-        var labels = data.Labels.index_select(0, AdamTrainer.Rows(order, device)).cpu().data<long>().ToArray();
-        return new PrincipalComponents(
-            basis.cpu().DetachFromDisposeScope(),
-            data.FeatureSize,
-            coordinates,
-            values,
-            Array.ConvertAll(labels, label => (int)label)
-        );
+        return new PrincipalComponents(basis.cpu().DetachFromDisposeScope(), size, coordinates, values, labels);
 
         Tensor Standardised(int first, int count) =>
-            data
-                .Features.index_select(0, AdamTrainer.Rows(order.AsSpan(first, count), device))
-                .to(ScalarType.Float64)
-                .sub_(shift)
-                .div_(scale);
+            rows.View(first, count, 0, size).contiguous().to(device).to(ScalarType.Float64).sub_(shift).div_(scale);
 
         void ForEachPart(Action<int, int> visit)
         {
-            for (var first = 0; first < order.Length; first += RowsAtOnce)
+            for (var first = 0; first < rows.Count; first += RowsAtOnce)
             {
                 using var inner = NewDisposeScope();
-                visit(first, Math.Min(RowsAtOnce, order.Length - first));
+                visit(first, Math.Min(RowsAtOnce, rows.Count - first));
             }
         }
     }
+
+    /// <summary>
+    /// Room for a row of numbers an image: after the features they are the largest there is, so that all that is solved on these features
+    /// shares a few arrays.
+    /// </summary>
+    /// <param name="columns">Numbers of a row.</param>
+    /// <returns>Rows × columns numbers or more, of any values.</returns>
+    public double[] Rent(int columns)
+    {
+        var length = checked(Values.Count * columns);
+        while (_spare.TryPop(out var spare))
+        {
+            if (spare.Length == length)
+            {
+                return spare;
+            }
+        }
+
+        return new double[length];
+    }
+
+    /// <summary>Takes back what <see cref="Rent"/> gave.</summary>
+    public void Return(double[] rented) => _spare.Push(rented);
 
     /// <summary>Projects weights.</summary>
     /// <param name="weights">[classes, features], then a bias a class, as <see cref="HeadLayout"/> has them.</param>
@@ -136,7 +148,11 @@ internal sealed class PrincipalComponents : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _basis.Dispose();
+    public void Dispose()
+    {
+        _basis.Dispose();
+        Values.Dispose();
+    }
 
     private static Tensor Matrix(ReadOnlySpan<double> values, int rows) =>
         TensorData.FromValues(values, rows, values.Length / rows).ToTensor();

@@ -43,7 +43,7 @@ public static class RegularisationPath
             );
         }
 
-        if (data.Validation.Length == 0 && options.Penalties.Count > 1)
+        if (data.ValidationCount == 0 && options.Penalties.Count > 1)
         {
             throw new ArgumentException(
                 $"Without validation images nothing chooses among {options.Penalties.Count} penalties: give one.",
@@ -53,7 +53,7 @@ public static class RegularisationPath
 
         var length = new HeadLayout(definition, data.FeatureSize, classes).Length;
         HeadTraining.ThrowIfOutOfRange(data, classes);
-        var (mean, std) = FeatureScaling.Measure(data);
+        var (mean, std) = data.MeasureScaling();
         return new RegularisationPathState
         {
             Options = options,
@@ -114,18 +114,18 @@ public static class RegularisationPath
         using var team = new ThreadTeam(torch.get_num_threads());
         // LibTorch's threads go on spinning after every operator, and would take the cores from the solver's own.
         using var alone = TorchEnvironment.WithThreads(1);
-        var chooses = data.Validation.Length > 0;
+        var chooses = data.ValidationCount > 0;
         var images = new LogisticRegression(
             features,
             0,
-            data.Train.Length,
+            data.TrainCount,
             state.Classes,
             team,
             chooses ? OnTheWay(state, tolerance) : tolerance
         );
         var path = new ProjectedPath(features, images.PaddedClasses);
         var validation = chooses
-            ? new LogisticRegression(features, data.Train.Length, data.Validation.Length, state.Classes, team, tolerance)
+            ? new LogisticRegression(features, data.TrainCount, data.ValidationCount, state.Classes, team, tolerance)
             : null;
         do
         {
@@ -215,6 +215,7 @@ public static class RegularisationPath
             state.Options.Penalties[state.BestEpoch],
             cancellationToken
         );
+        all.Recycle(solution);
         return state with { Best = features.ProjectBack(solution.Weights, state.Classes), Finished = true };
     }
 

@@ -107,10 +107,10 @@ public sealed class TrainedHead
     }
 
     /// <summary>Logits of images.</summary>
-    /// <param name="features">[n, <see cref="FeatureSize"/>].</param>
+    /// <param name="features">[n, <see cref="FeatureSize"/>]; read in stretches.</param>
     /// <returns>n × <see cref="Classes"/> numbers, row-major.</returns>
     /// <exception cref="ArgumentException">The features have another size.</exception>
-    public float[] Logits(FeatureMatrix features)
+    public float[] Logits(IFeatureSource features)
     {
         ArgumentNullException.ThrowIfNull(features);
         if (features.Size != FeatureSize)
@@ -123,14 +123,14 @@ public sealed class TrainedHead
 
         using var withoutGradients = torch.no_grad();
         using var network = new HeadNetwork(_layout, _parameters, _mean, _std, torch.CPU);
-        var results = new float[features.Count * Classes];
+        var results = new float[checked(features.Count * Classes)];
+        var values = new float[Math.Min(RowsAtOnce, features.Count) * FeatureSize];
         for (var first = 0; first < features.Count; first += RowsAtOnce)
         {
             using var scope = torch.NewDisposeScope();
             var count = Math.Min(RowsAtOnce, features.Count - first);
-            var rows = TensorData
-                .FromValues(features.Values.AsSpan(first * FeatureSize, count * FeatureSize), count, FeatureSize)
-                .ToTensor();
+            features.Read(first, count, values);
+            var rows = TensorData.FromValues(values.AsSpan(0, count * FeatureSize), count, FeatureSize).ToTensor();
             network.Logits(rows).bytes.CopyTo(MemoryMarshal.AsBytes(results.AsSpan(first * Classes, count * Classes)));
         }
 

@@ -107,6 +107,25 @@ public sealed class SafetensorsFile : IDisposable
         Read(destination, _dataStart + entry.Begin);
     }
 
+    /// <summary>Reads some of a tensor's bytes into memory that is there already.</summary>
+    /// <param name="name">Key.</param>
+    /// <param name="offset">The first byte, counted from the tensor's own.</param>
+    /// <param name="destination">As long as what is read.</param>
+    /// <exception cref="WeightsException">There is no such tensor, it ends before, or the file ended early.</exception>
+    public void ReadBytes(string name, long offset, Span<byte> destination)
+    {
+        var entry = Entry(name);
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        if (destination.Length > entry.Length - offset)
+        {
+            throw new WeightsException(
+                $"The tensor '{name}' of {Source} has {entry.Length} bytes, where {destination.Length} from byte {offset} on are expected."
+            );
+        }
+
+        Read(destination, _dataStart + entry.Begin + offset);
+    }
+
     /// <summary>Reads a tensor as plain data.</summary>
     /// <inheritdoc cref="ReadBytes(string)"/>
     public TensorData ReadData(string name)

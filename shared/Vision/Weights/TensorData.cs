@@ -30,6 +30,32 @@ public sealed record TensorData(torch.ScalarType Type, long[] Shape, ReadOnlyMem
     public static TensorData FromValues(ReadOnlySpan<long> values, params long[] shape) =>
         Checked(torch.ScalarType.Int64, shape, MemoryMarshal.AsBytes(values).ToArray());
 
+    /// <summary>Copies float64 values into a new tensor on the CPU, without plain data between: for many of them.</summary>
+    /// <param name="values">Row-major, as many as the shape holds.</param>
+    /// <param name="rows">Rows.</param>
+    /// <param name="columns">Numbers of a row.</param>
+    /// <exception cref="ArgumentException">The shape does not hold as many values.</exception>
+    internal static torch.Tensor CopyOf(ReadOnlySpan<double> values, int rows, int columns)
+    {
+        // TorchSharp shows at most 2 GiB of a tensor at once.
+        const int bytesAtOnce = 1 << 28;
+        if (values.Length != (long)rows * columns)
+        {
+            throw new ArgumentException($"The shape [{rows}, {columns}] does not hold {values.Length} values.", nameof(values));
+        }
+
+        var tensor = torch.empty(rows, columns, dtype: torch.ScalarType.Float64);
+        var rowsAtOnce = Math.Max(bytesAtOnce / sizeof(double) / columns, 1);
+        for (var first = 0; first < rows; first += rowsAtOnce)
+        {
+            var count = Math.Min(rowsAtOnce, rows - first);
+            using var part = tensor.narrow(0, first, count);
+            MemoryMarshal.AsBytes(values.Slice(first * columns, count * columns)).CopyTo(part.bytes);
+        }
+
+        return tensor;
+    }
+
     /// <summary>Copies a tensor of any device and layout.</summary>
     public static TensorData FromTensor(torch.Tensor tensor)
     {

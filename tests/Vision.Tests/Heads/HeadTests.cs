@@ -149,7 +149,7 @@ public sealed class HeadTests
         }
 
         using var data = FeatureData.Create(
-            new(values, 50, 4),
+            new FeatureMatrix(values, 50, 4),
             new int[50],
             [.. Enumerable.Range(0, 40)],
             [.. Enumerable.Range(40, 10)],
@@ -259,9 +259,10 @@ public sealed class HeadTests
         Refused("weight decay -1", () => AdamTrainer.Start(HeadDefinition.Linear, options with { WeightDecay = -1 }, data, Classes));
         Refused("Epochs", () => AdamTrainer.Start(HeadDefinition.Linear, options with { Epochs = 0 }, data, Classes));
         Refused("labels run from 0 to 2", () => AdamTrainer.Start(HeadDefinition.Linear, options, data, 2));
-        Refused("rows", () => FeatureData.Create(new(new float[6], 1, 6), [0], [1], [], CPU));
-        Refused("rows to train", () => FeatureData.Create(new(new float[6], 1, 6), [0], [], [], CPU));
-        using var broken = FeatureData.Create(new([float.NaN, 1], 2, 1), [0, 1], [0, 1], [], CPU);
+        Refused("rows", () => FeatureData.Create(new FeatureMatrix(new float[6], 1, 6), [0], [1], [], CPU));
+        Refused("2 labels of 1 images", () => FeatureData.Create(new FeatureMatrix(new float[6], 1, 6), [0, 0], [0], [], CPU));
+        Refused("rows to train", () => FeatureData.Create(new FeatureMatrix(new float[6], 1, 6), [0], [], [], CPU));
+        using var broken = FeatureData.Create(new FeatureMatrix([float.NaN, 1], 2, 1), [0, 1], [0, 1], [], CPU);
         Assert.Contains(
             "Feature 0",
             Assert.Throws<HeadTrainingException>(() => AdamTrainer.Start(HeadDefinition.Linear, options, broken, 2)).Message,
@@ -373,7 +374,7 @@ public sealed class HeadTests
     [Fact]
     public void Features_that_are_the_same_for_all_images_are_refused()
     {
-        using var same = FeatureData.Create(new([1, 2, 1, 2, 1, 2], 3, 2), [0, 1, 0], [0, 1, 2], [], CPU);
+        using var same = FeatureData.Create(new FeatureMatrix([1, 2, 1, 2, 1, 2], 3, 2), [0, 1, 0], [0, 1, 2], [], CPU);
 
         Assert.Contains(
             "All 3 training images have the same 2 features",

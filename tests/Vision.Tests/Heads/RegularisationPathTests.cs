@@ -30,6 +30,7 @@ public sealed class RegularisationPathTests
     public void Every_solution_is_within_a_millionth_of_the_smallest_objective(int count, int size, int classes)
     {
         using var data = Data(count, 0, size, classes);
+        using var plain = Data(count, 0, size, classes);
         RegularisationPathState? before = null;
         foreach (var penalty in Options.Penalties)
         {
@@ -37,8 +38,8 @@ public sealed class RegularisationPathTests
             var state = RegularisationPath.Start(HeadDefinition.Linear, new([penalty]), data, classes);
             state = state with { Latest = before?.Latest ?? state.Latest };
             (state, var metrics) = RegularisationPath.Train(state, data, () => true);
-            var (objective, loss) = Objective(data, state, penalty);
-            var smallest = Smallest(data, state, penalty);
+            var (objective, loss) = Objective(plain, state, penalty);
+            var smallest = Smallest(data, plain, state, penalty);
             Assert.InRange((objective / smallest) - 1, -1e-9, 1e-6);
             Assert.Equal(loss, Assert.Single(metrics).TrainLoss, 1e-6);
             Assert.Equal(penalty, metrics[0].Penalty);
@@ -74,6 +75,94 @@ public sealed class RegularisationPathTests
     }
 
     [Fact]
+    public async Task Features_in_files_in_any_order_give_the_bits_of_those_in_memory()
+    {
+        const int images = 90;
+        using var folder = new TemporaryFolder();
+        var matrix = Matrix(images, Size, Classes);
+        int[] labels = [.. Enumerable.Range(0, images).Select(i => i % Classes)];
+        int[] train = [.. Enumerable.Range(0, images).Where(row => row % 4 != 0).Reverse()];
+        int[] validation = [.. Enumerable.Range(0, images).Where(row => row % 8 == 0)];
+        int[] order = [.. train, .. validation];
+        foreach (var (name, first, count) in ((string, int, int)[])[("0", 0, 37), ("1", 37, 53)])
+        {
+            await using var file = File.Create(folder[name]);
+            await FeatureShardFile.WriteAsync(file, matrix.Select([.. Enumerable.Range(first, count)]));
+        }
+
+        using var fromFiles = FeatureData.Create(FeatureShards.Open([folder["0"], folder["1"]]), labels, train, validation, CPU);
+        using var fromMemory = FeatureData.Create(
+            matrix.Select(order),
+            Array.ConvertAll(order, row => labels[row]),
+            [.. Enumerable.Range(0, train.Length)],
+            [.. Enumerable.Range(train.Length, validation.Length)],
+            CPU
+        );
+
+        Assert.Equal(Head(fromMemory), Head(fromFiles));
+
+        static byte[] Head(FeatureData data) =>
+            RegularisationPath
+                .Train(RegularisationPath.Start(HeadDefinition.Linear, Options, data, Classes), data, () => false)
+                .State.ExportBest();
+    }
+
+    [Fact]
+    public void Features_are_projected_in_place_and_serve_further_paths_but_no_other_head()
+    {
+        using var data = Data(60, 1, Size);
+        using var plain = Data(60, 1, Size);
+        var validation = HeadNetwork.Download(plain.Features.narrow(0, 60, 1));
+        var options = new AdamOptions(1, 16, 0.01, 0, 0, 0);
+        var start = RegularisationPath.Start(HeadDefinition.Linear, Options, data, Classes);
+        AdamTrainer.Train(AdamTrainer.Start(HeadDefinition.Linear, options, data, Classes), data, () => false);
+        Assert.Equal((true, false), (data.HasFeatures, data.HasComponents));
+
+        var first = RegularisationPath.Train(start, data, () => false).State.ExportBest();
+
+        Assert.Equal((false, true), (data.HasFeatures, data.HasComponents));
+        var again = RegularisationPath.Start(HeadDefinition.Linear, Options, data, Classes);
+        Assert.Equal(first, RegularisationPath.Train(again, data, () => false).State.ExportBest());
+        // A worker that went on with the training of another one has projected the features, and has measured them as well.
+        RegularisationPath.Train(start, plain, () => false);
+        Assert.Equal(start.Mean, RegularisationPath.Start(HeadDefinition.Linear, Options, plain, Classes).Mean);
+        // The only validation image is still as it was.
+        Assert.Equal(validation, HeadNetwork.Download(data.ReadValidation(0, 1)));
+        Assert.Contains(
+            "load them again",
+            Assert
+                .Throws<InvalidOperationException>(() =>
+                    AdamTrainer.Train(AdamTrainer.Start(HeadDefinition.Linear, options, data, Classes), data, () => false)
+                )
+                .Message,
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "other means",
+            Assert
+                .Throws<ArgumentException>(() => RegularisationPath.Train(start with { Mean = new float[Size] }, data, () => false))
+                .Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
+    public void An_odd_number_of_classes_gives_the_same_bits_after_an_even_one_on_the_same_features()
+    {
+        using var data = Data(60, 20, Size);
+        using var fresh = Data(60, 20, Size);
+
+        Head(data, Classes + 1);
+
+        Assert.Equal(Head(fresh, Classes), Head(data, Classes));
+
+        static byte[] Head(FeatureData data, int classes) =>
+            RegularisationPath
+                .Train(RegularisationPath.Start(HeadDefinition.Linear, Options, data, classes), data, () => false)
+                .State.ExportBest();
+    }
+
+    [Fact]
     public void The_penalty_with_the_smallest_validation_loss_is_chosen_and_the_head_is_refitted_on_all_images()
     {
         using var data = Data(60, 40, Size);
@@ -106,6 +195,7 @@ public sealed class RegularisationPathTests
     public void A_head_is_calibrated_on_the_validation_images_before_it_learns_from_them()
     {
         using var data = Data(60, 40, Size);
+        var values = data.Features.narrow(0, 60, 40).contiguous().data<float>().ToArray();
         var state = RegularisationPath
             .Train(RegularisationPath.Start(HeadDefinition.Linear, Options, data, Classes), data, () => false)
             .State;
@@ -114,7 +204,6 @@ public sealed class RegularisationPathTests
         using var withoutValidation = Data(60, 0, Size);
         var alone = RegularisationPath.Start(HeadDefinition.Linear, new([Options.Penalties[state.BestEpoch]]), withoutValidation, Classes);
         var before = TrainedHead.Load(RegularisationPath.Train(alone, withoutValidation, () => false).State.ExportBest());
-        var values = data.Features.data<float>().ToArray()[(60 * Size)..];
         int[] labels = [.. data.Labels.data<long>().ToArray()[60..].Select(label => (int)label)];
         var logits = before.Logits(new FeatureMatrix(values, 40, Size));
         Assert.Equal(TemperatureScaling.Fit(logits, labels, Classes), head.Temperature, 0.02);
@@ -161,6 +250,7 @@ public sealed class RegularisationPathTests
         state = RegularisationPath.Train(state, data, () => false).State;
 
         using var all = Data(120, 0, size, classes);
+        using var plain = Data(120, 0, size, classes);
         var alone = RegularisationPath.Start(HeadDefinition.Linear, new([penalties[chosen]]), all, classes) with
         {
             Mean = state.Mean,
@@ -168,11 +258,11 @@ public sealed class RegularisationPathTests
             Latest = state.Best,
         };
         var smallest = Objective(
-            all,
+            plain,
             RegularisationPath.Train(alone, all, () => true, tolerance: 1e-13).State,
             penalties[chosen]
         ).Objective;
-        Assert.InRange((Objective(all, state with { Latest = state.Best }, penalties[chosen]).Objective / smallest) - 1, -1e-9, 1e-6);
+        Assert.InRange((Objective(plain, state with { Latest = state.Best }, penalties[chosen]).Objective / smallest) - 1, -1e-9, 1e-6);
     }
 
     [Theory]
@@ -224,11 +314,7 @@ public sealed class RegularisationPathTests
         var start = RegularisationPath.Start(HeadDefinition.Linear, new([1]), data, classes);
         var features = data.ProjectFeatures(start.Mean, start.Std);
         var shape = features.ShapeFor(classes);
-        var x = tensor(features.Values.Span.ToArray())
-            .narrow(0, 0, count * shape.Stride)
-            .view(count, shape.Stride)
-            .narrow(1, 0, shape.Size)
-            .to(ScalarType.Float64);
+        var x = features.Values.View(0, count, 0, shape.Size).to(ScalarType.Float64);
         var meanSquares = x.square().mean([0]);
         var drawn = nn.functional.softmax(tensor(GoldenData.Draw(4, count * classes)).view(count, classes).to(ScalarType.Float64) * 8, 1);
         var wanted = tensor(GoldenData.Draw(6, classes * shape.Size)).view(classes, shape.Size).to(ScalarType.Float64);
@@ -279,13 +365,8 @@ public sealed class RegularisationPathTests
         {
             var shape = new RowShape(11, 3);
             using var team = new ThreadTeam(threads);
-            var rows = new FusedProducts<T>(
-                Aligned(Array.ConvertAll(GoldenData.Draw(5, shape.LengthOf(77)), value => (float)value)),
-                2,
-                75,
-                shape,
-                team
-            );
+            using var drawn = Aligned(Array.ConvertAll(GoldenData.Draw(5, 77 * shape.Stride), value => (float)value), 77, shape);
+            var rows = new FusedProducts<T>(drawn, 2, 75, shape, team);
             var weights = new double[shape.Length];
             Array.Fill(weights, 0.25, 0, 3 * shape.Stride);
             var sums = new double[weights.Length];
@@ -311,14 +392,15 @@ public sealed class RegularisationPathTests
         {
             var shape = new RowShape(size, classes);
             // Other rows before and behind those that are used.
-            var values = Array.ConvertAll(GoldenData.Draw(7, shape.LengthOf(count + 4)), value => (float)value - 0.5f);
+            var values = Array.ConvertAll(GoldenData.Draw(7, (count + 4) * shape.Stride), value => (float)value - 0.5f);
             for (var row = 0; row < count + 4; row++)
             {
                 values.AsSpan((row * shape.Stride) + size, shape.Stride - size).Clear();
             }
 
             using var team = new ThreadTeam(2);
-            var rows = new FusedProducts<T>(Aligned(values), 1, count, shape, team);
+            using var drawn = Aligned(values, count + 4, shape);
+            var rows = new FusedProducts<T>(drawn, 1, count, shape, team);
             var weights = new double[shape.Length];
             GoldenData.Draw(8, classes * shape.Stride).CopyTo(weights, 0);
             var sums = new double[weights.Length];
@@ -383,23 +465,19 @@ public sealed class RegularisationPathTests
     private static (double Objective, double Loss) Objective(FeatureData data, RegularisationPathState state, double penalty)
     {
         using var scope = NewDisposeScope();
-        var features = data
-            .Features.narrow(0, 0, data.Train.Length)
-            .to(ScalarType.Float64)
-            .sub_(tensor(state.Mean))
-            .div_(tensor(state.Std));
+        var features = data.Features.narrow(0, 0, data.TrainCount).to(ScalarType.Float64).sub_(tensor(state.Mean)).div_(tensor(state.Std));
         var parameters = tensor(state.Latest);
         var weights = parameters.narrow(0, 0, state.Classes * state.FeatureSize).view(state.Classes, state.FeatureSize);
         var logits = features.mm(weights.t()).add_(parameters.narrow(0, state.Classes * state.FeatureSize, state.Classes));
-        var loss = nn.functional.cross_entropy(logits, data.Labels.narrow(0, 0, data.Train.Length)).item<double>();
+        var loss = nn.functional.cross_entropy(logits, data.Labels.narrow(0, 0, data.TrainCount)).item<double>();
         return (loss + (0.5 * penalty * weights.square().sum().item<double>()), loss);
     }
 
-    private static double Smallest(FeatureData data, RegularisationPathState state, double penalty)
+    private static double Smallest(FeatureData data, FeatureData plain, RegularisationPathState state, double penalty)
     {
         var alone = RegularisationPath.Start(HeadDefinition.Linear, new([penalty]), data, state.Classes);
         return Objective(
-            data,
+            plain,
             RegularisationPath.Train(alone with { Latest = state.Latest }, data, () => true, tolerance: 1e-13).State,
             penalty
         ).Objective;
@@ -408,19 +486,24 @@ public sealed class RegularisationPathTests
     private static FeatureData Data(int train, int validation, int size, int classes = Classes)
     {
         var count = train + validation;
+        return FeatureData.Create(
+            Matrix(count, size, classes),
+            [.. Enumerable.Range(0, count).Select(i => i % classes)],
+            [.. Enumerable.Range(0, train)],
+            [.. Enumerable.Range(train, validation)],
+            CPU
+        );
+    }
+
+    private static FeatureMatrix Matrix(int count, int size, int classes)
+    {
         var values = Array.ConvertAll(GoldenData.Draw(3, count * size), value => (float)value);
         for (var row = 0; row < count; row++)
         {
             values[(row * size) + (row % classes)] += 0.8f;
         }
 
-        return FeatureData.Create(
-            new(values, count, size),
-            [.. Enumerable.Range(0, count).Select(i => i % classes)],
-            [.. Enumerable.Range(0, train)],
-            [.. Enumerable.Range(train, validation)],
-            CPU
-        );
+        return new FeatureMatrix(values, count, size);
     }
 
     /// <summary>A matrix with zeros behind its rows and columns.</summary>
@@ -437,10 +520,14 @@ public sealed class RegularisationPathTests
             pair => Assert.Equal(pair.First, pair.Second, tolerance * expected.abs().max().item<double>())
         );
 
-    private static AlignedNumbers<float> Aligned(float[] values)
+    private static AlignedRows Aligned(float[] values, int count, RowShape shape)
     {
-        var aligned = new AlignedNumbers<float>(values.Length);
-        values.CopyTo(aligned.Span);
+        var aligned = new AlignedRows(count, shape.Size);
+        for (var row = 0; row < count; row++)
+        {
+            values.AsSpan(row * shape.Stride, shape.Stride).CopyTo(aligned[row]);
+        }
+
         return aligned;
     }
 }

@@ -182,6 +182,29 @@ public sealed class SafetensorsTests
     }
 
     [Fact]
+    public void A_part_of_a_tensor_is_read_and_one_beyond_its_end_is_refused()
+    {
+        var bytes = SafetensorsWriter.ToBytes(
+            new Dictionary<string, TensorData>
+            {
+                ["a"] = new(torch.ScalarType.Byte, [4], new byte[] { 1, 2, 3, 4 }),
+                ["b"] = TensorData.FromValues([1f], 1),
+            }
+        );
+        using var file = SafetensorsFile.Parse(bytes);
+        var part = new byte[2];
+
+        file.ReadBytes("a", 1, part);
+
+        Assert.Equal([2, 3], part);
+        Assert.Contains(
+            "has 4 bytes, where 2 from byte 3 on",
+            Assert.Throws<WeightsException>(() => file.ReadBytes("a", 3, part)).Message,
+            StringComparison.Ordinal
+        );
+    }
+
+    [Fact]
     public void The_writer_refuses_what_no_reader_would_take()
     {
         Assert.Throws<ArgumentException>(() =>
@@ -210,41 +233,6 @@ public sealed class SafetensorsTests
     {
         using var narrow = torch.tensor([0f, -1.5f, 3.14159f, 65504f, float.PositiveInfinity, 1e-7f]).to(type);
         Assert.Equal(TensorData.FromTensor(narrow.to(torch.ScalarType.Float32)).ToSingles(), TensorData.FromTensor(narrow).ToSingles());
-    }
-
-    [Fact]
-    public async Task Feature_shards_are_read_one_after_another_and_checked()
-    {
-        using var folder = new TemporaryFolder();
-        await WriteShard(folder["0"], new([1, 2, 3, 4], 2, 2));
-        await WriteShard(folder["1"], new([5, 6], 1, 2));
-        await WriteShard(folder["odd"], new([7], 1, 1));
-        await File.WriteAllBytesAsync(
-            folder["none"],
-            SafetensorsWriter.ToBytes(new Dictionary<string, TensorData> { ["features"] = TensorData.FromValues([1f], 1) })
-        );
-
-        var all = FeatureShardFile.Read([folder["0"], folder["1"]]);
-
-        Assert.Equal((3, 2), (all.Count, all.Size));
-        Assert.Equal([1, 2, 3, 4, 5, 6], all.Values);
-        Assert.Equal([3f, 4f], all.Row(1).ToArray());
-        Assert.Contains(
-            "feature dimension 1",
-            Assert.Throws<WeightsException>(() => FeatureShardFile.Read([folder["0"], folder["odd"]])).Message,
-            StringComparison.Ordinal
-        );
-        Assert.Contains(
-            "'features'",
-            Assert.Throws<WeightsException>(() => FeatureShardFile.Read(folder["none"])).Message,
-            StringComparison.Ordinal
-        );
-    }
-
-    private static async Task WriteShard(string path, FeatureMatrix features)
-    {
-        await using var stream = File.Create(path);
-        await FeatureShardFile.WriteAsync(stream, features);
     }
 
     private static bool IsText(string text) => !text.Any(char.IsSurrogate);
