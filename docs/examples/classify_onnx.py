@@ -14,8 +14,18 @@ from PIL import Image, ImageOps
 PADDING = (124, 116, 104)
 
 
-def to_square(image, size, fit):
-    """An image as the network takes it: uint8 [size, size, 3], RGB."""
+def size_before(width, height, size, fit):
+    """The size that an image is resampled to before it is cut or padded."""
+    if fit == "stretch":
+        return size, size
+    reference = min(width, height) if fit == "crop" else max(width, height)
+    return max(int(size * width / reference), 1), max(int(size * height / reference), 1)
+
+
+def to_square(image, size, fit, decoding="full"):
+    """An image as the network takes it: uint8 [size, size, 3], RGB. A file that Image.open has opened is not decoded before."""
+    if decoding == "scaled" and image.format in ("JPEG", "MPO"):
+        image.draft(None, [2 * side for side in size_before(*image.size, size, fit)])
     image = ImageOps.exif_transpose(image)
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -26,11 +36,10 @@ def to_square(image, size, fit):
     width, height = image.size
     if (width, height) == (size, size):
         return numpy.asarray(image)
-    if fit == "stretch":
-        return numpy.asarray(image.resize((size, size), Image.BICUBIC))
-    reference = min(width, height) if fit == "crop" else max(width, height)
-    width, height = max(int(size * width / reference), 1), max(int(size * height / reference), 1)
+    width, height = size_before(width, height, size, fit)
     image = image.resize((width, height), Image.BICUBIC)
+    if fit == "stretch":
+        return numpy.asarray(image)
     if fit == "crop":
         left, top = round((width - size) / 2), round((height - size) / 2)
         return numpy.asarray(image.crop((left, top, left + size, top + size)))
@@ -46,7 +55,7 @@ def main(package, *paths):
         model = json.loads(archive.read("model.json"))
         session = onnxruntime.InferenceSession(archive.read("model.onnx"))
     for path in paths:
-        pixels = to_square(Image.open(path), model["inputSize"], model["fit"])
+        pixels = to_square(Image.open(path), model["inputSize"], model["fit"], model.get("decoding", "full"))
         probabilities = session.run(["probabilities"], {"images": pixels[None]})[0][0]
         best = int(probabilities.argmax())
         print(f"{path}\t{model['classes'][best]}\t{probabilities[best]:.4f}")

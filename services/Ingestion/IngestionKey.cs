@@ -9,13 +9,12 @@ namespace Distributed.Ingestion;
 internal static class IngestionKey
 {
     /// <summary>Counts up when packing gives other bytes, or says something else, for the same source.</summary>
-    private const string PackerVersion = "2";
+    private const string PackerVersion = "3";
 
     /// <summary>Keys a file index. Names, sizes and time stamps of the files are in its fingerprint; splits and labels follow in its order.</summary>
     /// <param name="fileIndex">The file index.</param>
-    /// <param name="size">Side of the packed images, in pixels.</param>
-    /// <param name="fit">How they become squares.</param>
-    public static string Of(FileIndex fileIndex, int size, FitMode fit) =>
+    /// <param name="preparation">What becomes of each image.</param>
+    public static string Of(FileIndex fileIndex, ImagePreparation preparation) =>
         ContentKey.Of(
             "ingestion",
             PackerVersion,
@@ -30,8 +29,9 @@ internal static class IngestionKey
             ),
             ContentKey.Of([.. fileIndex.Skipped.SelectMany(file => new[] { file.Name, $"{file.Reason}", file.Detail })]),
             ContentKey.Of([.. fileIndex.Notes]),
-            $"{size}",
-            ChoiceName.Of(fit),
+            $"{preparation.Size}",
+            ChoiceName.Of(preparation.Fit),
+            ChoiceName.Of(preparation.Decoding),
             ImageFitting.Filter
         );
 }

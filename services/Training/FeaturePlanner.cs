@@ -40,7 +40,9 @@ internal sealed class FeaturePlanner(
     )
     {
         var fit = ChoiceName.Of(specification.Fit);
-        var preprocessing = $"size={specification.InputSize};fit={fit};filter={ImageFitting.Filter};{backbone.Preprocessing.Description}";
+        var decoding = ChoiceName.Of(specification.Decoding);
+        var preprocessing =
+            $"size={specification.InputSize};fit={fit};decoding={decoding};filter={ImageFitting.Filter};{backbone.Preprocessing.Description}";
         var usualBatch = FeatureExtractor.DefaultBatchSizeFor(specification.InputSize, device.Device.type);
         var (precision, batchSize) = specification.Precision is { } asked
             ? (asked, usualBatch)

@@ -104,6 +104,7 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
             ingestion.ComplexProperty(i => i.FileIndex);
             ingestion.Property(i => i.Summary).HasConversion<SummaryConverter>();
             ingestion.Property(i => i.Fit).HasConversion<ChoiceConverter<FitMode>>();
+            ingestion.Property(i => i.Decoding).HasConversion<ChoiceConverter<JpegDecoding>>();
         });
         modelBuilder.Entity<PackedPartRecord>(part =>
         {

@@ -42,6 +42,9 @@ public sealed record ModelDescription
     /// <summary>How an image that is no square becomes one.</summary>
     public required FitMode Fit { get; init; }
 
+    /// <summary>How a JPEG is decoded that is several times as large; where a package does not say, in full.</summary>
+    public JpegDecoding Decoding { get; init; } = JpegDecoding.Full;
+
     /// <summary>How images are resampled, such as <c>bicubic</c>.</summary>
     public required string Resampling { get; init; }
 

@@ -142,6 +142,13 @@ public sealed record RunSpecification
     public FitMode Fit { get; init; } = FitMode.Crop;
 
     [Setting(
+        "How JPEGs are decoded that are several times the input size",
+        Details = "`scaled`: at a half, a quarter or an eighth, where the result is still at least twice the size that it is then resampled to: several times as fast, with the pixels of PIL's `Image.draft`. `full`: pixel by pixel, whatever their size. See [data sets](datasets.md#large-photos).",
+        Since = 6
+    )]
+    public JpegDecoding Decoding { get; init; } = JpegDecoding.Scaled;
+
+    [Setting(
         "Arithmetic of the feature extraction",
         Details = "`auto`: what the features are there in already, else what a short measurement finds faster. `fp16` is for GPUs."
     )]
@@ -365,6 +372,16 @@ public enum ChannelOrder
 
     /// <summary>Blue, green, red.</summary>
     Bgr,
+}
+
+/// <summary>How a JPEG is decoded that is several times as large as what it is resampled to.</summary>
+public enum JpegDecoding
+{
+    /// <summary>Pixel by pixel, whatever its size.</summary>
+    Full,
+
+    /// <summary>At a half, a quarter or an eighth of its size, where that is still at least twice the size that it is then resampled to.</summary>
+    Scaled,
 }
 
 /// <summary>Arithmetic of the feature extraction; the features are 32-bit in any case.</summary>

@@ -1,5 +1,4 @@
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
+using Distributed.Imaging.Jpeg;
 using Distributed.Storage;
 using SkiaSharp;
 
@@ -8,15 +7,16 @@ namespace Distributed.Imaging;
 /// <summary>
 /// Decodes image files (JPEG, PNG, WebP, BMP, GIF and whatever else the codec reads) to RGB. The pixels are those of the file:
 /// colour profiles are not applied (as PIL does not), transparency is composed on white, and the EXIF orientation of JPEG, PNG and WebP is carried out
-/// (GIF and BMP have none). Of an animation the first frame is taken. The codec is SkiaSharp, and this type is the only one that knows.
+/// (GIF and BMP have none). Of an animation the first frame is taken. The codec is SkiaSharp, and this type is the only one that knows;
+/// usual JPEG files are decoded by <see cref="JpegDecoder"/>, to the same pixels.
 /// </summary>
 public static class ImageDecoder
 {
     /// <summary>The most pixels an image may have. It bounds the memory one image costs: <see cref="BytesAPixel"/> a pixel while decoding.</summary>
     public const long MaximalPixels = 50_000_000;
 
-    /// <summary>What a pixel costs while an image is decoded: four bytes of the codec's, three of the result's.</summary>
-    internal const int BytesAPixel = 7;
+    /// <summary>What a pixel costs while an image is decoded: four bytes as it is stored, as many when it is turned.</summary>
+    internal const int BytesAPixel = 8;
 
     /// <summary>The longest side, in pixels: that of the largest JPEG. It bounds what a long and narrow image costs when it is stretched.</summary>
     public const int MaximalSide = 65_535;
@@ -41,35 +41,95 @@ public static class ImageDecoder
     /// <exception cref="ImageRejectedException">The bytes are no image, are cut short or damaged, or the image is too small or too large.</exception>
     public static RgbImage Decode(ReadOnlySpan<byte> encoded)
     {
+        using var image = Decode(encoded, preparation: null, out _, out _);
+        return new RgbImage(image.Width, image.Height, image.ToRgb());
+    }
+
+    /// <summary>Decodes one file and makes the image square.</summary>
+    /// <param name="encoded">The whole file.</param>
+    /// <param name="preparation">What becomes of it.</param>
+    /// <exception cref="ImageRejectedException">The bytes are no image, are cut short or damaged, or the image is too small or too large.</exception>
+    public static SquareImage Decode(ReadOnlySpan<byte> encoded, ImagePreparation preparation)
+    {
+        ArgumentNullException.ThrowIfNull(preparation);
+        using var image = Decode(encoded, preparation, out var width, out var height);
+        return new SquareImage(width, height, ImageFitting.Fit(image, preparation.Size, preparation.Fit));
+    }
+
+    /// <summary>Decodes one file as far as a preparation asks for its pixels; all of them where there is none.</summary>
+    /// <param name="encoded">The whole file.</param>
+    /// <param name="preparation">What becomes of it.</param>
+    /// <param name="width">Width of the image in the file, as it is to be looked at.</param>
+    /// <param name="height">Height of the image in the file, as it is to be looked at.</param>
+    private static RgbaImage Decode(ReadOnlySpan<byte> encoded, ImagePreparation? preparation, out int width, out int height)
+    {
         if (encoded.IsEmpty)
         {
             throw new ImageRejectedException(SkipReason.Damaged, "the file is empty");
         }
 
+        var (image, orientation) =
+            DecodeJpeg(encoded, preparation, out width, out height) ?? DecodeAny(encoded, preparation, out width, out height);
+        (width, height) = ImageOrientation.IsTurned(orientation) ? (height, width) : (width, height);
+        return ImageOrientation.Apply(image, orientation);
+    }
+
+    /// <summary>Most JPEG files are decoded here.</summary>
+    /// <returns>Null for what the codec is to decode, or to find wrong.</returns>
+    private static (RgbaImage Image, int Orientation)? DecodeJpeg(
+        ReadOnlySpan<byte> encoded,
+        ImagePreparation? preparation,
+        out int width,
+        out int height
+    )
+    {
+        (width, height) = (0, 0);
+        if (!JpegDecoder.IsSupported || JpegHeader.Read(encoded) is not { } header)
+        {
+            return null;
+        }
+
+        (width, height) = (header.Width, header.Height);
+        CheckSize(width, height, encoded.Length);
+        return JpegDecoder.Decode(header, encoded, ScaleOf(width, height, preparation)) is { } image ? (image, header.Orientation) : null;
+    }
+
+    private static (RgbaImage Image, int Orientation) DecodeAny(
+        ReadOnlySpan<byte> encoded,
+        ImagePreparation? preparation,
+        out int width,
+        out int height
+    )
+    {
         unsafe
         {
             fixed (byte* bytes = encoded)
             {
                 using var data = SKData.Create((IntPtr)bytes, encoded.Length);
                 using var codec = SKCodec.Create(data) ?? throw NoImage(encoded);
-                if (codec.EncodedFormat == SKEncodedImageFormat.Jpeg && !JpegEnd.IsThere(encoded))
+                var isJpeg = codec.EncodedFormat == SKEncodedImageFormat.Jpeg;
+                if (isJpeg && !JpegEnd.IsThere(encoded))
                 {
                     throw new ImageRejectedException(SkipReason.Damaged, CutShort);
                 }
 
+                (width, height) = (codec.Info.Width, codec.Info.Height);
+                CheckSize(width, height, encoded.Length);
+                var scale = isJpeg ? ScaleOf(width, height, preparation) : 1;
                 // The codec knows the orientation of JPEG and WebP; of PNG it does not look for it.
-                var image = Decode(codec, encoded.Length);
-                return ImageOrientation.Apply(
-                    image,
+                return (
+                    Decode(codec, scale == 1 ? codec.Info.Size : codec.GetScaledDimensions(1f / scale)),
                     codec.EncodedFormat == SKEncodedImageFormat.Png ? PngOrientation.Find(encoded) : (int)codec.EncodedOrigin
                 );
             }
         }
     }
 
-    private static RgbImage Decode(SKCodec codec, long length)
+    private static int ScaleOf(int width, int height, ImagePreparation? preparation) =>
+        preparation is null ? 1 : ImageFitting.ScaleOf(width, height, preparation);
+
+    private static void CheckSize(int width, int height, long length)
     {
-        var (width, height) = (codec.Info.Width, codec.Info.Height);
         if (width < MinimalSide || height < MinimalSide)
         {
             throw new ImageRejectedException(
@@ -94,80 +154,46 @@ public static class ImageDecoder
                 $"the image is {width}×{height} pixels, and its file has {length} bytes; the most is {MaximalPixelsPerByte} pixels a byte"
             );
         }
+    }
 
+    private static unsafe RgbaImage Decode(SKCodec codec, SKSizeI size)
+    {
         // Without a colour space in the target nothing is converted. Unpremultiplied: dark colours keep their bits under transparency.
         var opaque = codec.Info.AlphaType == SKAlphaType.Opaque;
         var target = new SKImageInfo(
-            width,
-            height,
+            size.Width,
+            size.Height,
             SKColorType.Rgba8888,
             opaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul,
             colorspace: null
         );
-        unsafe
+        var image = new RgbaImage(size.Width, size.Height);
+        fixed (byte* pixels = image.Bytes)
         {
-            var pixels = (byte*)NativeMemory.Alloc((nuint)target.BytesSize64);
-            try
+            var result = codec.GetPixels(target, (IntPtr)pixels);
+            if (result != SKCodecResult.Success)
             {
-                var result = codec.GetPixels(target, (IntPtr)pixels);
-                if (result != SKCodecResult.Success)
-                {
-                    throw NotDecoded(result);
-                }
-
-                return ToRgb(pixels, width, height, opaque);
+                image.Dispose();
+                throw NotDecoded(result);
             }
-            finally
+
+            if (!opaque)
             {
-                NativeMemory.Free(pixels);
+                PutOnWhite(pixels, (long)size.Width * size.Height);
             }
         }
+
+        return image;
     }
 
-    private static unsafe RgbImage ToRgb(byte* rgba, int width, int height, bool opaque)
+    private static unsafe void PutOnWhite(byte* pixels, long count)
     {
-        var rgb = GC.AllocateUninitializedArray<byte>(width * height * 3);
-        fixed (byte* target = rgb)
+        for (var pixel = 0L; pixel < count; pixel++, pixels += 4)
         {
-            if (opaque)
-            {
-                LeaveOutAlpha(rgba, target, (long)width * height);
-            }
-            else
-            {
-                PutOnWhite(rgba, target, (long)width * height);
-            }
-        }
-
-        return new RgbImage(width, height, rgb);
-    }
-
-    private static unsafe void LeaveOutAlpha(byte* rgba, byte* rgb, long pixels)
-    {
-        // Four pixels at a time; what is written behind the fourth is written again with the next ones.
-        var colours = Vector128.Create((byte)0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 0xFF, 0xFF, 0xFF, 0xFF);
-        var pixel = 0L;
-        for (; pixel < pixels - 5; pixel += 4)
-        {
-            Vector128.Shuffle(Vector128.Load(rgba + (4 * pixel)), colours).Store(rgb + (3 * pixel));
-        }
-
-        for (; pixel < pixels; pixel++)
-        {
-            rgb[3 * pixel] = rgba[4 * pixel];
-            rgb[(3 * pixel) + 1] = rgba[(4 * pixel) + 1];
-            rgb[(3 * pixel) + 2] = rgba[(4 * pixel) + 2];
-        }
-    }
-
-    private static unsafe void PutOnWhite(byte* rgba, byte* rgb, long pixels)
-    {
-        for (var pixel = 0L; pixel < pixels; pixel++, rgba += 4, rgb += 3)
-        {
-            var alpha = rgba[3];
-            rgb[0] = OnWhite(rgba[0], alpha);
-            rgb[1] = OnWhite(rgba[1], alpha);
-            rgb[2] = OnWhite(rgba[2], alpha);
+            var alpha = pixels[3];
+            pixels[0] = OnWhite(pixels[0], alpha);
+            pixels[1] = OnWhite(pixels[1], alpha);
+            pixels[2] = OnWhite(pixels[2], alpha);
         }
     }
 

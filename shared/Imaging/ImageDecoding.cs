@@ -1,9 +1,16 @@
 namespace Distributed.Imaging;
 
-/// <summary>Decodes an image file.</summary>
+/// <summary>What becomes of an image file before a network sees it.</summary>
+/// <param name="Size">Side of the square, in pixels.</param>
+/// <param name="Fit">How it becomes square.</param>
+/// <param name="Decoding">How a JPEG is decoded that is much larger than that.</param>
+public sealed record ImagePreparation(int Size, FitMode Fit, JpegDecoding Decoding);
+
+/// <summary>Decodes an image file and makes the image square.</summary>
 /// <param name="encoded">The whole file.</param>
+/// <param name="preparation">What becomes of it.</param>
 /// <exception cref="ImageRejectedException">The image cannot be used.</exception>
-public delegate RgbImage DecodeImage(ReadOnlySpan<byte> encoded);
+public delegate SquareImage DecodeImage(ReadOnlySpan<byte> encoded, ImagePreparation preparation);
 
 /// <summary>An image made square.</summary>
 /// <param name="Width">Width of the source image in pixels.</param>
@@ -16,11 +23,10 @@ public interface IImageDecoding
 {
     /// <summary>Decodes a file and makes the image square.</summary>
     /// <param name="encoded">The whole file.</param>
-    /// <param name="size">Side of the square, in pixels.</param>
-    /// <param name="fit">How it becomes square.</param>
+    /// <param name="preparation">What becomes of it.</param>
     /// <param name="cancellationToken">Stops it.</param>
     /// <exception cref="ImageRejectedException">The image cannot be used.</exception>
-    ValueTask<SquareImage> DecodeAsync(byte[] encoded, int size, FitMode fit, CancellationToken cancellationToken);
+    ValueTask<SquareImage> DecodeAsync(ReadOnlyMemory<byte> encoded, ImagePreparation preparation, CancellationToken cancellationToken);
 }
 
 /// <summary>Decodes in this process: fast, and the end of the process where a file makes the codec fail.</summary>
@@ -31,12 +37,9 @@ public sealed class LocalImageDecoding(DecodeImage decode) : IImageDecoding
     public static LocalImageDecoding Default { get; } = new(ImageDecoder.Decode);
 
     /// <inheritdoc/>
-    public ValueTask<SquareImage> DecodeAsync(byte[] encoded, int size, FitMode fit, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(Decode(encoded, size, fit));
-
-    internal SquareImage Decode(byte[] encoded, int size, FitMode fit)
-    {
-        var image = decode(encoded);
-        return new SquareImage(image.Width, image.Height, ImageFitting.Fit(image, size, fit));
-    }
+    public ValueTask<SquareImage> DecodeAsync(
+        ReadOnlyMemory<byte> encoded,
+        ImagePreparation preparation,
+        CancellationToken cancellationToken
+    ) => ValueTask.FromResult(decode(encoded.Span, preparation));
 }

@@ -17,35 +17,73 @@ public static class ImageFitting
     public static byte[] Fit(RgbImage image, int size, FitMode mode)
     {
         ArgumentNullException.ThrowIfNull(image);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(size);
         if (image.Width == size && image.Height == size)
         {
             return image.Pixels;
         }
 
+        using var copy = RgbaImage.From(image);
+        return Fit(copy, size, mode);
+    }
+
+    /// <inheritdoc cref="Fit(RgbImage, int, FitMode)"/>
+    internal static byte[] Fit(RgbaImage image, int size, FitMode mode)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(size);
+        if (image.Width == size && image.Height == size)
+        {
+            return image.ToRgb();
+        }
+
+        var (width, height) = SizeBefore(image.Width, image.Height, size, mode);
         return mode switch
         {
-            FitMode.Crop => Crop(image, size),
-            FitMode.Pad => Pad(image, size),
-            FitMode.Stretch => Resampler.Resize(image, size, size, ResampleFilter.Bicubic).Pixels,
+            FitMode.Pad => Pad(image, width, height, size),
+            _ => Resampler.Resize(image, width, height, ResampleFilter.Bicubic, Middle(width, size), Middle(height, size), size, size),
+        };
+    }
+
+    /// <summary>
+    /// How many pixels of a JPEG may become one, on a side, when it is decoded: the most of which what is left is still at least twice the size that it is
+    /// then resampled to, so that resampling decides how it looks. It is what PIL's <c>Image.draft</c> chooses that is asked for twice that size.
+    /// </summary>
+    /// <param name="width">Width of the file's image, in pixels.</param>
+    /// <param name="height">Height of the file's image, in pixels.</param>
+    /// <param name="preparation">What becomes of it.</param>
+    /// <returns>1, 2, 4 or 8.</returns>
+    internal static int ScaleOf(int width, int height, ImagePreparation preparation)
+    {
+        if (preparation.Decoding == JpegDecoding.Full)
+        {
+            return 1;
+        }
+
+        var (fitWidth, fitHeight) = SizeBefore(width, height, preparation.Size, preparation.Fit);
+        return Math.Min(width / (2 * fitWidth), height / (2 * fitHeight)) switch
+        {
+            >= 8 => 8,
+            >= 4 => 4,
+            >= 2 => 2,
+            _ => 1,
+        };
+    }
+
+    /// <summary>The size that an image is resampled to before it is cut or padded.</summary>
+    private static (int Width, int Height) SizeBefore(int width, int height, int size, FitMode mode)
+    {
+        var (shorter, longer) = (Math.Min(width, height), Math.Max(width, height));
+        return mode switch
+        {
+            FitMode.Crop => (Scale(width, size, shorter), Scale(height, size, shorter)),
+            FitMode.Pad => (Math.Max(Scale(width, size, longer), 1), Math.Max(Scale(height, size, longer), 1)),
+            FitMode.Stretch => (size, size),
             _ => throw new ArgumentOutOfRangeException(nameof(mode), mode, "Unknown fit mode."),
         };
     }
 
-    private static byte[] Crop(RgbImage image, int size)
+    private static byte[] Pad(RgbaImage image, int width, int height, int size)
     {
-        var shorter = Math.Min(image.Width, image.Height);
-        var width = Scale(image.Width, size, shorter);
-        var height = Scale(image.Height, size, shorter);
-        return Resampler.Resize(image, width, height, ResampleFilter.Bicubic, Middle(width, size), Middle(height, size), size, size).Pixels;
-    }
-
-    private static byte[] Pad(RgbImage image, int size)
-    {
-        var longer = Math.Max(image.Width, image.Height);
-        var width = Math.Max(Scale(image.Width, size, longer), 1);
-        var height = Math.Max(Scale(image.Height, size, longer), 1);
-        var inner = Resampler.Resize(image, width, height, ResampleFilter.Bicubic).Pixels;
+        var inner = Resampler.Resize(image, width, height, ResampleFilter.Bicubic, 0, 0, width, height);
         var square = new byte[size * size * 3];
         for (var i = 0; i < square.Length; i++)
         {

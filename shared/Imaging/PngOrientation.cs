@@ -9,11 +9,9 @@ namespace Distributed.Imaging;
 /// <c>Raw profile type exif</c>, in which programs kept it before that chunk was standardised (PIL reads both in this order). An orientation in XMP alone
 /// is not carried out, in no format: viewers do not either.
 /// </summary>
-/// <remarks>Format: W3C, PNG Specification (Third Edition), 11.3.4.5 eXIf; CIPA DC-008 (EXIF), 4.6.4, tag 0x0112; ImageMagick's raw profiles.</remarks>
+/// <remarks>Format: W3C, PNG Specification (Third Edition), 11.3.4.5 eXIf; ImageMagick's raw profiles.</remarks>
 internal static class PngOrientation
 {
-    private const int Upright = 1;
-
     /// <summary>Bytes of a raw profile that are looked at: the tag stands near its beginning.</summary>
     private const int MostProfileBytes = 1 << 16;
 
@@ -38,7 +36,7 @@ internal static class PngOrientation
             var data = rest.Slice(8, (int)length);
             if (type.SequenceEqual("eXIf"u8) && IsWhole(rest[4..], (int)length))
             {
-                return OfExif(data) is var found and > 0 ? found : Upright;
+                return ExifOrientation.Find(data) is var found and > 0 ? found : ExifOrientation.Upright;
             }
 
             if (fromProfile == 0 && (type.SequenceEqual("zTXt"u8) || type.SequenceEqual("tEXt"u8)) && IsWhole(rest[4..], (int)length))
@@ -49,55 +47,12 @@ internal static class PngOrientation
             rest = rest[(Frame + (int)length)..];
         }
 
-        return fromProfile > 0 ? fromProfile : Upright;
+        return fromProfile > 0 ? fromProfile : ExifOrientation.Upright;
     }
 
     /// <summary>The check sum over type and data; libpng passes over a chunk of this kind whose sum is wrong, too.</summary>
     private static bool IsWhole(ReadOnlySpan<byte> typeAndRest, int length) =>
         Crc32.HashToUInt32(typeAndRest[..(4 + length)]) == BinaryPrimitives.ReadUInt32BigEndian(typeAndRest[(4 + length)..]);
-
-    /// <summary>The orientation in EXIF data: a TIFF header, and the first directory that it points to; 0 for none.</summary>
-    private static int OfExif(ReadOnlySpan<byte> exif)
-    {
-        const int Entry = 12;
-        const ushort Orientation = 0x0112;
-        const ushort Short = 3;
-        if (exif.StartsWith("Exif\0\0"u8))
-        {
-            exif = exif[6..];
-        }
-
-        var isLittleEndian = exif.StartsWith("II*\0"u8);
-        if (exif.Length < 8 || (!isLittleEndian && !exif.StartsWith("MM\0*"u8)))
-        {
-            return 0;
-        }
-
-        var first = isLittleEndian ? BinaryPrimitives.ReadUInt32LittleEndian(exif[4..]) : BinaryPrimitives.ReadUInt32BigEndian(exif[4..]);
-        if (first > exif.Length - 2)
-        {
-            return 0;
-        }
-
-        var entries = exif[((int)first + 2)..];
-        for (
-            var count = Number(exif[(int)first..], isLittleEndian);
-            count > 0 && entries.Length >= Entry;
-            count--, entries = entries[Entry..]
-        )
-        {
-            if (Number(entries, isLittleEndian) == Orientation)
-            {
-                var value = Number(entries[8..], isLittleEndian);
-                return Number(entries[2..], isLittleEndian) == Short && value is >= 1 and <= 8 ? value : 0;
-            }
-        }
-
-        return 0;
-    }
-
-    private static ushort Number(ReadOnlySpan<byte> bytes, bool isLittleEndian) =>
-        isLittleEndian ? BinaryPrimitives.ReadUInt16LittleEndian(bytes) : BinaryPrimitives.ReadUInt16BigEndian(bytes);
 
     /// <summary>The orientation in a raw profile: lines with its name and its length, then lines of hexadecimal digits; 0 for none.</summary>
     private static int OfText(ReadOnlySpan<byte> data, bool isCompressed)
@@ -124,7 +79,7 @@ internal static class PngOrientation
             }
         }
 
-        return OfExif(profile.AsSpan(0, digits / 2));
+        return ExifOrientation.Find(profile.AsSpan(0, digits / 2));
     }
 
     private static ReadOnlySpan<byte> Inflate(byte[] compressed)

@@ -187,7 +187,7 @@ public static class ModelCard
         Heading(text, "Use");
         Line(
             text,
-            $"`{ModelDescription.NetworkName}` takes `images`, uint8 [n, {lineage.Features.InputSize}, {lineage.Features.InputSize}, 3] in RGB, and gives `probabilities` [n, {lineage.Dataset.Classes.Count}] and `features`. Images become square as `{ModelDescription.FileName}` says (fit: {lineage.Features.Fit}; resampling: bicubic, with antialiasing)."
+            $"`{ModelDescription.NetworkName}` takes `images`, uint8 [n, {lineage.Features.InputSize}, {lineage.Features.InputSize}, 3] in RGB, and gives `probabilities` [n, {lineage.Dataset.Classes.Count}] and `features`. Images become square as `{ModelDescription.FileName}` says (fit: {lineage.Features.Fit}; decoding of large JPEGs: {lineage.Features.Decoding}; resampling: bicubic, with antialiasing)."
         );
         Line(text);
         Line(

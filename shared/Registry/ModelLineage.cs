@@ -74,6 +74,7 @@ public sealed record ModelLineage
                 set,
                 backbone,
                 ingestion.Summary,
+                ingestion.Decoding,
             }
         )
             .AsNoTracking()
@@ -123,7 +124,8 @@ public sealed record ModelLineage
                     ChoiceName.Of(specification.Fit),
                     found.set.Preprocessing,
                     ChoiceName.Of(found.set.Precision),
-                    found.set.ExtractorVersion
+                    found.set.ExtractorVersion,
+                    ChoiceName.Of(found.Decoding)
                 ),
                 HeadSha256 = found.evaluation.HeadSha256,
                 Metrics = ModelMetrics.Of(found.evaluation),
@@ -179,7 +181,16 @@ public sealed record BackboneLineage(string Sha256, string Architecture, string 
 /// <param name="Preprocessing">Resampling and normalisation, as one text.</param>
 /// <param name="Precision">Arithmetic.</param>
 /// <param name="ExtractorVersion">Version of the extraction.</param>
-public sealed record FeatureLineage(string Key, int InputSize, string Fit, string Preprocessing, string Precision, int ExtractorVersion);
+/// <param name="Decoding">How JPEGs are decoded that are several times the input size; of earlier versions, which do not say, in full.</param>
+public sealed record FeatureLineage(
+    string Key,
+    int InputSize,
+    string Fit,
+    string Preprocessing,
+    string Precision,
+    int ExtractorVersion,
+    string Decoding = "full"
+);
 
 /// <summary>How a model did on its test images.</summary>
 /// <param name="TestImages">Images.</param>

@@ -20,7 +20,7 @@ public static class PredictionSettings
     /// <summary>Gives a specification the settings of the version that it predicts with.</summary>
     /// <param name="specification">What was asked for; its model may be named by an alias.</param>
     /// <param name="version">The version that is meant.</param>
-    /// <returns>The specification with the version's number, and with the backbone, input size, fit and precision of its images.</returns>
+    /// <returns>The specification with the version's number, and with the backbone, input size, fit, decoding and precision of its images.</returns>
     /// <exception cref="RegistryException">A setting that was given is not the model's.</exception>
     public static RunSpecification Apply(RunSpecification specification, ModelVersion version)
     {
@@ -38,6 +38,7 @@ public static class PredictionSettings
                 : null,
             InputSize = lineage.Features.InputSize,
             Fit = ChoiceName.Parse<FitMode>(lineage.Features.Fit),
+            Decoding = ChoiceName.Parse<JpegDecoding>(lineage.Features.Decoding),
             Precision = ChoiceName.Parse<Precision>(lineage.Features.Precision),
         };
         // The input size that nobody gave follows the backbone.

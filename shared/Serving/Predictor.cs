@@ -175,7 +175,7 @@ public sealed class Predictor : IDisposable
     /// <summary>Hands on what needs no decoding.</summary>
     private async Task<Decoded[]> AcceptAsync(IReadOnlyList<byte[]> images, ServedModel model, CancellationToken cancellationToken)
     {
-        var length = model.Features.Size * model.Features.Size * 3;
+        var length = model.Features.Images.Size * model.Features.Images.Size * 3;
         var accepted = new Decoded[images.Count];
         for (var i = 0; i < accepted.Length; i++)
         {
@@ -211,7 +211,7 @@ public sealed class Predictor : IDisposable
                 await _decoders.WaitAsync(cancellationToken);
                 try
                 {
-                    var square = await decoding.DecodeAsync(image, model.Features.Size, model.Features.Fit, cancellationToken);
+                    var square = await decoding.DecodeAsync(image, model.Features.Images, cancellationToken);
                     var pending = new Pending(model, square.Pixels, cancellationToken);
                     await _pending.Writer.WriteAsync(pending, cancellationToken);
                     return new Decoded(pending, null);
@@ -271,7 +271,7 @@ public sealed class Predictor : IDisposable
         try
         {
             var extractor = await _extractors.GetAsync(key, token => LoadAsync(key, token), cancellationToken);
-            var computed = await _tensors.RunAsync(_ => Compute(extractor, key.Size, images), cancellationToken);
+            var computed = await _tensors.RunAsync(_ => Compute(extractor, key.Images.Size, images), cancellationToken);
             for (var i = 0; i < images.Count; i++)
             {
                 images[i].Result.TrySetResult(computed[i]);

@@ -2,6 +2,7 @@ using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets.Imaging;
+using Distributed.Imaging;
 using Distributed.Registry;
 using Distributed.Storage;
 using Distributed.Vision.Heads;
@@ -11,9 +12,8 @@ namespace Distributed.Serving;
 /// <summary>What makes the features of images: models that agree in it share a forward pass.</summary>
 /// <param name="BackboneSha256">The weights.</param>
 /// <param name="Precision">The arithmetic.</param>
-/// <param name="Size">Side of the images in pixels.</param>
-/// <param name="Fit">How images become square.</param>
-internal sealed record FeatureKey(string BackboneSha256, Precision Precision, int Size, FitMode Fit);
+/// <param name="Images">What becomes of each image before.</param>
+internal sealed record FeatureKey(string BackboneSha256, Precision Precision, ImagePreparation Images);
 
 /// <summary>A version of a model that is ready to predict.</summary>
 /// <param name="Version">What the registry says of it.</param>
@@ -54,8 +54,11 @@ internal sealed class ServedModels(ModelRegistry registry, Volume volume)
             new FeatureKey(
                 lineage.Backbone.Sha256,
                 ChoiceName.Parse<Precision>(lineage.Features.Precision),
-                lineage.Features.InputSize,
-                ChoiceName.Parse<FitMode>(lineage.Features.Fit)
+                new ImagePreparation(
+                    lineage.Features.InputSize,
+                    ChoiceName.Parse<FitMode>(lineage.Features.Fit),
+                    ChoiceName.Parse<JpegDecoding>(lineage.Features.Decoding)
+                )
             ),
             head
         );

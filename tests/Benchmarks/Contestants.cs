@@ -54,6 +54,7 @@ internal static class Contestants
             ["classify-memory", var package] => InferenceMemoryBenchmark.Classify(package),
             ["classify-bare", var package] => InferenceBenchmark.Bare(package),
             ["decode", var folder] => DecodeBenchmark.Decode(folder),
+            ["ingest", var folder, var size] => IngestionBenchmark.Ingest(folder, Parse(size)),
             _ => throw new ArgumentException($"There is no contestant '{string.Join(' ', arguments)}'."),
         };
         Console.WriteLine(Contestant.Ready + name);

@@ -2,32 +2,54 @@ using SkiaSharp;
 
 namespace Distributed.Benchmarks;
 
-/// <summary>Pictures as detailed as photos: waves of all lengths, so that files are neither empty nor noise.</summary>
+/// <summary>
+/// JPEG files as cameras and web pages have them. Where <c>DISTRIBUTED_TEST_DATA</c> names a folder they are made of the photos in it; else they are drawn:
+/// waves of all lengths, so that files are neither empty nor noise.
+/// </summary>
 internal static class Photo
 {
-    private const int Width = 500,
-        Height = 375,
+    private const int Octaves = 6,
+        Channels = 3,
         Quality = 90;
 
-    /// <summary>A JPEG file of 500 × 375 pixels.</summary>
-    public static byte[] Draw(int seed)
+    private static readonly string[] Photos =
+        Environment.GetEnvironmentVariable("DISTRIBUTED_TEST_DATA") is { Length: > 0 } folder && Directory.Exists(folder)
+            ? [.. Directory.EnumerateFiles(folder, "*.jpg", SearchOption.AllDirectories).Order(StringComparer.Ordinal)]
+            : [];
+
+    /// <summary>A JPEG file.</summary>
+    public static byte[] Draw(int seed, int width = 500, int height = 375)
     {
-        using var bitmap = new SKBitmap(new SKImageInfo(Width, Height, SKColorType.Rgba8888, SKAlphaType.Opaque));
+        using var bitmap = Photos.Length > 0 ? Enlarge(Photos[seed * 7919 % Photos.Length], width, height) : Paint(seed, width, height);
+        using var data = bitmap.Encode(SKEncodedImageFormat.Jpeg, Quality);
+        return data.ToArray();
+    }
+
+    private static SKBitmap Enlarge(string path, int width, int height)
+    {
+        using var photo = SKBitmap.Decode(path);
+        return photo.Resize(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Opaque), SKSamplingOptions.Default);
+    }
+
+    private static SKBitmap Paint(int seed, int width, int height)
+    {
+        // Each wave is one of its column times one of its row.
+        var ofColumns = Waves(
+            width,
+            (octave, channel, x) => Math.Sin((Frequency(octave) * x * (1 + (seed % 7))) + (octave * channel)) * 50 / octave
+        );
+        var ofRows = Waves(height, (octave, _, y) => Math.Cos((Frequency(octave) * y) + seed));
+        var bitmap = new SKBitmap(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Opaque));
         var pixels = bitmap.GetPixelSpan();
-        for (var i = 0; i < Width * Height; i++)
+        for (var i = 0; i < width * height; i++)
         {
-            var (x, y) = (i % Width, i / Width);
-            for (var channel = 0; channel < 3; channel++)
+            var (columns, rows) = (i % width * Octaves * Channels, i / width * Octaves * Channels);
+            for (var channel = 0; channel < Channels; channel++)
             {
                 double value = 128;
-                for (var octave = 1; octave <= 6; octave++)
+                for (var octave = 0; octave < Octaves; octave++)
                 {
-                    var frequency = Math.Pow(2, octave) * 0.01;
-                    value +=
-                        50.0
-                        / octave
-                        * Math.Sin((frequency * x * (1 + (seed % 7))) + (octave * channel))
-                        * Math.Cos((frequency * y) + seed);
+                    value += ofColumns[columns + (channel * Octaves) + octave] * ofRows[rows + (channel * Octaves) + octave];
                 }
 
                 pixels[(i * 4) + channel] = (byte)Math.Clamp(value, 0, 255);
@@ -36,7 +58,16 @@ internal static class Photo
             pixels[(i * 4) + 3] = 255;
         }
 
-        using var data = bitmap.Encode(SKEncodedImageFormat.Jpeg, Quality);
-        return data.ToArray();
+        return bitmap;
     }
+
+    private static double Frequency(int octave) => Math.Pow(2, octave) * 0.01;
+
+    private static double[] Waves(int count, Func<int, int, int, double> wave) =>
+        [
+            .. from position in Enumerable.Range(0, count)
+            from channel in Enumerable.Range(0, Channels)
+            from octave in Enumerable.Range(1, Octaves)
+            select wave(octave, channel, position),
+        ];
 }

@@ -78,11 +78,12 @@ internal sealed class PredictionThroughputBenchmark : IBenchmark
     /// <summary>The peer: all files are decoded on all cores, then all images extracted.</summary>
     public static (string Name, Func<double> Measure) FromFiles()
     {
-        byte[][] files = [.. Enumerable.Range(0, 64).Select(Photo.Draw)];
+        byte[][] files = [.. Enumerable.Range(0, 64).Select(seed => Photo.Draw(seed))];
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
         var choice = Autotuner.Choose(backbone, Size, torch.CPU);
         var extractor = new FeatureExtractor(backbone, choice.Precision, torch.CPU, choice.BatchSize);
         var pixels = new byte[files.Length * Size * Size * 3];
+        var preparation = new ImagePreparation(Size, FitMode.Crop, JpegDecoding.Scaled);
         var features = new float[files.Length * extractor.FeatureSize];
         return (
             $"bulk from the same files, {choice.Precision}",
@@ -95,7 +96,7 @@ internal sealed class PredictionThroughputBenchmark : IBenchmark
                         Parallel.For(
                             0,
                             files.Length,
-                            i => ImageFitting.Fit(ImageDecoder.Decode(files[i]), Size, FitMode.Crop).CopyTo(pixels, i * Size * Size * 3)
+                            i => ImageDecoder.Decode(files[i], preparation).Pixels.CopyTo(pixels, i * Size * Size * 3)
                         );
                         extractor.Extract(pixels, files.Length, Size, features);
                     }
@@ -206,7 +207,7 @@ internal sealed class PredictionServer : IAsyncDisposable
     private static readonly object Specification = new { report = false };
 
     private readonly HttpClient _api;
-    private readonly IReadOnlyList<byte[]> _images = [.. Enumerable.Range(0, 32).Select(Photo.Draw)];
+    private readonly IReadOnlyList<byte[]> _images = [.. Enumerable.Range(0, 32).Select(seed => Photo.Draw(seed))];
     private readonly IAsyncDisposable _hosts;
 
     private PredictionServer(HttpClient api, IAsyncDisposable hosts) => (_api, _hosts) = (api, hosts);

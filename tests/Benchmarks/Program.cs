@@ -22,6 +22,8 @@ IBenchmark[] benchmarks =
     new PlainNetworkBenchmark(),
     new MemoryBenchmark(),
     new DecodeBenchmark(),
+    new IngestionBenchmark("ingest-224", files: 13_000, pictures: 64, width: 224, height: 224, size: 96),
+    new IngestionBenchmark("ingest-12mp", files: 48, pictures: 12, width: 4000, height: 3000, size: 224),
     new RegularisationPathBenchmark(),
     new ManyClassesBenchmark(),
     new HeadMemoryBenchmark("head-memory", 100_000, penalties: int.MaxValue),

@@ -6,6 +6,7 @@ using Distributed.Datasets;
 using Distributed.Datasets.Imaging;
 using Distributed.Datasets.Sources;
 using Distributed.Datasets.Splits;
+using Distributed.Imaging;
 using Distributed.TestServers;
 using Distributed.Vision.Engines;
 using Distributed.Vision.Evidence;
@@ -83,7 +84,13 @@ internal sealed class FirstRunBenchmark : IBenchmark
         var fileIndex = await DatasetSource.ListAsync(folder);
         var images = new byte[(long)fileIndex.Entries.Count * Size * Size * 3];
         using var packed = new MemoryStream(images);
-        var records = await ImagePacker.PackAsync(fileIndex, 0, fileIndex.Entries.Count, Size, FitMode.Crop, packed);
+        var records = await ImagePacker.PackAsync(
+            fileIndex,
+            0,
+            fileIndex.Entries.Count,
+            new ImagePreparation(Size, FitMode.Crop, JpegDecoding.Full),
+            packed
+        );
 
         using var extractor = new FeatureExtractor(backbone, choice.Precision, torch.CPU, choice.BatchSize);
         var features = extractor.Extract(images, fileIndex.Entries.Count, Size);

@@ -4,6 +4,7 @@ using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Datasets.Imaging;
 using Distributed.Datasets.Sources;
+using Distributed.Imaging;
 using Distributed.Vision;
 using Distributed.Vision.Engines;
 using Distributed.Vision.Evidence;
@@ -128,8 +129,7 @@ internal sealed class WrongLabelBenchmark : IBenchmark
             fileIndex,
             0,
             fileIndex.Entries.Count,
-            Size,
-            FitMode.Crop,
+            new ImagePreparation(Size, FitMode.Crop, JpegDecoding.Full),
             packed,
             cancellationToken: cancellationToken
         );

@@ -450,6 +450,7 @@ public abstract class RunFlowTests(TestCatalog catalog)
                 Source = "/data",
                 InputSize = 96,
                 Fit = FitMode.Crop,
+                Decoding = JpegDecoding.Scaled,
                 FileIndex = new Storage.StoredFile("index.json", 1, "l"),
                 EntryCount = 1,
                 PartSize = 1,

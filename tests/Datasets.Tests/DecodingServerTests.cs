@@ -5,19 +5,20 @@ namespace Distributed.Datasets.Tests;
 public sealed class DecodingServerTests
 {
     /// <summary>A request for the memory of the largest image has no file: its length is 0.</summary>
-    private static readonly byte[] Request = new byte[3 * sizeof(int)];
+    private static readonly byte[] Request = new byte[4 * sizeof(int)];
 
     [Theory]
     [InlineData(0)]
     [InlineData(3)]
     [InlineData(4)]
     [InlineData(11)]
+    [InlineData(15)]
     public void A_host_that_ends_in_the_middle_of_a_request_ends_the_server_without_an_error(int sent)
     {
         using var input = new MemoryStream(Request[..sent]);
         using var output = new MemoryStream();
 
-        DecodingServer.Run(input, output, _ => throw new InvalidOperationException("There is no image."));
+        DecodingServer.Run(input, output, (_, _) => throw new InvalidOperationException("There is no image."));
 
         Assert.Single(output.ToArray());
     }
@@ -28,7 +29,7 @@ public sealed class DecodingServerTests
         using var input = new MemoryStream(Request);
         using var output = new BrokenPipe();
 
-        DecodingServer.Run(input, output, _ => throw new InvalidOperationException("There is no image."));
+        DecodingServer.Run(input, output, (_, _) => throw new InvalidOperationException("There is no image."));
 
         Assert.True(output.IsBroken);
     }

@@ -43,8 +43,7 @@ public sealed class FolderLinkTests : IDisposable
             fileIndex,
             0,
             fileIndex.Entries.Count,
-            32,
-            FitMode.Crop,
+            new ImagePreparation(32, FitMode.Crop, JpegDecoding.Full),
             Stream.Null,
             LocalImageDecoding.Default,
             new DataRoots([_allowed.Root])
@@ -184,7 +183,13 @@ public sealed class FolderLinkTests : IDisposable
         LinkFile("a/to-pipe", _directory.At("a", "pipe"));
         var fileIndex = await ListAsync();
 
-        var packed = await ImagePacker.PackAsync(fileIndex, 0, fileIndex.Entries.Count, 32, FitMode.Crop, Stream.Null);
+        var packed = await ImagePacker.PackAsync(
+            fileIndex,
+            0,
+            fileIndex.Entries.Count,
+            new ImagePreparation(32, FitMode.Crop, JpegDecoding.Full),
+            Stream.Null
+        );
 
         Assert.Equal(
             ["a/pipe", "a/to-pipe"],

@@ -24,11 +24,13 @@ public sealed class ImagePackerTests : IDisposable
         using var whole = new MemoryStream();
         using var slices = new MemoryStream();
 
-        var records = await ImagePacker.PackAsync(fileIndex, 0, 60, Size, FitMode.Crop, whole);
+        var records = await ImagePacker.PackAsync(fileIndex, 0, 60, new ImagePreparation(Size, FitMode.Crop, JpegDecoding.Full), whole);
         var sliced = new List<PackedImage>();
         foreach (var (first, count) in new[] { (0, 25), (25, 0), (25, 34), (59, 1) })
         {
-            sliced.AddRange(await ImagePacker.PackAsync(fileIndex, first, count, Size, FitMode.Crop, slices));
+            sliced.AddRange(
+                await ImagePacker.PackAsync(fileIndex, first, count, new ImagePreparation(Size, FitMode.Crop, JpegDecoding.Full), slices)
+            );
         }
 
         Assert.Equal(records, sliced);
@@ -54,7 +56,13 @@ public sealed class ImagePackerTests : IDisposable
         var fileIndex = await DatasetSource.ListAsync(_directory.Root);
         using var pack = new MemoryStream();
 
-        var records = await ImagePacker.PackAsync(fileIndex, 0, fileIndex.Entries.Count, Size, FitMode.Pad, pack);
+        var records = await ImagePacker.PackAsync(
+            fileIndex,
+            0,
+            fileIndex.Entries.Count,
+            new ImagePreparation(Size, FitMode.Pad, JpegDecoding.Full),
+            pack
+        );
 
         Assert.Equal(
             [
@@ -77,7 +85,7 @@ public sealed class ImagePackerTests : IDisposable
         File.Delete(_directory.At(fileIndex.Entries[20].Name));
 
         var refused = await Assert.ThrowsAsync<DatasetException>(() =>
-            ImagePacker.PackAsync(fileIndex, 0, 40, Size, FitMode.Crop, Stream.Null)
+            ImagePacker.PackAsync(fileIndex, 0, 40, new ImagePreparation(Size, FitMode.Crop, JpegDecoding.Full), Stream.Null)
         );
         Assert.Contains("has changed or gone since it was listed", refused.Message, StringComparison.Ordinal);
     }
@@ -88,7 +96,9 @@ public sealed class ImagePackerTests : IDisposable
         var fileIndex = await FolderAsync(images: 40);
         using var full = new MemoryStream(new byte[5 * Size * Size * 3]);
 
-        await Assert.ThrowsAsync<NotSupportedException>(() => ImagePacker.PackAsync(fileIndex, 0, 40, Size, FitMode.Crop, full));
+        await Assert.ThrowsAsync<NotSupportedException>(() =>
+            ImagePacker.PackAsync(fileIndex, 0, 40, new ImagePreparation(Size, FitMode.Crop, JpegDecoding.Full), full)
+        );
     }
 
     [Fact]
@@ -99,7 +109,14 @@ public sealed class ImagePackerTests : IDisposable
         await cancelled.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
-            ImagePacker.PackAsync(fileIndex, 0, 40, Size, FitMode.Crop, Stream.Null, cancelled.Token)
+            ImagePacker.PackAsync(
+                fileIndex,
+                0,
+                40,
+                new ImagePreparation(Size, FitMode.Crop, JpegDecoding.Full),
+                Stream.Null,
+                cancelled.Token
+            )
         );
     }
 
@@ -110,7 +127,7 @@ public sealed class ImagePackerTests : IDisposable
         var fileIndex = await DatasetSource.ListAsync(_directory.Root);
         using var pack = new MemoryStream();
 
-        var records = await ImagePacker.PackAsync(fileIndex, 0, 30, 96, FitMode.Crop, pack);
+        var records = await ImagePacker.PackAsync(fileIndex, 0, 30, new ImagePreparation(96, FitMode.Crop, JpegDecoding.Full), pack);
 
         var stored = (await File.ReadAllBytesAsync(_directory.At("test_X.bin"))).AsSpan(2 * Stl10Files.ImageBytes, Stl10Files.ImageBytes);
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(stored)), records[22].Sha256);
@@ -128,7 +145,9 @@ public sealed class ImagePackerTests : IDisposable
         Assert.Contains(
             "test_X.bin",
             (
-                await Assert.ThrowsAsync<DatasetException>(() => ImagePacker.PackAsync(fileIndex, 0, 30, 96, FitMode.Crop, Stream.Null))
+                await Assert.ThrowsAsync<DatasetException>(() =>
+                    ImagePacker.PackAsync(fileIndex, 0, 30, new ImagePreparation(96, FitMode.Crop, JpegDecoding.Full), Stream.Null)
+                )
             ).Message,
             StringComparison.Ordinal
         );
@@ -250,7 +269,16 @@ public sealed class ImagePackerTests : IDisposable
             var file = await volume.WriteAsync(
                 $"packed/{stored.Count}",
                 async (stream, token) =>
-                    records.AddRange(await ImagePacker.PackAsync(fileIndex, first, end - first, Size, FitMode.Crop, stream, token))
+                    records.AddRange(
+                        await ImagePacker.PackAsync(
+                            fileIndex,
+                            first,
+                            end - first,
+                            new ImagePreparation(Size, FitMode.Crop, JpegDecoding.Full),
+                            stream,
+                            token
+                        )
+                    )
             );
             stored.Add(new PackedPart(file, first, end - first));
         }

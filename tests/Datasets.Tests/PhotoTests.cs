@@ -13,7 +13,13 @@ public sealed class PhotoTests
     {
         var fileIndex = await DatasetSource.ListAsync(Folder("hymenoptera"));
 
-        var records = await ImagePacker.PackAsync(fileIndex, 0, fileIndex.Entries.Count, 224, FitMode.Crop, Stream.Null);
+        var records = await ImagePacker.PackAsync(
+            fileIndex,
+            0,
+            fileIndex.Entries.Count,
+            new ImagePreparation(224, FitMode.Crop, JpegDecoding.Full),
+            Stream.Null
+        );
         var manifest = DatasetManifest.Create(fileIndex, records);
         var split = DatasetSplit.Draw(manifest, 0, 0.1, 0.2);
 
@@ -30,7 +36,10 @@ public sealed class PhotoTests
 
         Assert.Equal("STL-10 layout", fileIndex.DisplayName);
         Assert.Equal((2000, 10, "frog"), (fileIndex.Entries.Count, fileIndex.Folds!.Count, fileIndex.ClassNames[7]));
-        var manifest = DatasetManifest.Create(fileIndex, await ImagePacker.PackAsync(fileIndex, 0, 2000, 96, FitMode.Crop, Stream.Null));
+        var manifest = DatasetManifest.Create(
+            fileIndex,
+            await ImagePacker.PackAsync(fileIndex, 0, 2000, new ImagePreparation(96, FitMode.Crop, JpegDecoding.Full), Stream.Null)
+        );
         Assert.Equal(200, DatasetSplit.Draw(manifest, 0, 0, 0.2, fold: 9).Train.Length);
     }
 

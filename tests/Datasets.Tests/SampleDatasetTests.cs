@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Distributed.Datasets.Imaging;
 using Distributed.Datasets.Sources;
+using Distributed.Imaging;
 
 namespace Distributed.Datasets.Tests;
 
@@ -64,7 +65,13 @@ public sealed class SampleDatasetTests : IDisposable
         await SampleDataset.WriteAsync(_directory.Root, seed: 0, trainImages: 200, testImages: 100);
         var fileIndex = await DatasetSource.ListAsync(_directory.Root);
 
-        var records = await ImagePacker.PackAsync(fileIndex, 0, 300, 96, FitMode.Crop, Stream.Null);
+        var records = await ImagePacker.PackAsync(
+            fileIndex,
+            0,
+            300,
+            new ImagePreparation(96, FitMode.Crop, JpegDecoding.Full),
+            Stream.Null
+        );
 
         Assert.Equal(300, records.Select(record => record.Sha256).Distinct().Count());
     }
@@ -75,7 +82,7 @@ public sealed class SampleDatasetTests : IDisposable
         await SampleDataset.WriteAsync(_directory.Root, seed: 0);
         var fileIndex = await DatasetSource.ListAsync(_directory.Root);
         using var pack = new MemoryStream();
-        await ImagePacker.PackAsync(fileIndex, 0, fileIndex.Entries.Count, 96, FitMode.Crop, pack);
+        await ImagePacker.PackAsync(fileIndex, 0, fileIndex.Entries.Count, new ImagePreparation(96, FitMode.Crop, JpegDecoding.Full), pack);
         var features = pack.ToArray().Chunk(Stl10Files.ImageBytes).Select(ColourFeatures).ToArray();
         var train = Enumerable.Range(0, features.Length).Where(index => fileIndex.Entries[index].Split == SplitName.Train).ToArray();
         var test = Enumerable.Range(0, features.Length).Except(train).ToArray();

@@ -26,7 +26,11 @@ public static class Program
         if (arguments.Length == 0)
         {
             var host = ParentId();
-            DecodingServer.Run(Console.OpenStandardInput(), Console.OpenStandardOutput(), encoded => Decode(encoded, host));
+            DecodingServer.Run(
+                Console.OpenStandardInput(),
+                Console.OpenStandardOutput(),
+                (encoded, preparation) => Decode(encoded, preparation, host)
+            );
             return 0;
         }
 
@@ -39,7 +43,7 @@ public static class Program
             {
                 builder.Services.AddSingleton(
                     new ImageDecodings(
-                        new LocalImageDecoding(encoded => Decode(encoded, Environment.ProcessId)),
+                        new LocalImageDecoding((encoded, preparation) => Decode(encoded, preparation, Environment.ProcessId)),
                         () => Isolate(TimeSpan.FromMinutes(1))
                     )
                 );
@@ -52,8 +56,9 @@ public static class Program
     public static IsolatedImageDecoding Isolate(TimeSpan patience) => new(typeof(Program).Assembly.Location, patience);
 
     /// <param name="encoded">The file.</param>
+    /// <param name="preparation">What becomes of it.</param>
     /// <param name="host">The process id of the host, where it is decoded apart from it, too.</param>
-    private static RgbImage Decode(ReadOnlySpan<byte> encoded, int host)
+    private static SquareImage Decode(ReadOnlySpan<byte> encoded, ImagePreparation preparation, int host)
     {
         if (encoded.IndexOf(Fatal) >= 0)
         {
@@ -71,7 +76,7 @@ public static class Program
             Thread.Sleep(Timeout.Infinite);
         }
 
-        return ImageDecoder.Decode(encoded);
+        return ImageDecoder.Decode(encoded, preparation);
     }
 
     /// <summary>The process that started this one: the fourth field of its status, after a name in brackets.</summary>

@@ -36,7 +36,7 @@ public sealed class PngOrientationTests
     {
         // Of the golden JPEG files, whose pixels are PIL's, the one with orientation 6.
         var turned = GoldenFile.Values.Decoding.Single(golden => golden.Name == "jpeg turned 6");
-        var stored = ImageOrientation.Apply(new RgbImage(turned.Width, turned.Height, turned.Pixels), 8);
+        var stored = Turned(new RgbImage(turned.Width, turned.Height, turned.Pixels), 8);
 
         var image = ImageDecoder.Decode(
             PngFile.With(PngEncoder.Encode(stored.Pixels, stored.Width, stored.Height), "eXIf", Exif(6, isLittleEndian: true))
@@ -81,9 +81,15 @@ public sealed class PngOrientationTests
         AssertTurned(1, PngFile.With(Png, "zTXt", [.. "Raw profile type exif\0"u8]));
     }
 
+    private static RgbImage Turned(RgbImage image, int orientation)
+    {
+        using var turned = ImageOrientation.Apply(RgbaImage.From(image), orientation);
+        return new RgbImage(turned.Width, turned.Height, turned.ToRgb());
+    }
+
     private static void AssertTurned(int orientation, byte[] png)
     {
-        var expected = ImageOrientation.Apply(new RgbImage(Width, Height, Pixels), orientation);
+        var expected = Turned(new RgbImage(Width, Height, Pixels), orientation);
         var image = ImageDecoder.Decode(png);
         Assert.Equal((expected.Width, expected.Height), (image.Width, image.Height));
         Assert.Equal(expected.Pixels, image.Pixels);

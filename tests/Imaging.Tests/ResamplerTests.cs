@@ -108,6 +108,35 @@ public sealed class ResamplerTests
             );
 
     [Fact]
+    public void The_passes_of_any_processor_and_those_of_AVX2_give_the_same_bits()
+    {
+        Assert.SkipUnless(VectorResampling.IsSupported, "This processor has no AVX2.");
+        Gen.Select(Gen.Int[1, 90], Gen.Int[1, 90], Gen.Int[1, 60], Gen.Int[1, 60])
+            .Sample(
+                (width, height, newWidth, newHeight) =>
+                {
+                    using var image = RgbaImage.From(GoldenFile.Pattern(width, height));
+                    var columns = ResampleWeights.Compute(width, newWidth, 0, newWidth, ResampleFilter.Bicubic);
+                    var rows = ResampleWeights.Compute(height, newHeight, 0, newHeight, ResampleFilter.Bicubic);
+                    using var portable = new RgbRows(newWidth, height);
+                    using var vectors = new RgbRows(newWidth, height);
+                    PortableResampling.ResampleRows(image, columns, 0, portable);
+                    VectorResampling.ResampleRows(image, columns, 0, vectors);
+                    for (var y = 0; y < height; y++)
+                    {
+                        Assert.Equal(portable.Row(y)[..(newWidth * 3)], vectors.Row(y)[..(newWidth * 3)]);
+                    }
+
+                    var (ofPortable, ofVectors) = (new byte[newWidth * newHeight * 3], new byte[newWidth * newHeight * 3]);
+                    PortableResampling.ResampleColumns(portable, rows, 0, ofPortable);
+                    VectorResampling.ResampleColumns(vectors, rows, 0, ofVectors);
+                    Assert.Equal(ofPortable, ofVectors);
+                },
+                iter: 300
+            );
+    }
+
+    [Fact]
     public void A_flat_image_stays_flat() =>
         Gen.Select(Gen.Int[1, 300], Gen.Int[1, 40], Gen.Byte)
             .Sample(

@@ -11,7 +11,7 @@ public sealed class ImageClassifierTests(ServedSample sample)
     public async Task Its_answers_are_those_of_the_service()
     {
         using var model = ImageClassifier.Load(sample.Package);
-        foreach (var image in sample.Images)
+        foreach (var image in sample.Images.Append(sample.Photo))
         {
             var expected = await sample.PredictAsync(image);
             using var stream = new MemoryStream(image);
@@ -24,6 +24,17 @@ public sealed class ImageClassifierTests(ServedSample sample)
             Assert.Equal(1, result.Classes.Sum(one => one.Probability), 1e-5);
             Assert.Equal((result.Class, result.Probability), (result.Classes[0].Class, result.Classes[0].Probability));
         }
+    }
+
+    [Fact]
+    public void A_large_photo_is_decoded_as_the_package_says()
+    {
+        using var model = ImageClassifier.Load(sample.Package);
+
+        Assert.Equal(JpegDecoding.Scaled, model.Model.Decoding);
+        var scaled = ImageDecoder.Decode(sample.Photo, new ImagePreparation(96, FitMode.Crop, JpegDecoding.Scaled)).Pixels;
+        Assert.NotEqual(ImageDecoder.Decode(sample.Photo, new ImagePreparation(96, FitMode.Crop, JpegDecoding.Full)).Pixels, scaled);
+        Assert.Equal(model.PredictPixels(scaled).Classes, model.Predict(sample.Photo).Classes);
     }
 
     [Fact]

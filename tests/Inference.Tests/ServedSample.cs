@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using Distributed.Inference.Tests;
 using Distributed.TestServers;
+using SkiaSharp;
 
 [assembly: AssemblyFixture(typeof(ServedSample))]
 
@@ -34,6 +35,24 @@ public sealed class ServedSample : IAsyncLifetime
         ColouredFields.Draw(4, 500, 375),
         ColouredFields.Draw(5, 96, 96),
     ];
+
+    /// <summary>A JPEG that is several times the model's input size, with detail that is gone when it is decoded smaller.</summary>
+    public byte[] Photo { get; } = DrawPhoto();
+
+    private static byte[] DrawPhoto()
+    {
+        using var bitmap = new SKBitmap(1201, 900);
+        for (var y = 0; y < bitmap.Height; y++)
+        {
+            for (var x = 0; x < bitmap.Width; x++)
+            {
+                bitmap.SetPixel(x, y, new SKColor((byte)(x * x / 97), (byte)(x * y / 31), (byte)(y * 7)));
+            }
+        }
+
+        using var data = bitmap.Encode(SKEncodedImageFormat.Jpeg, 90);
+        return data.ToArray();
+    }
 
     public async ValueTask InitializeAsync()
     {

@@ -116,23 +116,24 @@ public sealed class InputSummaryTests : IAsyncLifetime
             },
         ];
 
+        Assert.Equal(KeyOf(fileIndex, 96, FitMode.Crop), KeyOf(fileIndex with { Entries = [.. fileIndex.Entries] }, 96, FitMode.Crop));
         Assert.Equal(
-            IngestionKey.Of(fileIndex, 96, FitMode.Crop),
-            IngestionKey.Of(fileIndex with { Entries = [.. fileIndex.Entries] }, 96, FitMode.Crop)
-        );
-        Assert.Equal(
-            others.Length + 3,
+            others.Length + 4,
             new[]
             {
-                IngestionKey.Of(fileIndex, 96, FitMode.Crop),
-                IngestionKey.Of(fileIndex, 97, FitMode.Crop),
-                IngestionKey.Of(fileIndex, 96, FitMode.Pad),
+                KeyOf(fileIndex, 96, FitMode.Crop),
+                KeyOf(fileIndex, 97, FitMode.Crop),
+                KeyOf(fileIndex, 96, FitMode.Pad),
+                KeyOf(fileIndex, 96, FitMode.Crop, JpegDecoding.Full),
             }
-                .Concat(others.Select(other => IngestionKey.Of(other, 96, FitMode.Crop)))
+                .Concat(others.Select(other => KeyOf(other, 96, FitMode.Crop)))
                 .Distinct()
                 .Count()
         );
     }
+
+    private static string KeyOf(FileIndex fileIndex, int size, FitMode fit, JpegDecoding decoding = JpegDecoding.Scaled) =>
+        IngestionKey.Of(fileIndex, new ImagePreparation(size, fit, decoding));
 
     private async Task<(Run Run, IngestionSummary Summary)> IngestAsync(string dataset)
     {

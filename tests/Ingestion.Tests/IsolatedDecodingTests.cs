@@ -9,6 +9,7 @@ using Distributed.Messaging;
 using Distributed.ServiceTests;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using SkiaSharp;
 using FragileHost = Distributed.FragileIngestion.Program;
 
 namespace Distributed.Ingestion.Tests;
@@ -16,6 +17,7 @@ namespace Distributed.Ingestion.Tests;
 public sealed class IsolatedDecodingTests : IDisposable
 {
     private const int Size = 16;
+    private static readonly ImagePreparation Square = new(Size, FitMode.Crop, JpegDecoding.Full);
 
     /// <summary>More than the known image has, and less than any other here.</summary>
     private const int KnownLength = 700;
@@ -29,20 +31,42 @@ public sealed class IsolatedDecodingTests : IDisposable
     public async Task Images_decoded_apart_are_those_decoded_here_bit_for_bit()
     {
         await using var isolated = IsolatedImageDecoding.Create();
-        var file = ServiceHarness.Picture(1, 2);
+        byte[][] files = [ServiceHarness.Picture(1, 2), Photo()];
 
-        foreach (var fit in Enum.GetValues<FitMode>())
+        foreach (
+            var (file, fit, decoding) in from file in files
+            from fit in Enum.GetValues<FitMode>()
+            from decoding in Enum.GetValues<JpegDecoding>()
+            select (file, fit, decoding)
+        )
         {
-            var here = await LocalImageDecoding.Default.DecodeAsync(file, Size, fit, CancellationToken.None);
-            var apart = await isolated.DecodeAsync(file, Size, fit, CancellationToken.None);
+            var preparation = new ImagePreparation(Size, fit, decoding);
+            var here = await LocalImageDecoding.Default.DecodeAsync(file, preparation, CancellationToken.None);
+            var apart = await isolated.DecodeAsync(file, preparation, CancellationToken.None);
             Assert.Equal((here.Width, here.Height), (apart.Width, apart.Height));
             Assert.Equal(here.Pixels, apart.Pixels);
         }
 
         var refused = await Assert.ThrowsAsync<ImageRejectedException>(async () =>
-            await isolated.DecodeAsync("no image"u8.ToArray(), Size, FitMode.Crop, CancellationToken.None)
+            await isolated.DecodeAsync("no image"u8.ToArray(), Square, CancellationToken.None)
         );
         Assert.Equal(Assert.Throws<ImageRejectedException>(() => ImageDecoder.Decode("no image"u8)).Message, refused.Message);
+    }
+
+    /// <summary>A JPEG that is several times the size it is brought to.</summary>
+    private static byte[] Photo()
+    {
+        using var bitmap = new SKBitmap(330, 210);
+        for (var y = 0; y < bitmap.Height; y++)
+        {
+            for (var x = 0; x < bitmap.Width; x++)
+            {
+                bitmap.SetPixel(x, y, new SKColor((byte)x, (byte)y, (byte)(x ^ y)));
+            }
+        }
+
+        using var data = bitmap.Encode(SKEncodedImageFormat.Jpeg, 90);
+        return data.ToArray();
     }
 
     [Fact]
@@ -57,7 +81,7 @@ public sealed class IsolatedDecodingTests : IDisposable
         await using var isolated = FragileHost.Isolate(Patience);
         using var pixels = new MemoryStream();
 
-        var packed = await ImagePacker.PackAsync(fileIndex, 0, fileIndex.Entries.Count, Size, FitMode.Crop, pixels, isolated);
+        var packed = await ImagePacker.PackAsync(fileIndex, 0, fileIndex.Entries.Count, Square, pixels, isolated);
 
         var skipped = Assert.Single(packed, image => image.Skipped is not null);
         Assert.Equal("class0/05-killer.png", fileIndex.Entries[skipped.Entry].Name);
@@ -71,7 +95,7 @@ public sealed class IsolatedDecodingTests : IDisposable
         await using var isolated = FragileHost.Isolate(TimeSpan.FromSeconds(4));
 
         var refused = await Assert.ThrowsAsync<ImageRejectedException>(async () =>
-            await isolated.DecodeAsync(FragileHost.Endless.ToArray(), Size, FitMode.Crop, CancellationToken.None)
+            await isolated.DecodeAsync(FragileHost.Endless.ToArray(), Square, CancellationToken.None)
         );
 
         Assert.Equal("decoding it takes longer than 4 s", refused.Message);
@@ -83,7 +107,7 @@ public sealed class IsolatedDecodingTests : IDisposable
         await using var isolated = new IsolatedImageDecoding(Path.Combine(_folder.FullName, "none.dll"), Patience);
 
         var error = await Assert.ThrowsAsync<DecoderUnavailableException>(async () =>
-            await isolated.DecodeAsync(ServiceHarness.Picture(0, 0), Size, FitMode.Crop, CancellationToken.None)
+            await isolated.DecodeAsync(ServiceHarness.Picture(0, 0), Square, CancellationToken.None)
         );
 
         Assert.Contains("none.dll", error.Message, StringComparison.Ordinal);
@@ -95,7 +119,7 @@ public sealed class IsolatedDecodingTests : IDisposable
         await using var isolated = new IsolatedImageDecoding(WithoutLibrary(), Patience);
 
         var error = await Assert.ThrowsAsync<DecoderUnavailableException>(async () =>
-            await isolated.DecodeAsync(ServiceHarness.Picture(0, 0), Size, FitMode.Crop, CancellationToken.None)
+            await isolated.DecodeAsync(ServiceHarness.Picture(0, 0), Square, CancellationToken.None)
         );
 
         Assert.Contains("libSkiaSharp", error.Message, StringComparison.Ordinal);
@@ -107,14 +131,14 @@ public sealed class IsolatedDecodingTests : IDisposable
     {
         var program = CopyOfFragileHost();
         await using var isolated = new IsolatedImageDecoding(program, Patience);
-        await isolated.DecodeAsync(ServiceHarness.Picture(0, 0), Size, FitMode.Crop, CancellationToken.None);
+        await isolated.DecodeAsync(ServiceHarness.Picture(0, 0), Square, CancellationToken.None);
         foreach (var library in Directory.GetFiles(Path.GetDirectoryName(program)!, "libSkiaSharp.*", SearchOption.AllDirectories))
         {
             File.Delete(library);
         }
 
         await Assert.ThrowsAsync<DecoderUnavailableException>(async () =>
-            await isolated.DecodeAsync(FragileHost.Killing.ToArray(), Size, FitMode.Crop, CancellationToken.None)
+            await isolated.DecodeAsync(FragileHost.Killing.ToArray(), Square, CancellationToken.None)
         );
     }
 
@@ -135,7 +159,7 @@ public sealed class IsolatedDecodingTests : IDisposable
         var here = await new DecodingCheck(
             ImageDecodings.Default with
             {
-                Local = new LocalImageDecoding(_ => throw new DllNotFoundException("There is no libSkiaSharp.")),
+                Local = new LocalImageDecoding((_, _) => throw new DllNotFoundException("There is no libSkiaSharp.")),
             }
         ).CheckAsync(CancellationToken.None);
         Assert.Equal(HostCheckResult.Broken("A known image cannot be decoded: There is no libSkiaSharp."), here);
@@ -143,7 +167,7 @@ public sealed class IsolatedDecodingTests : IDisposable
         var wrong = await new DecodingCheck(
             ImageDecodings.Default with
             {
-                Local = new LocalImageDecoding(_ => new RgbImage(16, 16, new byte[16 * 16 * 3])),
+                Local = new LocalImageDecoding((_, _) => new SquareImage(16, 16, new byte[16 * 16 * 3])),
             }
         ).CheckAsync(CancellationToken.None);
         Assert.Equal(HostCheckResult.Broken("A known image is decoded to other pixels than its own."), wrong);
@@ -159,12 +183,16 @@ public sealed class IsolatedDecodingTests : IDisposable
                 builder.Services.AddSingleton(
                     ImageDecodings.Default with
                     {
-                        Local = new LocalImageDecoding(encoded =>
-                        {
-                            // The known image is the smallest; the first of the run's finds the library gone.
-                            broken = broken || encoded.Length > KnownLength;
-                            return broken ? throw new DllNotFoundException("There is no libSkiaSharp.") : ImageDecoder.Decode(encoded);
-                        }),
+                        Local = new LocalImageDecoding(
+                            (encoded, preparation) =>
+                            {
+                                // The known image is the smallest; the first of the run's finds the library gone.
+                                broken = broken || encoded.Length > KnownLength;
+                                return broken
+                                    ? throw new DllNotFoundException("There is no libSkiaSharp.")
+                                    : ImageDecoder.Decode(encoded, preparation);
+                            }
+                        ),
                     }
                 );
                 builder.AddIngestion(consumers);

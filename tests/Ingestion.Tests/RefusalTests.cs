@@ -4,6 +4,7 @@ using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Datasets.Imaging;
 using Distributed.Datasets.Sources;
+using Distributed.Imaging;
 using Distributed.Jobs;
 using Distributed.Messaging;
 using Distributed.ServiceTests;
@@ -147,7 +148,13 @@ public sealed class RefusalTests : IAsyncLifetime
         File.Delete(Path.Combine(folder, "class1", "000.png"));
 
         var refused = await Assert.ThrowsAsync<DatasetException>(() =>
-            ImagePacker.PackAsync(fileIndex, 0, fileIndex.Entries.Count, 32, FitMode.Crop, Stream.Null)
+            ImagePacker.PackAsync(
+                fileIndex,
+                0,
+                fileIndex.Entries.Count,
+                new ImagePreparation(32, FitMode.Crop, JpegDecoding.Full),
+                Stream.Null
+            )
         );
 
         Assert.Contains("'class1/000.png'", refused.Message);

@@ -2,6 +2,7 @@ using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Datasets.Sources;
+using Distributed.Imaging;
 using Distributed.Jobs;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
@@ -76,7 +77,7 @@ internal sealed class IngestDatasetHandler(
             fileIndex = fileIndex with { DisplayName = name };
         }
 
-        var key = IngestionKey.Of(fileIndex, specification.InputSize, specification.Fit);
+        var key = IngestionKey.Of(fileIndex, new ImagePreparation(specification.InputSize, specification.Fit, specification.Decoding));
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var known = await context.Ingestions.AsNoTracking().SingleOrDefaultAsync(row => row.Key == key, cancellationToken);
         if (known is not null && await artifacts.IsWholeAsync(known.FileIndex, cancellationToken))
@@ -95,6 +96,7 @@ internal sealed class IngestDatasetHandler(
             Source = fileIndex.Source,
             InputSize = specification.InputSize,
             Fit = specification.Fit,
+            Decoding = specification.Decoding,
             FileIndex = await artifacts.WriteJsonAsync($"ingestions/{key}/index.{lease.TokenText}.json", fileIndex, cancellationToken),
             EntryCount = fileIndex.Entries.Count,
             PartSize = partSize,

@@ -4,6 +4,7 @@ using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Datasets.Imaging;
 using Distributed.Datasets.Sources;
+using Distributed.Imaging;
 using Distributed.Jobs;
 using Distributed.Storage;
 using Microsoft.EntityFrameworkCore;
@@ -45,8 +46,7 @@ internal sealed partial class PackImagesHandler(
                     fileIndex,
                     first,
                     count,
-                    ingestion.InputSize,
-                    ingestion.Fit,
+                    new ImagePreparation(ingestion.InputSize, ingestion.Fit, ingestion.Decoding),
                     stream,
                     decoding,
                     roots,

@@ -34,7 +34,7 @@ public sealed class Dataset
 /// </summary>
 public sealed class Ingestion
 {
-    /// <summary>SHA-256 over the source's fingerprint, size and fit.</summary>
+    /// <summary>SHA-256 over the source's fingerprint, size, fit and decoding.</summary>
     public required string Key { get; init; }
 
     /// <summary>The folder that is read.</summary>
@@ -45,6 +45,9 @@ public sealed class Ingestion
 
     /// <summary>How images become squares.</summary>
     public required FitMode Fit { get; init; }
+
+    /// <summary>How JPEGs are decoded that are several times as large.</summary>
+    public required JpegDecoding Decoding { get; init; }
 
     /// <summary>What the source holds.</summary>
     public required StoredFile FileIndex { get; init; }

@@ -16,7 +16,7 @@ public static class DecodingServer
     internal const byte Decoded = 0;
     internal const byte Rejected = 1;
 
-    /// <summary>Answers requests until the host ends: length, size and fit as 32-bit integers, then the file.</summary>
+    /// <summary>Answers requests until the host ends: length, size, fit and decoding as 32-bit integers, then the file.</summary>
     /// <param name="input">Where requests come from.</param>
     /// <param name="output">Where answers go.</param>
     /// <param name="decode">The decoder.</param>
@@ -24,7 +24,7 @@ public static class DecodingServer
     {
         try
         {
-            Serve(input, output, new LocalImageDecoding(decode));
+            Serve(input, output, decode);
         }
         catch (IOException)
         {
@@ -32,7 +32,7 @@ public static class DecodingServer
         }
     }
 
-    private static void Serve(Stream input, Stream output, LocalImageDecoding decoding)
+    private static void Serve(Stream input, Stream output, DecodeImage decode)
     {
         using var reader = new BinaryReader(input, Encoding.UTF8);
         using var writer = new BinaryWriter(output, Encoding.UTF8);
@@ -41,10 +41,10 @@ public static class DecodingServer
         var length = new byte[sizeof(int)];
         while (input.ReadAtLeast(length, length.Length, throwOnEndOfStream: false) == length.Length)
         {
-            var (size, fit) = (reader.ReadInt32(), (FitMode)reader.ReadInt32());
+            var preparation = new ImagePreparation(reader.ReadInt32(), (FitMode)reader.ReadInt32(), (JpegDecoding)reader.ReadInt32());
             var encoded = new byte[BitConverter.ToInt32(length)];
             input.ReadExactly(encoded);
-            if (size == SizeOfMemory)
+            if (preparation.Size == SizeOfMemory)
             {
                 UseMemory();
                 writer.Write(Decoded);
@@ -53,7 +53,7 @@ public static class DecodingServer
             }
             else
             {
-                Answer(decoding, encoded, size, fit, writer);
+                Answer(decode, encoded, preparation, writer);
             }
 
             writer.Flush();
@@ -76,11 +76,11 @@ public static class DecodingServer
         NativeMemory.Free(memory);
     }
 
-    private static void Answer(LocalImageDecoding decoding, byte[] encoded, int size, FitMode fit, BinaryWriter writer)
+    private static void Answer(DecodeImage decode, byte[] encoded, ImagePreparation preparation, BinaryWriter writer)
     {
         try
         {
-            var image = decoding.Decode(encoded, size, fit);
+            var image = decode(encoded, preparation);
             writer.Write(Decoded);
             writer.Write(image.Width);
             writer.Write(image.Height);

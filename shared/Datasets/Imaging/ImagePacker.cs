@@ -33,8 +33,7 @@ public static class ImagePacker
     /// <param name="fileIndex">The file index.</param>
     /// <param name="first">Index of the first entry.</param>
     /// <param name="count">Number of entries.</param>
-    /// <param name="size">Side of the packed images, in pixels.</param>
-    /// <param name="fit">How images become square.</param>
+    /// <param name="preparation">What becomes of each image.</param>
     /// <param name="destination">Receives the good images in order of their entries: each size × size × 3 bytes, RGB, row by row.</param>
     /// <param name="decoding">Where image files are decoded.</param>
     /// <param name="roots">Directories that links in the source may lead to; null: only what is in the source is read.</param>
@@ -46,8 +45,7 @@ public static class ImagePacker
         FileIndex fileIndex,
         int first,
         int count,
-        int size,
-        FitMode fit,
+        ImagePreparation preparation,
         Stream destination,
         IImageDecoding decoding,
         DataRoots? roots = null,
@@ -58,7 +56,7 @@ public static class ImagePacker
         ArgumentNullException.ThrowIfNull(destination);
         ArgumentNullException.ThrowIfNull(decoding);
         ArgumentOutOfRangeException.ThrowIfNegative(first);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(size);
+        ArgumentNullException.ThrowIfNull(preparation);
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, fileIndex.Entries.Count - first);
 
@@ -74,7 +72,7 @@ public static class ImagePacker
                 while (next < first + count && window.Count < 4 * Environment.ProcessorCount)
                 {
                     var entry = next++;
-                    window.Enqueue(Task.Run(() => PackOneAsync(source, entry, size, fit, decoding, cores, stop.Token), stop.Token));
+                    window.Enqueue(Task.Run(() => PackOneAsync(source, entry, preparation, decoding, cores, stop.Token), stop.Token));
                 }
 
                 var (image, pixels) = await window.Dequeue();
@@ -97,22 +95,20 @@ public static class ImagePacker
     }
 
     /// <summary>Packs with <see cref="LocalImageDecoding.Default"/>.</summary>
-    /// <inheritdoc cref="PackAsync(FileIndex, int, int, int, FitMode, Stream, IImageDecoding, DataRoots?, CancellationToken)"/>
+    /// <inheritdoc cref="PackAsync(FileIndex, int, int, ImagePreparation, Stream, IImageDecoding, DataRoots?, CancellationToken)"/>
     public static Task<IReadOnlyList<PackedImage>> PackAsync(
         FileIndex fileIndex,
         int first,
         int count,
-        int size,
-        FitMode fit,
+        ImagePreparation preparation,
         Stream destination,
         CancellationToken cancellationToken = default
-    ) => PackAsync(fileIndex, first, count, size, fit, destination, LocalImageDecoding.Default, roots: null, cancellationToken);
+    ) => PackAsync(fileIndex, first, count, preparation, destination, LocalImageDecoding.Default, roots: null, cancellationToken);
 
     private static async Task<(PackedImage Image, byte[]? Pixels)> PackOneAsync(
         ImageSource source,
         int entry,
-        int size,
-        FitMode fit,
+        ImagePreparation preparation,
         IImageDecoding decoding,
         SemaphoreSlim cores,
         CancellationToken cancellationToken
@@ -129,7 +125,7 @@ public static class ImagePacker
 
             try
             {
-                var image = await source.DecodeAsync(content, size, fit, decoding, cancellationToken);
+                var image = await source.DecodeAsync(content, preparation, decoding, cancellationToken);
                 return (new PackedImage(entry, sha256, image.Width, image.Height, null), image.Pixels);
             }
             catch (ImageRejectedException rejected)

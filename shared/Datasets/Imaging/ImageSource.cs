@@ -18,7 +18,13 @@ internal readonly record struct SourceBytes(string Sha256, byte[]? Content, stri
 /// <param name="roots">Directories that links in the source may lead to; null: only what is in the source is read.</param>
 internal sealed class ImageSource(FileIndex fileIndex, DataRoots? roots = null) : IDisposable
 {
-    private static readonly LocalImageDecoding Binary = new(Stl10Layout.ToImage);
+    private static readonly LocalImageDecoding Binary = new(
+        (encoded, preparation) =>
+        {
+            var image = Stl10Layout.ToImage(encoded);
+            return new SquareImage(image.Width, image.Height, ImageFitting.Fit(image, preparation.Size, preparation.Fit));
+        }
+    );
 
     private readonly ConcurrentDictionary<string, Lazy<SafeFileHandle>> _binaryFiles = new();
 
@@ -27,9 +33,7 @@ internal sealed class ImageSource(FileIndex fileIndex, DataRoots? roots = null) 
         var name = fileIndex.Entries[entry].Name;
         try
         {
-            return fileIndex.Format == SourceFormat.Stl10Binary
-                ? await ReadRecordAsync(name, cancellationToken)
-                : await ReadFileAsync(name, cancellationToken);
+            return fileIndex.Format == SourceFormat.Stl10Binary ? await ReadRecordAsync(name, cancellationToken) : ReadFile(name);
         }
         catch (UnauthorizedAccessException exception)
         {
@@ -51,12 +55,11 @@ internal sealed class ImageSource(FileIndex fileIndex, DataRoots? roots = null) 
 
     // A binary file's images need no codec.
     public ValueTask<SquareImage> DecodeAsync(
-        byte[] content,
-        int size,
-        FitMode fit,
+        ReadOnlyMemory<byte> content,
+        ImagePreparation preparation,
         IImageDecoding decoding,
         CancellationToken cancellationToken
-    ) => (fileIndex.Format == SourceFormat.Stl10Binary ? Binary : decoding).DecodeAsync(content, size, fit, cancellationToken);
+    ) => (fileIndex.Format == SourceFormat.Stl10Binary ? Binary : decoding).DecodeAsync(content, preparation, cancellationToken);
 
     public void Dispose()
     {
@@ -86,7 +89,8 @@ internal sealed class ImageSource(FileIndex fileIndex, DataRoots? roots = null) 
             );
     }
 
-    private async Task<SourceBytes> ReadFileAsync(string name, CancellationToken cancellationToken)
+    // Not asynchronously: on Linux another thread would block instead, and images are read by as many as decode them.
+    private SourceBytes ReadFile(string name)
     {
         var path = Path.Combine(fileIndex.Root, name);
         var file = new FileInfo(path);
@@ -103,15 +107,14 @@ internal sealed class ImageSource(FileIndex fileIndex, DataRoots? roots = null) 
             );
         }
 
-        await using var stream = new FileStream(
-            Confinement.OpenRead(fileIndex.Root, path, FileOptions.Asynchronous | FileOptions.SequentialScan, roots),
+        using var stream = new FileStream(
+            Confinement.OpenRead(fileIndex.Root, path, FileOptions.SequentialScan, roots),
             FileAccess.Read,
-            0,
-            isAsync: true
+            bufferSize: 0
         );
         if (stream.Length > ImagePacker.MaximalFileBytes)
         {
-            var hash = Convert.ToHexStringLower(await SHA256.HashDataAsync(stream, cancellationToken));
+            var hash = Convert.ToHexStringLower(SHA256.HashData(stream));
             return new SourceBytes(
                 hash,
                 null,
@@ -120,8 +123,8 @@ internal sealed class ImageSource(FileIndex fileIndex, DataRoots? roots = null) 
             );
         }
 
-        var content = new byte[stream.Length];
-        await stream.ReadExactlyAsync(content, cancellationToken);
+        var content = GC.AllocateUninitializedArray<byte>((int)stream.Length);
+        stream.ReadExactly(content);
         return RandomAccess.GetLength(stream.SafeFileHandle) == content.Length
             ? new SourceBytes(Convert.ToHexStringLower(SHA256.HashData(content)), content, null)
             : throw Changed(name, cause: null);

@@ -30,13 +30,17 @@ public sealed class IsolatedImageDecoding(string assembly, TimeSpan patience) : 
 
     /// <inheritdoc/>
     /// <exception cref="DecoderUnavailableException">This host cannot decode apart from itself.</exception>
-    public async ValueTask<SquareImage> DecodeAsync(byte[] encoded, int size, FitMode fit, CancellationToken cancellationToken)
+    public async ValueTask<SquareImage> DecodeAsync(
+        ReadOnlyMemory<byte> encoded,
+        ImagePreparation preparation,
+        CancellationToken cancellationToken
+    )
     {
         await _turns.WaitAsync(cancellationToken);
         try
         {
             var process = _idle.TryTake(out var idle) ? idle : await StartAsync(cancellationToken);
-            if ((await TryAsync(process, encoded, size, fit, cancellationToken)).Image is { } image)
+            if ((await TryAsync(process, encoded, preparation, cancellationToken)).Image is { } image)
             {
                 return image;
             }
@@ -46,7 +50,7 @@ public sealed class IsolatedImageDecoding(string assembly, TimeSpan patience) : 
             _turns.Release();
         }
 
-        return await AloneAsync(() => DecideAsync(encoded, size, fit, cancellationToken), cancellationToken);
+        return await AloneAsync(() => DecideAsync(encoded, preparation, cancellationToken), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -62,16 +66,23 @@ public sealed class IsolatedImageDecoding(string assembly, TimeSpan patience) : 
     }
 
     /// <summary>The second opinion, and the evidence that what it says is the image's doing.</summary>
-    private async Task<SquareImage> DecideAsync(byte[] encoded, int size, FitMode fit, CancellationToken cancellationToken)
+    private async Task<SquareImage> DecideAsync(
+        ReadOnlyMemory<byte> encoded,
+        ImagePreparation preparation,
+        CancellationToken cancellationToken
+    )
     {
-        var (image, end, error) = await TryAsync(await StartAsync(cancellationToken), encoded, size, fit, cancellationToken);
+        var (image, end, error) = await TryAsync(await StartAsync(cancellationToken), encoded, preparation, cancellationToken);
         if (image is not null)
         {
             return image;
         }
 
         var witness = await StartAsync(cancellationToken);
-        if ((await TryAsync(witness, [], DecodingServer.SizeOfMemory, fit, cancellationToken)) is { Image: null } without)
+        if (
+            (await TryAsync(witness, default, preparation with { Size = DecodingServer.SizeOfMemory }, cancellationToken)) is
+            { Image: null } without
+        )
         {
             throw new DecoderUnavailableException(
                 $"This host has too little memory to decode images apart from itself: one may take {ImageDecoder.MaximalPixels * ImageDecoder.BytesAPixel >> 20} MB, and to use as much {without.End}. "
@@ -137,15 +148,14 @@ public sealed class IsolatedImageDecoding(string assembly, TimeSpan patience) : 
     /// <exception cref="ImageRejectedException">The process has answered that the image cannot be used.</exception>
     private async Task<(SquareImage? Image, string? End, Exception? Error)> TryAsync(
         DecodingProcess process,
-        byte[] encoded,
-        int size,
-        FitMode fit,
+        ReadOnlyMemory<byte> encoded,
+        ImagePreparation preparation,
         CancellationToken cancellationToken
     )
     {
         try
         {
-            var image = await process.DecodeAsync(encoded, size, fit, patience, cancellationToken);
+            var image = await process.DecodeAsync(encoded, preparation, patience, cancellationToken);
             _idle.Add(process);
             return (image, null, null);
         }
@@ -173,8 +183,11 @@ public sealed class IsolatedImageDecoding(string assembly, TimeSpan patience) : 
     /// <summary>One process alone.</summary>
     private sealed class Single(DecodingProcess process, TimeSpan patience) : IImageDecoding
     {
-        public async ValueTask<SquareImage> DecodeAsync(byte[] encoded, int size, FitMode fit, CancellationToken cancellationToken) =>
-            await process.DecodeAsync(encoded, size, fit, patience, cancellationToken);
+        public async ValueTask<SquareImage> DecodeAsync(
+            ReadOnlyMemory<byte> encoded,
+            ImagePreparation preparation,
+            CancellationToken cancellationToken
+        ) => await process.DecodeAsync(encoded, preparation, patience, cancellationToken);
     }
 
     private sealed class DecodingProcess(Process process) : IAsyncDisposable
@@ -199,9 +212,8 @@ public sealed class IsolatedImageDecoding(string assembly, TimeSpan patience) : 
         }
 
         public async Task<SquareImage> DecodeAsync(
-            byte[] encoded,
-            int size,
-            FitMode fit,
+            ReadOnlyMemory<byte> encoded,
+            ImagePreparation preparation,
             TimeSpan patience,
             CancellationToken cancellationToken
         )
@@ -210,8 +222,8 @@ public sealed class IsolatedImageDecoding(string assembly, TimeSpan patience) : 
             limit.CancelAfter(patience);
             try
             {
-                await RequestAsync(encoded, size, fit, limit.Token);
-                return await AnswerAsync(size, limit.Token);
+                await RequestAsync(encoded, preparation, limit.Token);
+                return await AnswerAsync(preparation.Size, limit.Token);
             }
             catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
             {
@@ -277,12 +289,13 @@ public sealed class IsolatedImageDecoding(string assembly, TimeSpan patience) : 
                 )
             );
 
-        private async Task RequestAsync(byte[] encoded, int size, FitMode fit, CancellationToken cancellationToken)
+        private async Task RequestAsync(ReadOnlyMemory<byte> encoded, ImagePreparation preparation, CancellationToken cancellationToken)
         {
-            var head = new byte[3 * sizeof(int)];
+            var head = new byte[4 * sizeof(int)];
             BitConverter.TryWriteBytes(head, encoded.Length);
-            BitConverter.TryWriteBytes(head.AsSpan(sizeof(int)), size);
-            BitConverter.TryWriteBytes(head.AsSpan(2 * sizeof(int)), (int)fit);
+            BitConverter.TryWriteBytes(head.AsSpan(sizeof(int)), preparation.Size);
+            BitConverter.TryWriteBytes(head.AsSpan(2 * sizeof(int)), (int)preparation.Fit);
+            BitConverter.TryWriteBytes(head.AsSpan(3 * sizeof(int)), (int)preparation.Decoding);
             var requests = process.StandardInput.BaseStream;
             await requests.WriteAsync(head, cancellationToken);
             await requests.WriteAsync(encoded, cancellationToken);

@@ -29,7 +29,7 @@ public static class KnownImage
         SquareImage image;
         try
         {
-            image = await decoding.DecodeAsync(File, Side, FitMode.Crop, cancellationToken);
+            image = await decoding.DecodeAsync(File, new ImagePreparation(Side, FitMode.Crop, JpegDecoding.Full), cancellationToken);
         }
         catch (Exception exception) when (exception is not (DecoderUnavailableException or OperationCanceledException))
         {

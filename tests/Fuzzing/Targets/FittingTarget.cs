@@ -13,8 +13,8 @@ internal sealed class FittingTarget : FuzzTarget
 
     protected override IReadOnlyList<byte[]> Seeds => [];
 
-    // The pass between the two holds the source's rows at the target's width.
-    public override long MostAllocated(int length) => 4L << 20;
+    // The source as the passes take it, its rows at the target's width between them, and weights; the pool may give twice as much.
+    public override long MostAllocated(int length) => 8L << 20;
 
     public override byte[] Create(FuzzRandom random)
     {

@@ -65,10 +65,11 @@ internal sealed class ImageTarget(string format) : FuzzTarget
             ],
         };
 
-    // A file may stand for so many pixels: three bytes each, and once more where the image is turned.
+    // A file may stand for so many pixels: four bytes each, as many where the image is turned, three samples of a JPEG, for each of which the pool may give
+    // twice as much, and three bytes in the end.
     public override long MostAllocated(int length) =>
         (1 << 20)
-        + (6 * Math.Min(ImageDecoder.MaximalPixels, ImageDecoder.FreePixels + ((long)length * ImageDecoder.MaximalPixelsPerByte)));
+        + (25 * Math.Min(ImageDecoder.MaximalPixels, ImageDecoder.FreePixels + ((long)length * ImageDecoder.MaximalPixelsPerByte)));
 
     public override byte[] Create(FuzzRandom random)
     {
@@ -94,6 +95,9 @@ internal sealed class ImageTarget(string format) : FuzzTarget
             Promise((long)image.Width * image.Height <= ImageDecoder.MaximalPixels, "the image is larger than the largest");
             Promise(image.Pixels.Length == image.Width * image.Height * 3, "the image has other than three bytes a pixel");
             Promise(ImageFitting.Fit(image, Size, FitMode.Crop).Length == Size * Size * 3, "the square has another size");
+            var square = ImageDecoder.Decode(input, new ImagePreparation(Size, FitMode.Crop, JpegDecoding.Scaled));
+            Promise(square.Pixels.Length == Size * Size * 3, "the square of what is decoded smaller has another size");
+            Promise((square.Width, square.Height) == (image.Width, image.Height), "what is decoded smaller has another size in words");
             return true;
         }
         catch (ImageRejectedException rejected)

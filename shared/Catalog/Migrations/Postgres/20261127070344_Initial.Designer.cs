@@ -833,6 +833,11 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("dataset_sha256");
 
+                    b.Property<string>("Decoding")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("decoding");
+
                     b.Property<int>("EntryCount")
                         .HasColumnType("integer")
                         .HasColumnName("entry_count");

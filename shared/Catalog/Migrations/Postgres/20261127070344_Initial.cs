@@ -189,6 +189,7 @@ namespace Distributed.Catalog.Migrations.Postgres
                     source = table.Column<string>(type: "text", nullable: false),
                     input_size = table.Column<int>(type: "integer", nullable: false),
                     fit = table.Column<string>(type: "text", nullable: false),
+                    decoding = table.Column<string>(type: "text", nullable: false),
                     entry_count = table.Column<int>(type: "integer", nullable: false),
                     part_size = table.Column<int>(type: "integer", nullable: false),
                     part_count = table.Column<int>(type: "integer", nullable: false),

@@ -188,6 +188,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     source = table.Column<string>(type: "TEXT", nullable: false),
                     input_size = table.Column<int>(type: "INTEGER", nullable: false),
                     fit = table.Column<string>(type: "TEXT", nullable: false),
+                    decoding = table.Column<string>(type: "TEXT", nullable: false),
                     entry_count = table.Column<int>(type: "INTEGER", nullable: false),
                     part_size = table.Column<int>(type: "INTEGER", nullable: false),
                     part_count = table.Column<int>(type: "INTEGER", nullable: false),

@@ -825,6 +825,11 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("dataset_sha256");
 
+                    b.Property<string>("Decoding")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("decoding");
+
                     b.Property<int>("EntryCount")
                         .HasColumnType("INTEGER")
                         .HasColumnName("entry_count");
