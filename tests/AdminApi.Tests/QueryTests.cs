@@ -459,6 +459,7 @@ public sealed class QueryTests : IAsyncLifetime
             Source = "/data/copies",
             InputSize = 96,
             Fit = FitMode.Crop,
+            Decoding = JpegDecoding.Scaled,
             FileIndex = new StoredFile("ingestions/index.json", 1, "00"),
             EntryCount = 4,
             PartSize = 4,

@@ -51,7 +51,7 @@ public sealed class LabelTableTests : IDisposable
             ],
             fileIndex.Notes
         );
-        var packed = await ImagePacker.PackAsync(fileIndex, 0, 5, 32, FitMode.Crop, Stream.Null);
+        var packed = await ImagePacker.PackAsync(fileIndex, 0, 5, new ImagePreparation(32, FitMode.Crop, JpegDecoding.Full), Stream.Null);
         Assert.All(packed, image => Assert.Null(image.Skipped));
     }
 
