@@ -5,6 +5,7 @@ using Distributed.Vision.Devices;
 using Distributed.Vision.Engines;
 using Distributed.Vision.Export;
 using Distributed.Vision.Features;
+using Distributed.Vision.Onnx;
 using Distributed.Vision.Weights;
 using Microsoft.ML.OnnxRuntime;
 using TorchSharp;
@@ -35,7 +36,10 @@ internal static class Contestants
                 Parse(size),
                 backbone => new OperatorBackbone(backbone.Architecture.Graph.Folded(), backbone.Weights, Precision.Fp32, torch.CPU)
             ),
-            ["onnx", var size] => Onnx(Parse(size)),
+            ["onnx", var size] => Onnx(BackboneSource.Demo, Parse(size)),
+            ["onnx", var network, var size] => Onnx(network, Parse(size)),
+            ["onnx-base", var network, var size] => OnnxBase(network, Parse(size)),
+            ["onnx-core-file", var network, var size] => OnnxFileOnOneCore(network, Parse(size)),
             ["memory", var images] => Memory(Parse(images)),
             ["onnx-memory", var images] => OnnxMemory(Parse(images)),
             ["penalty-path", var folder] => RegularisationPathBenchmark.Path(folder),
@@ -111,10 +115,13 @@ internal static class Contestants
         );
     }
 
-    /// <summary>The demo weights, or random ones of an architecture, which take as long as any.</summary>
+    /// <summary>Weights that are delivered, or random ones of an architecture, which take as long as any.</summary>
     private static IBackbone Load(string network) =>
-        network == BackboneSource.Demo
-            ? BackboneSource.Load(network)
+        PretrainedBases.Find(network) is { ShippedFile: not null } known
+            ? BackboneSource.Load(
+                BackboneSource.ShippedPath(known)!,
+                onnx: known.Preprocessing is { } preprocessing ? OnnxSettings.Of(preprocessing) : null
+            )
             : BackboneSource.Load(BackboneSource.Random, NetworkArchitecture.ByName(network));
 
     private static (string Name, Func<double> Measure) ExtractOnOneCore(string network, string precision, int size)
@@ -140,6 +147,51 @@ internal static class Contestants
                 return ImagesPerCoreSecond(side.batch, side.Run);
             });
         return ($"ONNX Runtime, fp32, batch {batch}, one thread", () => ImagesPerCoreSecond(batch, best));
+    }
+
+    /// <summary>ONNX Runtime on the file that a base is delivered as, which takes one image at a time.</summary>
+    private static (string Name, Func<double> Measure) OnnxFileOnOneCore(string network, int size)
+    {
+        var path = BackboneSource.ShippedPath(PretrainedBases.Find(network)!)!;
+        var (input, output) = (OnnxInput.Of(OnnxFile.Open(path)).Name, OnnxFile.Open(path).Outputs[0].Name);
+        using var options = new SessionOptions { GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_ALL, IntraOpNumThreads = 1 };
+        var session = new InferenceSession(path, options);
+        var run = new RunOptions();
+        var image = OrtValue.CreateTensorValueFromMemory([.. Pixels(3 * size * size).Select(value => value - 127.5f)], [1, 3, size, size]);
+        return (
+            "ONNX Runtime, fp32, batch 1, one thread",
+            () => ImagesPerCoreSecond(1, () => session.Run(run, [input], [image], [output]).Dispose())
+        );
+    }
+
+    /// <summary>A network from an ONNX file as a base, computed by ONNX Runtime.</summary>
+    private static unsafe (string Name, Func<double> Measure) OnnxBase(string network, int size)
+    {
+        const int Images = 32;
+        using var backbone = Load(network);
+        using var model = new MemoryStream();
+        OnnxExport.WriteAsync(backbone, model).GetAwaiter().GetResult();
+        var file = OnnxFile.Parse(model.ToArray(), network);
+        var settings = OnnxSettings.Of(backbone.Preprocessing);
+        var session = new OnnxSession(file, OnnxInput.Of(file), OnnxFeatures.Choose(file, null), settings);
+        var images = Pixels(Images * size * size * 3);
+        var features = new float[Images * session.FeatureSize];
+        return (
+            "an ONNX base from uint8 images",
+            () =>
+                ImagesPerSecond(
+                    Round,
+                    Images,
+                    () =>
+                    {
+                        fixed (byte* pixels = images)
+                        fixed (float* target = features)
+                        {
+                            session.Run(pixels, Images, size, target, Environment.ProcessorCount);
+                        }
+                    }
+                )
+        );
     }
 
     private static (string Name, Func<double> Measure) OneCore(string name, int size, Func<PlainBackbone, IBackbone> choose)
@@ -192,12 +244,12 @@ internal static class Contestants
         return BestBatch(channelsLast ? "TorchSharp module, channels last" : "TorchSharp module", runs);
     }
 
-    private static (string Name, Func<double> Measure) Onnx(int size) =>
-        BestBatch("ONNX Runtime", new[] { 1, 4, 8, 16, 32, 64 }.ToDictionary(batch => batch, OnnxRun(BackboneSource.Demo, size)));
+    private static (string Name, Func<double> Measure) Onnx(string network, int size) =>
+        BestBatch("ONNX Runtime", new[] { 1, 4, 8, 16, 32, 64 }.ToDictionary(batch => batch, OnnxRun(network, size)));
 
     private static Func<int, Action> OnnxRun(string network, int size, int threads = 0)
     {
-        var session = OnnxSession(network, threads);
+        var session = BareSession(network, threads);
         var run = new RunOptions();
         return batch =>
         {
@@ -207,7 +259,7 @@ internal static class Contestants
         };
     }
 
-    private static InferenceSession OnnxSession(string network, int threads)
+    private static InferenceSession BareSession(string network, int threads)
     {
         using var backbone = Load(network);
         using var model = new MemoryStream();

@@ -91,6 +91,22 @@ internal sealed class CoreBenchmark(string name, string[] contestant, string[] r
     }
 }
 
+/// <summary>A network from an ONNX file that ONNX Runtime computes as a base, against ONNX Runtime called bare on normalised images, in its best batch.</summary>
+internal sealed class OnnxBaseBenchmark : IBenchmark
+{
+    private const int Rounds = 7;
+
+    public string Name => "onnx-224";
+
+    public async Task<IReadOnlyList<Figure>> RunAsync(CancellationToken cancellationToken)
+    {
+        using var ours = await Contestant.StartAsync(["onnx-base", "resnet50", "224"], cancellationToken);
+        using var bare = await Contestant.StartAsync(["onnx", "resnet50", "224"], cancellationToken);
+        var measured = await Contestant.CompeteAsync([ours, bare], Rounds, cancellationToken);
+        return [Figure.Of(Name, "images/s", measured[0], measured[1])];
+    }
+}
+
 /// <summary>Features in the best precision, against the same network computed operator by operator.</summary>
 internal sealed class PlainNetworkBenchmark : IBenchmark
 {

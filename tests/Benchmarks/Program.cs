@@ -12,6 +12,13 @@ IBenchmark[] benchmarks =
     new CoreBenchmark("core-224", ["extract-core", "demo", "best", "224"], ["onnx-core", "demo", "224"]),
     new CoreBenchmark("core-224-resnet18", ["extract-core", "resnet18", "best", "224"], ["onnx-core", "resnet18", "224"]),
     new CoreBenchmark("core-224-resnet18-fp32", ["extract-core", "resnet18", "fp32", "224"], ["onnx-core", "resnet18", "224"]),
+    new CoreBenchmark("core-224-imported", ["extract-core", "mlnet-resnet18", "best", "224"], ["onnx-core-file", "mlnet-resnet18", "224"]),
+    new CoreBenchmark(
+        "core-224-imported-fp32",
+        ["extract-core", "mlnet-resnet18", "fp32", "224"],
+        ["onnx-core-file", "mlnet-resnet18", "224"]
+    ),
+    new OnnxBaseBenchmark(),
     new CoreBenchmark("core-224-resnet50", ["extract-core", "resnet50", "best", "224"], ["onnx-core", "resnet50", "224"]),
     new CoreBenchmark("core-224-resnet50-fp32", ["extract-core", "resnet50", "fp32", "224"], ["onnx-core", "resnet50", "224"]),
     new CoreBenchmark("core-96-operators", ["operators-core", "96"], ["plain-core", "96"]),

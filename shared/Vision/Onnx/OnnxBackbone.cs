@@ -15,10 +15,10 @@ internal sealed class OnnxBackbone : IBackbone
     private readonly OnnxSettings _settings;
     private readonly OnnxSession _session;
 
-    public OnnxBackbone(OnnxFile file, OnnxIdentity identity, OnnxInput input, OnnxFeatures chosen, OnnxSettings settings, Device device)
+    public OnnxBackbone(OnnxFile file, OnnxIdentity identity, OnnxInput input, OnnxFeatures chosen, OnnxSettings settings)
     {
-        (_file, Identity, _input, _chosen, _settings, Device) = (file, identity, input, chosen, settings, device);
-        _session = new OnnxSession(file, input, chosen, settings, device);
+        (_file, Identity, _input, _chosen, _settings) = (file, identity, input, chosen, settings);
+        _session = new OnnxSession(file, input, chosen, settings);
     }
 
     public string Name => Identity.Name;
@@ -39,7 +39,8 @@ internal sealed class OnnxBackbone : IBackbone
 
     public Precision Precision => Precision.Fp32;
 
-    public Device Device { get; }
+    /// <summary>The processor, also where a GPU was asked for.</summary>
+    public Device Device => CPU;
 
     public bool TakesAnyBatch => true;
 
@@ -47,7 +48,7 @@ internal sealed class OnnxBackbone : IBackbone
 
     public IBackbone ConvertTo(Precision precision, Device device) =>
         precision == Precision.Fp32
-            ? new OnnxBackbone(_file, Identity, _input, _chosen, _settings, device)
+            ? new OnnxBackbone(_file, Identity, _input, _chosen, _settings)
             : throw new WeightsException($"{Origin} is computed by ONNX Runtime, in fp32 alone. Leave the precision out, or give fp32.");
 
     public unsafe Tensor Features(Tensor images)

@@ -55,7 +55,7 @@ internal sealed class OnnxFile
     /// <summary>Whether the name is that of anything in the model.</summary>
     public bool Has(string tensor) => _producers.ContainsKey(tensor) || _outputs.Any(output => output.Name == tensor);
 
-    /// <summary>Whether a file may be a model: the first field of one is its version, and no other format begins so.</summary>
+    /// <summary>Whether a file may be a model: the first field of one is its version, and behind it another field of a model begins.</summary>
     public static bool Is(string path)
     {
         if (Path.GetExtension(path).Equals(".onnx", StringComparison.OrdinalIgnoreCase))
@@ -64,10 +64,12 @@ internal sealed class OnnxFile
         }
 
         using var stream = File.OpenRead(path);
-        Span<byte> start = stackalloc byte[2];
-        return stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length
-            && start[0] == 0x08
-            && start[1] is > 0 and < 0x20;
+        Span<byte> start = stackalloc byte[16];
+        start = start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
+        // A safetensors file begins with the length of its header, which may look alike, and the header with a brace.
+        return start.Length > 8
+            && start is [0x08, > 0 and < 0x20, 0x12 or 0x1a or 0x22 or 0x28 or 0x32 or 0x3a or 0x42, ..]
+            && start[8..] is not [(byte)'{', ..];
     }
 
     /// <summary>Reads a model, and tensors in files beside it.</summary>

@@ -3,7 +3,6 @@ using System.Text;
 using Distributed.Networks;
 using Distributed.Vision.Engines;
 using Distributed.Vision.Weights;
-using TorchSharp;
 
 namespace Distributed.Vision.Onnx;
 
@@ -32,7 +31,7 @@ internal static class OnnxLoader
         );
         return Import(file, input, chosen, settings, identity) is { } weights
             ? new PlainBackbone(weights)
-            : new OnnxBackbone(file, identity, input, chosen, settings, torch.CPU);
+            : new OnnxBackbone(file, identity, input, chosen, settings);
     }
 
     /// <summary>The model as a network of ours; null where there are no kernels for it.</summary>

@@ -1,12 +1,11 @@
 using Distributed.Networks;
 using Distributed.Vision.Weights;
 using Microsoft.ML.OnnxRuntime;
-using TorchSharp;
 
 namespace Distributed.Vision.Onnx;
 
 /// <summary>
-/// A model in ONNX Runtime, in float32. Images go through it one at a time on as many threads as there are, or as many at a time as the file
+/// A model in ONNX Runtime, on the processor and in float32. Images go through it one at a time on as many threads as there are, or as many at a time as the file
 /// asks for: so an image's features do not depend on those beside it, memory does not grow with new shapes, and no thread waits for another.
 /// </summary>
 internal sealed class OnnxSession : IDisposable
@@ -24,14 +23,13 @@ internal sealed class OnnxSession : IDisposable
     /// <param name="input">Its images.</param>
     /// <param name="features">The tensor to make features of.</param>
     /// <param name="settings">How it is used.</param>
-    /// <param name="device">Where to compute.</param>
     /// <exception cref="WeightsException">ONNX Runtime refuses it, or what it gives are no features.</exception>
-    public OnnxSession(OnnxFile file, OnnxInput input, OnnxFeatures features, OnnxSettings settings, torch.Device device)
+    public OnnxSession(OnnxFile file, OnnxInput input, OnnxFeatures features, OnnxSettings settings)
     {
         (_input, _output, _isBgr) = (input, features.Tensor, settings.IsBgr);
         _joinsPatches = settings.Output == OnnxSettings.ClassAndPatches;
         _table = Tabulate(settings.Preprocessing);
-        _session = Open(file, features.Tensor, device);
+        _session = Open(file, features.Tensor);
         try
         {
             Size = input.Size ?? OnnxInput.UsualSize;
@@ -208,7 +206,7 @@ internal sealed class OnnxSession : IDisposable
         return table;
     }
 
-    private static InferenceSession Open(OnnxFile file, string features, torch.Device device)
+    private static InferenceSession Open(OnnxFile file, string features)
     {
         using var options = new SessionOptions
         {
@@ -219,11 +217,6 @@ internal sealed class OnnxSession : IDisposable
             InterOpNumThreads = 1,
         };
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
-        if (device.type == DeviceType.CUDA)
-        {
-            options.AppendExecutionProvider_CUDA(Math.Max(0, device.index));
-        }
-
         try
         {
             return new InferenceSession(file.WithOutput(features), options);

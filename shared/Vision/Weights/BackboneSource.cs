@@ -50,7 +50,7 @@ public static class BackboneSource
         if (!File.Exists(path))
         {
             throw new WeightsException(
-                $"There is no weight file '{path}'. Give the name of a base, '{Random}', or the path of a .safetensors, .pth or .onnx file."
+                $"There is no weight file '{path}'. Give '{Demo}' or another base's name, '{Random}', or the path of a .safetensors, .pth or .onnx file."
             );
         }
 

@@ -74,7 +74,7 @@ public sealed class OnnxBaseTests
         using var imported = BackboneSource.Load(PathOf(name), onnx: settings);
         using var kernels = imported.ConvertTo(Precision.Fp32, torch.CPU);
         var file = OnnxFile.Open(PathOf(name));
-        using var session = new OnnxSession(file, OnnxInput.Of(file), OnnxFeatures.Choose(file, null), settings, torch.CPU);
+        using var session = new OnnxSession(file, OnnxInput.Of(file), OnnxFeatures.Choose(file, null), settings);
 
         AssertClose(Run(session, Images), Features(kernels), 1e-4);
     }
