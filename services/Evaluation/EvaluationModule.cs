@@ -5,6 +5,7 @@ using Distributed.Evaluation.Handlers;
 using Distributed.Jobs;
 using Distributed.Messaging;
 using Distributed.Registry;
+using Distributed.ServiceDefaults;
 using Distributed.Serving;
 using Distributed.Vision.Devices;
 using Distributed.Vision.Weights;
@@ -25,6 +26,7 @@ public static class EvaluationModule
         builder.Services.TryAddSingleton<FeatureArtifacts>();
         builder.Services.AddSingleton<IHostCheck, TensorCheck>();
         builder.Services.AddSingleton<DatasetAuditor>();
+        builder.AddBackboneList();
         builder.Services.TryAddSingleton<BackboneLoader>();
         builder.Services.TryAddSingleton<ModelRegistry>();
         builder.Services.AddSingleton<EvidenceSource>();

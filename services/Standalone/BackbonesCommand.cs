@@ -21,10 +21,10 @@ internal sealed class BackbonesCommand : Command
 
     private static int Show(string volume)
     {
-        var setting = Environment.GetEnvironmentVariable(BackboneList.FileSetting.Replace(":", "__", StringComparison.Ordinal));
+        var setting = Environment.GetEnvironmentVariable(BackboneList.FileVariable);
         if (!string.IsNullOrEmpty(setting) && BackboneList.FindError(setting) is { } error)
         {
-            throw new CommandException($"{BackboneList.FileSetting} {error}.");
+            throw new CommandException($"{BackboneList.FileVariable} {error}.");
         }
 
         var table = new Table().Border(TableBorder.Simple);

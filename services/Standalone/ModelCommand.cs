@@ -7,6 +7,7 @@ using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Imaging;
+using Distributed.Networks;
 using Distributed.Registry;
 using Distributed.Serving;
 using Distributed.Storage;
@@ -298,6 +299,7 @@ internal sealed class ModelCommand : CatalogCommand
                     .AddSingleton(new Volume(root))
                     .AddSingleton<DatasetArtifacts>()
                     .AddSingleton<FeatureArtifacts>()
+                    .AddSingleton(BackboneList.Load(Environment.GetEnvironmentVariable(BackboneList.FileVariable)))
                     .AddSingleton<BackboneLoader>()
                     .AddSingleton<ModelRegistry>()
                     .AddSingleton<ModelExporter>()

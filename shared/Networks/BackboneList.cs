@@ -8,6 +8,9 @@ public sealed partial class BackboneList
     /// <summary>The setting that names the file of bases and mirrors, the same for all hosts.</summary>
     public const string FileSetting = "Backbones:File";
 
+    /// <summary>The environment variable of that setting.</summary>
+    public const string FileVariable = "Backbones__File";
+
     private const int SmallestInput = 32,
         LargestInput = 1024;
 

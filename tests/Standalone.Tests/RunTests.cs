@@ -131,7 +131,7 @@ public sealed class RunTests : IDisposable
     }
 
     [Fact]
-    public async Task Labels_of_a_table_are_trained_on_and_exported_images_are_listed_with_their_names()
+    public async Task An_onnx_file_and_a_table_of_labels_become_a_head_and_exported_images_are_listed_with_their_names()
     {
         var folder = Path.Combine(_command.Root, "photos");
         Directory.CreateDirectory(Path.Combine(folder, "all"));
@@ -148,13 +148,15 @@ public sealed class RunTests : IDisposable
         await File.WriteAllLinesAsync(Path.Combine(folder, "labels.csv"), rows);
         var exported = Path.Combine(_command.Root, "images");
 
+        var model = Path.Combine(AppContext.BaseDirectory, "Golden", "onnx", "residual.onnx");
         var ended = await _command.ExecuteAsync(
-            _command.Run("--dataset", folder, "--backbone", "random", "--json", "--export-png", exported)
+            _command.Run("--dataset", folder, "--backbone", model, "--input-size", "32", "--json", "--export-png", exported)
         );
 
         Assert.True(ended.Code == 0, string.Join('\n', ended.Errors));
         var json = CommandLine.Parse(Assert.Single(ended.Output));
         Assert.Equal(8, json.GetProperty("testImages").GetInt32());
+        Assert.Contains("the classifier of 'logits' is removed", json.GetProperty("backbone").GetString());
         var input = json.GetProperty("input");
         Assert.Equal(1, input.GetProperty("skippedCount").GetInt32());
         Assert.Contains(

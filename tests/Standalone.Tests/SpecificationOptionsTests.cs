@@ -145,7 +145,10 @@ public sealed class SpecificationOptionsTests
             setting => Assert.StartsWith(setting.Help, command.Options.Single(option => option.Name == setting.Option).Description)
         );
         Assert.Equal("adam: step size; above 0, up to 10 [default: 0.001]", Describe("--learning-rate"));
-        Assert.EndsWith("; from 32 to 1024 [default: 96 for the backbones demo and random, else 224]", Describe("--input-size"));
+        Assert.EndsWith(
+            "; from 32 to 1024 [default: that of the backbone: 96 for demo and random, 256 for siglip2-base and mobilenetv4-medium, else 224]",
+            Describe("--input-size")
+        );
         Assert.EndsWith("; a list of 1 to 4 whole numbers from 1 to 8192 [default: 256]", Describe("--hidden-sizes"));
         Assert.Equal("newton|adam", command.Options.Single(option => option.Name == "--optimizer").HelpName);
 

@@ -87,6 +87,39 @@ public sealed class DistributedRunTests
     }
 
     [Fact]
+    public async Task An_onnx_file_reaches_every_worker_by_the_volume()
+    {
+        var folder = Directory.CreateTempSubdirectory("onnx-base-");
+        try
+        {
+            foreach (var name in (string[])["external.onnx", "external.onnx_data"])
+            {
+                File.Copy(Path.Combine(AppContext.BaseDirectory, "Golden", "onnx", name), Path.Combine(folder.FullName, name));
+            }
+
+            var settings = new Dictionary<string, string?>(SampleRun.Settings) { ["Data__Roots__1"] = folder.FullName };
+            await using var cluster = await Cluster.StartAsync(settings);
+            var specification = new
+            {
+                backbone = Path.Combine(folder.FullName, "external.onnx"),
+                inputSize = 32,
+                pixelMean = new[] { 0.5, 0.5, 0.5 },
+                pixelStd = new[] { 0.5, 0.5, 0.5 },
+            };
+
+            var run = await cluster.WaitForCompletionAsync(await cluster.SubmitAsync(specification));
+
+            Assert.StartsWith("ONNX, external.onnx", run.GetProperty("summary").GetProperty("backbone").GetString());
+            var copies = Directory.GetFiles(Path.Combine(cluster.Volume, "backbones"), "*.onnx");
+            Assert.True(new FileInfo(Assert.Single(copies)).Length > new FileInfo(specification.backbone).Length);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
     public async Task Plain_JSON_from_any_language_submits_a_run_once_and_its_event_comes_back()
     {
         await using var cluster = await Cluster.StartAsync(SampleRun.Settings);
