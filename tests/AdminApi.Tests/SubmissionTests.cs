@@ -92,19 +92,30 @@ public sealed class SubmissionTests : IAsyncLifetime
         Assert.Equal(["Idempotency-Key"], await ErrorsAsync(response));
     }
 
+    [Theory]
+    [InlineData("""{"backbone":"restnet50"}""", "backbone", "there is no base of that name; there are demo, imagenet")]
+    [InlineData("""{"architecture":"vgg"}""", "architecture", "densenet121, densenet169")]
+    public async Task A_base_or_network_that_is_not_there_is_refused_with_those_that_are(string specification, string field, string said)
+    {
+        using var response = await _server.PostAsync(specification);
+
+        Assert.Contains(said, await response.Content.ReadAsStringAsync());
+        Assert.Equal([field], await ErrorsAsync(response));
+        Assert.Equal(0, await _server.QueryAsync(context => context.Runs.CountAsync()));
+    }
+
     [Fact]
     public async Task Everything_that_is_out_of_range_is_named_at_once()
     {
         using var response = await _server.PostAsync(
             """
-            {"inputSize":7,"validationFraction":1,"testFraction":0,"topK":0,"fold":-1,"architecture":"vgg","dataset":" ",
+            {"inputSize":7,"validationFraction":1,"testFraction":0,"topK":0,"fold":-1,"dataset":" ",
              "head":{"dropout":1,"hiddenSizes":[]},"training":{"epochs":0,"batchSize":0,"learningRate":0,"weightDecay":-1,"patience":0}}
             """
         );
 
         Assert.Equal(
             [
-                "architecture",
                 "dataset",
                 "fold",
                 "head.dropout",
