@@ -21,8 +21,8 @@ internal abstract class FuzzTarget : IDisposable
     /// <summary>Whether mutations leave most lengths alone, for formats with many offsets.</summary>
     protected virtual bool KeepsLength => false;
 
-    /// <summary>The most managed memory that an input of some bytes may take.</summary>
-    public virtual long MostAllocated(int length) => (1 << 20) + (200L * length);
+    /// <summary>The most managed memory that an input of some bytes may take; what reading a specification takes for all of its settings is in it.</summary>
+    public virtual long MostAllocated(int length) => (3 << 19) + (200L * length);
 
     /// <summary>Makes an input: noise now and then, mostly a seed with changes.</summary>
     public virtual byte[] Create(FuzzRandom random) =>
