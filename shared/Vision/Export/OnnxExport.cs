@@ -98,7 +98,9 @@ public static class OnnxExport
     private static BackboneWeights WeightsOf(IBackbone backbone) =>
         backbone is Backbone { Weights: var weights }
             ? weights
-            : throw new NotSupportedException($"There is no ONNX export for '{backbone.Name}', only for the networks of this library.");
+            : throw new NotSupportedException(
+                $"There is no ONNX export for '{backbone.Name}', only for the networks of this library. Take the base's own file, and the head."
+            );
 
     private static IEnumerable<KeyValuePair<string, string>> Describe(IBackbone backbone) =>
         [
