@@ -6,6 +6,7 @@ using Distributed.Messaging;
 using Distributed.Networks;
 using Distributed.Pipeline;
 using Distributed.Registry;
+using Distributed.Storage;
 
 namespace Distributed.AdminApi;
 
@@ -14,6 +15,7 @@ public sealed partial class RunSubmission(
     RunRegister runs,
     ModelRegistry models,
     BackboneList backbones,
+    Volume volume,
     JobDispatcher dispatcher,
     TimeProvider time,
     ILogger<RunSubmission> logger
@@ -43,6 +45,12 @@ public sealed partial class RunSubmission(
             ? null
             : await FindModelAsync(runId, specification.Model, idempotencyKey, cancellationToken);
         specification = model is null ? BackboneSettings.Apply(specification, backbones) : PredictionSettings.Apply(specification, model);
+        var candidates = BackboneSettings.FindCandidates(specification, backbones, known => File.Exists(volume.FullPath(known.VolumePath)));
+        if (candidates is not null)
+        {
+            specification = specification.WithUsualInputSize(candidates.Max(one => one.InputSize));
+        }
+
         var (outcome, run, job) = await runs.SubmitAsync(
             new Run
             {
@@ -54,6 +62,7 @@ public sealed partial class RunSubmission(
                 Specification = ContractJson.Write(specification),
                 Model = specification.Model,
                 ModelRunId = model?.RunId,
+                Candidates = candidates is null ? null : CandidateBase.Write(candidates),
                 Priority = specification.Priority,
                 TimeLimit = specification.TimeLimit,
                 SubmittedAt = now,

@@ -5,6 +5,7 @@ using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Evaluation.Reporting;
 using Distributed.Networks;
+using Distributed.Registry;
 using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Evaluation;
@@ -52,6 +53,7 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
                 Fit = ChoiceName.Of(specification.Fit),
                 Preprocessing = set.Preprocessing,
             },
+            Comparison = run.Candidates is null ? null : await FindComparisonAsync(context, run.Id, cancellationToken),
             Head = new ReportHead
             {
                 Kind = ChoiceName.Of(specification.Head.Kind),
@@ -93,6 +95,37 @@ internal sealed class ReportComposer(IDbContextFactory<CatalogContext> contexts,
                 Seeds = [new ReportEntry("seed", $"{specification.Seed}"), new ReportEntry("splitSeed", $"{specification.SplitSeed}")],
             },
         };
+    }
+
+    private static async Task<ReportComparison> FindComparisonAsync(CatalogContext context, Guid runId, CancellationToken cancellationToken)
+    {
+        var comparison = await context.Comparisons.AsNoTracking().SingleAsync(row => row.RunId == runId, cancellationToken);
+        var bases = await context
+            .ComparedBases.AsNoTracking()
+            .Where(row => row.RunId == runId)
+            .OrderBy(row => row.Position)
+            .ToListAsync(cancellationToken);
+        var ranked = BackboneChoice.Rank(bases);
+        return new ReportComparison(
+            comparison.Images,
+            [
+                .. ranked.Select(one => new ReportBase(
+                    one.Base.Backbone,
+                    one.Base.InputSize,
+                    one.Base.Accuracy,
+                    one.Base.AccuracyLow,
+                    one.Base.AccuracyHigh,
+                    one.PValue,
+                    one.Base.ImagesPerSecond,
+                    one.Base.FeatureSize,
+                    one.Base.Licence,
+                    one.IsChosen,
+                    one.Base.Reason
+                )),
+            ],
+            // Drawn again rather than read, so that a damaged picture costs no report.
+            ComparisonPicture.Draw(ranked, comparison.Images)
+        );
     }
 
     private static ReportDataset Describe(Run run, IngestedDataset input) =>

@@ -1,4 +1,5 @@
 using Distributed.Artifacts;
+using Distributed.Contracts;
 using Distributed.Datasets;
 using Distributed.Datasets.Imaging;
 using Distributed.Evaluation.Reporting;

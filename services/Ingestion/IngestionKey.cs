@@ -29,9 +29,6 @@ internal static class IngestionKey
             ),
             ContentKey.Of([.. fileIndex.Skipped.SelectMany(file => new[] { file.Name, $"{file.Reason}", file.Detail })]),
             ContentKey.Of([.. fileIndex.Notes]),
-            $"{preparation.Size}",
-            ChoiceName.Of(preparation.Fit),
-            ChoiceName.Of(preparation.Decoding),
-            ImageFitting.Filter
+            preparation.Description
         );
 }

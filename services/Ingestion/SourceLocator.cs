@@ -74,9 +74,17 @@ internal sealed class SourceLocator(Volume volume, DataRoots roots, DownloadSour
         }
 
         // The weights of a model are on the volume.
-        if (specification.Model is null && sources.Backbone(specification.Backbone) is { } weights && !IsThere(weights))
+        if (specification.Model is null)
         {
-            missing.Add(weights);
+            missing.AddRange(
+                specification
+                    .Candidates.Concat(specification.JoinedBackbones)
+                    .Prepend(specification.Backbone)
+                    .Distinct()
+                    .Select(sources.Backbone)
+                    .OfType<DownloadSource>()
+                    .Where(weights => !IsThere(weights))
+            );
         }
 
         return missing;

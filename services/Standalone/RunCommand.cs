@@ -50,10 +50,10 @@ internal sealed class RunCommand : Command
     {
         var specification = _specification.Read(result);
         var exportDirectory = result.GetValue(_exportPng) is { } directory ? Path.GetFullPath(directory) : null;
-        if (exportDirectory is not null && specification.Model is not null)
+        if (exportDirectory is not null && (specification.Model is not null || specification.Kind == RunKind.Compare))
         {
             throw new CommandException(
-                "--export-png writes the splits that a head is trained on, and a run with --model has none; leave it out."
+                $"--export-png writes the splits that a head is trained on, and a run with {(specification.Model is null ? "--kind compare" : "--model")} has none; leave it out."
             );
         }
 

@@ -16,6 +16,7 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
     private static readonly (RunState State, string Title)[] Stages =
     [
         (RunState.Ingesting, "Ingesting images"),
+        (RunState.Comparing, "Comparing bases"),
         (RunState.Extracting, "Extracting features"),
         (RunState.Training, "Training the head"),
         (RunState.Evaluating, "Evaluating"),
@@ -64,7 +65,10 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
                     classes = run.Predictions?.Classes,
                     featureCacheHit = run.FeatureCacheHit,
                     precision = outcome.Precision,
+                    inputSize = outcome.InputSize,
+                    featureSize = outcome.FeatureSize,
                     backbone = run.Summary.Backbone,
+                    comparison = run.Comparison,
                     seconds = run.Seconds,
                     headSha256 = run.HeadSha256,
                 },
@@ -127,9 +131,17 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
                 });
             });
 
-    /// <summary>Runs that predict with a model are not trained and evaluated, and others do not predict.</summary>
+    /// <summary>Runs that predict with a model are not trained and evaluated, others do not predict, and few compare bases.</summary>
     private static bool IsOnWay(RunState state, RunDetail run) =>
-        run.Summary.Model is null ? state is not RunState.Predicting : state is not (RunState.Training or RunState.Evaluating);
+        state switch
+        {
+            RunState.Ingesting => true,
+            RunState.Comparing => run.Compares,
+            _ when run.Specification.TryGetProperty("kind", out var kind) && kind.ValueEquals("compare") => false,
+            RunState.Predicting => run.Summary.Model is not null,
+            RunState.Training or RunState.Evaluating => run.Summary.Model is null,
+            _ => true,
+        };
 
     private static void Finish(ProgressTask bar)
     {
@@ -190,12 +202,27 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
         console.WriteLine();
         console.Write(Facts(outcome));
         console.WriteLine();
-        console.Write(
-            outcome is { Evaluation: { } evaluation } ? Classes(evaluation)
-            : outcome.Run.Predictions is { } predictions ? Classes(predictions)
-            : throw new InvalidOperationException($"Run {outcome.Run.Summary.RunId:D} is complete without a result.")
-        );
+        if (outcome.Run.Comparison is { } comparison)
+        {
+            console.Write(Bases(comparison));
+        }
+
+        if (outcome.Evaluation is { } evaluation)
+        {
+            console.Write(Classes(evaluation));
+        }
+
+        if (outcome.Run.Predictions is { } predictions)
+        {
+            console.Write(Classes(predictions));
+        }
+
         console.Write(StageTable(outcome));
+        foreach (var left in outcome.Run.Comparison?.Bases.Where(one => one.Reason is not null) ?? [])
+        {
+            console.Profile.Out.Writer.WriteLine($"{left.Backbone} was left out: {left.Reason}");
+        }
+
         foreach (var warning in outcome.Run.Warnings)
         {
             console.Profile.Out.Writer.WriteLine($"Warning  {warning}");
@@ -235,8 +262,17 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
         }
         else
         {
-            Row("Model", run.Summary.Model!);
+            if (run.Summary.Model is { } model)
+            {
+                Row("Model", model);
+            }
+
             Row("Data set", $"{input.Name}: {input.Images:N0} images");
+        }
+
+        if (run.Comparison is { } comparison)
+        {
+            Row("Best base", $"{comparison.Backbone}, compared on {comparison.Images:N0} training images");
         }
 
         foreach (var note in input.Notes)
@@ -250,11 +286,34 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
             Row("Duplicates", run.RemovedDuplicates > 0 ? $"{duplicates}; {run.RemovedDuplicates:N0} removed from training" : duplicates);
         }
 
-        Row("Backbone", $"{run.Summary.Backbone} ({outcome.Precision})");
+        if (outcome.Precision is { } precision)
+        {
+            Row("Backbone", $"{run.Summary.Backbone} ({precision})");
+        }
+
         Row("Run", $"{run.Summary.RunId:D}");
         return facts;
 
         void Row(string title, string value) => facts.AddRow(Markup.Escape(title), Markup.Escape(value));
+    }
+
+    private static Table Bases(ComparisonResult comparison)
+    {
+        var bases = NewTable("Base", "px", "Accuracy", "95 %", "p", "Images/s");
+        bases.Columns[0].NoWrap();
+        foreach (var one in comparison.Bases)
+        {
+            bases.AddRow(
+                Markup.Escape(one.IsChosen ? $"{one.Backbone} *" : one.Backbone),
+                $"{one.InputSize}",
+                one.Accuracy is { } accuracy ? $"{accuracy:P1}" : "left out",
+                one.Accuracy is null ? "" : $"{100 * one.AccuracyLow:F1} to {100 * one.AccuracyHigh:F1}",
+                one.PValue is { } p ? $"{p:F3}" : "",
+                one.ImagesPerSecond is { } speed ? $"{speed:F0}" : ""
+            );
+        }
+
+        return bases;
     }
 
     private static Table Classes(EvaluationResult evaluation)
@@ -293,6 +352,12 @@ internal sealed class RunDisplay(IAnsiConsole console, bool json)
         var images = run.Input!.Images;
         var stages = NewTable("Stage", "Seconds", "Images/s");
         Stage(outcome.WasIngested ? "Ingest" : "Ingest (known)", run.Seconds.Ingest, outcome.WasIngested ? images : null);
+        if (outcome.Precision is null)
+        {
+            Stage("Total", run.Seconds.Total, null);
+            return stages;
+        }
+
         Stage(
             run.FeatureCacheHit == true ? "Features (cached)" : "Features",
             run.Seconds.Features,

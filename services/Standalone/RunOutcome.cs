@@ -19,7 +19,14 @@ internal sealed record RunOutcome
     /// <summary>Whether the images were packed for this run, rather than for an earlier one.</summary>
     public required bool WasIngested { get; init; }
 
-    public required string Precision { get; init; }
+    /// <summary>The arithmetic of its features; null where it compared bases alone.</summary>
+    public required string? Precision { get; init; }
+
+    /// <summary>Side in pixels of what went through the base; null where it compared bases alone.</summary>
+    public required int? InputSize { get; init; }
+
+    /// <summary>Numbers that an image was turned into; null where it compared bases alone.</summary>
+    public required int? FeatureSize { get; init; }
 
     /// <summary>The files it made, by what they are called: the report, the head, predictions.</summary>
     public required IReadOnlyList<OutcomeFile> Files { get; init; }
@@ -45,7 +52,7 @@ internal sealed class RunOutcomeReader(
     {
         var runId = run.Summary.RunId;
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var set = await context.FeatureSets.AsNoTracking().SingleAsync(row => row.Key == run.FeatureSetKey, cancellationToken);
+        var set = await context.FeatureSets.AsNoTracking().SingleOrDefaultAsync(row => row.Key == run.FeatureSetKey, cancellationToken);
         var ingestedAt = await context
             .Runs.Where(row => row.Id == runId)
             .Join(context.Ingestions, row => row.IngestionKey, ingestion => ingestion.Key, (row, ingestion) => ingestion.CompletedAt)
@@ -55,13 +62,29 @@ internal sealed class RunOutcomeReader(
             Run = run,
             Evaluation = (await queries.FindMetricsAsync(runId, cancellationToken))?.Evaluation,
             WasIngested = ingestedAt >= run.Summary.SubmittedAt,
-            Precision = ChoiceName.Of(set.Precision),
-            Files = run.Summary.Model is null
-                ? await FindHeadAsync(context, runId, cancellationToken)
+            Precision = set is null ? null : ChoiceName.Of(set.Precision),
+            InputSize = set?.InputSize,
+            FeatureSize = set?.FeatureSize,
+            Files =
+            [
+                .. await FindPictureAsync(context, runId, cancellationToken),
+                .. set is null ? []
+                : run.Summary.Model is null ? await FindHeadAsync(context, runId, cancellationToken)
                 : await FindPredictionsAsync(context, runId, cancellationToken),
+            ],
             VolumePath = volume.Root,
         };
     }
+
+    private async Task<IReadOnlyList<OutcomeFile>> FindPictureAsync(
+        CatalogContext context,
+        Guid runId,
+        CancellationToken cancellationToken
+    ) =>
+        await context.Comparisons.Where(row => row.RunId == runId).Select(row => row.Picture).SingleOrDefaultAsync(cancellationToken)
+            is { } picture
+            ? [new OutcomeFile("Bases", "comparisonPath", volume.FullPath(picture.Path))]
+            : [];
 
     private async Task<IReadOnlyList<OutcomeFile>> FindHeadAsync(CatalogContext context, Guid runId, CancellationToken cancellationToken)
     {

@@ -26,7 +26,7 @@ internal sealed class BackboneStore(
     TimeProvider time
 ) : IDisposable
 {
-    private (Named Named, IBackbone Backbone)? _latest;
+    private (Named[] Named, int Blocks, IBackbone Backbone)? _latest;
 
     /// <summary>Loads the weights that a specification names, where they are not those of the call before. For one caller at a time.</summary>
     /// <returns>The weights, which stay this store's own.</returns>
@@ -34,15 +34,16 @@ internal sealed class BackboneStore(
     /// <exception cref="DatasetException">Their path may not be read.</exception>
     public IBackbone Load(RunSpecification specification)
     {
-        var named = Name(specification);
-        if (_latest is { } latest && latest.Named == named)
+        RunSpecification[] parts = [.. PartsOf(specification)];
+        var named = Array.ConvertAll(parts, Name);
+        if (_latest is { } latest && latest.Blocks == specification.Blocks && latest.Named.SequenceEqual(named))
         {
             return latest.Backbone;
         }
 
-        var backbone = Read(specification, named);
+        var backbone = Read(parts, named, specification.Blocks);
         Dispose();
-        _latest = (named, backbone);
+        _latest = (named, specification.Blocks, backbone);
         return backbone;
     }
 
@@ -50,6 +51,44 @@ internal sealed class BackboneStore(
     {
         _latest?.Backbone.Dispose();
         _latest = null;
+    }
+
+    /// <summary>A specification for each of the bases that are joined; what is said of an ONNX file is said of the first one.</summary>
+    private static IEnumerable<RunSpecification> PartsOf(RunSpecification specification) =>
+        [
+            specification,
+            .. specification.JoinedBackbones.Select(joined =>
+                specification with
+                {
+                    Backbone = joined,
+                    Architecture = null,
+                    BackboneOutput = null,
+                    PixelMean = [],
+                    PixelStd = [],
+                    ChannelOrder = ChannelOrder.Rgb,
+                }
+            ),
+        ];
+
+    private static IBackbone Read(RunSpecification[] parts, Named[] named, int blocks)
+    {
+        var read = new List<IBackbone>();
+        try
+        {
+            foreach (var (part, name) in parts.Zip(named))
+            {
+                read.Add(Read(part, name));
+            }
+        }
+        catch
+        {
+            read.ForEach(part => part.Dispose());
+            throw;
+        }
+
+        return read is [var only] && blocks == 1
+            ? only
+            : JoinedBackbone.Create(read, blocks, new BackboneParts([.. read.Select(part => part.Sha256)], blocks).Key);
     }
 
     /// <summary>What a specification names; a file that has changed since is another one.</summary>
@@ -145,10 +184,45 @@ internal sealed class BackboneStore(
         return backbone;
     }
 
-    /// <summary>What the catalog is to know of some weights; a file from outside is copied to the volume first.</summary>
-    /// <returns>The row, and where the copy that the catalog names so far is damaged, that file: then the row names a new copy.</returns>
+    /// <summary>What the catalog is to know of some weights; files from outside are copied to the volume first.</summary>
+    /// <returns>The rows, those of parts first and that of the weights last; where the copy that the catalog names so far is damaged, with that file: then the row names a new copy.</returns>
     /// <exception cref="WeightsException">A base without a published hash is another file than at its first use.</exception>
-    public async Task<(Backbone Row, StoredFile? Damaged)> DescribeAsync(
+    public async Task<IReadOnlyList<DescribedBackbone>> DescribeAsync(
+        RunSpecification specification,
+        IBackbone backbone,
+        JobLease lease,
+        CancellationToken cancellationToken
+    )
+    {
+        if (backbone is not JoinedBackbone joined)
+        {
+            return [await DescribePartAsync(specification, backbone, lease, cancellationToken)];
+        }
+
+        var rows = new List<DescribedBackbone>();
+        foreach (var (part, loaded) in PartsOf(specification).Zip(joined.Parts))
+        {
+            rows.Add(await DescribePartAsync(part, loaded, lease, cancellationToken));
+        }
+
+        rows.Add(
+            new DescribedBackbone(
+                new Backbone
+                {
+                    Sha256 = joined.Sha256,
+                    Source = string.Join('+', PartsOf(specification).Select(part => part.Backbone)),
+                    Architecture = joined.Name,
+                    Origin = joined.Origin,
+                    Parts = new BackboneParts([.. joined.Parts.Select(part => part.Sha256)], joined.Blocks).Write(),
+                    CreatedAt = time.GetUtcNow().UtcDateTime,
+                },
+                Damaged: null
+            )
+        );
+        return rows;
+    }
+
+    private async Task<DescribedBackbone> DescribePartAsync(
         RunSpecification specification,
         IBackbone backbone,
         JobLease lease,
@@ -159,7 +233,7 @@ internal sealed class BackboneStore(
         var known = await context.Backbones.AsNoTracking().SingleOrDefaultAsync(row => row.Sha256 == backbone.Sha256, cancellationToken);
         if (known is not null && (known.File is not { } file || await artifacts.IsWholeAsync(file, cancellationToken)))
         {
-            return (known, null);
+            return new DescribedBackbone(known, Damaged: null);
         }
 
         var named = Name(specification);
@@ -176,7 +250,7 @@ internal sealed class BackboneStore(
             CreatedAt = time.GetUtcNow().UtcDateTime,
         };
         await ThrowIfReplacedAsync(context, named.Known, described, cancellationToken);
-        return (described, known?.File);
+        return new DescribedBackbone(described, known?.File);
     }
 
     private static async Task ThrowIfReplacedAsync(
@@ -246,3 +320,8 @@ internal sealed class BackboneStore(
 
     private sealed record Named(PretrainedBase? Known, string? Architecture, string Source, string? Onnx, long? Length, DateTime? Written);
 }
+
+/// <summary>What the catalog is to know of a base.</summary>
+/// <param name="Row">The row.</param>
+/// <param name="Damaged">The copy that the catalog names so far, where it is damaged.</param>
+internal sealed record DescribedBackbone(Backbone Row, StoredFile? Damaged);

@@ -12,7 +12,7 @@ internal sealed class ExtractionWarmUp(PriorityLimiter gate, HostChecks checks, 
     /// <summary>Loads the weights and measures precision and batch size, as a job that has its turn.</summary>
     public async Task RunAsync(RunSpecification specification, CancellationToken cancellationToken)
     {
-        if (specification.Precision is not null)
+        if (specification.Precision is not null || specification.Compares)
         {
             return;
         }

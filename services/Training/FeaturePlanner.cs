@@ -39,10 +39,12 @@ internal sealed class FeaturePlanner(
         CancellationToken cancellationToken
     )
     {
-        var fit = ChoiceName.Of(specification.Fit);
-        var decoding = ChoiceName.Of(specification.Decoding);
-        var preprocessing =
-            $"size={specification.InputSize};fit={fit};decoding={decoding};filter={ImageFitting.Filter};{backbone.Preprocessing.Description}";
+        var preparation = new ImagePreparation(specification.SquareSize, specification.Fit, specification.Decoding)
+        {
+            CropShare = specification.CropShare,
+            Resampling = specification.Resampling,
+        };
+        var preprocessing = $"{preparation.Description};{backbone.Normalisation}{specification.Views.Description}";
         var usualBatch = FeatureExtractor.DefaultBatchSizeFor(specification.InputSize, device.Device.type);
         var (precision, batchSize) = specification.Precision is { } asked
             ? (asked, usualBatch)
@@ -51,7 +53,15 @@ internal sealed class FeaturePlanner(
         return Create(
             run,
             manifest,
-            new Extraction(backbone.Sha256, backbone.FeatureSize, preprocessing, precision, specification.InputSize, batchSize)
+            new Extraction(
+                backbone.Sha256,
+                backbone.FeatureSize,
+                preprocessing,
+                precision,
+                specification.InputSize,
+                specification.Views,
+                batchSize
+            )
         );
     }
 
@@ -66,6 +76,7 @@ internal sealed class FeaturePlanner(
                 model.Preprocessing,
                 model.Precision,
                 model.InputSize,
+                model.Views,
                 FeatureExtractor.DefaultBatchSizeFor(model.InputSize, device.Device.type)
             )
         );
@@ -73,7 +84,7 @@ internal sealed class FeaturePlanner(
     private FeatureSet Create(Run run, DatasetManifest manifest, Extraction how)
     {
         var images = manifest.Images.Count;
-        var shardSize = ChooseShardSize(how.InputSize);
+        var shardSize = ChooseShardSize(how.InputSize, how.Views.Count);
         return new FeatureSet
         {
             Key = ContentKey.Of(
@@ -91,6 +102,8 @@ internal sealed class FeaturePlanner(
             Precision = how.Precision,
             ExtractorVersion = ExtractorVersion,
             InputSize = how.InputSize,
+            Flip = how.Views.Flip,
+            Crops = how.Views.Crops,
             BatchSize = how.BatchSize,
             ImageCount = images,
             FeatureSize = how.FeatureSize,
@@ -101,10 +114,10 @@ internal sealed class FeaturePlanner(
     }
 
     /// <summary>Independent of the batch, so that a data set is cut alike whichever batch is faster.</summary>
-    private int ChooseShardSize(int inputSize)
+    private int ChooseShardSize(int inputSize, int views)
     {
         var native = options.Value.ShardImages ?? (device.Device.type == DeviceType.CUDA ? ShardImagesOfGpu : ShardImagesOfProcessor);
-        var images = native * NativeSize * NativeSize / (inputSize * inputSize);
+        var images = native * NativeSize * NativeSize / (inputSize * inputSize * views);
         return Math.Max(1, images / ShardGranule) * ShardGranule;
     }
 
@@ -146,6 +159,7 @@ internal sealed class FeaturePlanner(
         string Preprocessing,
         Precision Precision,
         int InputSize,
+        FeatureViews Views,
         int BatchSize
     );
 }

@@ -7,7 +7,6 @@ using Distributed.Serving;
 using Distributed.Vision.Devices;
 using Distributed.Vision.Engines;
 using Distributed.Vision.Features;
-using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Training;
 
@@ -16,7 +15,6 @@ internal sealed record ExtractedShard(FeatureMatrix Features, double Seconds, st
 
 /// <summary>Computes shards; the network of the latest feature set stays loaded, since shards of one set follow each other.</summary>
 internal sealed class ShardExtractor(
-    IDbContextFactory<CatalogContext> contexts,
     DatasetArtifacts artifacts,
     BackboneLoader backbones,
     AutotuningCache autotuning,
@@ -36,7 +34,7 @@ internal sealed class ShardExtractor(
         try
         {
             await packed.ReadAsync(first, count, images.AsMemory(0, length), cancellationToken);
-            using var backbone = _loaded?.Key == set.Key ? null : await LoadBackboneAsync(set, cancellationToken);
+            using var backbone = _loaded?.Key == set.Key ? null : await backbones.LoadAsync(set, cancellationToken);
             var threads = backbone is null ? null : await autotuning.FindThreadsAsync(backbone.Name, set.InputSize, cancellationToken);
             return await tensors.RunAsync(
                 token =>
@@ -44,7 +42,7 @@ internal sealed class ShardExtractor(
                     var loaded = Use(set, backbone, threads);
                     using var scope = loaded.Threads is { } number ? TorchEnvironment.WithThreads(number) : null;
                     var started = Stopwatch.GetTimestamp();
-                    var features = loaded.Extractor.Extract(images.AsSpan(0, length), count, set.InputSize, token);
+                    var features = loaded.Extractor.Extract(images.AsSpan(0, length), count, set.SquareSize, token);
                     return new ExtractedShard(features, Stopwatch.GetElapsedTime(started).TotalSeconds, loaded.Backbone);
                 },
                 cancellationToken
@@ -57,13 +55,6 @@ internal sealed class ShardExtractor(
     }
 
     public void Dispose() => _loaded?.Extractor.Dispose();
-
-    private async Task<IBackbone> LoadBackboneAsync(FeatureSet set, CancellationToken cancellationToken)
-    {
-        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var row = await context.Backbones.AsNoTracking().SingleAsync(backbone => backbone.Sha256 == set.BackboneSha256, cancellationToken);
-        return await backbones.LoadAsync(row, cancellationToken);
-    }
 
     private Loaded Use(FeatureSet set, IBackbone? backbone, int? threads)
     {

@@ -64,6 +64,7 @@ public static class TrainingModule
         builder.Services.AddSingleton<BackboneStore>();
         builder.Services.AddSingleton<AutotuningCache>();
         builder.Services.AddSingleton<FeaturePlanner>();
+        builder.Services.AddSingleton<BackboneTrial>();
         builder.Services.AddSingleton<ExtractionWarmUp>();
         builder.Services.AddSingleton<ShardExtractor>();
         builder.Services.AddSingleton<HeadData>();
@@ -73,6 +74,7 @@ public static class TrainingModule
         builder.Services.AddSingleton(new PermanentError(typeof(HeadTrainingException)));
         builder.Services.AddSingleton(new WorkerError(DeviceErrors.IsFailure));
         consumers
+            .AddJobs<CompareBackbonesHandler, CompareBackbones>()
             .AddJobs<PlanFeaturesHandler, PlanFeatures>()
             .AddJobs<ExtractFeaturesHandler, ExtractFeatures>()
             .AddJobs<TrainHeadHandler, TrainHead>();

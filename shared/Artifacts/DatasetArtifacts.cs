@@ -143,7 +143,7 @@ public sealed class DatasetArtifacts(IDbContextFactory<CatalogContext> contexts,
             first += record.ImageCount;
         }
 
-        return new PackedDataset(volume, ingestion.InputSize, parts);
+        return new PackedDataset(volume, ingestion.SquareSize, parts);
     }
 
     /// <summary>The splits of a run, drawn at planning.</summary>

@@ -19,11 +19,4 @@ public static class RunRecords
         var run = await context.Runs.AsNoTracking().SingleAsync(row => row.Id == runId, cancellationToken);
         return (run, run.ReadSpecification());
     }
-
-    /// <summary>The specification of a run.</summary>
-    public static RunSpecification ReadSpecification(this Run run)
-    {
-        ArgumentNullException.ThrowIfNull(run);
-        return ContractJson.Read(run.Specification);
-    }
 }

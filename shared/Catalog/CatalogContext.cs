@@ -28,6 +28,8 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
     public DbSet<EpochMetric> EpochMetrics => Set<EpochMetric>();
     public DbSet<Evaluation> Evaluations => Set<Evaluation>();
     public DbSet<DatasetPrediction> DatasetPredictions => Set<DatasetPrediction>();
+    public DbSet<ComparedBase> ComparedBases => Set<ComparedBase>();
+    public DbSet<Comparison> Comparisons => Set<Comparison>();
     public DbSet<ClassMetric> ClassMetrics => Set<ClassMetric>();
     public DbSet<Model> Models => Set<Model>();
     public DbSet<ModelVersion> ModelVersions => Set<ModelVersion>();
@@ -105,6 +107,7 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
             ingestion.Property(i => i.Summary).HasConversion<SummaryConverter>();
             ingestion.Property(i => i.Fit).HasConversion<ChoiceConverter<FitMode>>();
             ingestion.Property(i => i.Decoding).HasConversion<ChoiceConverter<JpegDecoding>>();
+            ingestion.Property(i => i.Resampling).HasConversion<ChoiceConverter<ResampleFilter>>();
         });
         modelBuilder.Entity<PackedPartRecord>(part =>
         {
@@ -119,9 +122,22 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
             backbone.HasKey(b => b.Sha256);
             backbone.ComplexProperty(b => b.File);
         });
+        modelBuilder.Entity<ComparedBase>(compared =>
+        {
+            compared.HasKey(row => new { row.RunId, row.Position });
+            BelongsToRun(compared);
+        });
+        modelBuilder.Entity<Comparison>(comparison =>
+        {
+            comparison.HasKey(row => row.RunId);
+            BelongsToRun(comparison);
+            comparison.ComplexProperty(row => row.Picture);
+        });
         modelBuilder.Entity<FeatureSet>(set =>
         {
             set.Property(s => s.Precision).HasConversion<ChoiceConverter<Precision>>();
+            set.Property(s => s.Crops).HasConversion<ChoiceConverter<ImageCrops>>();
+            set.Ignore(s => s.Views);
             set.HasKey(s => s.Key);
             set.HasIndex(s => s.DatasetSha256);
         });

@@ -20,6 +20,7 @@ public static class RunStates
     [
         new(RunState.Submitted, run => run.SubmittedAt),
         new(RunState.Ingesting, run => run.IngestingAt),
+        new(RunState.Comparing, run => run.ComparingAt),
         new(RunState.Extracting, run => run.ExtractingAt),
         new(RunState.Training, run => run.TrainingAt),
         new(RunState.Evaluating, run => run.EvaluatingAt),

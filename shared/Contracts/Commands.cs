@@ -35,6 +35,9 @@ public sealed record PackImages(string Scope, int Step) : IJobMessage;
 /// <summary>Ingestion: write the manifest of a data set whose images are all packed. Scope: ingestion.</summary>
 public sealed record CompleteDataset(string Scope, int Step) : IJobMessage;
 
+/// <summary>From Ingestion to Training: a run's data set is there; compare the next of its candidate bases. Scope: run.</summary>
+public sealed record CompareBackbones(string Scope, int Step) : IJobMessage;
+
 /// <summary>From Ingestion to Training: a run's data set is there; plan its features. Scope: run.</summary>
 public sealed record PlanFeatures(string Scope, int Step) : IJobMessage;
 

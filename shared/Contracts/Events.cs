@@ -27,6 +27,14 @@ public sealed record RunEvaluated(
 /// <param name="JsonLinesPath">The same, one JSON object a line.</param>
 public sealed record RunPredicted(Guid RunId, string? Name, string Model, int Images, string CsvPath, string JsonLinesPath);
 
+/// <summary>A run of the kind compare has found the best base for its data set and is complete. Published once or more a run.</summary>
+/// <param name="RunId">The run.</param>
+/// <param name="Name">Its name, where it has one.</param>
+/// <param name="Backbone">The base that was chosen.</param>
+/// <param name="Accuracy">Share of the sample that its heads had right in cross-validation; 0 to 1.</param>
+/// <param name="Images">Images of the sample.</param>
+public sealed record RunCompared(Guid RunId, string? Name, string Backbone, double Accuracy, int Images);
+
 /// <summary>A run has failed for good. Published once or more a run.</summary>
 /// <param name="RunId">The run.</param>
 /// <param name="Name">Its name, where it has one.</param>

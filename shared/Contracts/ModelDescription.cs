@@ -45,8 +45,11 @@ public sealed record ModelDescription
     /// <summary>How a JPEG is decoded that is several times as large; where a package does not say, in full.</summary>
     public JpegDecoding Decoding { get; init; } = JpegDecoding.Full;
 
-    /// <summary>How images are resampled, such as <c>bicubic</c>.</summary>
-    public required string Resampling { get; init; }
+    /// <summary>Share of the shorter side that stays where the middle is cut out; where a package does not say, all of it.</summary>
+    public double CropShare { get; init; } = 1;
+
+    /// <summary>How images are resampled.</summary>
+    public required ResampleFilter Resampling { get; init; }
 
     /// <summary>The arithmetic that the head was trained and measured with; the network in the package computes in fp32.</summary>
     public required string Precision { get; init; }

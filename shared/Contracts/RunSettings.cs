@@ -44,6 +44,8 @@ public static class RunSettings
     private static IEnumerable<RunSetting> Find(Type holder, PropertyInfo[] path) =>
         holder
             .GetProperties()
+            // What follows from settings is none.
+            .Where(member => member.CanWrite)
             .OrderBy(member => member.MetadataToken)
             .SelectMany(member =>
                 member.IsDefined(typeof(SettingAttribute))

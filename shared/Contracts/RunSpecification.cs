@@ -36,6 +36,14 @@ public sealed record RunSpecification
     public string? Submitter { get; init; }
 
     [Setting(
+        "What the run is for",
+        Details = "`train`: a head. `compare`: which base is best for the images, without training a head on it: see [bases](backbones.md#which-is-best).",
+        Since = 7,
+        IsForTraining = true
+    )]
+    public RunKind Kind { get; init; } = RunKind.Train;
+
+    [Setting(
         "sample (drawn by the program), clothing (photos that are shipped), stl10 (downloaded), or the path of a folder or archive: class folders of images, images with a table of labels, or STL-10's binary files",
         Details = "A path is as the Ingestion hosts see it, below `Data:Roots`: see [data sets](datasets.md).",
         Words = ["sample", "clothing", "stl10"],
@@ -44,12 +52,44 @@ public sealed record RunSpecification
     public string Dataset { get; init; } = "sample";
 
     [Setting(
-        "The name of a base (demo, imagenet, resnet50, mlnet-resnet18 …), random, or the path of a .safetensors, .pth or .onnx file",
-        Details = "`GET /api/v1/backbones` and the command `backbones` list the names. `random` is drawn from `seed`: a floor to compare with. A path is as the Training hosts see it: see [weight files](#weight-files).",
-        Words = ["demo", "imagenet", "random"],
+        "The name of a base (demo, imagenet, resnet50, mlnet-resnet18 …), best, random, or the path of a .safetensors, .pth or .onnx file",
+        Details = "`GET /api/v1/backbones` and the command `backbones` list the names. `best` compares the `candidates` first, and takes [the best of them](backbones.md#which-is-best). `random` is drawn from `seed`: a floor to compare with. A path is as the Training hosts see it: see [weight files](#weight-files).",
+        Words = ["demo", "imagenet", "best", "random"],
         MaxLength = LongestPath
     )]
     public string Backbone { get; init; } = "demo";
+
+    /// <summary>The backbone that stands for a comparison of bases.</summary>
+    public const string Best = "best";
+
+    /// <summary>Whether bases are compared first.</summary>
+    [JsonIgnore]
+    public bool Compares => Kind == RunKind.Compare || Backbone == Best;
+
+    [Setting(
+        "Bases to compare, by name",
+        Details = "For the backbone `best` and the kind `compare`.",
+        Default = "all whose files are at hand",
+        Option = "--candidate",
+        Since = 7,
+        MinLength = 1,
+        MaxLength = LongestLabel,
+        MaxItems = 20,
+        IsRepeated = true,
+        IsForTraining = true
+    )]
+    public IReadOnlyList<string> Candidates { get; init; } = [];
+
+    [Setting(
+        "Seconds in all that a comparison of bases may take",
+        Details = "A base that would take longer than its share is left out, and the result says so.",
+        Since = 7,
+        Minimum = 1,
+        Maximum = 86_400,
+        Placeholder = "SECONDS",
+        IsForTraining = true
+    )]
+    public int CompareSeconds { get; init; } = 120;
 
     /// <remarks>Left out where it is absent; the first versions wrote densenet121 then: see <see cref="EarlierSpecifications"/>.</remarks>
     [Setting(
@@ -112,6 +152,34 @@ public sealed record RunSpecification
     public string? Model { get; init; }
 
     [Setting(
+        "More bases, whose features are joined to those of the backbone",
+        Details = "As `backbone` names them; every image goes through all of them, at the same size.",
+        Option = "--join-backbone",
+        Since = 7,
+        MinLength = 1,
+        MaxLength = LongestPath,
+        MaxItems = 3,
+        IsRepeated = true
+    )]
+    public IReadOnlyList<string> JoinedBackbones { get; init; } = [];
+
+    [Setting(
+        "How many of the last blocks of a network give features: the means of their maps, joined",
+        Details = "For DenseNets and ResNets. With more than one, LibTorch's operators compute the network rather than the kernels made for it.",
+        Since = 7,
+        Minimum = 1,
+        Maximum = 4
+    )]
+    public int Blocks { get; init; } = 1;
+
+    [Setting(
+        "What counts more, time or accuracy",
+        Details = "`fast`: four sevenths of the backbone's own input size. `accurate`: nine sevenths of it, and `flip`. A base that takes one size alone keeps it. Settings that are given stay as they are; the run's specification shows what became of the others. See [accuracy](accuracy.md#views-and-presets).",
+        Since = 7
+    )]
+    public Preset Preset { get; init; } = Preset.Balanced;
+
+    [Setting(
         "Side in pixels of the square that images are brought to",
         Details = "The run's specification shows which.",
         Default = "that of the backbone: 96 for demo and random, 256 for siglip2-base and mobilenetv4-medium, else 224",
@@ -140,6 +208,36 @@ public sealed record RunSpecification
         Details = "`crop`: shorter side to the size, centre cut out. `pad`: longer side to the size, the rest filled. `stretch`: both sides to the size."
     )]
     public FitMode Fit { get; init; } = FitMode.Crop;
+
+    [Setting(
+        "Share of an image's shorter side that stays when its middle is cut out",
+        Details = "For `fit` crop: what publishers of networks call crop_pct; 0.875 brings 256 px to 224.",
+        Since = 7,
+        Minimum = 0.5,
+        Maximum = 1
+    )]
+    public double CropShare { get; init; } = 1;
+
+    [Setting("How images are resampled", Details = "As PIL does, to the bit.", Since = 7)]
+    public ResampleFilter Resampling { get; init; } = ResampleFilter.Bicubic;
+
+    [Setting("Average the features of each image with those of its mirror image", Details = "Twice the work of extraction.", Since = 7)]
+    public bool Flip { get; init; }
+
+    [Setting(
+        "What an image's features are taken of",
+        Details = "`whole`: the square. `five`: the mean over five crops of the input size, the corners and the middle of a square of eight sevenths of it; five times the work of extraction.",
+        Since = 7
+    )]
+    public ImageCrops Crops { get; init; } = ImageCrops.Whole;
+
+    /// <summary>The views of each image.</summary>
+    [JsonIgnore]
+    public FeatureViews Views => new(Flip, Crops);
+
+    /// <summary>Side in pixels of the square that images are brought to, of which crops are cut.</summary>
+    [JsonIgnore]
+    public int SquareSize => Views.SquareOf(InputSize);
 
     [Setting(
         "How JPEGs are decoded that are several times the input size",
@@ -372,6 +470,49 @@ public enum ChannelOrder
 
     /// <summary>Blue, green, red.</summary>
     Bgr,
+}
+
+/// <summary>What a run is for.</summary>
+public enum RunKind
+{
+    /// <summary>To train a head, or to predict with a model.</summary>
+    Train,
+
+    /// <summary>To find the best base for a data set.</summary>
+    Compare,
+}
+
+/// <summary>What counts more, time or accuracy.</summary>
+public enum Preset
+{
+    /// <summary>Smaller images.</summary>
+    Fast,
+
+    /// <summary>Images of the size that the base was made for.</summary>
+    Balanced,
+
+    /// <summary>Larger images, and their mirror images.</summary>
+    Accurate,
+}
+
+/// <summary>What an image's features are taken of.</summary>
+public enum ImageCrops
+{
+    /// <summary>The whole square.</summary>
+    Whole,
+
+    /// <summary>Its corners and its middle.</summary>
+    Five,
+}
+
+/// <summary>The kernel of a resampling.</summary>
+public enum ResampleFilter
+{
+    /// <summary>Triangle kernel, support 1.</summary>
+    Bilinear,
+
+    /// <summary>Keys' cubic kernel with a = -0.5, support 2.</summary>
+    Bicubic,
 }
 
 /// <summary>How a JPEG is decoded that is several times as large as what it is resampled to.</summary>

@@ -47,6 +47,30 @@ public static class RunSpecificationRules
             );
         }
 
+        if (specification.Compares && specification.Architecture is { } architecture)
+        {
+            yield return new SpecificationError(
+                "architecture",
+                $"is {Shown(architecture)}, and the run compares bases of several; leave it out, or name the backbone"
+            );
+        }
+
+        if (specification.Kind == RunKind.Compare && specification.Backbone is not (RunSpecification.Best or "demo"))
+        {
+            yield return new SpecificationError(
+                "backbone",
+                $"is {Shown(specification.Backbone)}, and a run of the kind compare takes its bases from candidates; leave it out"
+            );
+        }
+
+        if (!specification.Compares && specification.Candidates.Count > 0)
+        {
+            yield return new SpecificationError(
+                "candidates",
+                "are given, and the run compares no bases; leave them out, or give the backbone best"
+            );
+        }
+
         // A written specification has all settings; those that do not apply say nothing as long as they are at their defaults.
         var defaults = new RunSpecification();
         if (specification.Model is { } model)

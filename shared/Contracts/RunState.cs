@@ -9,6 +9,9 @@ public enum RunState
     /// <summary>Its images and weights are being fetched and packed.</summary>
     Ingesting,
 
+    /// <summary>Bases are being compared on some of its training images.</summary>
+    Comparing,
+
     /// <summary>Features of its images are being planned and computed.</summary>
     Extracting,
 

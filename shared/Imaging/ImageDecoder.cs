@@ -53,7 +53,7 @@ public static class ImageDecoder
     {
         ArgumentNullException.ThrowIfNull(preparation);
         using var image = Decode(encoded, preparation, out var width, out var height);
-        return new SquareImage(width, height, ImageFitting.Fit(image, preparation.Size, preparation.Fit));
+        return new SquareImage(width, height, ImageFitting.Fit(image, preparation));
     }
 
     /// <summary>Decodes one file as far as a preparation asks for its pixels; all of them where there is none.</summary>

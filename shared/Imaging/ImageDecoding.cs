@@ -1,11 +1,5 @@
 namespace Distributed.Imaging;
 
-/// <summary>What becomes of an image file before a network sees it.</summary>
-/// <param name="Size">Side of the square, in pixels.</param>
-/// <param name="Fit">How it becomes square.</param>
-/// <param name="Decoding">How a JPEG is decoded that is much larger than that.</param>
-public sealed record ImagePreparation(int Size, FitMode Fit, JpegDecoding Decoding);
-
 /// <summary>Decodes an image file and makes the image square.</summary>
 /// <param name="encoded">The whole file.</param>
 /// <param name="preparation">What becomes of it.</param>

@@ -3,43 +3,48 @@ namespace Distributed.Imaging;
 /// <summary>Makes images square, with the sizes and offsets of torchvision's <c>Resize</c> and <c>CenterCrop</c> on PIL images.</summary>
 public static class ImageFitting
 {
-    /// <summary>The resampling kernel, for the descriptors that features are keyed by. Bicubic is what the published accuracy of timm's weights was measured with.</summary>
-    public const string Filter = "bicubic";
-
     /// <summary>The colour that <see cref="FitMode.Pad"/> fills with: ImageNet's mean, which is zero after normalisation.</summary>
     public static ReadOnlySpan<byte> Padding => [124, 116, 104];
 
-    /// <summary>Makes one image square. An image that has the size already is returned as it is, byte for byte.</summary>
+    /// <summary>Makes one image square, of which nothing but a middle's borders is cut off. An image that has the size already is returned as it is, byte for byte.</summary>
     /// <param name="image">The image.</param>
     /// <param name="size">Side of the square, in pixels.</param>
     /// <param name="mode">What to do about its shape.</param>
     /// <returns>size × size × 3 bytes, RGB, row by row.</returns>
-    public static byte[] Fit(RgbImage image, int size, FitMode mode)
+    public static byte[] Fit(RgbImage image, int size, FitMode mode) => Fit(image, new ImagePreparation(size, mode, JpegDecoding.Full));
+
+    /// <summary>Makes one image square.</summary>
+    /// <param name="image">The image.</param>
+    /// <param name="preparation">What becomes of it.</param>
+    /// <returns>size × size × 3 bytes, RGB, row by row.</returns>
+    public static byte[] Fit(RgbImage image, ImagePreparation preparation)
     {
         ArgumentNullException.ThrowIfNull(image);
-        if (image.Width == size && image.Height == size)
+        ArgumentNullException.ThrowIfNull(preparation);
+        if (IsFitting(image.Width, image.Height, preparation))
         {
             return image.Pixels;
         }
 
         using var copy = RgbaImage.From(image);
-        return Fit(copy, size, mode);
+        return Fit(copy, preparation);
     }
 
-    /// <inheritdoc cref="Fit(RgbImage, int, FitMode)"/>
-    internal static byte[] Fit(RgbaImage image, int size, FitMode mode)
+    /// <inheritdoc cref="Fit(RgbImage, ImagePreparation)"/>
+    internal static byte[] Fit(RgbaImage image, ImagePreparation preparation)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(size);
-        if (image.Width == size && image.Height == size)
+        var size = preparation.Size;
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(size, nameof(preparation));
+        if (IsFitting(image.Width, image.Height, preparation))
         {
             return image.ToRgb();
         }
 
-        var (width, height) = SizeBefore(image.Width, image.Height, size, mode);
-        return mode switch
+        var (width, height) = SizeBefore(image.Width, image.Height, preparation);
+        return preparation.Fit switch
         {
-            FitMode.Pad => Pad(image, width, height, size),
-            _ => Resampler.Resize(image, width, height, ResampleFilter.Bicubic, Middle(width, size), Middle(height, size), size, size),
+            FitMode.Pad => Pad(image, width, height, preparation),
+            _ => Resampler.Resize(image, width, height, preparation.Resampling, Middle(width, size), Middle(height, size), size, size),
         };
     }
 
@@ -58,7 +63,7 @@ public static class ImageFitting
             return 1;
         }
 
-        var (fitWidth, fitHeight) = SizeBefore(width, height, preparation.Size, preparation.Fit);
+        var (fitWidth, fitHeight) = SizeBefore(width, height, preparation);
         return Math.Min(width / (2 * fitWidth), height / (2 * fitHeight)) switch
         {
             >= 8 => 8,
@@ -68,22 +73,33 @@ public static class ImageFitting
         };
     }
 
+    /// <summary>Whether an image is what it is to become.</summary>
+    private static bool IsFitting(int width, int height, ImagePreparation preparation) =>
+        width == preparation.Size && height == preparation.Size && SizeBefore(width, height, preparation) == (width, height);
+
     /// <summary>The size that an image is resampled to before it is cut or padded.</summary>
-    private static (int Width, int Height) SizeBefore(int width, int height, int size, FitMode mode)
+    private static (int Width, int Height) SizeBefore(int width, int height, ImagePreparation preparation)
     {
-        var (shorter, longer) = (Math.Min(width, height), Math.Max(width, height));
-        return mode switch
+        var (size, shorter, longer) = (preparation.Size, Math.Min(width, height), Math.Max(width, height));
+        switch (preparation.Fit)
         {
-            FitMode.Crop => (Scale(width, size, shorter), Scale(height, size, shorter)),
-            FitMode.Pad => (Math.Max(Scale(width, size, longer), 1), Math.Max(Scale(height, size, longer), 1)),
-            FitMode.Stretch => (size, size),
-            _ => throw new ArgumentOutOfRangeException(nameof(mode), mode, "Unknown fit mode."),
-        };
+            case FitMode.Crop:
+                // Cut off, not rounded, as timm does.
+                var kept = (int)(size / preparation.CropShare);
+                return (Scale(width, kept, shorter), Scale(height, kept, shorter));
+            case FitMode.Pad:
+                return (Math.Max(Scale(width, size, longer), 1), Math.Max(Scale(height, size, longer), 1));
+            case FitMode.Stretch:
+                return (size, size);
+            default:
+                throw new ArgumentOutOfRangeException(nameof(preparation), preparation.Fit, "Unknown fit mode.");
+        }
     }
 
-    private static byte[] Pad(RgbaImage image, int width, int height, int size)
+    private static byte[] Pad(RgbaImage image, int width, int height, ImagePreparation preparation)
     {
-        var inner = Resampler.Resize(image, width, height, ResampleFilter.Bicubic, 0, 0, width, height);
+        var size = preparation.Size;
+        var inner = Resampler.Resize(image, width, height, preparation.Resampling, 0, 0, width, height);
         var square = new byte[size * size * 3];
         for (var i = 0; i < square.Length; i++)
         {

@@ -1,15 +1,5 @@
 namespace Distributed.Imaging;
 
-/// <summary>The kernel of a resampling.</summary>
-public enum ResampleFilter
-{
-    /// <summary>Triangle kernel, support 1.</summary>
-    Bilinear,
-
-    /// <summary>Keys' cubic kernel with a = -0.5, support 2.</summary>
-    Bicubic,
-}
-
 /// <summary>
 /// Resamples 8-bit RGB images with the arithmetic of PIL's <c>Image.resize</c>, bit for bit: a separable kernel that widens when shrinking
 /// (so that it does not alias), weights in fixed point with 22 fractional bits, the horizontal pass first, rounded to bytes between the passes.

@@ -63,7 +63,18 @@ public sealed class ImageClassifier : IDisposable
     /// <param name="image">The content of an image file.</param>
     /// <inheritdoc cref="Predict(Stream)"/>
     public Classification Predict(ReadOnlySpan<byte> image) =>
-        PredictPixels(ImageDecoder.Decode(image, new ImagePreparation(Model.InputSize, Model.Fit, Model.Decoding)).Pixels);
+        PredictPixels(
+            ImageDecoder
+                .Decode(
+                    image,
+                    new ImagePreparation(Model.InputSize, Model.Fit, Model.Decoding)
+                    {
+                        CropShare = Model.CropShare,
+                        Resampling = Model.Resampling,
+                    }
+                )
+                .Pixels
+        );
 
     /// <summary>Classifies an image that is decoded and square.</summary>
     /// <param name="pixels">size × size × 3 bytes, RGB, row by row; the size is <see cref="ModelDescription.InputSize"/>.</param>

@@ -32,7 +32,7 @@ internal sealed partial class QueueTopology(
     /// <summary>The exchanges of the events that others may subscribe to.</summary>
     public static IReadOnlyList<string> Events { get; } =
     [
-        .. new[] { typeof(RunEvaluated), typeof(RunPredicted), typeof(RunFailed), typeof(RunCancelled) }.Select(type =>
+        .. new[] { typeof(RunEvaluated), typeof(RunPredicted), typeof(RunCompared), typeof(RunFailed), typeof(RunCancelled) }.Select(type =>
             $"{type.Namespace}:{type.Name}"
         ),
     ];

@@ -65,6 +65,27 @@ public sealed partial class RunEventPublisher(
                     new RunPredicted(run.Id, run.Name, model, predicted.Images, predicted.Csv.Path, predicted.JsonLines.Path),
                     seconds => LogPredicted(predicted.Images, model, seconds)
                 );
+            case { State: RunState.Completed } when !await context.Trials.AnyAsync(row => row.RunId == run.Id, cancellationToken):
+                // A run without trials has compared bases.
+                var compared = await context
+                    .Comparisons.Where(row => row.RunId == run.Id)
+                    .Join(
+                        context.ComparedBases,
+                        row => new { row.RunId, row.Backbone },
+                        row => new { row.RunId, row.Backbone },
+                        (row, chosen) =>
+                            new
+                            {
+                                row.Backbone,
+                                row.Images,
+                                Accuracy = chosen.Accuracy!.Value,
+                            }
+                    )
+                    .SingleAsync(cancellationToken);
+                return (
+                    new RunCompared(run.Id, run.Name, compared.Backbone, compared.Accuracy, compared.Images),
+                    seconds => LogCompared(compared.Backbone, compared.Accuracy, compared.Images, seconds)
+                );
             case { State: RunState.Completed }:
                 var evaluation = await context.Evaluations.AsNoTracking().SingleAsync(row => row.RunId == run.Id, cancellationToken);
                 return (
@@ -94,6 +115,12 @@ public sealed partial class RunEventPublisher(
 
     [LoggerMessage(Level = LogLevel.Information, Message = "Run completed: {Images} images predicted with {Model}, after {Seconds:F1} s")]
     private partial void LogPredicted(int images, string model, double? seconds);
+
+    [LoggerMessage(
+        Level = LogLevel.Information,
+        Message = "Run completed: {Backbone} is the base to take, accuracy {Accuracy:P1} on {Images} training images, after {Seconds:F1} s"
+    )]
+    private partial void LogCompared(string backbone, double accuracy, int images, double? seconds);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "Run failed after {Seconds:F1} s: {Reason}")]
     private partial void LogFailed(double? seconds, string? reason);

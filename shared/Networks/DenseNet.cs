@@ -100,7 +100,14 @@ public static partial class DenseNet
     }
 
     private static NetworkArchitecture Create(string depth, int growthRate, int[] blocks, int initialFeatures) =>
-        new("densenet" + depth, "DenseNet-" + depth, Preprocessing.Imagenet, 32, () => Build(growthRate, blocks, initialFeatures));
+        new(
+            "densenet" + depth,
+            "DenseNet-" + depth,
+            Preprocessing.Imagenet,
+            32,
+            () => Build(growthRate, blocks, initialFeatures),
+            inner: [.. Enumerable.Range(1, blocks.Length - 1).Select(block => $"transition{block}.norm.relu")]
+        );
 
     /// <summary>Older files write <c>norm.1</c> for <c>norm1</c>. Neither the classifier nor counters of batches take part in features.</summary>
     private static string? CanonicalName(string name) =>

@@ -7,13 +7,15 @@ namespace Distributed.Networks;
 /// <param name="smallestInput">Smallest height and width that survive its halvings, pixels.</param>
 /// <param name="build">Makes its layers, and gives the last one.</param>
 /// <param name="sizeMultiple">Heights and widths of images are multiples of this, pixels.</param>
+/// <param name="inner">Names of the layers that its blocks but the last one end with, the first block's first; their means are features too, where <see cref="WithBlocks"/> asks for them.</param>
 public sealed class NetworkArchitecture(
     string name,
     string title,
     Preprocessing preprocessing,
     int smallestInput,
     Func<Layer> build,
-    int sizeMultiple = 1
+    int sizeMultiple = 1,
+    IReadOnlyList<string>? inner = null
 )
 {
     private readonly Lazy<NetworkGraph> _graph = new(() => new NetworkGraph(build()));
@@ -41,6 +43,29 @@ public sealed class NetworkArchitecture(
 
     /// <summary>Feature dimension: the numbers that an image is turned into.</summary>
     public int FeatureSize => Graph.Output.Channels;
+
+    /// <summary>Blocks whose maps can be features.</summary>
+    public int Blocks => 1 + (inner?.Count ?? 0);
+
+    /// <summary>The same network with the means of its last blocks' maps as features, the first block's first.</summary>
+    /// <param name="count">Blocks, from 1 to <see cref="Blocks"/>.</param>
+    public NetworkArchitecture WithBlocks(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Blocks);
+        return count == 1 ? this : new NetworkArchitecture(name, title, preprocessing, smallestInput, Join, sizeMultiple);
+
+        Layer Join()
+        {
+            var last = build();
+            var layers = new NetworkGraph(last).Layers.ToDictionary(layer => layer.Name);
+            return new Layer(
+                "blocks",
+                new Concatenation(),
+                [.. inner!.TakeLast(count - 1).Select(end => layers[end].Then(end + ".mean", new GlobalAverage())), last]
+            );
+        }
+    }
 
     /// <summary>Finds an architecture by its name.</summary>
     /// <exception cref="ArgumentException">The name is unknown; the message lists those known.</exception>

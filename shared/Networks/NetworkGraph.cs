@@ -101,7 +101,13 @@ public sealed class NetworkGraph
     public IReadOnlyDictionary<Layer, Place> Places()
     {
         var places = new Dictionary<Layer, Place>();
-        foreach (var block in _layers.AsEnumerable().Reverse().Where(layer => layer.Operation is Concatenation))
+        // Means are short, and are joined by copying them.
+        foreach (
+            var block in _layers
+                .AsEnumerable()
+                .Reverse()
+                .Where(layer => layer is { Operation: Concatenation, Inputs: [{ Operation: not GlobalAverage }, ..] })
+        )
         {
             Put(block, new Place(block, 0));
         }

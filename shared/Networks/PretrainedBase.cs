@@ -36,6 +36,9 @@ public sealed record PretrainedBase(string Name, string Title, long? Parameters,
     /// <summary>Height and width of the images that they were made for, pixels.</summary>
     public int InputSize { get; init; } = 224;
 
+    /// <summary>Whether it takes no other height and width.</summary>
+    public bool IsOnlySize { get; init; }
+
     /// <summary>Name of the file that is delivered with the hosts that compute features; null for a download.</summary>
     public string? ShippedFile { get; init; }
 

@@ -58,6 +58,7 @@ public static class PretrainedBases
             Description = "Trained on pictures and their captions; good for everyday things and products",
             TrainedOn = "WebLI",
             InputSize = 256,
+            IsOnlySize = true,
             Preprocessing = _halves,
         },
         OfHuggingFace("convnext-tiny", "ConvNeXt-T", 27_820_128, 768, "Xenova/convnext-tiny-224", "model", 114) with

@@ -44,7 +44,14 @@ public static class ResNet
         };
 
     private static NetworkArchitecture Create(string depth, int[] blocks, Func<Layer, string, int, int, Layer> add) =>
-        new("resnet" + depth, "ResNet-" + depth, Preprocessing.Imagenet, 32, () => Build(blocks, add));
+        new(
+            "resnet" + depth,
+            "ResNet-" + depth,
+            Preprocessing.Imagenet,
+            32,
+            () => Build(blocks, add),
+            inner: [.. blocks.SkipLast(1).Select((count, stage) => $"layer{stage + 1}.{count - 1}.relu")]
+        );
 
     /// <summary>The convolutional base, from images to the mean of its last map.</summary>
     /// <param name="blocks">Blocks of each stage; from the second stage on, the first block halves the map.</param>

@@ -40,6 +40,14 @@ internal static class RunProgress
         return download is null ? null : new StageProgress("bytes downloaded", download.BytesDone, download.BytesTotal);
     }
 
+    /// <summary>The candidates that have been compared.</summary>
+    public static async Task<StageProgress?> OfComparisonAsync(CatalogContext catalog, Run run, CancellationToken cancellationToken) =>
+        new(
+            "bases compared",
+            await catalog.ComparedBases.CountAsync(row => row.RunId == run.Id, cancellationToken),
+            CandidateBase.Read(run.Candidates!).Count
+        );
+
     /// <summary>Epochs by Adam, penalties by Newton's method.</summary>
     public static async Task<StageProgress?> OfTrainingAsync(CatalogContext catalog, Run run, CancellationToken cancellationToken)
     {

@@ -41,9 +41,9 @@ public sealed class RunRegister(IDbContextFactory<CatalogContext> contexts, Time
             {
                 var scope = JobKey.ScopeOf(run.Id);
                 context.RunDependencies.Add(new RunDependency { RunId = run.Id, Scope = scope });
-                if (run.Model is null)
+                if (run.Model is null && ContractJson.Read(run.Specification) is { Kind: RunKind.Train } specification)
                 {
-                    AddTrials(context, run);
+                    AddTrials(context, run, specification);
                 }
 
                 job = context.PlanJobs(RunStages.First.Kind, scope, [0], run.TraceParent, Now())[0];
@@ -115,9 +115,9 @@ public sealed class RunRegister(IDbContextFactory<CatalogContext> contexts, Time
     }
 
     /// <summary>One for each solver that is to be tried on the run's features.</summary>
-    private static void AddTrials(CatalogContext context, Run run)
+    private static void AddTrials(CatalogContext context, Run run, RunSpecification specification)
     {
-        var trial = Trial.Of(run.Id, number: 0, ContractJson.Read(run.Specification));
+        var trial = Trial.Of(run.Id, number: 0, specification);
         context.Trials.Add(trial);
         context.RunDependencies.Add(new RunDependency { RunId = run.Id, Scope = trial.Scope });
     }

@@ -98,6 +98,33 @@ public static class RunStages
                 },
             ],
         };
+        // A run that compares bases comes here when its images are there, and ingests them for the base that it has chosen.
+        var compareBackbones = new RunStage<CompareBackbones>((scope, step) => new CompareBackbones(scope, step))
+        {
+            Service = Training,
+            Resource = Tensors,
+            State = RunState.Comparing,
+            After = [completeDataset],
+            IsChain = true,
+            Begins = new(
+                completeDataset,
+                RunState.Ingesting,
+                RunState.Comparing,
+                catalog =>
+                    catalog
+                        .Runs.Where(run =>
+                            run.State == RunState.Ingesting
+                            && run.IngestionKey != null
+                            && run.Candidates != null
+                            && run.ChosenBackbone == null
+                        )
+                        .Select(run => new WaitingRun { RunId = run.Id, Scope = run.IngestionKey! })
+            )
+            {
+                Write = RunWrites.SetDatasetAsync,
+            },
+            Measure = RunProgress.OfComparisonAsync,
+        };
         var planFeatures = new RunStage<PlanFeatures>((scope, step) => new PlanFeatures(scope, step))
         {
             Service = Training,
@@ -110,7 +137,11 @@ public static class RunStages
                 RunState.Extracting,
                 catalog =>
                     catalog
-                        .Runs.Where(run => run.State == RunState.Ingesting && run.IngestionKey != null)
+                        .Runs.Where(run =>
+                            run.State == RunState.Ingesting
+                            && run.IngestionKey != null
+                            && (run.Candidates == null || run.ChosenBackbone != null)
+                        )
                         .Select(run => new WaitingRun { RunId = run.Id, Scope = run.IngestionKey! })
             )
             {
@@ -217,6 +248,7 @@ public static class RunStages
             downloadFile,
             packImages,
             completeDataset,
+            compareBackbones,
             planFeatures,
             extractFeatures,
             trainHead,

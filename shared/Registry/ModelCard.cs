@@ -145,6 +145,7 @@ public static class ModelCard
 
     private static void WriteLimits(StringBuilder text, ModelLineage lineage, Evaluation? evaluation)
     {
+        var images = lineage.Features.Preparation;
         Heading(text, "Limits");
         Line(
             text,
@@ -154,10 +155,7 @@ public static class ModelCard
             text,
             $"- The figures hold for images like the test images. Other cameras, light, places or subjects need a measurement of their own."
         );
-        Line(
-            text,
-            $"- Images are reduced to {lineage.Features.InputSize} × {lineage.Features.InputSize} pixels: what is not visible then is not seen."
-        );
+        Line(text, $"- Images are reduced to {images.Size} × {images.Size} pixels: what is not visible then is not seen.");
         if (evaluation?.LeakedTestImages is > 0 and { } leaked)
         {
             Line(text, $"- {leaked} test images have a near duplicate among the training images.");
@@ -184,10 +182,11 @@ public static class ModelCard
 
     private static void WriteUse(StringBuilder text, ModelLineage lineage)
     {
+        var images = lineage.Features.Preparation;
         Heading(text, "Use");
         Line(
             text,
-            $"`{ModelDescription.NetworkName}` takes `images`, uint8 [n, {lineage.Features.InputSize}, {lineage.Features.InputSize}, 3] in RGB, and gives `probabilities` [n, {lineage.Dataset.Classes.Count}] and `features`. Images become square as `{ModelDescription.FileName}` says (fit: {lineage.Features.Fit}; decoding of large JPEGs: {lineage.Features.Decoding}; resampling: bicubic, with antialiasing)."
+            $"`{ModelDescription.NetworkName}` takes `images`, uint8 [n, {images.Size}, {images.Size}, 3] in RGB, and gives `probabilities` [n, {lineage.Dataset.Classes.Count}] and `features`. Images become square as `{ModelDescription.FileName}` says (fit: {lineage.Features.Fit}; share that a crop keeps: {images.CropShare}; decoding of large JPEGs: {lineage.Features.Decoding}; resampling: {lineage.Features.Resampling}, with antialiasing)."
         );
         Line(text);
         Line(

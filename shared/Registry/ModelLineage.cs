@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Contracts;
@@ -75,6 +76,8 @@ public sealed record ModelLineage
                 backbone,
                 ingestion.Summary,
                 ingestion.Decoding,
+                ingestion.CropShare,
+                ingestion.Resampling,
             }
         )
             .AsNoTracking()
@@ -116,7 +119,7 @@ public sealed record ModelLineage
                     found.backbone.Source,
                     found.backbone.Origin,
                     found.backbone.Seed,
-                    LicenceOf(found.backbone)
+                    await LicenceOfAsync(context, found.backbone, cancellationToken)
                 ),
                 Features = new FeatureLineage(
                     found.set.Key,
@@ -125,7 +128,11 @@ public sealed record ModelLineage
                     found.set.Preprocessing,
                     ChoiceName.Of(found.set.Precision),
                     found.set.ExtractorVersion,
-                    ChoiceName.Of(found.Decoding)
+                    ChoiceName.Of(found.Decoding),
+                    found.CropShare,
+                    ChoiceName.Of(found.Resampling),
+                    found.set.Flip,
+                    ChoiceName.Of(found.set.Crops)
                 ),
                 HeadSha256 = found.evaluation.HeadSha256,
                 Metrics = ModelMetrics.Of(found.evaluation),
@@ -138,6 +145,20 @@ public sealed record ModelLineage
     {
         using var document = JsonDocument.Parse(json);
         return document.RootElement.Clone();
+    }
+
+    /// <returns>Null where one of them is not known.</returns>
+    private static async Task<string?> LicenceOfAsync(CatalogContext context, Backbone backbone, CancellationToken cancellationToken)
+    {
+        if (backbone.Parts is not { } parts)
+        {
+            return LicenceOf(backbone);
+        }
+
+        var keys = BackboneParts.Read(parts).Sha256;
+        var rows = await context.Backbones.AsNoTracking().Where(row => keys.Contains(row.Sha256)).ToListAsync(cancellationToken);
+        string?[] licences = [.. rows.Select(LicenceOf).Distinct().Order(StringComparer.Ordinal)];
+        return licences.Contains(null) ? null : string.Join(" and ", licences);
     }
 
     /// <summary>Of weights in somebody's file, only that person knows.</summary>
@@ -176,12 +197,16 @@ public sealed record BackboneLineage(string Sha256, string Architecture, string 
 
 /// <summary>How a model's images become features.</summary>
 /// <param name="Key">Key of the feature set.</param>
-/// <param name="InputSize">Side in pixels.</param>
+/// <param name="InputSize">Side in pixels of what goes through the base.</param>
 /// <param name="Fit">How an image that is no square becomes one.</param>
 /// <param name="Preprocessing">Resampling and normalisation, as one text.</param>
 /// <param name="Precision">Arithmetic.</param>
 /// <param name="ExtractorVersion">Version of the extraction.</param>
 /// <param name="Decoding">How JPEGs are decoded that are several times the input size; of earlier versions, which do not say, in full.</param>
+/// <param name="CropShare">Share of the shorter side that stays where a middle is cut out.</param>
+/// <param name="Resampling">How images are resampled.</param>
+/// <param name="Flip">Whether the features of mirror images are averaged in.</param>
+/// <param name="Crops">What of an image's square goes through the base.</param>
 public sealed record FeatureLineage(
     string Key,
     int InputSize,
@@ -189,8 +214,26 @@ public sealed record FeatureLineage(
     string Preprocessing,
     string Precision,
     int ExtractorVersion,
-    string Decoding = "full"
-);
+    string Decoding = "full",
+    double CropShare = 1,
+    string Resampling = "bicubic",
+    bool Flip = false,
+    string Crops = "whole"
+)
+{
+    /// <summary>The views of each image.</summary>
+    [JsonIgnore]
+    public FeatureViews Views => new(Flip, ChoiceName.Parse<ImageCrops>(Crops));
+
+    /// <summary>What becomes of an image before: its size is that of the square that views are cut of.</summary>
+    [JsonIgnore]
+    public ImagePreparation Preparation =>
+        new(Views.SquareOf(InputSize), ChoiceName.Parse<FitMode>(Fit), ChoiceName.Parse<JpegDecoding>(Decoding))
+        {
+            CropShare = CropShare,
+            Resampling = ChoiceName.Parse<ResampleFilter>(Resampling),
+        };
+}
 
 /// <summary>How a model did on its test images.</summary>
 /// <param name="TestImages">Images.</param>

@@ -39,6 +39,10 @@ public static class PredictionSettings
             InputSize = lineage.Features.InputSize,
             Fit = ChoiceName.Parse<FitMode>(lineage.Features.Fit),
             Decoding = ChoiceName.Parse<JpegDecoding>(lineage.Features.Decoding),
+            CropShare = lineage.Features.CropShare,
+            Resampling = ChoiceName.Parse<ResampleFilter>(lineage.Features.Resampling),
+            Flip = lineage.Features.Flip,
+            Crops = ChoiceName.Parse<ImageCrops>(lineage.Features.Crops),
             Precision = ChoiceName.Parse<Precision>(lineage.Features.Precision),
         };
         // The input size that nobody gave follows the backbone.

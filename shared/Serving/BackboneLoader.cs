@@ -1,26 +1,68 @@
 using Distributed.Catalog;
+using Distributed.Contracts;
 using Distributed.Networks;
 using Distributed.Storage;
 using Distributed.Vision.Engines;
 using Distributed.Vision.Onnx;
 using Distributed.Vision.Weights;
+using Microsoft.EntityFrameworkCore;
 
 namespace Distributed.Serving;
 
 /// <summary>Loads the weights that the catalog names, in any worker.</summary>
-public sealed class BackboneLoader(Volume volume, BackboneList list)
+public sealed class BackboneLoader(IDbContextFactory<CatalogContext> contexts, Volume volume, BackboneList list)
 {
     /// <summary>What <see cref="BackboneSource.Load"/> takes for random weights of a seed.</summary>
     public static string RandomSource(int seed) => FormattableString.Invariant($"{BackboneSource.Random}:{seed}");
 
-    /// <summary>Loads weights.</summary>
-    /// <param name="row">What the catalog says of them.</param>
-    /// <param name="cancellationToken">Stops the reading.</param>
-    /// <exception cref="WeightsException">They are not the ones that the catalog names.</exception>
-    /// <exception cref="StoredFileException">The file on the volume is missing or damaged.</exception>
-    public async Task<IBackbone> LoadAsync(Backbone row, CancellationToken cancellationToken)
+    /// <summary>Loads what computes a feature set, in float32 on the processor.</summary>
+    /// <exception cref="WeightsException">The weights are not the ones that the catalog names.</exception>
+    /// <exception cref="StoredFileException">A file on the volume is missing or damaged.</exception>
+    public async Task<IBackbone> LoadAsync(FeatureSet set, CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(row);
+        ArgumentNullException.ThrowIfNull(set);
+        return await LoadAsync(set.BackboneSha256, set.Views, set.InputSize, cancellationToken);
+    }
+
+    /// <summary>Loads a base, in float32 on the processor.</summary>
+    /// <param name="sha256">What identifies it in the catalog.</param>
+    /// <param name="views">The views of each image.</param>
+    /// <param name="inputSize">Side of what goes through the base, pixels.</param>
+    /// <param name="cancellationToken">Stops the reading.</param>
+    /// <exception cref="WeightsException">The weights are not the ones that the catalog names.</exception>
+    /// <exception cref="StoredFileException">A file on the volume is missing or damaged.</exception>
+    public async Task<IBackbone> LoadAsync(string sha256, FeatureViews views, int inputSize, CancellationToken cancellationToken) =>
+        ViewedBackbone.Of(await LoadAsync(sha256, cancellationToken), views, inputSize);
+
+    private async Task<IBackbone> LoadAsync(string sha256, CancellationToken cancellationToken)
+    {
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        var row = await context.Backbones.AsNoTracking().SingleAsync(backbone => backbone.Sha256 == sha256, cancellationToken);
+        if (row.Parts is not { } parts)
+        {
+            return await LoadAsync(row, cancellationToken);
+        }
+
+        var (keys, blocks) = BackboneParts.Read(parts);
+        var loaded = new List<IBackbone>();
+        try
+        {
+            foreach (var key in keys)
+            {
+                loaded.Add(await LoadAsync(key, cancellationToken));
+            }
+        }
+        catch
+        {
+            loaded.ForEach(part => part.Dispose());
+            throw;
+        }
+
+        return JoinedBackbone.Create(loaded, blocks, sha256);
+    }
+
+    private async Task<IBackbone> LoadAsync(Backbone row, CancellationToken cancellationToken)
+    {
         if (row.File is { } file)
         {
             // Verified in any case: the next step reads the file too, but its error would not have the file recomputed.

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -68,6 +69,7 @@ public sealed class ModelExporter(
     {
         ArgumentNullException.ThrowIfNull(version);
         var lineage = ModelLineage.Read(version.Lineage);
+        var images = lineage.Features.Preparation;
         var bytes = await volume.ReadAllBytesAsync(version.Head, cancellationToken);
         var head = TrainedHead.Load(bytes, version.Head.Path);
         using var network = new MemoryStream();
@@ -79,10 +81,11 @@ public sealed class ModelExporter(
             Model = version.ModelName,
             Version = version.Number,
             Classes = lineage.Dataset.Classes,
-            InputSize = lineage.Features.InputSize,
-            Fit = ChoiceName.Parse<FitMode>(lineage.Features.Fit),
-            Decoding = ChoiceName.Parse<JpegDecoding>(lineage.Features.Decoding),
-            Resampling = ImageFitting.Filter,
+            InputSize = images.Size,
+            Fit = images.Fit,
+            CropShare = images.CropShare,
+            Decoding = images.Decoding,
+            Resampling = images.Resampling,
             Precision = lineage.Features.Precision,
             NetworkSha256 = Convert.ToHexStringLower(SHA256.HashData(content.Span)),
             Lineage = JsonSerializer.SerializeToElement(lineage, JsonSerializerOptions.Web),
@@ -125,23 +128,21 @@ public sealed class ModelExporter(
         CancellationToken cancellationToken
     )
     {
-        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var row = await context
-            .Backbones.AsNoTracking()
-            .SingleAsync(backbone => backbone.Sha256 == lineage.Backbone.Sha256, cancellationToken);
-        using var backbone = await backbones.LoadAsync(row, cancellationToken);
+        var features = lineage.Features;
+        using var backbone = await backbones.LoadAsync(lineage.Backbone.Sha256, features.Views, features.InputSize, cancellationToken);
         await OnnxExport.WriteClassifierAsync(
             backbone,
             head,
             lineage.Dataset.Classes,
-            lineage.Features.InputSize,
+            features.Preparation.Size,
             [
                 new("model", version.ModelName),
                 new("version", FormattableString.Invariant($"{version.Number}")),
                 new("run_id", $"{lineage.RunId:D}"),
-                new("fit", lineage.Features.Fit),
-                new("decoding", lineage.Features.Decoding),
-                new("resampling", ImageFitting.Filter),
+                new("fit", features.Fit),
+                new("crop_share", features.CropShare.ToString(CultureInfo.InvariantCulture)),
+                new("decoding", features.Decoding),
+                new("resampling", features.Resampling),
                 new("head_sha256", lineage.HeadSha256),
                 new("dataset_sha256", lineage.Dataset.Sha256),
                 new("licence", lineage.Backbone.Licence ?? ""),

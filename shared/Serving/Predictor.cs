@@ -289,9 +289,7 @@ public sealed class Predictor : IDisposable
 
     private async Task<FeatureExtractor> LoadAsync(FeatureKey key, CancellationToken cancellationToken)
     {
-        await using var context = await _contexts.CreateDbContextAsync(cancellationToken);
-        var row = await context.Backbones.AsNoTracking().SingleAsync(backbone => backbone.Sha256 == key.BackboneSha256, cancellationToken);
-        using var backbone = await _backbones.LoadAsync(row, cancellationToken);
+        using var backbone = await _backbones.LoadAsync(key.BackboneSha256, key.Views, key.InputSize, cancellationToken);
         return await _tensors.RunAsync(_ => new FeatureExtractor(backbone, key.Precision, torch.CPU, LargestBatch), cancellationToken);
     }
 

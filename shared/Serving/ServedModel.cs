@@ -13,7 +13,9 @@ namespace Distributed.Serving;
 /// <param name="BackboneSha256">The weights.</param>
 /// <param name="Precision">The arithmetic.</param>
 /// <param name="Images">What becomes of each image before.</param>
-internal sealed record FeatureKey(string BackboneSha256, Precision Precision, ImagePreparation Images);
+/// <param name="InputSize">Side of what goes through the base, in pixels.</param>
+/// <param name="Views">The views of each image.</param>
+internal sealed record FeatureKey(string BackboneSha256, Precision Precision, ImagePreparation Images, int InputSize, FeatureViews Views);
 
 /// <summary>A version of a model that is ready to predict.</summary>
 /// <param name="Version">What the registry says of it.</param>
@@ -54,11 +56,9 @@ internal sealed class ServedModels(ModelRegistry registry, Volume volume)
             new FeatureKey(
                 lineage.Backbone.Sha256,
                 ChoiceName.Parse<Precision>(lineage.Features.Precision),
-                new ImagePreparation(
-                    lineage.Features.InputSize,
-                    ChoiceName.Parse<FitMode>(lineage.Features.Fit),
-                    ChoiceName.Parse<JpegDecoding>(lineage.Features.Decoding)
-                )
+                lineage.Features.Preparation,
+                lineage.Features.InputSize,
+                lineage.Features.Views
             ),
             head
         );

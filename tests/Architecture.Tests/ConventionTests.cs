@@ -119,7 +119,14 @@ public sealed partial class ConventionTests
         Assert.All(
             RunStages
                 .All.All.Select(stage => stage.MessageType)
-                .Concat([typeof(SubmitRun), typeof(RunEvaluated), typeof(RunPredicted), typeof(RunFailed), typeof(RunCancelled)]),
+                .Concat([
+                    typeof(SubmitRun),
+                    typeof(RunEvaluated),
+                    typeof(RunPredicted),
+                    typeof(RunCompared),
+                    typeof(RunFailed),
+                    typeof(RunCancelled),
+                ]),
             message =>
             {
                 Assert.NotNull(message.GetMethod("<Clone>$"));

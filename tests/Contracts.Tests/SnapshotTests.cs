@@ -21,6 +21,7 @@ public sealed class SnapshotTests
         typeof(SubmitRun),
         typeof(RunEvaluated),
         typeof(RunPredicted),
+        typeof(RunCompared),
         typeof(RunFailed),
         typeof(RunCancelled),
         typeof(RunSpecification),

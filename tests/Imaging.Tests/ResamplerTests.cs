@@ -147,4 +147,22 @@ public sealed class ResamplerTests
                 },
                 iter: 40
             );
+
+    [Theory]
+    [InlineData(500, 375, 224, 0.875, 256)]
+    [InlineData(300, 300, 224, 0.95, 235)]
+    [InlineData(224, 224, 224, 0.875, 256)]
+    public void A_share_of_the_shorter_side_stays_as_timm_cuts_it(int width, int height, int size, double share, int shorter)
+    {
+        var image = GoldenFile.Pattern(width, height);
+        var (newWidth, newHeight) = width > height ? (width * shorter / height, shorter) : (shorter, height * shorter / width);
+        var (left, top) = (
+            (int)Math.Round((newWidth - size) / 2.0, MidpointRounding.ToEven),
+            (int)Math.Round((newHeight - size) / 2.0, MidpointRounding.ToEven)
+        );
+
+        var found = ImageFitting.Fit(image, new ImagePreparation(size, FitMode.Crop, JpegDecoding.Full) { CropShare = share });
+
+        Assert.Equal(Resampler.Resize(image, newWidth, newHeight, ResampleFilter.Bicubic, left, top, size, size).Pixels, found);
+    }
 }

@@ -73,6 +73,7 @@ internal sealed class ServiceHarness : IAsyncDisposable
                     endpoint.Handler<RunFailed>(harness.KeepAsync);
                     endpoint.Handler<RunEvaluated>(harness.KeepAsync);
                     endpoint.Handler<RunPredicted>(harness.KeepAsync);
+                    endpoint.Handler<RunCompared>(harness.KeepAsync);
                 }
             );
         await observer.Ready.WaitAsync(Patience);
@@ -81,7 +82,12 @@ internal sealed class ServiceHarness : IAsyncDisposable
 
     /// <param name="specification">What is asked for.</param>
     /// <param name="modelRunId">The run that made the model that is to predict, where one is.</param>
-    public async Task<Guid> SubmitAsync(RunSpecification specification, Guid? modelRunId = null)
+    /// <param name="candidates">The bases to compare, where some are.</param>
+    public async Task<Guid> SubmitAsync(
+        RunSpecification specification,
+        Guid? modelRunId = null,
+        IReadOnlyList<CandidateBase>? candidates = null
+    )
     {
         var run = new Run
         {
@@ -92,6 +98,7 @@ internal sealed class ServiceHarness : IAsyncDisposable
             Specification = ContractJson.Write(specification),
             Model = specification.Model,
             ModelRunId = modelRunId,
+            Candidates = candidates is null ? null : CandidateBase.Write(candidates),
             SubmittedAt = DateTime.UtcNow,
         };
         await Services.GetRequiredService<RunRegister>().SubmitAsync(run, AuditActor.Loopback, CancellationToken.None);

@@ -90,7 +90,7 @@ internal static class OpenInferenceEndpoints
             .OrderBy(row => row.Number)
             .Select(row => row.Number)
             .ToListAsync(cancellationToken);
-        var size = lineage.Features.InputSize;
+        var size = lineage.Features.Preparation.Size;
         return Answer(
             new ModelMetadata(
                 found.ModelName,
@@ -129,7 +129,7 @@ internal static class OpenInferenceEndpoints
             inference = InferenceRequest.Read(
                 body.GetBuffer().AsMemory(0, (int)body.Length),
                 request.Headers.TryGetValue(InferenceRequest.HeaderLength, out var length) ? length.ToString() : null,
-                lineage.Features.InputSize
+                lineage.Features.Preparation.Size
             );
         }
         catch (InvalidInferenceException exception)

@@ -62,6 +62,7 @@ internal static class RunEndpoints
             .Produces<string>(contentType: "text/html")
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status410Gone);
+        runs.MapComparisons();
         runs.MapDatasetPredictions();
         runs.MapTables();
     }
@@ -264,6 +265,11 @@ internal static class RunEndpoints
                 { Model: { } model } => TypedResults.Problem(
                     title: "There is no report.",
                     detail: $"Run {runId:D} predicts with {model}; what it found is at /api/v1/runs/{runId:D}/predictions.csv.",
+                    statusCode: StatusCodes.Status404NotFound
+                ),
+                { State: RunState.Completed } => TypedResults.Problem(
+                    title: "There is no report.",
+                    detail: $"Run {runId:D} compared bases; the picture is at /api/v1/runs/{runId:D}/comparison.svg.",
                     statusCode: StatusCodes.Status404NotFound
                 ),
                 _ => TypedResults.Problem(

@@ -113,7 +113,7 @@ public sealed class RunQueries(
                 ? []
                 : RunWarnings.Of(
                     run,
-                    ContractJson.Read(run.Specification),
+                    run.ReadSpecification(),
                     input,
                     run.State == RunState.Completed ? await ReadClassesAsync(context, runId, cancellationToken) : []
                 ),
@@ -125,7 +125,7 @@ public sealed class RunQueries(
             RemovedDuplicates = run.RemovedDuplicates,
             HeadSha256 = head?.File.Sha256,
             Seconds = new StageSeconds(
-                Run.SecondsBetween(run.IngestingAt, run.ExtractingAt),
+                Run.SecondsBetween(run.IngestingAt, run.ComparingAt ?? run.ExtractingAt),
                 Run.SecondsBetween(run.ExtractingAt, run.TrainingAt ?? run.PredictingAt),
                 Run.SecondsBetween(run.TrainingAt, run.EvaluatingAt),
                 Run.SecondsBetween(run.EvaluatingAt, run.FinishedAt),
@@ -135,6 +135,8 @@ public sealed class RunQueries(
             Environment = run.Environment is { } environment ? Parse(environment) : null,
             TraceId = traceId,
             Links = TelemetryLinks.Of(telemetry.Value, traceId, runId),
+            Compares = run.Candidates is not null,
+            Comparison = run.ChosenBackbone is null ? null : await FindComparisonAsync(context, runId, cancellationToken),
             Predictions = await FindPredictionsAsync(context, runId, cancellationToken),
             ReportUrl =
                 run.State == RunState.Completed
@@ -210,6 +212,21 @@ public sealed class RunQueries(
                     ConfusionMatrix = Parse(evaluation.ConfusionMatrix),
                 }
         );
+    }
+
+    private static async Task<ComparisonResult?> FindComparisonAsync(
+        CatalogContext context,
+        Guid runId,
+        CancellationToken cancellationToken
+    )
+    {
+        var comparison = await context.Comparisons.AsNoTracking().SingleOrDefaultAsync(row => row.RunId == runId, cancellationToken);
+        var bases = await context
+            .ComparedBases.AsNoTracking()
+            .Where(row => row.RunId == runId)
+            .OrderBy(row => row.Position)
+            .ToListAsync(cancellationToken);
+        return comparison is null ? null : ComparisonResult.Of(comparison, bases);
     }
 
     private static async Task<PredictionSummary?> FindPredictionsAsync(

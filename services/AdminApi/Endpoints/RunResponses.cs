@@ -3,6 +3,7 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Jobs;
 using Distributed.Pipeline;
+using Distributed.Registry;
 
 namespace Distributed.AdminApi.Endpoints;
 
@@ -62,6 +63,67 @@ public sealed record RunSummary
 /// <param name="Items">The runs.</param>
 /// <param name="Next">Value of <c>after</c> for the next page; null on the last one.</param>
 public sealed record RunPage(IReadOnlyList<RunSummary> Items, Guid? Next);
+
+/// <summary>What a comparison of bases came to.</summary>
+/// <param name="Images">Training images that were sampled.</param>
+/// <param name="Backbone">The base that was chosen: of those that chance may explain the difference of from the most accurate, the fastest.</param>
+/// <param name="Bases">All that were compared, the most accurate first; those that were left out last.</param>
+/// <param name="PictureUrl">Accuracy by speed, an SVG picture.</param>
+public sealed record ComparisonResult(int Images, string Backbone, IReadOnlyList<ComparedBaseResult> Bases, string PictureUrl)
+{
+    internal static ComparisonResult Of(Comparison comparison, IReadOnlyList<ComparedBase> bases) =>
+        new(
+            comparison.Images,
+            comparison.Backbone,
+            [
+                .. BackboneChoice
+                    .Rank(bases)
+                    .Select(one => new ComparedBaseResult(
+                        one.Base.Backbone,
+                        one.Base.InputSize,
+                        one.Base.Accuracy,
+                        one.Base.AccuracyLow,
+                        one.Base.AccuracyHigh,
+                        one.PValue,
+                        one.Base.ImagesPerSecond,
+                        one.Base.FeatureSize,
+                        one.Base.Licence,
+                        one.Base.Seconds,
+                        one.IsChosen,
+                        one.Base.Reason
+                    )),
+            ],
+            $"/api/v1/runs/{comparison.RunId:D}/comparison.svg"
+        );
+}
+
+/// <summary>A base in a comparison.</summary>
+/// <param name="Backbone">Its name.</param>
+/// <param name="InputSize">Side of the images, pixels.</param>
+/// <param name="Accuracy">Share of the sample that heads had right which had not seen it; 0 to 1. Null where it was left out.</param>
+/// <param name="AccuracyLow">Lower end of its 95 % interval.</param>
+/// <param name="AccuracyHigh">Upper end of its 95 % interval.</param>
+/// <param name="PValue">Of McNemar's exact test against the most accurate base.</param>
+/// <param name="ImagesPerSecond">Images that went through it in a second.</param>
+/// <param name="FeatureSize">Numbers that an image is turned into.</param>
+/// <param name="Licence">SPDX identifier of the weights' licence; null where it is not known.</param>
+/// <param name="Seconds">What its part of the comparison took.</param>
+/// <param name="IsChosen">Whether it is the one to take.</param>
+/// <param name="Reason">Why it was left out; null where it was not.</param>
+public sealed record ComparedBaseResult(
+    string Backbone,
+    int InputSize,
+    double? Accuracy,
+    double? AccuracyLow,
+    double? AccuracyHigh,
+    double? PValue,
+    double? ImagesPerSecond,
+    int? FeatureSize,
+    string? Licence,
+    double Seconds,
+    bool IsChosen,
+    string? Reason
+);
 
 /// <summary>Seconds of the stages; null where a stage has not ended, or the run does not go through it.</summary>
 public sealed record StageSeconds(double? Ingest, double? Features, double? Train, double? Evaluate, double? Predict, double? Total);
@@ -123,6 +185,12 @@ public sealed record RunDetail
 
     /// <summary>Processor, threads, device and versions that trained the head.</summary>
     public JsonElement? Environment { get; init; }
+
+    /// <summary>Whether it compares bases before all else.</summary>
+    public bool Compares { get; init; }
+
+    /// <summary>The bases that it compared; null where it compared none, or has not ended.</summary>
+    public ComparisonResult? Comparison { get; init; }
 
     /// <summary>What it predicted, where it did so with a model, once it is complete.</summary>
     public PredictionSummary? Predictions { get; init; }

@@ -83,6 +83,7 @@ internal sealed partial class OrphanSweep(IDbContextFactory<CatalogContext> cont
             context.Checkpoints.Select(row => row.File.Path),
             context.Evaluations.Where(row => row.Report != null).Select(row => row.Report!.Path),
             context.Evaluations.Select(row => row.Predictions.Path),
+            context.Comparisons.Select(row => row.Picture.Path),
             context.DatasetPredictions.Select(row => row.Csv.Path),
             context.DatasetPredictions.Select(row => row.JsonLines.Path),
             context.DatasetAudits.Select(row => row.File.Path),

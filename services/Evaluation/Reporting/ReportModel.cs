@@ -15,6 +15,9 @@ public sealed record ReportModel
     /// <summary>What turned its images into features.</summary>
     public required ReportFeatures Features { get; init; }
 
+    /// <summary>The bases that were compared before one was taken; null where the base was named.</summary>
+    public ReportComparison? Comparison { get; init; }
+
     /// <summary>What was trained on the features.</summary>
     public required ReportHead Head { get; init; }
 
@@ -117,6 +120,38 @@ public sealed record ReportFeatures
     /// <summary>Resampling and normalisation, in words.</summary>
     public required string Preprocessing { get; init; }
 }
+
+/// <summary>A comparison of bases.</summary>
+/// <param name="Images">Training images that were sampled.</param>
+/// <param name="Bases">The most accurate first, those that were left out last.</param>
+/// <param name="Picture">Accuracy by speed: SVG.</param>
+public sealed record ReportComparison(int Images, IReadOnlyList<ReportBase> Bases, byte[] Picture);
+
+/// <summary>A base in a comparison; figures are null where it was left out.</summary>
+/// <param name="Backbone">Its name.</param>
+/// <param name="InputSize">Side of the images, pixels.</param>
+/// <param name="Accuracy">Share that was right; 0 to 1.</param>
+/// <param name="AccuracyLow">Lower end of its 95 % interval.</param>
+/// <param name="AccuracyHigh">Upper end of its 95 % interval.</param>
+/// <param name="PValue">Of McNemar's exact test against the most accurate.</param>
+/// <param name="ImagesPerSecond">Images that went through it in a second.</param>
+/// <param name="FeatureSize">Numbers that an image is turned into.</param>
+/// <param name="Licence">Licence of the weights, where it is known.</param>
+/// <param name="IsChosen">Whether it was taken.</param>
+/// <param name="Reason">Why it was left out.</param>
+public sealed record ReportBase(
+    string Backbone,
+    int InputSize,
+    double? Accuracy,
+    double? AccuracyLow,
+    double? AccuracyHigh,
+    double? PValue,
+    double? ImagesPerSecond,
+    int? FeatureSize,
+    string? Licence,
+    bool IsChosen,
+    string? Reason
+);
 
 /// <summary>The trained part.</summary>
 public sealed record ReportHead

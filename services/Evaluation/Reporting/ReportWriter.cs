@@ -41,6 +41,7 @@ public static class ReportWriter
     [
         Begin,
         HeadlineSection.Write,
+        ComparisonSection.Write,
         LearningSection.Write,
         ConfusionSection.Write,
         ClassSection.Write,

@@ -77,7 +77,12 @@ internal sealed class IngestDatasetHandler(
             fileIndex = fileIndex with { DisplayName = name };
         }
 
-        var key = IngestionKey.Of(fileIndex, new ImagePreparation(specification.InputSize, specification.Fit, specification.Decoding));
+        var preparation = new ImagePreparation(specification.SquareSize, specification.Fit, specification.Decoding)
+        {
+            CropShare = specification.CropShare,
+            Resampling = specification.Resampling,
+        };
+        var key = IngestionKey.Of(fileIndex, preparation);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var known = await context.Ingestions.AsNoTracking().SingleOrDefaultAsync(row => row.Key == key, cancellationToken);
         if (known is not null && await artifacts.IsWholeAsync(known.FileIndex, cancellationToken))
@@ -86,7 +91,7 @@ internal sealed class IngestDatasetHandler(
         }
 
         var partSize = Math.Clamp(
-            options.Value.MostBytesAPart / (specification.InputSize * specification.InputSize * 3),
+            options.Value.MostBytesAPart / (preparation.Size * preparation.Size * 3),
             1,
             options.Value.MostImagesAPart
         );
@@ -94,9 +99,11 @@ internal sealed class IngestDatasetHandler(
         {
             Key = key,
             Source = fileIndex.Source,
-            InputSize = specification.InputSize,
-            Fit = specification.Fit,
-            Decoding = specification.Decoding,
+            SquareSize = preparation.Size,
+            Fit = preparation.Fit,
+            Decoding = preparation.Decoding,
+            CropShare = preparation.CropShare,
+            Resampling = preparation.Resampling,
             FileIndex = await artifacts.WriteJsonAsync($"ingestions/{key}/index.{lease.TokenText}.json", fileIndex, cancellationToken),
             EntryCount = fileIndex.Entries.Count,
             PartSize = partSize,

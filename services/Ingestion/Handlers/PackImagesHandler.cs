@@ -46,7 +46,11 @@ internal sealed partial class PackImagesHandler(
                     fileIndex,
                     first,
                     count,
-                    new ImagePreparation(ingestion.InputSize, ingestion.Fit, ingestion.Decoding),
+                    new ImagePreparation(ingestion.SquareSize, ingestion.Fit, ingestion.Decoding)
+                    {
+                        CropShare = ingestion.CropShare,
+                        Resampling = ingestion.Resampling,
+                    },
                     stream,
                     decoding,
                     roots,

@@ -54,17 +54,21 @@ internal sealed class PlanFeaturesHandler(
             specification.Fold
         );
         var weights = backbones.Load(specification);
-        var (backbone, damaged) = await backbones.DescribeAsync(specification, weights, lease, cancellationToken);
+        var rows = await backbones.DescribeAsync(specification, weights, lease, cancellationToken);
         // What was planned before stays: the run is here again since its splits or its backbone's copy were damaged.
         var planned =
             await FindFeatureSetAsync(run, cancellationToken)
             ?? await planner.PlanAsync(run, specification, manifest, weights, cancellationToken);
-        ThrowIfChanged(specification, backbone, planned);
+        ThrowIfChanged(specification, rows[^1].Row, planned);
         var splitFile = await artifacts.WriteJsonAsync($"runs/{run.Id:D}/split.{lease.TokenText}.json", split, cancellationToken);
         return JobWrite.To<CatalogContext>(
             async (context, token) =>
             {
-                await AddBackboneAsync(context, backbone, damaged, token);
+                foreach (var (backbone, damaged) in rows)
+                {
+                    await AddBackboneAsync(context, backbone, damaged, token);
+                }
+
                 var row = await JoinAsync(context, run, planned, token);
                 row.Split = splitFile;
                 row.TrainImages = split.Train.Length;

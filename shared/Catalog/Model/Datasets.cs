@@ -34,17 +34,23 @@ public sealed class Dataset
 /// </summary>
 public sealed class Ingestion
 {
-    /// <summary>SHA-256 over the source's fingerprint, size, fit and decoding.</summary>
+    /// <summary>SHA-256 over the source's fingerprint and what becomes of its images.</summary>
     public required string Key { get; init; }
 
     /// <summary>The folder that is read.</summary>
     public required string Source { get; init; }
 
     /// <summary>Side in pixels.</summary>
-    public required int InputSize { get; init; }
+    public required int SquareSize { get; init; }
 
     /// <summary>How images become squares.</summary>
     public required FitMode Fit { get; init; }
+
+    /// <summary>Share of the shorter side that stays where a middle is cut out.</summary>
+    public required double CropShare { get; init; }
+
+    /// <summary>How images are resampled.</summary>
+    public required ResampleFilter Resampling { get; init; }
 
     /// <summary>How JPEGs are decoded that are several times as large.</summary>
     public required JpegDecoding Decoding { get; init; }

@@ -1,3 +1,6 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
 using Distributed.Contracts;
 using Distributed.Storage;
 
@@ -24,11 +27,32 @@ public sealed class Backbone
     /// <summary>How an ONNX file is used, as JSON; absent for other weights.</summary>
     public string? Settings { get; init; }
 
+    /// <summary>Of several bases whose features are joined, or several blocks of one, the <see cref="BackboneParts"/> as JSON; absent for weights of their own.</summary>
+    public string? Parts { get; init; }
+
     /// <summary>The weight file on the volume; absent for those that ship with the program or are drawn.</summary>
     public StoredFile? File { get; init; }
 
     /// <summary>When it became known (UTC).</summary>
     public required DateTime CreatedAt { get; init; }
+}
+
+/// <summary>Bases whose features are joined.</summary>
+/// <param name="Sha256">Each one's <see cref="Backbone.Sha256"/>, in the order of their features.</param>
+/// <param name="Blocks">How many of the last blocks of each give features, at least 1.</param>
+public sealed record BackboneParts(IReadOnlyList<string> Sha256, int Blocks)
+{
+    /// <summary>What identifies it: 64 lower-case hexadecimal digits.</summary>
+    public string Key =>
+        Convert.ToHexStringLower(
+            SHA256.HashData(Encoding.UTF8.GetBytes(FormattableString.Invariant($"joined\n{Blocks}\n{string.Join('\n', Sha256)}")))
+        );
+
+    /// <summary>As <see cref="Backbone.Parts"/> has it.</summary>
+    public string Write() => JsonSerializer.Serialize(this, JsonSerializerOptions.Web);
+
+    /// <summary>Reads what <see cref="Write"/> made.</summary>
+    public static BackboneParts Read(string text) => JsonSerializer.Deserialize<BackboneParts>(text, JsonSerializerOptions.Web)!;
 }
 
 /// <summary>What the features of a data set say about its labels and splits, for all runs with the same features and splits. Table <c>dataset_audits</c>.</summary>
@@ -82,8 +106,20 @@ public sealed class FeatureSet
     /// <summary>Version of the extraction.</summary>
     public required int ExtractorVersion { get; init; }
 
-    /// <summary>Side in pixels.</summary>
+    /// <summary>Side of what goes through the network, in pixels.</summary>
     public required int InputSize { get; init; }
+
+    /// <summary>Whether the features of mirror images are averaged in.</summary>
+    public required bool Flip { get; init; }
+
+    /// <summary>What of an image's square goes through the network.</summary>
+    public required ImageCrops Crops { get; init; }
+
+    /// <summary>The views of each image.</summary>
+    public FeatureViews Views => new(Flip, Crops);
+
+    /// <summary>Side of the packed squares, in pixels.</summary>
+    public int SquareSize => Views.SquareOf(InputSize);
 
     /// <summary>Images a pass, resolved at planning since it may change bits.</summary>
     public required int BatchSize { get; init; }

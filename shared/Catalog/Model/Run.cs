@@ -31,6 +31,12 @@ public sealed class Run
     /// <summary>The run that made that version.</summary>
     public Guid? ModelRunId { get; init; }
 
+    /// <summary>JSON: the <see cref="CandidateBase"/>s that are compared; null where the base was named.</summary>
+    public string? Candidates { get; init; }
+
+    /// <summary>The candidate that was chosen; null until then.</summary>
+    public string? ChosenBackbone { get; set; }
+
     /// <summary>Whose work is done first.</summary>
     public RunPriority Priority { get; init; }
 
@@ -54,6 +60,9 @@ public sealed class Run
 
     /// <summary>When ingestion began (UTC).</summary>
     public DateTime? IngestingAt { get; set; }
+
+    /// <summary>When the comparison of bases began (UTC); null again once a base is chosen, and the run ingests for it.</summary>
+    public DateTime? ComparingAt { get; set; }
 
     /// <summary>When feature extraction began (UTC).</summary>
     public DateTime? ExtractingAt { get; set; }

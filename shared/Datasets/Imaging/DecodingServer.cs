@@ -16,7 +16,7 @@ public static class DecodingServer
     internal const byte Decoded = 0;
     internal const byte Rejected = 1;
 
-    /// <summary>Answers requests until the host ends: length, size, fit and decoding as 32-bit integers, then the file.</summary>
+    /// <summary>Answers requests until the host ends: length, size, fit, decoding, resampling as 32-bit integers and the crop share as a 64-bit number, then the file.</summary>
     /// <param name="input">Where requests come from.</param>
     /// <param name="output">Where answers go.</param>
     /// <param name="decode">The decoder.</param>
@@ -41,7 +41,11 @@ public static class DecodingServer
         var length = new byte[sizeof(int)];
         while (input.ReadAtLeast(length, length.Length, throwOnEndOfStream: false) == length.Length)
         {
-            var preparation = new ImagePreparation(reader.ReadInt32(), (FitMode)reader.ReadInt32(), (JpegDecoding)reader.ReadInt32());
+            var preparation = new ImagePreparation(reader.ReadInt32(), (FitMode)reader.ReadInt32(), (JpegDecoding)reader.ReadInt32())
+            {
+                Resampling = (ResampleFilter)reader.ReadInt32(),
+                CropShare = reader.ReadDouble(),
+            };
             var encoded = new byte[BitConverter.ToInt32(length)];
             input.ReadExactly(encoded);
             if (preparation.Size == SizeOfMemory)

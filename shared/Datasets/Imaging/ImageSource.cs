@@ -22,7 +22,7 @@ internal sealed class ImageSource(FileIndex fileIndex, DataRoots? roots = null) 
         (encoded, preparation) =>
         {
             var image = Stl10Layout.ToImage(encoded);
-            return new SquareImage(image.Width, image.Height, ImageFitting.Fit(image, preparation.Size, preparation.Fit));
+            return new SquareImage(image.Width, image.Height, ImageFitting.Fit(image, preparation));
         }
     );
 

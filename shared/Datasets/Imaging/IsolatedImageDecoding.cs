@@ -291,11 +291,13 @@ public sealed class IsolatedImageDecoding(string assembly, TimeSpan patience) : 
 
         private async Task RequestAsync(ReadOnlyMemory<byte> encoded, ImagePreparation preparation, CancellationToken cancellationToken)
         {
-            var head = new byte[4 * sizeof(int)];
+            var head = new byte[(5 * sizeof(int)) + sizeof(double)];
             BitConverter.TryWriteBytes(head, encoded.Length);
             BitConverter.TryWriteBytes(head.AsSpan(sizeof(int)), preparation.Size);
             BitConverter.TryWriteBytes(head.AsSpan(2 * sizeof(int)), (int)preparation.Fit);
             BitConverter.TryWriteBytes(head.AsSpan(3 * sizeof(int)), (int)preparation.Decoding);
+            BitConverter.TryWriteBytes(head.AsSpan(4 * sizeof(int)), (int)preparation.Resampling);
+            BitConverter.TryWriteBytes(head.AsSpan(5 * sizeof(int)), preparation.CropShare);
             var requests = process.StandardInput.BaseStream;
             await requests.WriteAsync(head, cancellationToken);
             await requests.WriteAsync(encoded, cancellationToken);

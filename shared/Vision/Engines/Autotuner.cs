@@ -143,9 +143,14 @@ public static class Autotuner
         return certain && best.Fastest > NeededBatchSpeedup * usual.Fastest ? best : usual;
     }
 
-    /// <summary>No processor computes convolutions in float16 that does not in bfloat16; GPUs before Ampere do.</summary>
+    /// <summary>
+    /// No processor computes convolutions in float16 that does not in bfloat16; GPUs before Ampere do. One without instructions for
+    /// bfloat16 computes in it by way of float32, which is slower whatever the network, and takes seconds to find out.
+    /// </summary>
     private static IEnumerable<Precision> Candidates(torch.Device device) =>
-        device.type == DeviceType.CUDA ? [Precision.Fp32, Precision.Bf16, Precision.Fp16] : [Precision.Fp32, Precision.Bf16];
+        device.type == DeviceType.CUDA ? [Precision.Fp32, Precision.Bf16, Precision.Fp16]
+        : InstructionSet.LacksBfloat16 ? [Precision.Fp32]
+        : [Precision.Fp32, Precision.Bf16];
 
     /// <summary>All take turns, so that what disturbs the machine for a while disturbs all of them. The first batch, which also does what is done once, does not count.</summary>
     private static BatchSamples[] Compete(

@@ -35,6 +35,9 @@ public interface IBackbone : IDisposable
     /// <summary>How pixel values are normalised before the first layer.</summary>
     Preprocessing Preprocessing { get; }
 
+    /// <summary>The same as a stable text, fit for keys; of all bases where several are joined.</summary>
+    string Normalisation => Preprocessing.Description;
+
     /// <summary>The arithmetic it computes in.</summary>
     Precision Precision { get; }
 

@@ -34,6 +34,9 @@ internal sealed class InstructionSet
     public static InstructionSet Avx2 { get; } =
         new(vectorLength: 8, mostVectors: 2, broadcast: 15, zero: 15, () => new VexAssembler(), HasAvx2);
 
+    /// <summary>Whether this is known to be a processor without instructions for bfloat16; of others than x86 it is not known.</summary>
+    public static bool LacksBfloat16 => X86Base.IsSupported && !HasBfloat16;
+
     /// <summary>Numbers of a vector, float32.</summary>
     public int VectorLength { get; }
 

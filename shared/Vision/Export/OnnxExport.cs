@@ -35,7 +35,7 @@ public static class OnnxExport
         var graph = new OnnxGraph(backbone.Name);
         graph.AddInput(InputName, OnnxType.Float, "n", 3, "height", "width");
         graph.AddOutput(OutputName, OnnxType.Float, "n", backbone.FeatureSize);
-        OnnxNetwork.AddTo(graph, WeightsOf(backbone), InputName, OutputName);
+        OnnxNetwork.AddTo(graph, OnnxFeatureGraph.WeightsOf(backbone), InputName, OutputName);
         await graph.ToModel(Describe(backbone)).CopyToAsync(target, cancellationToken);
     }
 
@@ -76,13 +76,11 @@ public static class OnnxExport
             );
         }
 
-        const string Normalised = "normalised";
         var graph = new OnnxGraph(backbone.Name);
         graph.AddInput(InputName, OnnxType.UInt8, "n", size, size, 3);
         graph.AddOutput(ProbabilitiesName, OnnxType.Float, "n", head.Classes);
         graph.AddOutput(OutputName, OnnxType.Float, "n", head.FeatureSize);
-        Normalise(graph, backbone.Preprocessing, Normalised);
-        OnnxNetwork.AddTo(graph, WeightsOf(backbone), Normalised, OutputName);
+        OnnxFeatureGraph.AddTo(graph, backbone, InputName, OutputName);
         AddHead(graph, head);
         await graph
             .ToModel([
@@ -95,34 +93,21 @@ public static class OnnxExport
             .CopyToAsync(target, cancellationToken);
     }
 
-    private static BackboneWeights WeightsOf(IBackbone backbone) =>
-        backbone is Backbone { Weights: var weights }
-            ? weights
-            : throw new NotSupportedException(
-                $"There is no ONNX export for '{backbone.Name}', only for the networks of this library. Take the base's own file, and the head."
-            );
-
     private static IEnumerable<KeyValuePair<string, string>> Describe(IBackbone backbone) =>
         [
             new("origin", backbone.Origin),
             new("sha256", backbone.Sha256),
-            new("mean", Join(backbone.Preprocessing.Mean)),
-            new("std", Join(backbone.Preprocessing.Std)),
+            .. backbone is JoinedBackbone
+                ? []
+                : new KeyValuePair<string, string>[]
+                {
+                    new("mean", Join(backbone.Preprocessing.Mean)),
+                    new("std", Join(backbone.Preprocessing.Std)),
+                },
         ];
 
     private static string Join(float[] numbers) =>
         string.Join(',', numbers.Select(number => number.ToString("R", CultureInfo.InvariantCulture)));
-
-    /// <summary>Bytes by row, column and channel become numbers by channel, row and column: (value / 255 - mean) / deviation.</summary>
-    private static void Normalise(OnnxGraph graph, Preprocessing preprocessing, string output)
-    {
-        float[] scale = [.. preprocessing.Std.Select(std => (float)(1 / (255.0 * std)))];
-        float[] shift = [.. preprocessing.Mean.Zip(preprocessing.Std, (mean, std) => (float)(-(double)mean / std))];
-        var numbers = graph.AddNode("Cast", "pixels", [InputName], OnnxGraph.Integer("to", (int)OnnxType.Float));
-        var channels = graph.AddNode("Transpose", "channels", [numbers], OnnxGraph.Integers("perm", 0, 3, 1, 2));
-        var scaled = graph.AddNode("Mul", "scaled", [channels, graph.AddTensor("preprocessing.scale", scale, 1, 3, 1, 1)]);
-        graph.AddNode("Add", output, [scaled, graph.AddTensor("preprocessing.shift", shift, 1, 3, 1, 1)]);
-    }
 
     private static void AddHead(OnnxGraph graph, TrainedHead head)
     {

@@ -65,6 +65,20 @@ internal sealed class OnnxGraph(string name)
         return tensor;
     }
 
+    /// <summary>Adds fixed whole numbers of 64 bits.</summary>
+    /// <returns>Their name.</returns>
+    public string AddIntegers(string tensor, params ReadOnlySpan<long> values)
+    {
+        _tensors.Add(
+            new ProtobufWriter()
+                .Integer(1, values.Length)
+                .Integer(2, (int)OnnxType.Int64)
+                .Text(8, tensor)
+                .Bytes(9, MemoryMarshal.AsBytes(values))
+        );
+        return tensor;
+    }
+
     /// <summary>An attribute that is a whole number.</summary>
     public static ProtobufWriter Integer(string attribute, long value) =>
         new ProtobufWriter().Text(1, attribute).Integer(3, value).Integer(20, 2);
@@ -132,4 +146,7 @@ internal enum OnnxType
 
     /// <summary>A byte.</summary>
     UInt8 = 2,
+
+    /// <summary>A whole number of 64 bits.</summary>
+    Int64 = 7,
 }

@@ -13,8 +13,9 @@ internal static class OnnxNetwork
     /// <param name="weights">They are written in float32.</param>
     /// <param name="input">Name of normalised images, float32 [n, 3, height, width].</param>
     /// <param name="output">Name that the features get, float32 [n, features].</param>
+    /// <param name="prefix">What the names of all else begin with.</param>
     /// <exception cref="NotSupportedException">A layer has no operator of ONNX.</exception>
-    public static void AddTo(OnnxGraph graph, BackboneWeights weights, string input, string output)
+    public static void AddTo(OnnxGraph graph, BackboneWeights weights, string input, string output, string prefix = "")
     {
         var network = weights.Architecture.Graph;
         var shapes = network.TensorShapes;
@@ -26,7 +27,7 @@ internal static class OnnxNetwork
         string NameOf(Layer layer) =>
             layer == network.Output ? output
             : layer.Operation is Images ? input
-            : layer.Name;
+            : prefix + layer.Name;
 
         void Node(string operation, Layer layer, string[] parts, params ProtobufWriter[] attributes) =>
             graph.AddNode(
@@ -36,7 +37,7 @@ internal static class OnnxNetwork
                 attributes
             );
 
-        string Tensor(string name) => graph.AddTensor(name, weights.Values(name), shapes[name]);
+        string Tensor(string name) => graph.AddTensor(prefix + name, weights.Values(name), shapes[name]);
 
         void Add(Layer layer)
         {
@@ -76,7 +77,7 @@ internal static class OnnxNetwork
                 case GlobalAverage:
                     var mean = graph.AddNode(
                         "GlobalAveragePool",
-                        layer == network.Output ? layer.Name : layer.Name + ".mean",
+                        prefix + (layer == network.Output ? layer.Name : layer.Name + ".map"),
                         [NameOf(layer.Inputs[0])]
                     );
                     graph.AddNode("Flatten", NameOf(layer), [mean], OnnxGraph.Integer("axis", 1));

@@ -19,16 +19,22 @@ internal static class OnnxPreprocessing
 
     /// <summary>Finds it.</summary>
     /// <param name="model">Path of the model.</param>
-    /// <returns>The normalisation and the name of the file that says it; null where no file beside the model does.</returns>
+    /// <returns>The normalisation, the name of the file that says it, and what else it says of images that is not usual; null where no file beside the model does.</returns>
     /// <exception cref="WeightsException">A file says something that cannot be.</exception>
-    public static (Preprocessing Preprocessing, string File)? FindBeside(string model)
+    public static (Preprocessing Preprocessing, string File, string? Advice)? FindBeside(string model)
     {
         foreach (var name in Names)
         {
             var path = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(model))!, name);
-            if (File.Exists(path) && new FileInfo(path).Length <= LongestFile && Read(File.ReadAllBytes(path), path) is { } found)
+            if (!File.Exists(path) || new FileInfo(path).Length > LongestFile)
             {
-                return (found, name);
+                continue;
+            }
+
+            var json = File.ReadAllBytes(path);
+            if (Read(json, path) is { } found)
+            {
+                return (found, name, OnnxFitting.Read(json)?.Advice);
             }
         }
 

@@ -82,7 +82,7 @@ public static class BackboneSource
             OnnxSettings.Of(beside?.Preprocessing ?? Preprocessing.Imagenet, output),
             beside is null
                 ? $"{title}, with ImageNet's normalisation since no file beside it says another"
-                : $"{title}, normalised as {beside.Value.File} says"
+                : $"{title}, normalised as {beside.Value.File} says{(beside.Value.Advice is { } advice ? $", which expects images by {advice}" : "")}"
         );
     }
 

@@ -90,6 +90,11 @@ internal sealed class BackboneWeights
         OnnxUse onnx
     ) => new(architecture, tensors, source, sha256, origin, architecture.Preprocessing) { Onnx = onnx };
 
+    /// <summary>The same weights, with the means of the last blocks' maps as features.</summary>
+    /// <param name="count">Blocks, from 1 to <see cref="NetworkArchitecture.Blocks"/>.</param>
+    public BackboneWeights WithBlocks(int count) =>
+        new(Architecture.WithBlocks(count), _tensors, Source, Sha256, Origin, Preprocessing) { Onnx = Onnx };
+
     /// <summary>Draws weights: convolutions as torchvision does (He et al., 2015: normal, by fan-in), normalisations that change nothing.</summary>
     public static BackboneWeights Random(NetworkArchitecture architecture, int seed)
     {

@@ -1,8 +1,10 @@
+using Distributed.Contracts;
 using Distributed.Networks;
 using Distributed.Vision.Devices;
 using Distributed.Vision.Engines;
 using Distributed.Vision.Features;
 using Distributed.Vision.Heads;
+using Distributed.Vision.Onnx;
 using Distributed.Vision.Weights;
 using TorchSharp;
 
@@ -43,6 +45,52 @@ public sealed class GpuTests
             GoldenData.LargestError(expected.data<float>().ToArray(), extractor.Extract(images, 5, size).Values, 5),
             0,
             tolerance
+        );
+    }
+
+    [Theory]
+    [InlineData(1, Precision.Fp32, 2e-5)]
+    [InlineData(3, Precision.Fp32, 2e-5)]
+    [InlineData(2, Precision.Fp16, 2e-3)]
+    public void Views_of_joined_bases_on_a_GPU_are_those_of_the_processor(int blocks, Precision precision, double tolerance)
+    {
+        var gpu = Gpu();
+        var views = new FeatureViews(Flip: true, ImageCrops.Five);
+        using var backbone = ViewedBackbone.Of(
+            JoinedBackbone.Create(
+                [BackboneSource.Load(BackboneSource.Demo), BackboneSource.Load("random:1", ResNet.ResNet18)],
+                blocks,
+                new string('0', 64)
+            ),
+            views,
+            Size
+        );
+        var side = views.SquareOf(Size);
+        var images = GoldenData.Images(5, side);
+        using var onProcessor = new FeatureExtractor(backbone, Precision.Fp32, torch.CPU);
+        using var onGpu = new FeatureExtractor(backbone, precision, gpu, batchSize: 2);
+
+        Assert.InRange(
+            GoldenData.LargestError(onProcessor.Extract(images, 5, side).Values, onGpu.Extract(images, 5, side).Values, 5),
+            0,
+            tolerance
+        );
+    }
+
+    [Fact]
+    public void An_imported_ONNX_network_on_a_GPU_gives_the_features_of_the_processor()
+    {
+        var gpu = Gpu();
+        var known = PretrainedBases.Find("mlnet-resnet18")!;
+        using var backbone = BackboneSource.Load(BackboneSource.ShippedPath(known)!, onnx: OnnxSettings.Of(known.Preprocessing!));
+        var images = GoldenData.Images(3, 224);
+        using var onProcessor = new FeatureExtractor(backbone, Precision.Fp32, torch.CPU);
+        using var onGpu = new FeatureExtractor(backbone, Precision.Fp32, gpu, batchSize: 2);
+
+        Assert.InRange(
+            GoldenData.LargestError(onProcessor.Extract(images, 3, 224).Values, onGpu.Extract(images, 3, 224).Values, 3),
+            0,
+            2e-5
         );
     }
 

@@ -88,6 +88,14 @@ def fill(base):
         tensor.copy_(torch.from_numpy(values.astype(numpy.float32)).view(tensor.shape))
 
 
+def block_means(ends):
+    """The means of the maps that modules give in the next pass, in the order of the modules."""
+    means = []
+    for end in ends:
+        end.register_forward_hook(lambda module, inputs, output: means.append(output.mean((2, 3)).numpy().copy()))
+    return means
+
+
 def make_features():
     found = {}
     demo = torchvision.models.densenet121(weights=None, num_classes=10)
@@ -97,13 +105,17 @@ def make_features():
     for name in ("densenet121", "densenet169", "densenet201", "densenet161"):
         base = getattr(torchvision.models, name)(weights=None).features
         fill(base)
+        means = block_means(getattr(base, f"transition{block}").relu for block in (1, 2, 3))
         found[name + ".32"] = features(base, images(1, 32))
+        found[name + ".32.4-blocks"] = numpy.concatenate([*means, found[name + ".32"]], 1)
     for name in ("resnet18", "resnet34", "resnet50", "resnet101"):
         network = getattr(torchvision.models, name)(weights=None)
         network.fc = torch.nn.Identity()
         fill(network)
+        means = block_means(getattr(network, f"layer{stage}") for stage in (1, 2, 3))
         with torch.no_grad():
             found[name + ".64"] = network.eval()((images(1, 64).permute(0, 3, 1, 2).float() / 255 - MEAN) / STD).numpy()
+        found[name + ".64.4-blocks"] = numpy.concatenate([*means, found[name + ".64"]], 1)
     write_safetensors(
         HERE / "features.safetensors",
         {name: ("F32", values.shape, values.astype("<f4").tobytes()) for name, values in found.items()},

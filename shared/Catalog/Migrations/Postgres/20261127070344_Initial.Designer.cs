@@ -185,6 +185,10 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("origin");
 
+                    b.Property<string>("Parts")
+                        .HasColumnType("text")
+                        .HasColumnName("parts");
+
                     b.Property<int?>("Seed")
                         .HasColumnType("integer")
                         .HasColumnName("seed");
@@ -307,6 +311,111 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasName("pk_class_metrics");
 
                     b.ToTable("class_metrics", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.ComparedBase", b =>
+                {
+                    b.Property<Guid>("RunId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("run_id");
+
+                    b.Property<int>("Position")
+                        .HasColumnType("integer")
+                        .HasColumnName("position");
+
+                    b.Property<double?>("Accuracy")
+                        .HasColumnType("double precision")
+                        .HasColumnName("accuracy");
+
+                    b.Property<double?>("AccuracyHigh")
+                        .HasColumnType("double precision")
+                        .HasColumnName("accuracy_high");
+
+                    b.Property<double?>("AccuracyLow")
+                        .HasColumnType("double precision")
+                        .HasColumnName("accuracy_low");
+
+                    b.Property<string>("Backbone")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("backbone");
+
+                    b.Property<byte[]>("CorrectBits")
+                        .HasColumnType("bytea")
+                        .HasColumnName("correct_bits");
+
+                    b.Property<int?>("FeatureSize")
+                        .HasColumnType("integer")
+                        .HasColumnName("feature_size");
+
+                    b.Property<double?>("ImagesPerSecond")
+                        .HasColumnType("double precision")
+                        .HasColumnName("images_per_second");
+
+                    b.Property<int>("InputSize")
+                        .HasColumnType("integer")
+                        .HasColumnName("input_size");
+
+                    b.Property<string>("Licence")
+                        .HasColumnType("text")
+                        .HasColumnName("licence");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<double>("Seconds")
+                        .HasColumnType("double precision")
+                        .HasColumnName("seconds");
+
+                    b.HasKey("RunId", "Position")
+                        .HasName("pk_compared_bases");
+
+                    b.ToTable("compared_bases", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.Comparison", b =>
+                {
+                    b.Property<Guid>("RunId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("run_id");
+
+                    b.Property<string>("Backbone")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("backbone");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<int>("Images")
+                        .HasColumnType("integer")
+                        .HasColumnName("images");
+
+                    b.ComplexProperty(typeof(Dictionary<string, object>), "Picture", "Distributed.Catalog.Comparison.Picture#StoredFile", b1 =>
+                        {
+                            b1.IsRequired();
+
+                            b1.Property<long>("Length")
+                                .HasColumnType("bigint")
+                                .HasColumnName("picture_length");
+
+                            b1.Property<string>("Path")
+                                .IsRequired()
+                                .HasColumnType("text")
+                                .HasColumnName("picture_path");
+
+                            b1.Property<string>("Sha256")
+                                .IsRequired()
+                                .HasColumnType("text")
+                                .HasColumnName("picture_sha256");
+                        });
+
+                    b.HasKey("RunId")
+                        .HasName("pk_comparisons");
+
+                    b.ToTable("comparisons", (string)null);
                 });
 
             modelBuilder.Entity("Distributed.Catalog.Dataset", b =>
@@ -714,6 +823,11 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at");
 
+                    b.Property<string>("Crops")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("crops");
+
                     b.Property<string>("DatasetSha256")
                         .IsRequired()
                         .HasColumnType("text")
@@ -726,6 +840,10 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.Property<int>("FeatureSize")
                         .HasColumnType("integer")
                         .HasColumnName("feature_size");
+
+                    b.Property<bool>("Flip")
+                        .HasColumnType("boolean")
+                        .HasColumnName("flip");
 
                     b.Property<int>("ImageCount")
                         .HasColumnType("integer")
@@ -829,6 +947,10 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at");
 
+                    b.Property<double>("CropShare")
+                        .HasColumnType("double precision")
+                        .HasColumnName("crop_share");
+
                     b.Property<string>("DatasetSha256")
                         .HasColumnType("text")
                         .HasColumnName("dataset_sha256");
@@ -847,10 +969,6 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("fit");
 
-                    b.Property<int>("InputSize")
-                        .HasColumnType("integer")
-                        .HasColumnName("input_size");
-
                     b.Property<int>("PartCount")
                         .HasColumnType("integer")
                         .HasColumnName("part_count");
@@ -858,6 +976,11 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.Property<int>("PartSize")
                         .HasColumnType("integer")
                         .HasColumnName("part_size");
+
+                    b.Property<string>("Resampling")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("resampling");
 
                     b.Property<int?>("SkippedCount")
                         .HasColumnType("integer")
@@ -867,6 +990,10 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("source");
+
+                    b.Property<int>("SquareSize")
+                        .HasColumnType("integer")
+                        .HasColumnName("square_size");
 
                     b.Property<string>("Summary")
                         .HasColumnType("text")
@@ -1101,6 +1228,18 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .ValueGeneratedOnAdd()
                         .HasColumnType("uuid")
                         .HasColumnName("id");
+
+                    b.Property<string>("Candidates")
+                        .HasColumnType("text")
+                        .HasColumnName("candidates");
+
+                    b.Property<string>("ChosenBackbone")
+                        .HasColumnType("text")
+                        .HasColumnName("chosen_backbone");
+
+                    b.Property<DateTime?>("ComparingAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("comparing_at");
 
                     b.Property<string>("DatasetSha256")
                         .HasColumnType("text")
@@ -1471,6 +1610,26 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_class_metrics_runs_run_id");
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.ComparedBase", b =>
+                {
+                    b.HasOne("Distributed.Catalog.Run", null)
+                        .WithMany()
+                        .HasForeignKey("RunId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_compared_bases_runs_run_id");
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.Comparison", b =>
+                {
+                    b.HasOne("Distributed.Catalog.Run", null)
+                        .WithMany()
+                        .HasForeignKey("RunId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_comparisons_runs_run_id");
                 });
 
             modelBuilder.Entity("Distributed.Catalog.DatasetPrediction", b =>

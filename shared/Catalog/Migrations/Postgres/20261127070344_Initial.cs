@@ -75,6 +75,7 @@ namespace Distributed.Catalog.Migrations.Postgres
                     origin = table.Column<string>(type: "text", nullable: false),
                     seed = table.Column<int>(type: "integer", nullable: true),
                     settings = table.Column<string>(type: "text", nullable: true),
+                    parts = table.Column<string>(type: "text", nullable: true),
                     created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
                     file_length = table.Column<long>(type: "bigint", nullable: true),
                     file_path = table.Column<string>(type: "text", nullable: true),
@@ -151,6 +152,8 @@ namespace Distributed.Catalog.Migrations.Postgres
                     precision = table.Column<string>(type: "text", nullable: false),
                     extractor_version = table.Column<int>(type: "integer", nullable: false),
                     input_size = table.Column<int>(type: "integer", nullable: false),
+                    flip = table.Column<bool>(type: "boolean", nullable: false),
+                    crops = table.Column<string>(type: "text", nullable: false),
                     batch_size = table.Column<int>(type: "integer", nullable: false),
                     image_count = table.Column<int>(type: "integer", nullable: false),
                     feature_size = table.Column<int>(type: "integer", nullable: false),
@@ -187,8 +190,10 @@ namespace Distributed.Catalog.Migrations.Postgres
                 {
                     key = table.Column<string>(type: "text", nullable: false),
                     source = table.Column<string>(type: "text", nullable: false),
-                    input_size = table.Column<int>(type: "integer", nullable: false),
+                    square_size = table.Column<int>(type: "integer", nullable: false),
                     fit = table.Column<string>(type: "text", nullable: false),
+                    crop_share = table.Column<double>(type: "double precision", nullable: false),
+                    resampling = table.Column<string>(type: "text", nullable: false),
                     decoding = table.Column<string>(type: "text", nullable: false),
                     entry_count = table.Column<int>(type: "integer", nullable: false),
                     part_size = table.Column<int>(type: "integer", nullable: false),
@@ -288,6 +293,8 @@ namespace Distributed.Catalog.Migrations.Postgres
                     specification = table.Column<string>(type: "text", nullable: false),
                     model = table.Column<string>(type: "text", nullable: true),
                     model_run_id = table.Column<Guid>(type: "uuid", nullable: true),
+                    candidates = table.Column<string>(type: "text", nullable: true),
+                    chosen_backbone = table.Column<string>(type: "text", nullable: true),
                     priority = table.Column<string>(type: "text", nullable: false, defaultValue: "Interactive"),
                     state = table.Column<string>(type: "text", nullable: false),
                     failure = table.Column<string>(type: "text", nullable: true),
@@ -295,6 +302,7 @@ namespace Distributed.Catalog.Migrations.Postgres
                     submitted_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
                     deadline = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
                     ingesting_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
+                    comparing_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
                     extracting_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
                     training_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
                     evaluating_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
@@ -362,6 +370,58 @@ namespace Distributed.Catalog.Migrations.Postgres
                     table.PrimaryKey("pk_class_metrics", x => new { x.run_id, x.label });
                     table.ForeignKey(
                         name: "fk_class_metrics_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "compared_bases",
+                columns: table => new
+                {
+                    run_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    position = table.Column<int>(type: "integer", nullable: false),
+                    backbone = table.Column<string>(type: "text", nullable: false),
+                    input_size = table.Column<int>(type: "integer", nullable: false),
+                    feature_size = table.Column<int>(type: "integer", nullable: true),
+                    licence = table.Column<string>(type: "text", nullable: true),
+                    images_per_second = table.Column<double>(type: "double precision", nullable: true),
+                    correct_bits = table.Column<byte[]>(type: "bytea", nullable: true),
+                    accuracy = table.Column<double>(type: "double precision", nullable: true),
+                    accuracy_low = table.Column<double>(type: "double precision", nullable: true),
+                    accuracy_high = table.Column<double>(type: "double precision", nullable: true),
+                    reason = table.Column<string>(type: "text", nullable: true),
+                    seconds = table.Column<double>(type: "double precision", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_compared_bases", x => new { x.run_id, x.position });
+                    table.ForeignKey(
+                        name: "fk_compared_bases_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "comparisons",
+                columns: table => new
+                {
+                    run_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    backbone = table.Column<string>(type: "text", nullable: false),
+                    images = table.Column<int>(type: "integer", nullable: false),
+                    created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    picture_length = table.Column<long>(type: "bigint", nullable: false),
+                    picture_path = table.Column<string>(type: "text", nullable: false),
+                    picture_sha256 = table.Column<string>(type: "text", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_comparisons", x => x.run_id);
+                    table.ForeignKey(
+                        name: "fk_comparisons_runs_run_id",
                         column: x => x.run_id,
                         principalTable: "runs",
                         principalColumn: "id",
@@ -723,6 +783,12 @@ namespace Distributed.Catalog.Migrations.Postgres
 
             migrationBuilder.DropTable(
                 name: "class_metrics");
+
+            migrationBuilder.DropTable(
+                name: "compared_bases");
+
+            migrationBuilder.DropTable(
+                name: "comparisons");
 
             migrationBuilder.DropTable(
                 name: "dataset_audits");

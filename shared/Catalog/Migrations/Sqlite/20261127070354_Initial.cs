@@ -74,6 +74,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     origin = table.Column<string>(type: "TEXT", nullable: false),
                     seed = table.Column<int>(type: "INTEGER", nullable: true),
                     settings = table.Column<string>(type: "TEXT", nullable: true),
+                    parts = table.Column<string>(type: "TEXT", nullable: true),
                     created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
                     file_length = table.Column<long>(type: "INTEGER", nullable: true),
                     file_path = table.Column<string>(type: "TEXT", nullable: true),
@@ -150,6 +151,8 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     precision = table.Column<string>(type: "TEXT", nullable: false),
                     extractor_version = table.Column<int>(type: "INTEGER", nullable: false),
                     input_size = table.Column<int>(type: "INTEGER", nullable: false),
+                    flip = table.Column<bool>(type: "INTEGER", nullable: false),
+                    crops = table.Column<string>(type: "TEXT", nullable: false),
                     batch_size = table.Column<int>(type: "INTEGER", nullable: false),
                     image_count = table.Column<int>(type: "INTEGER", nullable: false),
                     feature_size = table.Column<int>(type: "INTEGER", nullable: false),
@@ -186,8 +189,10 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 {
                     key = table.Column<string>(type: "TEXT", nullable: false),
                     source = table.Column<string>(type: "TEXT", nullable: false),
-                    input_size = table.Column<int>(type: "INTEGER", nullable: false),
+                    square_size = table.Column<int>(type: "INTEGER", nullable: false),
                     fit = table.Column<string>(type: "TEXT", nullable: false),
+                    crop_share = table.Column<double>(type: "REAL", nullable: false),
+                    resampling = table.Column<string>(type: "TEXT", nullable: false),
                     decoding = table.Column<string>(type: "TEXT", nullable: false),
                     entry_count = table.Column<int>(type: "INTEGER", nullable: false),
                     part_size = table.Column<int>(type: "INTEGER", nullable: false),
@@ -287,6 +292,8 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     specification = table.Column<string>(type: "TEXT", nullable: false),
                     model = table.Column<string>(type: "TEXT", nullable: true),
                     model_run_id = table.Column<string>(type: "TEXT", nullable: true),
+                    candidates = table.Column<string>(type: "TEXT", nullable: true),
+                    chosen_backbone = table.Column<string>(type: "TEXT", nullable: true),
                     priority = table.Column<string>(type: "TEXT", nullable: false, defaultValue: "Interactive"),
                     state = table.Column<string>(type: "TEXT", nullable: false),
                     failure = table.Column<string>(type: "TEXT", nullable: true),
@@ -294,6 +301,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     submitted_at = table.Column<DateTime>(type: "TEXT", nullable: false),
                     deadline = table.Column<DateTime>(type: "TEXT", nullable: true),
                     ingesting_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    comparing_at = table.Column<DateTime>(type: "TEXT", nullable: true),
                     extracting_at = table.Column<DateTime>(type: "TEXT", nullable: true),
                     training_at = table.Column<DateTime>(type: "TEXT", nullable: true),
                     evaluating_at = table.Column<DateTime>(type: "TEXT", nullable: true),
@@ -361,6 +369,58 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     table.PrimaryKey("pk_class_metrics", x => new { x.run_id, x.label });
                     table.ForeignKey(
                         name: "fk_class_metrics_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "compared_bases",
+                columns: table => new
+                {
+                    run_id = table.Column<string>(type: "TEXT", nullable: false),
+                    position = table.Column<int>(type: "INTEGER", nullable: false),
+                    backbone = table.Column<string>(type: "TEXT", nullable: false),
+                    input_size = table.Column<int>(type: "INTEGER", nullable: false),
+                    feature_size = table.Column<int>(type: "INTEGER", nullable: true),
+                    licence = table.Column<string>(type: "TEXT", nullable: true),
+                    images_per_second = table.Column<double>(type: "REAL", nullable: true),
+                    correct_bits = table.Column<byte[]>(type: "BLOB", nullable: true),
+                    accuracy = table.Column<double>(type: "REAL", nullable: true),
+                    accuracy_low = table.Column<double>(type: "REAL", nullable: true),
+                    accuracy_high = table.Column<double>(type: "REAL", nullable: true),
+                    reason = table.Column<string>(type: "TEXT", nullable: true),
+                    seconds = table.Column<double>(type: "REAL", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_compared_bases", x => new { x.run_id, x.position });
+                    table.ForeignKey(
+                        name: "fk_compared_bases_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "comparisons",
+                columns: table => new
+                {
+                    run_id = table.Column<string>(type: "TEXT", nullable: false),
+                    backbone = table.Column<string>(type: "TEXT", nullable: false),
+                    images = table.Column<int>(type: "INTEGER", nullable: false),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    picture_length = table.Column<long>(type: "INTEGER", nullable: false),
+                    picture_path = table.Column<string>(type: "TEXT", nullable: false),
+                    picture_sha256 = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_comparisons", x => x.run_id);
+                    table.ForeignKey(
+                        name: "fk_comparisons_runs_run_id",
                         column: x => x.run_id,
                         principalTable: "runs",
                         principalColumn: "id",
@@ -722,6 +782,12 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
             migrationBuilder.DropTable(
                 name: "class_metrics");
+
+            migrationBuilder.DropTable(
+                name: "compared_bases");
+
+            migrationBuilder.DropTable(
+                name: "comparisons");
 
             migrationBuilder.DropTable(
                 name: "dataset_audits");

@@ -177,6 +177,10 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("origin");
 
+                    b.Property<string>("Parts")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("parts");
+
                     b.Property<int?>("Seed")
                         .HasColumnType("INTEGER")
                         .HasColumnName("seed");
@@ -299,6 +303,111 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasName("pk_class_metrics");
 
                     b.ToTable("class_metrics", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.ComparedBase", b =>
+                {
+                    b.Property<string>("RunId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("run_id");
+
+                    b.Property<int>("Position")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("position");
+
+                    b.Property<double?>("Accuracy")
+                        .HasColumnType("REAL")
+                        .HasColumnName("accuracy");
+
+                    b.Property<double?>("AccuracyHigh")
+                        .HasColumnType("REAL")
+                        .HasColumnName("accuracy_high");
+
+                    b.Property<double?>("AccuracyLow")
+                        .HasColumnType("REAL")
+                        .HasColumnName("accuracy_low");
+
+                    b.Property<string>("Backbone")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("backbone");
+
+                    b.Property<byte[]>("CorrectBits")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("correct_bits");
+
+                    b.Property<int?>("FeatureSize")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("feature_size");
+
+                    b.Property<double?>("ImagesPerSecond")
+                        .HasColumnType("REAL")
+                        .HasColumnName("images_per_second");
+
+                    b.Property<int>("InputSize")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("input_size");
+
+                    b.Property<string>("Licence")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("licence");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reason");
+
+                    b.Property<double>("Seconds")
+                        .HasColumnType("REAL")
+                        .HasColumnName("seconds");
+
+                    b.HasKey("RunId", "Position")
+                        .HasName("pk_compared_bases");
+
+                    b.ToTable("compared_bases", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.Comparison", b =>
+                {
+                    b.Property<string>("RunId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("run_id");
+
+                    b.Property<string>("Backbone")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("backbone");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("created_at");
+
+                    b.Property<int>("Images")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("images");
+
+                    b.ComplexProperty(typeof(Dictionary<string, object>), "Picture", "Distributed.Catalog.Comparison.Picture#StoredFile", b1 =>
+                        {
+                            b1.IsRequired();
+
+                            b1.Property<long>("Length")
+                                .HasColumnType("INTEGER")
+                                .HasColumnName("picture_length");
+
+                            b1.Property<string>("Path")
+                                .IsRequired()
+                                .HasColumnType("TEXT")
+                                .HasColumnName("picture_path");
+
+                            b1.Property<string>("Sha256")
+                                .IsRequired()
+                                .HasColumnType("TEXT")
+                                .HasColumnName("picture_sha256");
+                        });
+
+                    b.HasKey("RunId")
+                        .HasName("pk_comparisons");
+
+                    b.ToTable("comparisons", (string)null);
                 });
 
             modelBuilder.Entity("Distributed.Catalog.Dataset", b =>
@@ -706,6 +815,11 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("created_at");
 
+                    b.Property<string>("Crops")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("crops");
+
                     b.Property<string>("DatasetSha256")
                         .IsRequired()
                         .HasColumnType("TEXT")
@@ -718,6 +832,10 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.Property<int>("FeatureSize")
                         .HasColumnType("INTEGER")
                         .HasColumnName("feature_size");
+
+                    b.Property<bool>("Flip")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("flip");
 
                     b.Property<int>("ImageCount")
                         .HasColumnType("INTEGER")
@@ -821,6 +939,10 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("created_at");
 
+                    b.Property<double>("CropShare")
+                        .HasColumnType("REAL")
+                        .HasColumnName("crop_share");
+
                     b.Property<string>("DatasetSha256")
                         .HasColumnType("TEXT")
                         .HasColumnName("dataset_sha256");
@@ -839,10 +961,6 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("fit");
 
-                    b.Property<int>("InputSize")
-                        .HasColumnType("INTEGER")
-                        .HasColumnName("input_size");
-
                     b.Property<int>("PartCount")
                         .HasColumnType("INTEGER")
                         .HasColumnName("part_count");
@@ -850,6 +968,11 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.Property<int>("PartSize")
                         .HasColumnType("INTEGER")
                         .HasColumnName("part_size");
+
+                    b.Property<string>("Resampling")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("resampling");
 
                     b.Property<int?>("SkippedCount")
                         .HasColumnType("INTEGER")
@@ -859,6 +982,10 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .IsRequired()
                         .HasColumnType("TEXT")
                         .HasColumnName("source");
+
+                    b.Property<int>("SquareSize")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("square_size");
 
                     b.Property<string>("Summary")
                         .HasColumnType("TEXT")
@@ -1095,6 +1222,18 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .ValueGeneratedOnAdd()
                         .HasColumnType("TEXT")
                         .HasColumnName("id");
+
+                    b.Property<string>("Candidates")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("candidates");
+
+                    b.Property<string>("ChosenBackbone")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("chosen_backbone");
+
+                    b.Property<DateTime?>("ComparingAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("comparing_at");
 
                     b.Property<string>("DatasetSha256")
                         .HasColumnType("TEXT")
@@ -1463,6 +1602,26 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_class_metrics_runs_run_id");
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.ComparedBase", b =>
+                {
+                    b.HasOne("Distributed.Catalog.Run", null)
+                        .WithMany()
+                        .HasForeignKey("RunId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_compared_bases_runs_run_id");
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.Comparison", b =>
+                {
+                    b.HasOne("Distributed.Catalog.Run", null)
+                        .WithMany()
+                        .HasForeignKey("RunId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_comparisons_runs_run_id");
                 });
 
             modelBuilder.Entity("Distributed.Catalog.DatasetPrediction", b =>
