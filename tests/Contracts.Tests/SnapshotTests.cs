@@ -181,7 +181,7 @@ public sealed class SnapshotTests
 
     private static void AssertCovered(Type type, IReadOnlyList<JsonNode> snapshots, string path)
     {
-        foreach (var property in type.GetProperties())
+        foreach (var property in type.GetProperties().Where(property => property.CanWrite))
         {
             var name = JsonNamingPolicy.CamelCase.ConvertName(property.Name);
             var values = snapshots.Select(snapshot => snapshot[name]).OfType<JsonNode>().ToList();
