@@ -1,6 +1,10 @@
 using Distributed.AdminApi.Access;
+using Distributed.AdminApi.Comparisons;
 using Distributed.AdminApi.Consumers;
 using Distributed.AdminApi.Endpoints;
+using Distributed.AdminApi.Images;
+using Distributed.AdminApi.Listing;
+using Distributed.AdminApi.Maps;
 using Distributed.AdminApi.Predictions;
 using Distributed.AdminApi.Retention;
 using Distributed.AdminApi.Telemetry;
@@ -48,6 +52,11 @@ public static class AdminApiModule
         builder.Services.AddSingleton<RunSubmission>();
         builder.Services.AddSingleton<RunOperations>();
         builder.Services.AddSingleton<RunQueries>();
+        builder.Services.AddSingleton<RunList>();
+        builder.Services.AddSingleton<ImageCatalog>();
+        builder.Services.AddSingleton<ImageRequest>();
+        builder.Services.AddSingleton<RunComparer>();
+        builder.Services.AddSingleton<FeatureMaps>();
         builder.Services.TryAddSingleton<DatasetArtifacts>();
         builder.Services.TryAddSingleton<ModelRegistry>();
         builder
@@ -108,6 +117,7 @@ public static class AdminApiModule
                 );
                 options.DescribeAccess();
                 options.LeaveOutHead();
+                options.AddExamples();
             }
         );
         builder.Services.ConfigureHttpJsonOptions(options => ContractJson.Configure(options.SerializerOptions));
@@ -129,7 +139,12 @@ public static class AdminApiModule
         api.MapQueues();
         api.MapDeadLetters();
         api.MapWebhooks();
+        api.MapRunImages();
+        api.MapComparisons();
+        api.MapFeatureMaps();
+        api.MapViews();
         api.MapDatasets();
+        api.MapDatasetImages();
         api.MapBackbones();
         api.MapModels();
         api.MapPredictions();

@@ -41,6 +41,7 @@ public static class EvaluationModule
             .AddJobs<EvaluateHeadHandler, EvaluateHead>()
             .AddJobs<PredictDatasetHandler, PredictDataset>()
             .AddRequests<PredictImagesHandler, PredictImages, ImagesPredicted>(RequestKind.PredictImages)
-            .AddRequests<ExportModelHandler, ExportModel, ModelExported>(RequestKind.ExportModel);
+            .AddRequests<ExportModelHandler, ExportModel, ModelExported>(RequestKind.ExportModel)
+            .AddRequests<MapFeaturesHandler, MapFeatures, FeaturesMapped>(RequestKind.MapFeatures);
     }
 }

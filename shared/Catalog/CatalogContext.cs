@@ -24,6 +24,7 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
     public DbSet<FeatureSet> FeatureSets => Set<FeatureSet>();
     public DbSet<FeatureShard> FeatureShards => Set<FeatureShard>();
     public DbSet<DatasetAuditRecord> DatasetAudits => Set<DatasetAuditRecord>();
+    public DbSet<FeatureMapRecord> FeatureMaps => Set<FeatureMapRecord>();
     public DbSet<Checkpoint> Checkpoints => Set<Checkpoint>();
     public DbSet<EpochMetric> EpochMetrics => Set<EpochMetric>();
     public DbSet<Evaluation> Evaluations => Set<Evaluation>();
@@ -35,6 +36,7 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
     public DbSet<ModelVersion> ModelVersions => Set<ModelVersion>();
     public DbSet<ModelAlias> ModelAliases => Set<ModelAlias>();
     public DbSet<AliasChange> AliasChanges => Set<AliasChange>();
+    public DbSet<SavedView> SavedViews => Set<SavedView>();
     public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
     public DbSet<AuditEntry> AuditLog => Set<AuditEntry>();
     public DbSet<Installation> Installation => Set<Installation>();
@@ -83,7 +85,7 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
         {
             run.HasIndex(r => r.IdempotencyKey).IsUnique();
             run.HasIndex(r => new { r.State, r.SubmittedAt });
-            run.HasIndex(r => r.SubmittedAt);
+            RunListColumns.AddIndices(run);
             // Who waits for a shared scope is asked after every job of it.
             run.HasIndex(r => new { r.FeatureSetKey, r.State });
             run.HasIndex(r => new { r.IngestionKey, r.State });
@@ -162,6 +164,11 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
             audit.HasKey(a => a.Key);
             audit.ComplexProperty(a => a.File);
         });
+        modelBuilder.Entity<FeatureMapRecord>(map =>
+        {
+            map.HasKey(m => m.FeatureSetKey);
+            map.ComplexProperty(m => m.File);
+        });
         modelBuilder.Entity<Checkpoint>(checkpoint =>
         {
             checkpoint.HasKey(c => new
@@ -187,7 +194,7 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
         modelBuilder.Entity<Evaluation>(evaluation =>
         {
             evaluation.HasKey(e => e.RunId);
-            evaluation.HasIndex(e => e.TestAccuracy);
+            RunListColumns.AddIndices(evaluation);
             evaluation.ComplexProperty(e => e.Report);
             evaluation.ComplexProperty(e => e.Predictions);
             BelongsToRun(evaluation);
@@ -219,6 +226,7 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
             alias.HasKey(a => new { a.ModelName, a.Alias });
             alias.HasOne<ModelVersion>().WithMany().HasForeignKey(a => new { a.ModelName, a.Version }).OnDelete(DeleteBehavior.Restrict);
         });
+        modelBuilder.Entity<SavedView>().HasKey(view => view.Name);
         modelBuilder.Entity<AliasChange>().HasIndex(change => new { change.ModelName, change.Alias });
         modelBuilder.Entity<Installation>().Property(row => row.Id).ValueGeneratedNever();
         modelBuilder.Entity<ApiKey>().HasIndex(key => key.Name).IsUnique().HasFilter("revoked_at IS NULL");

@@ -23,8 +23,11 @@ public sealed record RequestKind(string Name, string Service)
     /// <summary>Packages of models.</summary>
     public static RequestKind ExportModel { get; } = new("export-model", "evaluation");
 
+    /// <summary>Maps of feature sets.</summary>
+    public static RequestKind MapFeatures { get; } = new("map-features", "evaluation");
+
     /// <summary>All of them.</summary>
-    internal static IReadOnlyList<RequestKind> All { get; } = [PredictImages, ExportModel];
+    internal static IReadOnlyList<RequestKind> All { get; } = [PredictImages, ExportModel, MapFeatures];
 
     internal static Dictionary<string, object?> Arguments { get; } =
         new(StringComparer.Ordinal)

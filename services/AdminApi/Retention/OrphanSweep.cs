@@ -87,6 +87,7 @@ internal sealed partial class OrphanSweep(IDbContextFactory<CatalogContext> cont
             context.DatasetPredictions.Select(row => row.Csv.Path),
             context.DatasetPredictions.Select(row => row.JsonLines.Path),
             context.DatasetAudits.Select(row => row.File.Path),
+            context.FeatureMaps.Select(row => row.File.Path),
             context.Downloads.Select(row => row.Path),
             // A download goes on from what is there, however long ago it was begun.
             context.Downloads.Where(row => row.CompletedAt == null).Select(row => row.Path + Volume.TemporarySuffix),

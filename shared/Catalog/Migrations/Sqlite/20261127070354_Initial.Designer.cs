@@ -897,10 +897,67 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.HasKey("RunId")
                         .HasName("pk_evaluations");
 
-                    b.HasIndex("TestAccuracy")
-                        .HasDatabaseName("ix_evaluations_test_accuracy");
+                    b.HasIndex("CalibrationError", "RunId")
+                        .HasDatabaseName("ix_evaluations_calibration_error_run_id");
+
+                    b.HasIndex("MacroF1", "RunId")
+                        .HasDatabaseName("ix_evaluations_macro_f1_run_id");
+
+                    b.HasIndex("TestAccuracy", "RunId")
+                        .HasDatabaseName("ix_evaluations_test_accuracy_run_id");
+
+                    b.HasIndex("TestLoss", "RunId")
+                        .HasDatabaseName("ix_evaluations_test_loss_run_id");
 
                     b.ToTable("evaluations", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.FeatureMapRecord", b =>
+                {
+                    b.Property<string>("FeatureSetKey")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("feature_set_key");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("created_at");
+
+                    b.Property<int>("Points")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("points");
+
+                    b.Property<double>("Seconds")
+                        .HasColumnType("REAL")
+                        .HasColumnName("seconds");
+
+                    b.Property<string>("Version")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("version");
+
+                    b.ComplexProperty(typeof(Dictionary<string, object>), "File", "Distributed.Catalog.FeatureMapRecord.File#StoredFile", b1 =>
+                        {
+                            b1.IsRequired();
+
+                            b1.Property<long>("Length")
+                                .HasColumnType("INTEGER")
+                                .HasColumnName("file_length");
+
+                            b1.Property<string>("Path")
+                                .IsRequired()
+                                .HasColumnType("TEXT")
+                                .HasColumnName("file_path");
+
+                            b1.Property<string>("Sha256")
+                                .IsRequired()
+                                .HasColumnType("TEXT")
+                                .HasColumnName("file_sha256");
+                        });
+
+                    b.HasKey("FeatureSetKey")
+                        .HasName("pk_feature_maps");
+
+                    b.ToTable("feature_maps", (string)null);
                 });
 
             modelBuilder.Entity("Distributed.Catalog.FeatureSet", b =>
@@ -1162,6 +1219,10 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("latest_number");
 
+                    b.Property<int>("Revision")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("revision");
+
                     b.HasKey("Name")
                         .HasName("pk_models");
 
@@ -1330,6 +1391,12 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("id");
 
+                    b.Property<string>("Backbone")
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("backbone")
+                        .HasComputedColumnSql("substr(json_extract(specification, '$.backbone'), 1, 600)", true);
+
                     b.Property<string>("Candidates")
                         .HasColumnType("TEXT")
                         .HasColumnName("candidates");
@@ -1341,6 +1408,12 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.Property<DateTime?>("ComparingAt")
                         .HasColumnType("TEXT")
                         .HasColumnName("comparing_at");
+
+                    b.Property<string>("Dataset")
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("dataset")
+                        .HasComputedColumnSql("json_extract(specification, '$.dataset')", true);
 
                     b.Property<string>("DatasetSha256")
                         .HasColumnType("TEXT")
@@ -1386,6 +1459,12 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("finished_at");
 
+                    b.Property<string>("HeadKind")
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("head_kind")
+                        .HasComputedColumnSql("json_extract(specification, '$.head.kind')", true);
+
                     b.Property<string>("IdempotencyKey")
                         .HasColumnType("TEXT")
                         .HasColumnName("idempotency_key");
@@ -1410,6 +1489,10 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("name");
 
+                    b.Property<string>("Note")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("note");
+
                     b.Property<DateTime?>("PredictingAt")
                         .HasColumnType("TEXT")
                         .HasColumnName("predicting_at");
@@ -1424,6 +1507,16 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.Property<int?>("RemovedDuplicates")
                         .HasColumnType("INTEGER")
                         .HasColumnName("removed_duplicates");
+
+                    b.Property<int>("Revision")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("revision");
+
+                    b.Property<double?>("Seconds")
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("REAL")
+                        .HasColumnName("seconds")
+                        .HasComputedColumnSql("CASE WHEN finished_at >= submitted_at THEN (julianday(finished_at) - julianday(submitted_at)) * 86400.0 END", true);
 
                     b.Property<string>("Specification")
                         .IsRequired()
@@ -1500,8 +1593,11 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .IsUnique()
                         .HasDatabaseName("ix_runs_idempotency_key");
 
-                    b.HasIndex("SubmittedAt")
-                        .HasDatabaseName("ix_runs_submitted_at");
+                    b.HasIndex("Backbone", "SubmittedAt")
+                        .HasDatabaseName("ix_runs_backbone_submitted_at");
+
+                    b.HasIndex("DatasetSha256", "SubmittedAt")
+                        .HasDatabaseName("ix_runs_dataset_sha256_submitted_at");
 
                     b.HasIndex("FeatureSetKey", "State")
                         .HasDatabaseName("ix_runs_feature_set_key_state");
@@ -1509,8 +1605,20 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.HasIndex("IngestionKey", "State")
                         .HasDatabaseName("ix_runs_ingestion_key_state");
 
+                    b.HasIndex("Name", "Id")
+                        .HasDatabaseName("ix_runs_name_id");
+
+                    b.HasIndex("Seconds", "Id")
+                        .HasDatabaseName("ix_runs_seconds_id");
+
                     b.HasIndex("State", "SubmittedAt")
                         .HasDatabaseName("ix_runs_state_submitted_at");
+
+                    b.HasIndex("SubmittedAt", "Id")
+                        .HasDatabaseName("ix_runs_submitted_at_id");
+
+                    b.HasIndex(new[] { "FinishedAt", "Id" }, "ix_runs_finished_at_id")
+                        .HasDatabaseName("ix_runs_finished_at_id");
 
                     b.ToTable("runs", (string)null);
                 });
@@ -1532,6 +1640,41 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasDatabaseName("ix_run_dependencies_scope");
 
                     b.ToTable("run_dependencies", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.SavedView", b =>
+                {
+                    b.Property<string>("Name")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name");
+
+                    b.Property<DateTime>("ChangedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("changed_at");
+
+                    b.Property<string>("ChangedBy")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("changed_by");
+
+                    b.PrimitiveCollection<string>("Columns")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("columns");
+
+                    b.Property<string>("Query")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("query");
+
+                    b.Property<int>("Revision")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("revision");
+
+                    b.HasKey("Name")
+                        .HasName("pk_saved_views");
+
+                    b.ToTable("saved_views", (string)null);
                 });
 
             modelBuilder.Entity("Distributed.Catalog.Trial", b =>

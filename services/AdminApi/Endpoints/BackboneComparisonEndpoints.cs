@@ -6,9 +6,9 @@ using Microsoft.EntityFrameworkCore;
 namespace Distributed.AdminApi.Endpoints;
 
 /// <summary>The pictures of runs that compared bases.</summary>
-internal static class ComparisonEndpoints
+internal static class BackboneComparisonEndpoints
 {
-    public static void MapComparisons(this RouteGroupBuilder runs) =>
+    public static void MapBackboneComparisons(this RouteGroupBuilder runs) =>
         runs.MapRead("{runId:guid}/comparison.svg", ReadPictureAsync)
             .WithSummary("The bases that a run compared, as a picture")
             .WithDescription(
