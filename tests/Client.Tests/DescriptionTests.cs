@@ -19,6 +19,7 @@ public sealed class DescriptionTests(Served served)
             { "post", "/api/v1/runs/{runId}/cancel", typeof(RunDetail) },
             { "post", "/api/v1/runs/{runId}/retry", typeof(RunDetail) },
             { "get", "/api/v1/runs/{runId}/metrics", null },
+            { "get", "/api/v1/events", null },
             { "get", "/api/v1/models", typeof(ModelSummary) },
             { "post", "/api/v1/models/{name}/versions", typeof(ModelVersionDetail) },
             { "get", "/api/v1/models/{name}/versions/{number}", typeof(ModelVersionDetail) },

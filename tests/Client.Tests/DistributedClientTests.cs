@@ -34,6 +34,38 @@ public sealed class DistributedClientTests(Served served) : IDisposable
     }
 
     [Fact]
+    public async Task A_listener_hears_a_run_from_its_submission_to_its_end()
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        var ready = await FirstAsync(_client.ListenAsync(cancellationToken: patience.Token));
+        var run = await _client.SubmitRunAsync(Small("heard") with { SplitSeed = 7 });
+
+        var heard = new List<LiveEvent>();
+        await foreach (var one in _client.ListenAsync(run.RunId, ready.Id, patience.Token))
+        {
+            heard.Add(one);
+            if (one.Kind == "result")
+            {
+                break;
+            }
+        }
+
+        Assert.Equal("ready", ready.Kind);
+        Assert.Equal(heard.Count, heard.Select(one => one.Id).Distinct(StringComparer.Ordinal).Count());
+        var states = heard
+            .Where(one => one.Kind == "run" && one.Data.GetProperty("change").GetString() != "edited")
+            .Select(one => one.Data.GetProperty("state").GetString())
+            .ToList();
+        Assert.Equal(["submitted", "ingesting", "extracting", "training", "evaluating", "completed"], states);
+        Assert.All(heard.Where(one => one.Kind == "run"), one => Assert.Equal(run.RunId, one.RunId));
+        Assert.Contains(heard, one => one.Kind == "epoch" && one.Data.TryGetProperty("penalty", out _));
+        Assert.Contains(
+            heard,
+            one => one.Kind == "progress" && one.Data.GetProperty("done").GetInt64() == one.Data.GetProperty("total").GetInt64()
+        );
+    }
+
+    [Fact]
     public async Task A_run_is_cancelled_and_retried()
     {
         var run = await _client.SubmitRunAsync(Small("cancelled") with { InputSize = 128 });
@@ -118,6 +150,16 @@ public sealed class DistributedClientTests(Served served) : IDisposable
         var unknown = await Assert.ThrowsAsync<ApiException>(() => _client.PredictAsync("nothing@1", [ColouredFields.Draw(1)]));
         Assert.Equal(HttpStatusCode.NotFound, unknown.Status);
         Assert.Contains("nothing", unknown.Message, StringComparison.Ordinal);
+    }
+
+    private static async Task<LiveEvent> FirstAsync(IAsyncEnumerable<LiveEvent> events)
+    {
+        await foreach (var one in events)
+        {
+            return one;
+        }
+
+        throw new InvalidOperationException("There is none.");
     }
 
     private static RunSpecification Small(string name) =>
