@@ -111,7 +111,7 @@ public static class AdminApiModule
                     {
                         document.Info.Title = "Distributed";
                         document.Info.Description =
-                            "Submit, watch, cancel, retry and delete runs that train a new head for a pretrained DenseNet.";
+                            "Submit, watch, compare and repeat runs that train a new head for a pretrained network; look at their images; keep models and predict with them.";
                         return Task.CompletedTask;
                     }
                 );

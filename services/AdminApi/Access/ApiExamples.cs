@@ -46,6 +46,11 @@ internal static class ApiExamples
             return whole;
         }
 
+        if (name is not null && ExampleValues.IsUsuallyNothing(name))
+        {
+            return null;
+        }
+
         if (name is not null && ExampleValues.OfField(name) is { } known && Fits(schema, known))
         {
             return known;
@@ -99,6 +104,11 @@ internal static class ApiExamples
 
     private static bool Fits(IOpenApiSchema schema, JsonNode value)
     {
+        if (schema.Enum is { Count: > 0 } names)
+        {
+            return names.Any(one => JsonNode.DeepEquals(one, value));
+        }
+
         var type = (schema.OneOf?.FirstOrDefault(one => one.Type != JsonSchemaType.Null) ?? schema).Type & ~JsonSchemaType.Null;
         return value.GetValueKind() switch
         {

@@ -112,6 +112,10 @@ internal static class ExampleValues
     /// <summary>What a field holds; null where its schema says enough.</summary>
     public static JsonNode? OfField(string name) => Fields.TryGetValue(name, out var json) ? JsonNode.Parse(json) : null;
 
+    /// <summary>Whether a field is null as long as nothing is wrong.</summary>
+    public static bool IsUsuallyNothing(string name) =>
+        name is "failure" or "failureCause" or "deadline" or "waiting" or "noTest" or "notJudged" or "notSought" or "refused";
+
     /// <summary>A text of a format.</summary>
     public static JsonNode OfFormat(string? format) =>
         format switch

@@ -28,8 +28,9 @@ internal static class ComparisonEndpoints
     {
         var runs = api.MapGroup("/runs").WithTags("Runs").AddEndpointFilter<DamagedFileFilter>();
         runs.MapRead("compare", CompareAsync)
-            .WithSummary(
-                "Compare 2 to 100 runs: the settings in which they differ, their figures with intervals, and of two McNemar's test"
+            .WithSummary("Compare 2 to 100 runs")
+            .WithDescription(
+                "The settings in which they differ, their figures with intervals, and of two that were tested on the same images McNemar's exact test."
             )
             .ProducesProblem(404);
         runs.MapRead("{runId:guid}/disagreements", ListAsync)

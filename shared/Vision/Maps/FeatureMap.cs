@@ -38,6 +38,12 @@ public static class FeatureMap
         ArgumentNullException.ThrowIfNull(features);
         ArgumentNullException.ThrowIfNull(tensors);
         var points = Math.Min(features.Count, MostImages);
+        if (points < 2)
+        {
+            // A single image has no directions in which it differs.
+            return new float[2 * points];
+        }
+
         var drawn = points == features.Count ? features : new FeatureSubset(features, Rows(points, features.Count));
         var (start, near) = await tensors.RunAsync(token => MapNeighbours.Find(drawn, Neighbours, token), cancellationToken);
         return points < FewestToLayOut
