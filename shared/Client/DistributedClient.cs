@@ -15,7 +15,7 @@ namespace Distributed.Client;
 /// method
 /// raises <see cref="ApiException"/> for what the server refuses, and <see cref="HttpRequestException"/> where it cannot be reached.
 /// </remarks>
-public sealed class DistributedClient : IDisposable
+public sealed partial class DistributedClient : IDisposable
 {
     private const string Api = "api/v1/";
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(250);
@@ -413,8 +413,6 @@ public sealed class DistributedClient : IDisposable
             problem?.Errors
         );
     }
-
-    private sealed record Page<T, TNext>(IReadOnlyList<T> Items, TNext Next);
 
     private sealed record Problem(string? Title, string? Detail, IReadOnlyDictionary<string, string[]>? Errors);
 }

@@ -26,6 +26,7 @@ public sealed class OperationTests
                 "GET /api/v1/backbones",
                 "GET /api/v1/datasets",
                 "GET /api/v1/datasets/{sha256}",
+                "GET /api/v1/me",
                 "GET /api/v1/models",
                 "GET /api/v1/models/{name}",
                 "GET /api/v1/models/{name}/versions/{number}",

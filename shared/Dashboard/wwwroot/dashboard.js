@@ -1,0 +1,20 @@
+// What pages do by themselves: switch colours, and copy texts. Everything else is the server's.
+"use strict";
+(() => {
+  const themes = ["system", "light", "dark"];
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-switch-theme], [data-copy]");
+    if (!button) return;
+    if (button.matches("[data-switch-theme]")) {
+      const root = document.documentElement;
+      const theme = themes[(themes.indexOf(root.dataset.theme) + 1) % themes.length];
+      root.dataset.theme = theme;
+      document.cookie = `theme=${theme}; path=/; max-age=31536000; samesite=strict`;
+      button.title = `Colours: ${theme}`;
+      return;
+    }
+    await navigator.clipboard.writeText(button.closest("figure").querySelector("pre").textContent);
+    button.classList.add("copied");
+    button.addEventListener("pointerleave", () => button.classList.remove("copied"), { once: true });
+  });
+})();

@@ -1,0 +1,107 @@
+using Microsoft.Playwright;
+
+namespace Distributed.Browser.Tests.Dashboard;
+
+/// <summary>How every page looks: nothing from elsewhere, nothing wider than the window, nothing faint, in light and dark, on a desk and in a hand.</summary>
+[Collection(DashboardTests.Name)]
+public sealed class LookTests(BrowserFixture browser, DashboardServer server)
+{
+    /// <summary>A folder for pictures of all pages, where one is wanted.</summary>
+    private static string? Pictures =>
+        Environment.GetEnvironmentVariable("DISTRIBUTED_TEST_PICTURES") is { Length: > 0 } folder ? folder : null;
+
+    [Theory]
+    [InlineData(ColorScheme.Light, 1400)]
+    [InlineData(ColorScheme.Dark, 1400)]
+    [InlineData(ColorScheme.Light, 390)]
+    [InlineData(ColorScheme.Dark, 390)]
+    public async Task Every_page_fits_its_window_can_be_read_and_asks_nobody_else(ColorScheme scheme, int width)
+    {
+        await using var window = await DashboardPage.OpenAsync(
+            browser,
+            server,
+            server.OperatorKey,
+            new BrowserNewContextOptions
+            {
+                ColorScheme = scheme,
+                ViewportSize = new ViewportSize { Width = width, Height = 900 },
+            }
+        );
+        var dataset = (await server.Client.GetDatasetsAsync()).Items[0].Sha256;
+        (string Name, string Path)[] pages =
+        [
+            ("runs", "/runs"),
+            ("runs-none", "/runs?name=nothing-like-it"),
+            ("run", $"/runs/{server.RunId:D}"),
+            ("run-failed", $"/runs/{server.FailedRunId:D}"),
+            ("run-missing", $"/runs/{Guid.Empty:D}"),
+            ("new-run", "/runs/new"),
+            ("models", "/models"),
+            ("model", $"/models/{DashboardServer.Model}"),
+            ("datasets", "/datasets"),
+            ("dataset", $"/datasets/{dataset}"),
+            ("audit", "/audit"),
+            ("settings", "/settings"),
+            ("not-found", "/not-found"),
+        ];
+        foreach (var (name, path) in pages)
+        {
+            await window.Page.GotoAsync(path);
+            await window.Page.WaitForLoadStateAsync(LoadState.NetworkIdle);
+            if (Pictures is { } folder)
+            {
+                await window.Page.ScreenshotAsync(
+                    new PageScreenshotOptions
+                    {
+                        Path = Path.Combine(folder, $"{name}-{scheme.ToString().ToLowerInvariant()}-{width}.png"),
+                        FullPage = true,
+                    }
+                );
+            }
+
+            Assert.True(
+                await window.Page.EvaluateAsync<int>("document.documentElement.scrollWidth") <= width,
+                $"{path} is wider than {width} px"
+            );
+            Assert.Equal([], await window.Page.EvaluateAsync<string[]>($"() => {{ {PageScripts.Colours} return faint(4.5); }}"));
+            Assert.Equal(1, await window.Page.Locator("main h1").CountAsync());
+            Assert.Equal(
+                [],
+                await window.Page.EvaluateAsync<string[]>(
+                    "[...document.querySelectorAll('input:not([type=hidden]), select, button, a, summary')].filter(one => !(one.labels?.length || one.getAttribute('aria-label') || one.textContent.trim() || one.querySelector('title'))).map(one => one.outerHTML)"
+                )
+            );
+        }
+
+        Assert.All(window.Requests, address => Assert.StartsWith(server.Address.ToString(), address, StringComparison.Ordinal));
+        Assert.Empty(window.Complaints);
+    }
+
+    [Fact]
+    public async Task The_keyboard_reaches_the_content_first_and_then_everything_else()
+    {
+        await using var window = await DashboardPage.OpenAsync(browser, server, server.ReaderKey);
+        await window.GoToLiveAsync("/runs");
+
+        await window.Page.EvaluateAsync("document.activeElement?.blur()");
+        await window.Page.Keyboard.PressAsync("Tab");
+        Assert.Equal("Skip to content", await window.Page.EvaluateAsync<string>("document.activeElement.textContent"));
+        await window.Page.Keyboard.PressAsync("Enter");
+        Assert.Equal("content", await window.Page.EvaluateAsync<string>("document.activeElement.id"));
+    }
+
+    [Fact]
+    public async Task The_switch_goes_from_the_systems_colours_to_light_and_dark_and_is_remembered()
+    {
+        await using var window = await DashboardPage.OpenAsync(browser, server, server.ReaderKey);
+        var html = window.Page.Locator("html");
+        await Assertions.Expect(html).ToHaveAttributeAsync("data-theme", "system");
+
+        var colours = window.Page.GetByRole(AriaRole.Button, new() { Name = "Colours" });
+        await colours.ClickAsync();
+        await colours.ClickAsync();
+        await window.Page.ReloadAsync();
+
+        await Assertions.Expect(html).ToHaveAttributeAsync("data-theme", "dark");
+    }
+}
