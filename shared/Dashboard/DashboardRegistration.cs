@@ -24,7 +24,7 @@ public static class DashboardRegistration
         services.AddMudServices();
         services.AddSingleton<ApiConnections>();
         services.AddScoped<Visitor>();
-        services.AddScoped<ILiveUpdates, PollingUpdates>();
+        services.AddScoped<ILiveUpdates, EventUpdates>();
     }
 
     /// <summary>Maps the pages and the connection that keeps some of them live.</summary>

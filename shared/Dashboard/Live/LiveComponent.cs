@@ -19,6 +19,9 @@ public abstract class LiveComponent : ApiComponent, IAsyncDisposable
     /// <summary>Whether anything shown can still change.</summary>
     protected virtual bool IsLive => true;
 
+    /// <summary>Why what is shown could not be read again; null where it could.</summary>
+    protected Failure? Missing { get; private set; }
+
     /// <summary>Ends when the component leaves its page.</summary>
     protected CancellationToken Gone => _gone.Token;
 
@@ -35,7 +38,7 @@ public abstract class LiveComponent : ApiComponent, IAsyncDisposable
     protected abstract Task LoadAsync(DistributedClient api);
 
     /// <summary>Reads it now.</summary>
-    protected Task RefreshAsync() => TryAsync(LoadAsync);
+    protected async Task RefreshAsync() => Missing = await AttemptAsync(LoadAsync);
 
     /// <inheritdoc/>
     protected override Task OnParametersSetAsync() => RefreshAsync();

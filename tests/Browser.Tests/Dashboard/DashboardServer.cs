@@ -34,8 +34,8 @@ public sealed class DashboardServer : IAsyncLifetime
     /// <summary>A run of seconds.</summary>
     public static RunSpecification Small { get; } = new() { InputSize = 32, Precision = Precision.Fp32 };
 
-    /// <summary>A run of minutes, which is to be cancelled.</summary>
-    public static RunSpecification Long { get; } =
+    /// <summary>A run of hours, which is to be cancelled.</summary>
+    public static RunSpecification Endless { get; } =
         Small with
         {
             Name = "long one",

@@ -40,6 +40,8 @@ public sealed class LookTests(BrowserFixture browser, DashboardServer server)
             ("model", $"/models/{DashboardServer.Model}"),
             ("datasets", "/datasets"),
             ("dataset", $"/datasets/{dataset}"),
+            ("workers", "/workers"),
+            ("queues", "/queues"),
             ("audit", "/audit"),
             ("settings", "/settings"),
             ("not-found", "/not-found"),
@@ -63,10 +65,9 @@ public sealed class LookTests(BrowserFixture browser, DashboardServer server)
                 await window.Page.EvaluateAsync<int>("document.documentElement.scrollWidth") <= width,
                 $"{path} is wider than {width} px"
             );
-            Assert.Equal([], await window.Page.EvaluateAsync<string[]>($"() => {{ {PageScripts.Colours} return faint(4.5); }}"));
+            Assert.Empty(await window.Page.EvaluateAsync<string[]>($"() => {{ {PageScripts.Colours} return faint(4.5); }}"));
             Assert.Equal(1, await window.Page.Locator("main h1").CountAsync());
-            Assert.Equal(
-                [],
+            Assert.Empty(
                 await window.Page.EvaluateAsync<string[]>(
                     "[...document.querySelectorAll('input:not([type=hidden]), select, button, a, summary')].filter(one => !(one.labels?.length || one.getAttribute('aria-label') || one.textContent.trim() || one.querySelector('title'))).map(one => one.outerHTML)"
                 )

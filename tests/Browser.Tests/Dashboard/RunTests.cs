@@ -36,7 +36,7 @@ public sealed class RunTests(BrowserFixture browser, DashboardServer server)
     [Fact]
     public async Task A_run_is_cancelled_and_retried()
     {
-        var run = await server.Client.SubmitRunAsync(DashboardServer.Long);
+        var run = await server.Client.SubmitRunAsync(DashboardServer.Endless);
         await using var window = await DashboardPage.OpenAsync(browser, server, server.OperatorKey);
         await window.GoToLiveAsync($"/runs/{run.RunId:D}");
 
