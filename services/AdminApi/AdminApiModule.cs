@@ -5,6 +5,7 @@ using Distributed.AdminApi.Endpoints;
 using Distributed.AdminApi.Predictions;
 using Distributed.AdminApi.Retention;
 using Distributed.AdminApi.Telemetry;
+using Distributed.AdminApi.Webhooks;
 using Distributed.Artifacts;
 using Distributed.Catalog;
 using Distributed.Contracts;
@@ -30,6 +31,7 @@ public static class AdminApiModule
             .AddOptions<PredictionOptions>(PredictionOptions.Section)
             .AddOptions<RetentionOptions>(RetentionOptions.Section)
             .AddOptions<TelemetryOptions>(TelemetryOptions.Section)
+            .AddOptions<WebhookOptions>(WebhookOptions.Section)
             .AddGroup(
                 CustomVisionProjects.Section,
                 "PROJECT_ID",
@@ -89,6 +91,7 @@ public static class AdminApiModule
         builder.Services.AddSingleton<OrphanSweep>();
         builder.Services.AddSingleton<Collector>();
         builder.Services.AddHostedService<CollectionTimer>();
+        builder.AddLive();
         builder.Services.AddProblems();
         builder.Services.AddApiAccess();
         builder.Services.AddOpenApi(
@@ -125,7 +128,13 @@ public static class AdminApiModule
         app.UseApiAccess();
         app.UseStrictQuery();
         var api = app.MapGroup("/api/v1").AddEndpointFilter<CatalogFilter>().WithStrictQuery();
+        api.MapEvents();
         api.MapRuns();
+        api.MapJobs();
+        api.MapWorkers();
+        api.MapQueues();
+        api.MapDeadLetters();
+        api.MapWebhooks();
         api.MapDatasets();
         api.MapBackbones();
         api.MapModels();

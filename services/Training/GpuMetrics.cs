@@ -48,14 +48,19 @@ internal sealed class GpuMetrics : IHostedService, IDisposable
     private IEnumerable<Measurement<T>> Measure<T>(Func<Gpu, T> of)
         where T : struct => Read().Select(gpu => new Measurement<T>(of(gpu), new("hw.id", gpu.Id), new("hw.name", gpu.Name)));
 
-    /// <summary>Once a scrape, for all three.</summary>
-    private IReadOnlyList<Gpu> Read()
+    /// <summary>The GPUs; none on a machine without NVIDIA's driver. Asked once a scrape, for all that want to know.</summary>
+    public IReadOnlyList<Gpu> Read()
     {
+        if (_nvml is null)
+        {
+            return [];
+        }
+
         lock (_lock)
         {
             if (_readAt is not { } at || _time.GetElapsedTime(at) > KnownFor)
             {
-                (_gpus, _readAt) = (_nvml!.Read(), _time.GetTimestamp());
+                (_gpus, _readAt) = (_nvml.Read(), _time.GetTimestamp());
             }
 
             return _gpus;

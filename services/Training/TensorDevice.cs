@@ -22,6 +22,9 @@ internal sealed class TensorDevice(TensorThread tensors, IOptions<TrainingOption
 
     public torch.Device Device => _device.Value;
 
+    /// <summary>The device, once it is chosen.</summary>
+    public torch.Device? Chosen => _device.IsValueCreated ? _device.Value : null;
+
     public async Task<HostCheckResult> CheckAsync(CancellationToken cancellationToken)
     {
         try

@@ -58,7 +58,9 @@ public static class TrainingModule
         builder.Services.TryAddSingleton(_ => new DataRoots(builder.Configuration.GetSection("Data:Roots").Get<string[]>() ?? []));
         builder.Services.AddSingleton<TensorDevice>();
         builder.Services.AddSingleton<IHostCheck>(provider => provider.GetRequiredService<TensorDevice>());
-        builder.Services.AddHostedService<GpuMetrics>();
+        builder.Services.AddSingleton<GpuMetrics>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<GpuMetrics>());
+        builder.Services.AddSingleton<IWorkerDevice, TrainingDevice>();
         builder.AddBackboneList();
         builder.Services.TryAddSingleton<BackboneLoader>();
         builder.Services.AddSingleton<BackboneStore>();

@@ -36,6 +36,12 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
     public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
     public DbSet<AuditEntry> AuditLog => Set<AuditEntry>();
     public DbSet<Installation> Installation => Set<Installation>();
+    public DbSet<Change> Changes => Set<Change>();
+    public DbSet<Worker> Workers => Set<Worker>();
+    public DbSet<DeadLetter> DeadLetters => Set<DeadLetter>();
+    public DbSet<Webhook> Webhooks => Set<Webhook>();
+    public DbSet<WebhookDelivery> WebhookDeliveries => Set<WebhookDelivery>();
+    public DbSet<WebhookCursor> WebhookCursors => Set<WebhookCursor>();
 #pragma warning restore CS1591
 
     /// <inheritdoc />
@@ -55,10 +61,15 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
         );
 
     /// <inheritdoc />
-    public override Task FailRunsAsync(string scope, JobFailure failure, DateTime now, CancellationToken cancellationToken)
+    public override async Task FailRunsAsync(string scope, JobFailure failure, DateTime now, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(failure);
         var dependents = RunDependencies.Where(dependency => dependency.Scope == scope).Select(dependency => dependency.RunId);
-        return Runs.Where(run => dependents.Contains(run.Id)).EndAsync(RunState.Failed, failure, now, cancellationToken);
+        var ended = await Runs.Where(run => dependents.Contains(run.Id)).EndAsync(RunState.Failed, failure, now, cancellationToken);
+        if (ended > 0 && failure.Cause == FailureCause.Attempts)
+        {
+            await this.KeepFailedAsync(scope, failure.Reason, now, cancellationToken);
+        }
     }
 
     /// <inheritdoc />
@@ -197,6 +208,7 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
         modelBuilder.Entity<ApiKey>().HasIndex(key => key.Name).IsUnique().HasFilter("revoked_at IS NULL");
         // Of no run: what was done stays when that to which it was done is gone.
         modelBuilder.Entity<AuditEntry>().HasIndex(entry => entry.Subject);
+        LiveTables.Configure(modelBuilder);
     }
 
     private static void BelongsToRun<T>(EntityTypeBuilder<T> entity)

@@ -36,6 +36,17 @@ public static partial class CatalogGrants
                 {
                     var type when type == typeof(AuditEntry) => [$"GRANT SELECT, INSERT ON {table} TO {apiRole}"],
                     var type when type == typeof(ApiKey) => [$"GRANT SELECT, INSERT, UPDATE ON {table} TO {apiRole}"],
+                    // Triggers add to it, as whoever makes the change.
+                    var type when type == typeof(Change) =>
+                    [
+                        $"GRANT {Rows} ON {table} TO {apiRole}",
+                        $"GRANT INSERT ON {table} TO {workerRole}",
+                    ],
+                    // With the keys of signatures.
+                    var type when type == typeof(Webhook) || type == typeof(WebhookDelivery) || type == typeof(WebhookCursor) =>
+                    [
+                        $"GRANT {Rows} ON {table} TO {apiRole}",
+                    ],
                     // Only AdminApi begins volumes.
                     var type when type == typeof(Installation) =>
                     [

@@ -118,6 +118,7 @@ public sealed partial class CatalogMigration(
         if (!context.Database.IsNpgsql())
         {
             await context.Database.MigrateAsync(cancellationToken);
+            await ChangeTriggers.ApplyAsync(context, cancellationToken);
             // One flush a commit instead of four, and readers wait for no writer. It stays so in the file.
             await context.Database.ExecuteSqlRawAsync("pragma journal_mode = wal", cancellationToken);
             return;
@@ -131,6 +132,7 @@ public sealed partial class CatalogMigration(
         {
             await IsCurrentAsync(context, cancellationToken);
             await context.Database.MigrateAsync(cancellationToken);
+            await ChangeTriggers.ApplyAsync(context, cancellationToken);
             await context.Database.ExecuteSqlAsync($"select pg_advisory_unlock({MigrationLock})", cancellationToken);
         }
         catch

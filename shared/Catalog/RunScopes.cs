@@ -13,6 +13,13 @@ public static class RunScopes
         return context.Runs.Where(run => RunStates.Open.Contains(run.State));
     }
 
+    /// <summary>The jobs that a run needs, those of shared scopes included.</summary>
+    public static IQueryable<Job> JobsOf(this CatalogContext context, Guid runId)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        return context.Jobs.Where(job => context.RunDependencies.Any(d => d.RunId == runId && d.Scope == job.Scope));
+    }
+
     /// <summary>The open runs that need a scope.</summary>
     public static IQueryable<Run> OpenRunsThatNeed(this CatalogContext context, string scope)
     {

@@ -63,9 +63,7 @@ public sealed record BrokerPermissions(string Configure, string Write, string Re
     // It declares everything, watches all queues, reads dead letters, and consumes submissions.
     private static BrokerPermissions ForAdmin()
     {
-        var everything = Whole(
-            $"{OneOf(Queues)}(-dead-letter|_error|_skipped)?|{DeadLetterProcessor.UnreadableQueue}|{Requests}|{Answers}|{Contracts}|{Bus}"
-        );
+        var everything = Whole($"{OneOf(Queues)}(-dead-letter|_error|_skipped)?|{Requests}|{Answers}|{Contracts}|{Bus}");
         return new BrokerPermissions(everything, everything, everything);
     }
 

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Distributed.Catalog;
 using Distributed.Jobs;
 using Distributed.Pipeline;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
@@ -13,13 +14,14 @@ namespace Distributed.Messaging;
 /// <summary>
 /// Reads dead letters: messages whose handling failed, that no consumer knew, or that were delivered too
 /// often. Where one names a job, that counts as an attempt: the job is sent again, or in the end fails its runs with the reason
-/// found here. Where one names a run, the run fails. What names neither is kept for people in one queue.
+/// found here. Where one names a run, the run fails. What names neither is kept for people in the catalog.
 /// </summary>
 internal sealed partial class DeadLetterProcessor(
     RabbitConnections connections,
     JobStore store,
     JobStages stages,
     RunRegister runs,
+    IDbContextFactory<CatalogContext> contexts,
     JobDispatcher dispatcher,
     RunEventPublisher publisher,
     CatalogMigration catalog,
@@ -29,11 +31,8 @@ internal sealed partial class DeadLetterProcessor(
     ILogger<DeadLetterProcessor> logger
 ) : BackgroundService
 {
-    /// <summary>Where messages are kept that nobody can read.</summary>
-    public const string UnreadableQueue = "unreadable";
-
-    /// <summary>Enough to find the cause; older ones give way.</summary>
-    private const int MostKept = 10_000;
+    /// <summary>Far longer than any message of ours.</summary>
+    private const int LongestBody = 1 << 20;
 
     private const int MostAtOnce = 100;
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
@@ -65,19 +64,16 @@ internal sealed partial class DeadLetterProcessor(
                 {
                     await ReadAsync(
                         connection,
-                        queue + suffix,
-                        (message, token) => HandleJobAsync(stage.Kind, message, reason(message.BasicProperties), token),
+                        queue,
+                        suffix,
+                        reason,
+                        (message, why, token) => HandleJobAsync(stage.Kind, message, why, token),
                         cancellationToken
                     );
                 }
             }
 
-            await ReadAsync(
-                connection,
-                QueueTopology.SubmitRunQueue + suffix,
-                (message, token) => HandleSubmissionAsync(message, reason(message.BasicProperties), token),
-                cancellationToken
-            );
+            await ReadAsync(connection, QueueTopology.SubmitRunQueue, suffix, reason, HandleSubmissionAsync, cancellationToken);
         }
     }
 
@@ -126,13 +122,15 @@ internal sealed partial class DeadLetterProcessor(
 
     private async Task ReadAsync(
         IConnection connection,
-        string queue,
-        Func<BasicGetResult, CancellationToken, Task<string?>> handle,
+        string of,
+        string suffix,
+        Func<IReadOnlyBasicProperties, string> describe,
+        Func<BasicGetResult, string, CancellationToken, Task<string?>> handle,
         CancellationToken cancellationToken
     )
     {
-        var options = new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true);
-        await using var channel = await connection.CreateChannelAsync(options, cancellationToken);
+        var queue = of + suffix;
+        await using var channel = await connection.CreateChannelAsync(cancellationToken: cancellationToken);
         try
         {
             if (await channel.MessageCountAsync(queue, cancellationToken) == 0)
@@ -152,12 +150,13 @@ internal sealed partial class DeadLetterProcessor(
             read++
         )
         {
-            var outcome = await handle(message, cancellationToken);
+            var reason = describe(message.BasicProperties);
+            var outcome = await handle(message, reason, cancellationToken);
             if (outcome is null)
             {
                 outcome = "invalid";
-                LogUnreadable(queue, UnreadableQueue);
-                await KeepAsync(channel, message, cancellationToken);
+                LogUnreadable(queue);
+                await KeepAsync(of, message, reason, cancellationToken);
             }
 
             MessagingTelemetry.RecordDeadLetter(queue, outcome);
@@ -219,37 +218,25 @@ internal sealed partial class DeadLetterProcessor(
         return outcome == SubmitOutcome.Created ? "run_failed" : "not_needed";
     }
 
-    private static async Task KeepAsync(IChannel channel, BasicGetResult message, CancellationToken cancellationToken)
+    /// <summary>In the catalog, where people see it and can requeue it.</summary>
+    private async Task KeepAsync(string queue, BasicGetResult message, string reason, CancellationToken cancellationToken)
     {
-        var arguments = new Dictionary<string, object?>(StringComparer.Ordinal)
-        {
-            ["x-queue-type"] = "quorum",
-            ["x-max-length"] = MostKept,
-        };
-        await channel.QueueDeclareAsync(
-            UnreadableQueue,
-            durable: true,
-            exclusive: false,
-            autoDelete: false,
-            arguments,
-            cancellationToken: cancellationToken
+        var body = message.Body.ToArray();
+        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
+        context.DeadLetters.Add(
+            new DeadLetter
+            {
+                Id = Guid.CreateVersion7(),
+                At = time.GetUtcNow().UtcDateTime,
+                Reason =
+                    $"It names neither job nor run; {reason}."
+                    + (body.Length > LongestBody ? $" Of its {body.Length} bytes the first {LongestBody} are kept." : ""),
+                Queue = queue,
+                Body = body.Length > LongestBody ? body[..LongestBody] : body,
+                ContentType = message.BasicProperties.ContentType,
+            }
         );
-        await channel.ExchangeDeclareAsync(
-            UnreadableQueue,
-            ExchangeType.Fanout,
-            durable: true,
-            autoDelete: false,
-            cancellationToken: cancellationToken
-        );
-        await channel.QueueBindAsync(UnreadableQueue, UnreadableQueue, routingKey: "", cancellationToken: cancellationToken);
-        await channel.BasicPublishAsync(
-            UnreadableQueue,
-            routingKey: "",
-            mandatory: true,
-            new BasicProperties(message.BasicProperties) { Persistent = true },
-            message.Body,
-            cancellationToken
-        );
+        await context.SaveChangesAsync(cancellationToken);
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "The message of {Job} was dead-lettered: {Reason}. {Outcome}")]
@@ -257,9 +244,9 @@ internal sealed partial class DeadLetterProcessor(
 
     [LoggerMessage(
         Level = LogLevel.Error,
-        Message = "A message in the queue {Queue} names neither job nor run; it is kept in the queue {Kept}"
+        Message = "A message in the queue {Queue} names neither job nor run; GET /api/v1/dead-letters shows it"
     )]
-    private partial void LogUnreadable(string queue, string kept);
+    private partial void LogUnreadable(string queue);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Dead-lettered messages could not be read")]
     private partial void LogFailed(Exception exception);

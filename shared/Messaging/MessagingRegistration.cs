@@ -112,11 +112,13 @@ public static class MessagingRegistration
         if (address.IsInMemory)
         {
             services.AddSingleton<IQueueInspector, InMemoryQueueInspector>();
+            services.AddSingleton<IMessageRequeue, InMemoryMessageRequeue>();
         }
         else
         {
             services.AddSingleton<RabbitConnections>();
             services.AddSingleton<IQueueInspector, RabbitQueueInspector>();
+            services.AddSingleton<IMessageRequeue, RabbitMessageRequeue>();
             services.AddSingleton<QueueTopology>();
             services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<QueueTopology>());
             if (consumers.Endpoints.Count > 0)

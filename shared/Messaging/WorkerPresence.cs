@@ -70,6 +70,9 @@ public sealed partial class WorkerPresence : BackgroundService
     public IReadOnlyList<string> Missing =>
         Current is { } answer ? [.. _stages.All.Where(stage => IsMissing(answer, stage)).Select(stage => stage.Kind)] : [];
 
+    /// <summary>The statistics of a queue as the broker last said; null where that is not known.</summary>
+    public QueueStatistics? Find(string queue) => Current?.Statistics.GetValueOrDefault(queue);
+
     /// <summary>Whether the broker says that a queue has no consumer; false where that is not known.</summary>
     internal bool HasNoConsumer(string queue) =>
         Current is { } answer && answer.Statistics.TryGetValue(queue, out var statistics) && statistics.Consumers == 0;

@@ -75,6 +75,7 @@ public static class ServiceDefaultsRegistration
         builder.Services.AddPipeline();
         builder.Services.AddMessaging(configuration.GetConnectionString("RabbitMq"), consumers);
         builder.Services.AddRunEvents();
+        builder.Services.AddHostedService(provider => ActivatorUtilities.CreateInstance<WorkerReporter>(provider, serviceName));
         builder.Services.Configure<HostOptions>(options =>
         {
             // The web server answers for the host's life from the first moment, also while the database is away.

@@ -125,8 +125,7 @@ internal sealed class QueueWatch : IDisposable
     }
 
     private static bool IsDeadLettered(string queue) =>
-        queue == "unreadable"
-        || queue.EndsWith("-dead-letter", StringComparison.Ordinal)
+        queue.EndsWith("-dead-letter", StringComparison.Ordinal)
         || queue.EndsWith("_error", StringComparison.Ordinal)
         || queue.EndsWith("_skipped", StringComparison.Ordinal);
 

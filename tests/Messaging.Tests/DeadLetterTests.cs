@@ -5,6 +5,7 @@ using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Jobs;
 using Distributed.TestServers;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using RabbitMQ.Client;
 
@@ -134,9 +135,20 @@ public sealed class DeadLetterTests : IAsyncLifetime
 
         Assert.Contains("extract-features_error invalid", counted);
         Assert.Equal(0u, await _channel!.MessageCountAsync("extract-features_error"));
-        var kept = await _channel.BasicGetAsync("unreadable", autoAck: true);
-        Assert.Equal(body, Encoding.UTF8.GetString(kept!.Body.Span));
-        Assert.Equal(0u, kept.MessageCount);
+        await using var context = await host.Services.GetRequiredService<IDbContextFactory<CatalogContext>>().CreateDbContextAsync();
+        var kept = await context.DeadLetters.SingleAsync();
+        Assert.Equal((body, "extract-features"), (Encoding.UTF8.GetString(kept.Body!), kept.Queue));
+        Assert.Contains("no luck", kept.Reason, StringComparison.Ordinal);
+
+        // Requeued, it comes back, since nothing about it has changed.
+        await host
+            .Services.GetRequiredService<IMessageRequeue>()
+            .SendAsync(kept.Queue!, kept.Body!, kept.ContentType, CancellationToken.None);
+        await Wait.UntilAsync(
+            async () =>
+                await _channel.BasicGetAsync("extract-features", autoAck: true) is { } again && again.Body.Span.SequenceEqual(kept.Body),
+            "the message is in its queue again"
+        );
     }
 
     [Fact]

@@ -83,6 +83,7 @@ internal static class StrictQuery
             && range?.IsValid((int)number) != false
                 ? null
                 : Must(text, range is null ? "a whole number" : $"a whole number from {range.Minimum} to {range.Maximum}"),
+            _ when type == typeof(long) => StrictText.TryParseInteger(text, out _) ? null : Must(text, "a whole number"),
             _ when type == typeof(bool) => StrictText.TryParseBoolean(text, out _) ? null : Must(text, "true or false"),
             _ when type == typeof(Guid) => Guid.TryParseExact(text, "D", out _)
                 ? null

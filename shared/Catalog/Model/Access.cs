@@ -79,6 +79,18 @@ public enum AuditAction
 
     /// <summary>A key to the API was revoked.</summary>
     KeyRevoked,
+
+    /// <summary>A failed job of a run was requeued, and the run opened again.</summary>
+    JobRequeued,
+
+    /// <summary>A dead letter was requeued.</summary>
+    DeadLetterRequeued,
+
+    /// <summary>A webhook was added.</summary>
+    WebhookCreated,
+
+    /// <summary>A webhook was removed.</summary>
+    WebhookDeleted,
 }
 
 /// <summary>How somebody came to act.</summary>

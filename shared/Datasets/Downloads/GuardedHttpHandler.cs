@@ -66,6 +66,9 @@ public sealed class GuardedHttpHandler : DelegatingHandler
         };
     }
 
+    /// <summary>Whether a redirect is followed; otherwise it is the answer. What has a body is not sent elsewhere.</summary>
+    public bool FollowsRedirects { get; init; } = true;
+
     /// <summary>Whether an address is one of the public network.</summary>
     public static bool IsPublic(IPAddress address)
     {
@@ -88,7 +91,7 @@ public sealed class GuardedHttpHandler : DelegatingHandler
         {
             ThrowIfRefused(request.RequestUri!, asked);
             var response = await SendCheckedAsync(request, cancellationToken);
-            if (Target(response, request.RequestUri!) is not { } target)
+            if (!FollowsRedirects || Target(response, request.RequestUri!) is not { } target)
             {
                 return response;
             }

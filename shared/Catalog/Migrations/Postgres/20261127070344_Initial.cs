@@ -86,6 +86,25 @@ namespace Distributed.Catalog.Migrations.Postgres
                 });
 
             migrationBuilder.CreateTable(
+                name: "changes",
+                columns: table => new
+                {
+                    id = table.Column<long>(type: "bigint", nullable: false)
+                        .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityByDefaultColumn),
+                    transaction_id = table.Column<long>(type: "bigint", nullable: false),
+                    at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    kind = table.Column<string>(type: "text", nullable: false),
+                    run_id = table.Column<string>(type: "text", nullable: true),
+                    scope = table.Column<string>(type: "text", nullable: true),
+                    job = table.Column<string>(type: "text", nullable: true),
+                    data = table.Column<string>(type: "text", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_changes", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "dataset_audits",
                 columns: table => new
                 {
@@ -121,6 +140,27 @@ namespace Distributed.Catalog.Migrations.Postgres
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_datasets", x => x.sha256);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "dead_letters",
+                columns: table => new
+                {
+                    id = table.Column<Guid>(type: "uuid", nullable: false),
+                    at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    reason = table.Column<string>(type: "text", nullable: false),
+                    queue = table.Column<string>(type: "text", nullable: true),
+                    job_kind = table.Column<string>(type: "text", nullable: true),
+                    job_scope = table.Column<string>(type: "text", nullable: true),
+                    job_step = table.Column<int>(type: "integer", nullable: true),
+                    body = table.Column<byte[]>(type: "bytea", nullable: true),
+                    content_type = table.Column<string>(type: "text", nullable: true),
+                    requeued_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
+                    requeued_by = table.Column<string>(type: "text", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_dead_letters", x => x.id);
                 });
 
             migrationBuilder.CreateTable(
@@ -321,6 +361,62 @@ namespace Distributed.Catalog.Migrations.Postgres
                 });
 
             migrationBuilder.CreateTable(
+                name: "webhook_cursors",
+                columns: table => new
+                {
+                    id = table.Column<int>(type: "integer", nullable: false),
+                    transaction_id = table.Column<long>(type: "bigint", nullable: false),
+                    change_id = table.Column<long>(type: "bigint", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_webhook_cursors", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "webhooks",
+                columns: table => new
+                {
+                    id = table.Column<Guid>(type: "uuid", nullable: false),
+                    url = table.Column<string>(type: "text", nullable: false),
+                    events = table.Column<string[]>(type: "text[]", nullable: false),
+                    secret = table.Column<string>(type: "text", nullable: false),
+                    created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    created_by = table.Column<string>(type: "text", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_webhooks", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "workers",
+                columns: table => new
+                {
+                    name = table.Column<string>(type: "text", nullable: false),
+                    machine = table.Column<string>(type: "text", nullable: false),
+                    service = table.Column<string>(type: "text", nullable: false),
+                    version = table.Column<string>(type: "text", nullable: false),
+                    started_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    seen_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    state = table.Column<string>(type: "text", nullable: false),
+                    device = table.Column<string>(type: "text", nullable: true),
+                    processors = table.Column<int>(type: "integer", nullable: false),
+                    processor_share = table.Column<double>(type: "double precision", nullable: false),
+                    memory_bytes = table.Column<long>(type: "bigint", nullable: false),
+                    memory_limit_bytes = table.Column<long>(type: "bigint", nullable: false),
+                    images_per_second = table.Column<double>(type: "double precision", nullable: false),
+                    gpu = table.Column<string>(type: "text", nullable: true),
+                    gpu_share = table.Column<double>(type: "double precision", nullable: true),
+                    gpu_memory_bytes = table.Column<long>(type: "bigint", nullable: true),
+                    gpu_memory_limit_bytes = table.Column<long>(type: "bigint", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_workers", x => x.name);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "attempts",
                 columns: table => new
                 {
@@ -510,6 +606,33 @@ namespace Distributed.Catalog.Migrations.Postgres
                 });
 
             migrationBuilder.CreateTable(
+                name: "webhook_deliveries",
+                columns: table => new
+                {
+                    id = table.Column<Guid>(type: "uuid", nullable: false),
+                    webhook_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    @event = table.Column<string>(name: "event", type: "text", nullable: false),
+                    body = table.Column<string>(type: "text", nullable: false),
+                    created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    state = table.Column<string>(type: "text", nullable: false),
+                    attempts = table.Column<int>(type: "integer", nullable: false),
+                    next_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    tried_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
+                    status = table.Column<int>(type: "integer", nullable: true),
+                    answer = table.Column<string>(type: "text", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_webhook_deliveries", x => x.id);
+                    table.ForeignKey(
+                        name: "fk_webhook_deliveries_webhooks_webhook_id",
+                        column: x => x.webhook_id,
+                        principalTable: "webhooks",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "model_aliases",
                 columns: table => new
                 {
@@ -601,6 +724,17 @@ namespace Distributed.Catalog.Migrations.Postgres
                 name: "ix_audit_log_subject",
                 table: "audit_log",
                 column: "subject");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_changes_transaction_id_id",
+                table: "changes",
+                columns: new[] { "transaction_id", "id" },
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_dead_letters_job_scope",
+                table: "dead_letters",
+                column: "job_scope");
 
             migrationBuilder.CreateIndex(
                 name: "ix_evaluations_test_accuracy",
@@ -698,6 +832,17 @@ namespace Distributed.Catalog.Migrations.Postgres
                 table: "trials",
                 column: "scope",
                 unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_webhook_deliveries_next_at",
+                table: "webhook_deliveries",
+                column: "next_at",
+                filter: "state = 'Pending'");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_webhook_deliveries_webhook_id",
+                table: "webhook_deliveries",
+                column: "webhook_id");
         }
 
         /// <inheritdoc />
@@ -719,6 +864,9 @@ namespace Distributed.Catalog.Migrations.Postgres
                 name: "backbones");
 
             migrationBuilder.DropTable(
+                name: "changes");
+
+            migrationBuilder.DropTable(
                 name: "checkpoints");
 
             migrationBuilder.DropTable(
@@ -732,6 +880,9 @@ namespace Distributed.Catalog.Migrations.Postgres
 
             migrationBuilder.DropTable(
                 name: "datasets");
+
+            migrationBuilder.DropTable(
+                name: "dead_letters");
 
             migrationBuilder.DropTable(
                 name: "downloads");
@@ -764,6 +915,15 @@ namespace Distributed.Catalog.Migrations.Postgres
                 name: "run_dependencies");
 
             migrationBuilder.DropTable(
+                name: "webhook_cursors");
+
+            migrationBuilder.DropTable(
+                name: "webhook_deliveries");
+
+            migrationBuilder.DropTable(
+                name: "workers");
+
+            migrationBuilder.DropTable(
                 name: "jobs");
 
             migrationBuilder.DropTable(
@@ -771,6 +931,9 @@ namespace Distributed.Catalog.Migrations.Postgres
 
             migrationBuilder.DropTable(
                 name: "model_versions");
+
+            migrationBuilder.DropTable(
+                name: "webhooks");
 
             migrationBuilder.DropTable(
                 name: "models");

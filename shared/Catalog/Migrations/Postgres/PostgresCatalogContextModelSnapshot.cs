@@ -218,6 +218,55 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.ToTable("backbones", (string)null);
                 });
 
+            modelBuilder.Entity("Distributed.Catalog.Change", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityByDefaultColumn(b.Property<long>("Id"));
+
+                    b.Property<DateTime>("At")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("at");
+
+                    b.Property<string>("Data")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("data");
+
+                    b.Property<string>("Job")
+                        .HasColumnType("text")
+                        .HasColumnName("job");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("RunId")
+                        .HasColumnType("text")
+                        .HasColumnName("run_id");
+
+                    b.Property<string>("Scope")
+                        .HasColumnType("text")
+                        .HasColumnName("scope");
+
+                    b.Property<long>("TransactionId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("transaction_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_changes");
+
+                    b.HasIndex("TransactionId", "Id")
+                        .IsUnique()
+                        .HasDatabaseName("ix_changes_transaction_id_id");
+
+                    b.ToTable("changes", (string)null);
+                });
+
             modelBuilder.Entity("Distributed.Catalog.Checkpoint", b =>
                 {
                     b.Property<Guid>("RunId")
@@ -473,6 +522,63 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasName("pk_dataset_predictions");
 
                     b.ToTable("dataset_predictions", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.DeadLetter", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<DateTime>("At")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("at");
+
+                    b.Property<byte[]>("Body")
+                        .HasColumnType("bytea")
+                        .HasColumnName("body");
+
+                    b.Property<string>("ContentType")
+                        .HasColumnType("text")
+                        .HasColumnName("content_type");
+
+                    b.Property<string>("JobKind")
+                        .HasColumnType("text")
+                        .HasColumnName("job_kind");
+
+                    b.Property<string>("JobScope")
+                        .HasColumnType("text")
+                        .HasColumnName("job_scope");
+
+                    b.Property<int?>("JobStep")
+                        .HasColumnType("integer")
+                        .HasColumnName("job_step");
+
+                    b.Property<string>("Queue")
+                        .HasColumnType("text")
+                        .HasColumnName("queue");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
+
+                    b.Property<DateTime?>("RequeuedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("requeued_at");
+
+                    b.Property<string>("RequeuedBy")
+                        .HasColumnType("text")
+                        .HasColumnName("requeued_by");
+
+                    b.HasKey("Id")
+                        .HasName("pk_dead_letters");
+
+                    b.HasIndex("JobScope")
+                        .HasDatabaseName("ix_dead_letters_job_scope");
+
+                    b.ToTable("dead_letters", (string)null);
                 });
 
             modelBuilder.Entity("Distributed.Catalog.Download", b =>
@@ -1325,6 +1431,206 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.ToTable("trials", (string)null);
                 });
 
+            modelBuilder.Entity("Distributed.Catalog.Webhook", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("CreatedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("created_by");
+
+                    b.PrimitiveCollection<string[]>("Events")
+                        .IsRequired()
+                        .HasColumnType("text[]")
+                        .HasColumnName("events");
+
+                    b.Property<string>("Secret")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("secret");
+
+                    b.Property<string>("Url")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("url");
+
+                    b.HasKey("Id")
+                        .HasName("pk_webhooks");
+
+                    b.ToTable("webhooks", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.WebhookCursor", b =>
+                {
+                    b.Property<int>("Id")
+                        .HasColumnType("integer")
+                        .HasColumnName("id");
+
+                    b.Property<long>("ChangeId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("change_id");
+
+                    b.Property<long>("TransactionId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("transaction_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_webhook_cursors");
+
+                    b.ToTable("webhook_cursors", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.WebhookDelivery", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Answer")
+                        .HasColumnType("text")
+                        .HasColumnName("answer");
+
+                    b.Property<int>("Attempts")
+                        .HasColumnType("integer")
+                        .HasColumnName("attempts");
+
+                    b.Property<string>("Body")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("body");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Event")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("event");
+
+                    b.Property<DateTime>("NextAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("next_at");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
+                    b.Property<int?>("Status")
+                        .HasColumnType("integer")
+                        .HasColumnName("status");
+
+                    b.Property<DateTime?>("TriedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("tried_at");
+
+                    b.Property<Guid>("WebhookId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("webhook_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_webhook_deliveries");
+
+                    b.HasIndex("NextAt")
+                        .HasDatabaseName("ix_webhook_deliveries_next_at")
+                        .HasFilter("state = 'Pending'");
+
+                    b.HasIndex("WebhookId")
+                        .HasDatabaseName("ix_webhook_deliveries_webhook_id");
+
+                    b.ToTable("webhook_deliveries", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.Worker", b =>
+                {
+                    b.Property<string>("Name")
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<string>("Device")
+                        .HasColumnType("text")
+                        .HasColumnName("device");
+
+                    b.Property<string>("Gpu")
+                        .HasColumnType("text")
+                        .HasColumnName("gpu");
+
+                    b.Property<long?>("GpuMemoryBytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("gpu_memory_bytes");
+
+                    b.Property<long?>("GpuMemoryLimitBytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("gpu_memory_limit_bytes");
+
+                    b.Property<double?>("GpuShare")
+                        .HasColumnType("double precision")
+                        .HasColumnName("gpu_share");
+
+                    b.Property<double>("ImagesPerSecond")
+                        .HasColumnType("double precision")
+                        .HasColumnName("images_per_second");
+
+                    b.Property<string>("Machine")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("machine");
+
+                    b.Property<long>("MemoryBytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("memory_bytes");
+
+                    b.Property<long>("MemoryLimitBytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("memory_limit_bytes");
+
+                    b.Property<double>("ProcessorShare")
+                        .HasColumnType("double precision")
+                        .HasColumnName("processor_share");
+
+                    b.Property<int>("Processors")
+                        .HasColumnType("integer")
+                        .HasColumnName("processors");
+
+                    b.Property<DateTime>("SeenAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("seen_at");
+
+                    b.Property<string>("Service")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("service");
+
+                    b.Property<DateTime>("StartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
+                    b.Property<string>("Version")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("version");
+
+                    b.HasKey("Name")
+                        .HasName("pk_workers");
+
+                    b.ToTable("workers", (string)null);
+                });
+
             modelBuilder.Entity("Distributed.Jobs.Attempt", b =>
                 {
                     b.Property<Guid>("Token")
@@ -1545,6 +1851,16 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_trials_runs_run_id");
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.WebhookDelivery", b =>
+                {
+                    b.HasOne("Distributed.Catalog.Webhook", null)
+                        .WithMany()
+                        .HasForeignKey("WebhookId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_webhook_deliveries_webhooks_webhook_id");
                 });
 
             modelBuilder.Entity("Distributed.Jobs.Attempt", b =>

@@ -85,6 +85,25 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 });
 
             migrationBuilder.CreateTable(
+                name: "changes",
+                columns: table => new
+                {
+                    id = table.Column<long>(type: "INTEGER", nullable: false)
+                        .Annotation("Sqlite:Autoincrement", true),
+                    transaction_id = table.Column<long>(type: "INTEGER", nullable: false),
+                    at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    kind = table.Column<string>(type: "TEXT", nullable: false),
+                    run_id = table.Column<string>(type: "TEXT", nullable: true),
+                    scope = table.Column<string>(type: "TEXT", nullable: true),
+                    job = table.Column<string>(type: "TEXT", nullable: true),
+                    data = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_changes", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "dataset_audits",
                 columns: table => new
                 {
@@ -120,6 +139,27 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_datasets", x => x.sha256);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "dead_letters",
+                columns: table => new
+                {
+                    id = table.Column<string>(type: "TEXT", nullable: false),
+                    at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    reason = table.Column<string>(type: "TEXT", nullable: false),
+                    queue = table.Column<string>(type: "TEXT", nullable: true),
+                    job_kind = table.Column<string>(type: "TEXT", nullable: true),
+                    job_scope = table.Column<string>(type: "TEXT", nullable: true),
+                    job_step = table.Column<int>(type: "INTEGER", nullable: true),
+                    body = table.Column<byte[]>(type: "BLOB", nullable: true),
+                    content_type = table.Column<string>(type: "TEXT", nullable: true),
+                    requeued_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    requeued_by = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_dead_letters", x => x.id);
                 });
 
             migrationBuilder.CreateTable(
@@ -320,6 +360,62 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 });
 
             migrationBuilder.CreateTable(
+                name: "webhook_cursors",
+                columns: table => new
+                {
+                    id = table.Column<int>(type: "INTEGER", nullable: false),
+                    transaction_id = table.Column<long>(type: "INTEGER", nullable: false),
+                    change_id = table.Column<long>(type: "INTEGER", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_webhook_cursors", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "webhooks",
+                columns: table => new
+                {
+                    id = table.Column<string>(type: "TEXT", nullable: false),
+                    url = table.Column<string>(type: "TEXT", nullable: false),
+                    events = table.Column<string>(type: "TEXT", nullable: false),
+                    secret = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    created_by = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_webhooks", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "workers",
+                columns: table => new
+                {
+                    name = table.Column<string>(type: "TEXT", nullable: false),
+                    machine = table.Column<string>(type: "TEXT", nullable: false),
+                    service = table.Column<string>(type: "TEXT", nullable: false),
+                    version = table.Column<string>(type: "TEXT", nullable: false),
+                    started_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    seen_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    state = table.Column<string>(type: "TEXT", nullable: false),
+                    device = table.Column<string>(type: "TEXT", nullable: true),
+                    processors = table.Column<int>(type: "INTEGER", nullable: false),
+                    processor_share = table.Column<double>(type: "REAL", nullable: false),
+                    memory_bytes = table.Column<long>(type: "INTEGER", nullable: false),
+                    memory_limit_bytes = table.Column<long>(type: "INTEGER", nullable: false),
+                    images_per_second = table.Column<double>(type: "REAL", nullable: false),
+                    gpu = table.Column<string>(type: "TEXT", nullable: true),
+                    gpu_share = table.Column<double>(type: "REAL", nullable: true),
+                    gpu_memory_bytes = table.Column<long>(type: "INTEGER", nullable: true),
+                    gpu_memory_limit_bytes = table.Column<long>(type: "INTEGER", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_workers", x => x.name);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "attempts",
                 columns: table => new
                 {
@@ -509,6 +605,33 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 });
 
             migrationBuilder.CreateTable(
+                name: "webhook_deliveries",
+                columns: table => new
+                {
+                    id = table.Column<string>(type: "TEXT", nullable: false),
+                    webhook_id = table.Column<string>(type: "TEXT", nullable: false),
+                    @event = table.Column<string>(name: "event", type: "TEXT", nullable: false),
+                    body = table.Column<string>(type: "TEXT", nullable: false),
+                    created_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    state = table.Column<string>(type: "TEXT", nullable: false),
+                    attempts = table.Column<int>(type: "INTEGER", nullable: false),
+                    next_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    tried_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    status = table.Column<int>(type: "INTEGER", nullable: true),
+                    answer = table.Column<string>(type: "TEXT", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_webhook_deliveries", x => x.id);
+                    table.ForeignKey(
+                        name: "fk_webhook_deliveries_webhooks_webhook_id",
+                        column: x => x.webhook_id,
+                        principalTable: "webhooks",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "model_aliases",
                 columns: table => new
                 {
@@ -600,6 +723,17 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 name: "ix_audit_log_subject",
                 table: "audit_log",
                 column: "subject");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_changes_transaction_id_id",
+                table: "changes",
+                columns: new[] { "transaction_id", "id" },
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_dead_letters_job_scope",
+                table: "dead_letters",
+                column: "job_scope");
 
             migrationBuilder.CreateIndex(
                 name: "ix_evaluations_test_accuracy",
@@ -697,6 +831,17 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 table: "trials",
                 column: "scope",
                 unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_webhook_deliveries_next_at",
+                table: "webhook_deliveries",
+                column: "next_at",
+                filter: "state = 'Pending'");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_webhook_deliveries_webhook_id",
+                table: "webhook_deliveries",
+                column: "webhook_id");
         }
 
         /// <inheritdoc />
@@ -718,6 +863,9 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 name: "backbones");
 
             migrationBuilder.DropTable(
+                name: "changes");
+
+            migrationBuilder.DropTable(
                 name: "checkpoints");
 
             migrationBuilder.DropTable(
@@ -731,6 +879,9 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
             migrationBuilder.DropTable(
                 name: "datasets");
+
+            migrationBuilder.DropTable(
+                name: "dead_letters");
 
             migrationBuilder.DropTable(
                 name: "downloads");
@@ -763,6 +914,15 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 name: "run_dependencies");
 
             migrationBuilder.DropTable(
+                name: "webhook_cursors");
+
+            migrationBuilder.DropTable(
+                name: "webhook_deliveries");
+
+            migrationBuilder.DropTable(
+                name: "workers");
+
+            migrationBuilder.DropTable(
                 name: "jobs");
 
             migrationBuilder.DropTable(
@@ -770,6 +930,9 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
             migrationBuilder.DropTable(
                 name: "model_versions");
+
+            migrationBuilder.DropTable(
+                name: "webhooks");
 
             migrationBuilder.DropTable(
                 name: "models");

@@ -213,6 +213,53 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.ToTable("backbones", (string)null);
                 });
 
+            modelBuilder.Entity("Distributed.Catalog.Change", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<DateTime>("At")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("at");
+
+                    b.Property<string>("Data")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("data");
+
+                    b.Property<string>("Job")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("job");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("RunId")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("run_id");
+
+                    b.Property<string>("Scope")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("scope");
+
+                    b.Property<long>("TransactionId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("transaction_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_changes");
+
+                    b.HasIndex("TransactionId", "Id")
+                        .IsUnique()
+                        .HasDatabaseName("ix_changes_transaction_id_id");
+
+                    b.ToTable("changes", (string)null);
+                });
+
             modelBuilder.Entity("Distributed.Catalog.Checkpoint", b =>
                 {
                     b.Property<string>("RunId")
@@ -468,6 +515,63 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasName("pk_dataset_predictions");
 
                     b.ToTable("dataset_predictions", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.DeadLetter", b =>
+                {
+                    b.Property<string>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<DateTime>("At")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("at");
+
+                    b.Property<byte[]>("Body")
+                        .HasColumnType("BLOB")
+                        .HasColumnName("body");
+
+                    b.Property<string>("ContentType")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("content_type");
+
+                    b.Property<string>("JobKind")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("job_kind");
+
+                    b.Property<string>("JobScope")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("job_scope");
+
+                    b.Property<int?>("JobStep")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("job_step");
+
+                    b.Property<string>("Queue")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("queue");
+
+                    b.Property<string>("Reason")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("reason");
+
+                    b.Property<DateTime?>("RequeuedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("requeued_at");
+
+                    b.Property<string>("RequeuedBy")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("requeued_by");
+
+                    b.HasKey("Id")
+                        .HasName("pk_dead_letters");
+
+                    b.HasIndex("JobScope")
+                        .HasDatabaseName("ix_dead_letters_job_scope");
+
+                    b.ToTable("dead_letters", (string)null);
                 });
 
             modelBuilder.Entity("Distributed.Catalog.Download", b =>
@@ -1322,6 +1426,207 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.ToTable("trials", (string)null);
                 });
 
+            modelBuilder.Entity("Distributed.Catalog.Webhook", b =>
+                {
+                    b.Property<string>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("CreatedBy")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("created_by");
+
+                    b.PrimitiveCollection<string>("Events")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("events");
+
+                    b.Property<string>("Secret")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("secret");
+
+                    b.Property<string>("Url")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("url");
+
+                    b.HasKey("Id")
+                        .HasName("pk_webhooks");
+
+                    b.ToTable("webhooks", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.WebhookCursor", b =>
+                {
+                    b.Property<int>("Id")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("id");
+
+                    b.Property<long>("ChangeId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("change_id");
+
+                    b.Property<long>("TransactionId")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("transaction_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_webhook_cursors");
+
+                    b.ToTable("webhook_cursors", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.WebhookDelivery", b =>
+                {
+                    b.Property<string>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Answer")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("answer");
+
+                    b.Property<int>("Attempts")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("attempts");
+
+                    b.Property<string>("Body")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("body");
+
+                    b.Property<DateTime>("CreatedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("Event")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("event");
+
+                    b.Property<DateTime>("NextAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("next_at");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("state");
+
+                    b.Property<int?>("Status")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("status");
+
+                    b.Property<DateTime?>("TriedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("tried_at");
+
+                    b.Property<string>("WebhookId")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("webhook_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_webhook_deliveries");
+
+                    b.HasIndex("NextAt")
+                        .HasDatabaseName("ix_webhook_deliveries_next_at")
+                        .HasFilter("state = 'Pending'");
+
+                    b.HasIndex("WebhookId")
+                        .HasDatabaseName("ix_webhook_deliveries_webhook_id");
+
+                    b.ToTable("webhook_deliveries", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.Worker", b =>
+                {
+                    b.Property<string>("Name")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name");
+
+                    b.Property<string>("Device")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("device");
+
+                    b.Property<string>("Gpu")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("gpu");
+
+                    b.Property<long?>("GpuMemoryBytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("gpu_memory_bytes");
+
+                    b.Property<long?>("GpuMemoryLimitBytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("gpu_memory_limit_bytes");
+
+                    b.Property<double?>("GpuShare")
+                        .HasColumnType("REAL")
+                        .HasColumnName("gpu_share");
+
+                    b.Property<double>("ImagesPerSecond")
+                        .HasColumnType("REAL")
+                        .HasColumnName("images_per_second");
+
+                    b.Property<string>("Machine")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("machine");
+
+                    b.Property<long>("MemoryBytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("memory_bytes");
+
+                    b.Property<long>("MemoryLimitBytes")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("memory_limit_bytes");
+
+                    b.Property<double>("ProcessorShare")
+                        .HasColumnType("REAL")
+                        .HasColumnName("processor_share");
+
+                    b.Property<int>("Processors")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("processors");
+
+                    b.Property<DateTime>("SeenAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("seen_at");
+
+                    b.Property<string>("Service")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("service");
+
+                    b.Property<DateTime>("StartedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("state");
+
+                    b.Property<string>("Version")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("version");
+
+                    b.HasKey("Name")
+                        .HasName("pk_workers");
+
+                    b.ToTable("workers", (string)null);
+                });
+
             modelBuilder.Entity("Distributed.Jobs.Attempt", b =>
                 {
                     b.Property<string>("Token")
@@ -1540,6 +1845,16 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_trials_runs_run_id");
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.WebhookDelivery", b =>
+                {
+                    b.HasOne("Distributed.Catalog.Webhook", null)
+                        .WithMany()
+                        .HasForeignKey("WebhookId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_webhook_deliveries_webhooks_webhook_id");
                 });
 
             modelBuilder.Entity("Distributed.Jobs.Attempt", b =>
