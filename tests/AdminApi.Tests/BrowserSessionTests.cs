@@ -117,7 +117,7 @@ public sealed partial class BrowserSessionTests
                 .CreateAsync("ada", ApiRole.Operator, AuditActor.Account, CancellationToken.None)
         )!.Reveal();
 
-    [GeneratedRegex("<script(?![^>]*src=)|<[a-z][^>]* on(click|load|error)=", RegexOptions.IgnoreCase, 1000)]
+    [GeneratedRegex("<script(?![^>]*src=)|<[a-z][^>]* on(click|load|error)=", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex InlineScript();
 
     [GeneratedRegex("name=\"form\" value=\"(?<token>[^\"]+)\"", RegexOptions.ExplicitCapture, 1000)]

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Threading.Channels;
 using Distributed.Client;
 using Distributed.Dashboard.Access;
 
@@ -18,21 +19,26 @@ internal sealed class EventUpdates(Visitor visitor, TimeProvider time) : ILiveUp
 
     public async IAsyncEnumerable<bool> ReadAsync(Guid? runId, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        using var changed = new SemaphoreSlim(0, 1);
-        var listening = ListenAsync(runId, changed, cancellationToken);
+        var news = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+        var listening = ListenAsync(runId, news.Writer, cancellationToken);
+        var waiting = Task.CompletedTask;
         while (true)
         {
-            await changed.WaitAsync(Longest, cancellationToken);
-            yield return true;
-            await Task.Delay(Pace, time, cancellationToken);
+            waiting = waiting.IsCompleted ? news.Reader.WaitToReadAsync(cancellationToken).AsTask() : waiting;
+            await Task.WhenAny(waiting, listening, Task.Delay(Longest, time, cancellationToken));
+            cancellationToken.ThrowIfCancellationRequested();
             if (listening.IsCompleted)
             {
                 await listening;
             }
+
+            news.Reader.TryRead(out _);
+            yield return true;
+            await Task.Delay(Pace, time, cancellationToken);
         }
     }
 
-    private async Task ListenAsync(Guid? runId, SemaphoreSlim changed, CancellationToken cancellationToken)
+    private async Task ListenAsync(Guid? runId, ChannelWriter<bool> news, CancellationToken cancellationToken)
     {
         string? last = null;
         while (true)
@@ -43,7 +49,7 @@ internal sealed class EventUpdates(Visitor visitor, TimeProvider time) : ILiveUp
                 await foreach (var one in api.ListenAsync(runId, last, cancellationToken))
                 {
                     last = one.Id ?? last;
-                    Signal(changed);
+                    news.TryWrite(true);
                 }
             }
             catch (Exception exception) when (exception is ApiException or HttpRequestException or IOException)
@@ -52,14 +58,6 @@ internal sealed class EventUpdates(Visitor visitor, TimeProvider time) : ILiveUp
                 last = null;
                 await Task.Delay(Longest, time, cancellationToken);
             }
-        }
-    }
-
-    private static void Signal(SemaphoreSlim changed)
-    {
-        if (changed.CurrentCount == 0)
-        {
-            changed.Release();
         }
     }
 }
