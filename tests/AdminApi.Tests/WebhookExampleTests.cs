@@ -19,7 +19,12 @@ public sealed partial class WebhookExampleTests
         var folder = Directory.CreateTempSubdirectory("webhook-");
         try
         {
-            var (secret, id, timestamp, body) = (WebhookSignature.CreateSecret(), $"{Guid.CreateVersion7():D}", 1_790_000_000L, """{"event":"completed","name":"Größe"}""");
+            var (secret, id, timestamp, body) = (
+                WebhookSignature.CreateSecret(),
+                $"{Guid.CreateVersion7():D}",
+                1_790_000_000L,
+                """{"event":"completed","name":"Größe"}"""
+            );
             await File.WriteAllTextAsync(Path.Combine(folder.FullName, "body.json"), body + appended);
             var start = new ProcessStartInfo("bash", ["-c", Example("bash", "SECRET, ID, TIMESTAMP")])
             {
@@ -51,14 +56,26 @@ public sealed partial class WebhookExampleTests
         // The text stands here, too, as code that compiles; both are the same but for spaces.
         var code = File.ReadAllText(Path.Combine(Root(), "tests", "AdminApi.Tests", "WebhookExample.cs"));
 
-        Assert.Contains(Spaces().Replace(Example("csharp", "static bool IsGenuine"), ""), Spaces().Replace(code, ""), StringComparison.Ordinal);
+        Assert.Contains(
+            Spaces().Replace(Example("csharp", "static bool IsGenuine"), ""),
+            Spaces().Replace(code, ""),
+            StringComparison.Ordinal
+        );
         var (secret, id, now) = (WebhookSignature.CreateSecret(), $"{Guid.CreateVersion7():D}", DateTimeOffset.UtcNow.ToUnixTimeSeconds());
-        foreach (var (timestamp, body, expected) in ((long, string, bool)[])[(now, "{}", true), (now, "{} ", false), (now - 400, "{}", false)])
+        foreach (
+            var (timestamp, body, expected) in ((long, string, bool)[])[(now, "{}", true), (now, "{} ", false), (now - 400, "{}", false)]
+        )
         {
             var signature = WebhookSignature.Sign(secret, id, timestamp, "{}");
             Assert.Equal(
                 expected,
-                WebhookExample.IsGenuine(WebhookSignature.Reveal(secret), id, timestamp.ToString(CultureInfo.InvariantCulture), $"v1a,x {signature}", body)
+                WebhookExample.IsGenuine(
+                    WebhookSignature.Reveal(secret),
+                    id,
+                    timestamp.ToString(CultureInfo.InvariantCulture),
+                    $"v1a,x {signature}",
+                    body
+                )
             );
         }
     }
@@ -81,7 +98,12 @@ public sealed partial class WebhookExampleTests
     {
         var page = File.ReadAllText(Path.Combine(Root(), "docs", "api.md"));
         return Regex
-            .Matches(page, $"```{language}\n(?<code>.*?)```", RegexOptions.Singleline | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(5))
+            .Matches(
+                page,
+                $"```{language}\n(?<code>.*?)```",
+                RegexOptions.Singleline | RegexOptions.ExplicitCapture,
+                TimeSpan.FromSeconds(5)
+            )
             .Select(match => match.Groups["code"].Value)
             .Single(code => code.Contains(beginning, StringComparison.Ordinal));
     }

@@ -205,7 +205,7 @@ public sealed class WebhookTests : IAsyncLifetime
             new Webhook
             {
                 Id = id,
-                Url = _receiver.Url.Replace("127.0.0.1", "localhost.", StringComparison.Ordinal),
+                Url = _receiver.Url.Replace("127.0.0.1", "localhost", StringComparison.Ordinal),
                 Events = ["Failed"],
                 Secret = "AA==",
                 CreatedAt = DateTime.UtcNow,
