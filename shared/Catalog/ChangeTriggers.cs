@@ -141,7 +141,7 @@ public static class ChangeTriggers
             new("from", "NEW.from_version"),
             new("to", "NEW.to_version"),
             new("reason", "NEW.reason"),
-            new("by", "NEW.by")
+            new("by", "NEW.\"by\"")
         ),
         new("workers", "INSERT", "worker", [new("change", "'joined'"), .. Worker("NEW")]),
         new("workers", "UPDATE", "worker", [new("change", "'reported'"), .. Worker("NEW")]),

@@ -2,6 +2,7 @@ using System.Net;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Jobs;
+using Distributed.Registry;
 using Distributed.Storage;
 using Distributed.TestServers;
 using Microsoft.EntityFrameworkCore;
@@ -199,7 +200,9 @@ public abstract class EventTests : IAsyncLifetime
                 CreatedBy = "me",
             }
         );
-        await PutAsync("/api/v1/models/flowers", """{"description":"of a garden"}""");
+        await Server
+            .Services.GetRequiredService<ModelRegistry>()
+            .DescribeAsync("flowers", "of a garden", AuditActor.Loopback, CancellationToken.None);
         await PutAsync("/api/v1/models/flowers/aliases/champion", """{"version":1,"reason":"first"}""");
         using var removed = await Server.Client.DeleteAsync("/api/v1/models/flowers/aliases/champion");
 

@@ -205,7 +205,7 @@ public sealed class WebhookTests : IAsyncLifetime
             new Webhook
             {
                 Id = id,
-                Url = _receiver.Url.Replace("127.0.0.1", "localhost.", StringComparison.Ordinal),
+                Url = _receiver.Url.Replace("127.0.0.1", "localhost", StringComparison.Ordinal),
                 Events = ["Failed"],
                 Secret = "AA==",
                 CreatedAt = DateTime.UtcNow,
@@ -339,12 +339,12 @@ public sealed class WebhookTests : IAsyncLifetime
         };
 
     /// <summary>Makes what waits for its next attempt due.</summary>
-    private static Task HurryAsync(AdminServer server) =>
+    private static Task<int> HurryAsync(AdminServer server) =>
         server.QueryAsync(context =>
             context.WebhookDeliveries.ExecuteUpdateAsync(row => row.SetProperty(d => d.NextAt, DateTime.UtcNow.AddSeconds(-1)))
         );
 
-    private static Task MoveAsync(AdminServer server, Guid run, RunState state) =>
+    private static Task<int> MoveAsync(AdminServer server, Guid run, RunState state) =>
         server.QueryAsync(context =>
             context
                 .Runs.Where(row => row.Id == run)
