@@ -1,7 +1,10 @@
 using Distributed.AdminApi.Access;
 using Distributed.AdminApi.Browser;
+using Distributed.AdminApi.Comparisons;
 using Distributed.AdminApi.Consumers;
 using Distributed.AdminApi.Endpoints;
+using Distributed.AdminApi.Images;
+using Distributed.AdminApi.Listing;
 using Distributed.AdminApi.Predictions;
 using Distributed.AdminApi.Retention;
 using Distributed.AdminApi.Telemetry;
@@ -49,6 +52,10 @@ public static class AdminApiModule
         builder.Services.AddSingleton<RunSubmission>();
         builder.Services.AddSingleton<RunOperations>();
         builder.Services.AddSingleton<RunQueries>();
+        builder.Services.AddSingleton<RunList>();
+        builder.Services.AddSingleton<ImageCatalog>();
+        builder.Services.AddSingleton<ImageRequest>();
+        builder.Services.AddSingleton<RunComparer>();
         builder.Services.TryAddSingleton<DatasetArtifacts>();
         builder.Services.TryAddSingleton<ModelRegistry>();
         builder
@@ -109,6 +116,7 @@ public static class AdminApiModule
                 );
                 options.DescribeAccess();
                 options.LeaveOutHead();
+                options.AddExamples();
             }
         );
         builder.Services.ConfigureHttpJsonOptions(options => ContractJson.Configure(options.SerializerOptions));
@@ -135,7 +143,11 @@ public static class AdminApiModule
         api.MapQueues();
         api.MapDeadLetters();
         api.MapWebhooks();
+        api.MapRunImages();
+        api.MapComparisons();
+        api.MapViews();
         api.MapDatasets();
+        api.MapDatasetImages();
         api.MapBackbones();
         api.MapModels();
         api.MapPredictions();

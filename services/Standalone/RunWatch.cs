@@ -34,7 +34,7 @@ internal sealed class RunWatch(RunQueries queries, RunDisplay display)
 
     private async Task WaitForOthersAsync(Guid runId, Action<RunDetail> report, CancellationToken cancellationToken)
     {
-        var others = (await ListOpenAsync(cancellationToken)).Where(id => id != runId).ToList();
+        var others = (await queries.ListOpenAsync(cancellationToken)).Where(id => id != runId).ToList();
         if (others.Count == 0)
         {
             return;
@@ -61,20 +61,5 @@ internal sealed class RunWatch(RunQueries queries, RunDisplay display)
                 : LongestInterval,
             cancellationToken
         );
-    }
-
-    private async Task<IReadOnlyList<Guid>> ListOpenAsync(CancellationToken cancellationToken)
-    {
-        var open = new List<Guid>();
-        foreach (var state in RunStates.Open)
-        {
-            var page = await queries.ListAsync(
-                new RunFilter(state, Tag: null, Name: null, Dataset: null, After: null, Limit: 500),
-                cancellationToken
-            );
-            open.AddRange(page.Items.Select(run => run.RunId));
-        }
-
-        return open;
     }
 }

@@ -17,6 +17,9 @@ public sealed record IngestedDataset(DatasetManifest Manifest, IngestionSummary 
     private const int MostOccurrences = 5;
     private const int MostPairs = 5;
 
+    /// <summary>All files that were seen and cannot be used.</summary>
+    public required IReadOnlyList<SkippedFile> Skipped { get; init; }
+
     /// <summary>Joins a file index with what packing found.</summary>
     /// <param name="fileIndex">The file index.</param>
     /// <param name="packed">One record for every entry, in order.</param>
@@ -75,7 +78,10 @@ public sealed record IngestedDataset(DatasetManifest Manifest, IngestionSummary 
                 ],
                 ContradictingClasses = FindPairs(manifest, contradictions),
             }
-        );
+        )
+        {
+            Skipped = skipped,
+        };
 
         int Count(SplitName split) => manifest.Images.Count(image => image.Split == split);
     }

@@ -33,6 +33,7 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
     public DbSet<ModelVersion> ModelVersions => Set<ModelVersion>();
     public DbSet<ModelAlias> ModelAliases => Set<ModelAlias>();
     public DbSet<AliasChange> AliasChanges => Set<AliasChange>();
+    public DbSet<SavedView> SavedViews => Set<SavedView>();
     public DbSet<ApiKey> ApiKeys => Set<ApiKey>();
     public DbSet<AuditEntry> AuditLog => Set<AuditEntry>();
     public DbSet<Installation> Installation => Set<Installation>();
@@ -81,7 +82,7 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
         {
             run.HasIndex(r => r.IdempotencyKey).IsUnique();
             run.HasIndex(r => new { r.State, r.SubmittedAt });
-            run.HasIndex(r => r.SubmittedAt);
+            RunListColumns.AddIndices(run);
             // Who waits for a shared scope is asked after every job of it.
             run.HasIndex(r => new { r.FeatureSetKey, r.State });
             run.HasIndex(r => new { r.IngestionKey, r.State });
@@ -171,7 +172,7 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
         modelBuilder.Entity<Evaluation>(evaluation =>
         {
             evaluation.HasKey(e => e.RunId);
-            evaluation.HasIndex(e => e.TestAccuracy);
+            RunListColumns.AddIndices(evaluation);
             evaluation.ComplexProperty(e => e.Report);
             evaluation.ComplexProperty(e => e.Predictions);
             BelongsToRun(evaluation);
@@ -203,6 +204,7 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
             alias.HasKey(a => new { a.ModelName, a.Alias });
             alias.HasOne<ModelVersion>().WithMany().HasForeignKey(a => new { a.ModelName, a.Version }).OnDelete(DeleteBehavior.Restrict);
         });
+        modelBuilder.Entity<SavedView>().HasKey(view => view.Name);
         modelBuilder.Entity<AliasChange>().HasIndex(change => new { change.ModelName, change.Alias });
         modelBuilder.Entity<Installation>().Property(row => row.Id).ValueGeneratedNever();
         modelBuilder.Entity<ApiKey>().HasIndex(key => key.Name).IsUnique().HasFilter("revoked_at IS NULL");

@@ -4,7 +4,17 @@ using Microsoft.EntityFrameworkCore.Design;
 namespace Distributed.Catalog;
 
 /// <summary>The catalog in Postgres, which all hosts share.</summary>
-public sealed class PostgresCatalogContext(DbContextOptions<PostgresCatalogContext> options) : CatalogContext(options);
+public sealed class PostgresCatalogContext(DbContextOptions<PostgresCatalogContext> options) : CatalogContext(options)
+{
+    /// <inheritdoc />
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        base.OnModelCreating(modelBuilder);
+        RunListColumns.MapPostgres(modelBuilder);
+        SpecificationFunctions.MapPostgres(modelBuilder);
+        modelBuilder.Entity<Run>().HasIndex(run => run.Tags).HasMethod("gin");
+    }
+}
 
 /// <summary>The catalog in a SQLite file, for one process.</summary>
 public sealed class SqliteCatalogContext(DbContextOptions<SqliteCatalogContext> options) : CatalogContext(options)
@@ -16,6 +26,14 @@ public sealed class SqliteCatalogContext(DbContextOptions<SqliteCatalogContext> 
         base.ConfigureConventions(configurationBuilder);
         // Ids are texts in SQLite: as the API and file names have them, in small letters.
         configurationBuilder.Properties<Guid>().HaveConversion<string>();
+    }
+
+    /// <inheritdoc />
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        base.OnModelCreating(modelBuilder);
+        RunListColumns.MapSqlite(modelBuilder);
+        SpecificationFunctions.MapSqlite(modelBuilder);
     }
 }
 

@@ -86,9 +86,9 @@ public sealed partial class DistributedClient : IDisposable
         [EnumeratorCancellation] CancellationToken cancellationToken = default
     )
     {
-        for (Guid? after = null; ; )
+        for (string? after = null; ; )
         {
-            var page = await SendAsync<Page<RunSummary, Guid?>>(
+            var page = await SendAsync<Page<RunSummary, string?>>(
                 HttpMethod.Get,
                 "runs"
                     + Query(("state", state is { } one ? CamelCase(one.ToString()) : null), ("tag", tag), ("name", name), ("after", after)),

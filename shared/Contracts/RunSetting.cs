@@ -69,6 +69,12 @@ public sealed class RunSetting
     /// <summary>Whether it says how a head is trained, and nothing to a run that predicts with a model.</summary>
     public bool IsForTraining => _described.IsForTraining || Optimizers.Count > 0;
 
+    /// <summary>What its values are.</summary>
+    public SettingKind Kind => Type.Kind;
+
+    /// <summary>The names that it is one of; empty where it is no choice.</summary>
+    public IReadOnlyList<string> Choices => Type.Choices;
+
     /// <summary>The optimizers that it is for; empty for all.</summary>
     public IReadOnlyList<HeadOptimizer> Optimizers => _described.Optimizers;
 
@@ -79,6 +85,42 @@ public sealed class RunSetting
     /// <summary>The value as an option takes it; null where there is none.</summary>
     /// <param name="specification">Whose value.</param>
     public string? TextOf(RunSpecification specification) => SettingType.Write(ValueOf(specification));
+
+    /// <summary>The value: a text, a number, a flag, a choice or a list; null where there is none.</summary>
+    /// <param name="specification">Whose value.</param>
+    public object? ValueOf(RunSpecification specification) =>
+        _path.Aggregate((object?)specification, (holder, part) => part.GetValue(holder)) ?? (_isAuto ? AutoConverter.Auto : null);
+
+    /// <summary>Reads a value as an option takes it, whether or not it is allowed: to compare with those of runs.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="wrong">What is wrong with it, in words that go before "; it must be …"; empty where nothing is.</param>
+    /// <returns>A text, an int, a double, a bool, or a list of these; null where it is none.</returns>
+    public object? Parse(string text, out string wrong)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return Type.Parse(text, out wrong);
+    }
+
+    /// <summary>Reads a value from JSON.</summary>
+    /// <param name="json">The value; null for none, where the setting may be absent.</param>
+    /// <param name="error">What is wrong with it; null where nothing is.</param>
+    /// <returns>A text, an int, a double, a bool, or a list of these; null where it is none.</returns>
+    public object? Read(JsonElement json, out SpecificationError? error)
+    {
+        error = null;
+        if (json.ValueKind == JsonValueKind.Null && IsOptional)
+        {
+            return null;
+        }
+
+        var value = Type.Read(json, out var wrong);
+        if ((value is null ? wrong : Type.Check(value)) is { } found)
+        {
+            error = Error(found);
+        }
+
+        return value;
+    }
 
     /// <summary>JSON Schema of its values, with default and description.</summary>
     public JsonObject Schema()
@@ -99,9 +141,6 @@ public sealed class RunSetting
     }
 
     internal SpecificationError Error(string wrong) => new(Field, $"{wrong}; it must be {Allowed}");
-
-    private object? ValueOf(RunSpecification specification) =>
-        _path.Aggregate((object?)specification, (holder, part) => part.GetValue(holder)) ?? (_isAuto ? AutoConverter.Auto : null);
 
     private static SettingType TypeOf(Type type, SettingAttribute described)
     {

@@ -13,6 +13,12 @@ internal abstract class SettingType
 {
     private delegate bool TryRead<TFrom, TValue>(TFrom from, out TValue value);
 
+    /// <summary>What its values are.</summary>
+    public abstract SettingKind Kind { get; }
+
+    /// <summary>The names that a value is one of; empty where it is no choice.</summary>
+    public virtual IReadOnlyList<string> Choices => [];
+
     /// <summary>What is allowed, as in "a number above 0, up to 10".</summary>
     public abstract string Allowed { get; }
 
@@ -184,6 +190,8 @@ internal abstract class SettingType
     {
         private readonly Bounds _bounds = new(limits);
 
+        public override SettingKind Kind => SettingKind.WholeNumber;
+
         public override string Allowed => $"a whole number {Range}";
 
         public override string AllowedEntries => $"whole numbers {Range}";
@@ -208,6 +216,8 @@ internal abstract class SettingType
     {
         private readonly Bounds _bounds = new(limits);
 
+        public override SettingKind Kind => SettingKind.Number;
+
         public override string Allowed => $"a number {Limits}".TrimEnd();
 
         public override string AllowedEntries => $"numbers {Limits}".TrimEnd();
@@ -227,6 +237,8 @@ internal abstract class SettingType
             StrictText.TryParseBoolean
         )
     {
+        public override SettingKind Kind => SettingKind.Flag;
+
         public override string Allowed => "true or false";
 
         public override string AllowedEntries => Allowed;
@@ -244,6 +256,10 @@ internal abstract class SettingType
             (string text, out string value) => TryFind(understood, text, out value)
         )
     {
+        public override SettingKind Kind => SettingKind.Choice;
+
+        public override IReadOnlyList<string> Choices => names;
+
         public override string Allowed => Alternatives(names);
 
         public override string AllowedEntries => Allowed;
@@ -267,6 +283,8 @@ internal abstract class SettingType
         : Scalar<string>(TryGetText, (string text, out string value) => (value = text) is not null)
     {
         private readonly int _shortest = limits.Words.Length > 0 ? 1 : limits.MinLength;
+
+        public override SettingKind Kind => SettingKind.Text;
 
         public override string Allowed =>
             limits.Words.Length > 0
@@ -301,6 +319,8 @@ internal abstract class SettingType
     private sealed class ListType(SettingType entry, SettingAttribute limits) : SettingType
     {
         private delegate object? ReadEntry<T>(T from, out string wrong);
+
+        public override SettingKind Kind => SettingKind.List;
 
         public override string Allowed =>
             $"a list of {(limits.MinItems > 0 ? $"{limits.MinItems} to" : "at most")} {limits.MaxItems} {entry.AllowedEntries}"

@@ -8,6 +8,11 @@ namespace Distributed.Pipeline;
 /// <summary>Measures how far stages are.</summary>
 internal static class RunProgress
 {
+    public const string Downloading = "bytes downloaded";
+    public const string Packing = "parts of images packed";
+    public const string Extracting = "feature shards extracted";
+    public const string Training = "epochs trained";
+
     /// <summary>Counts the jobs of a scope that are done; null where the run has not come to the scope.</summary>
     public static async Task<StageProgress?> OfJobsAsync(
         CatalogContext catalog,
@@ -37,7 +42,7 @@ internal static class RunProgress
             .Downloads.AsNoTracking()
             .Where(row => row.CompletedAt == null && catalog.RunDependencies.Any(d => d.RunId == run.Id && d.Scope == row.Key))
             .FirstOrDefaultAsync(cancellationToken);
-        return download is null ? null : new StageProgress("bytes downloaded", download.BytesDone, download.BytesTotal);
+        return download is null ? null : new StageProgress(Downloading, download.BytesDone, download.BytesTotal);
     }
 
     /// <summary>Epochs by Adam, penalties by Newton's method.</summary>
@@ -47,7 +52,7 @@ internal static class RunProgress
         var training = ContractJson.Read(run.Specification).Training;
         return training.Optimizer switch
         {
-            HeadOptimizer.Adam => new StageProgress("epochs trained", await epochs.CountAsync(cancellationToken), training.Epochs),
+            HeadOptimizer.Adam => new StageProgress(Training, await epochs.CountAsync(cancellationToken), training.Epochs),
             HeadOptimizer.Newton => await OfPenaltiesAsync(
                 catalog,
                 run,
@@ -80,13 +85,16 @@ internal static class RunProgress
                     )?.Classes
                         ?? 2
                 );
-        return
-            tried.Count == penalties
-            || (
-                tried.Count > 0
-                && tried[^1].Penalty * TrainingSpecification.DecreaseWithoutImprovement <= tried.MinBy(step => step.ValidationLoss)!.Penalty
-            )
+        return OfPenalties(penalties, tried);
+    }
+
+    /// <summary>How far a path of penalties is, by those that were tried, in their order.</summary>
+    public static StageProgress OfPenalties(int penalties, IReadOnlyList<EpochMetric> tried) =>
+        tried.Count == penalties
+        || (
+            tried.Count > 0
+            && tried[^1].Penalty * TrainingSpecification.DecreaseWithoutImprovement <= tried.MinBy(step => step.ValidationLoss)!.Penalty
+        )
             ? new StageProgress("refitting on training and validation images", 0, null)
             : new StageProgress("penalties tried", tried.Count, penalties);
-    }
 }

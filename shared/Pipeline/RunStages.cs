@@ -81,7 +81,7 @@ public static class RunStages
                 },
             ],
             Measure = (catalog, run, token) =>
-                RunProgress.OfJobsAsync(catalog, "parts of images packed", nameof(PackImages), run.IngestionKey, token),
+                RunProgress.OfJobsAsync(catalog, RunProgress.Packing, nameof(PackImages), run.IngestionKey, token),
         };
         var completeDataset = new RunStage<CompleteDataset>((scope, step) => new CompleteDataset(scope, step))
         {
@@ -142,7 +142,7 @@ public static class RunStages
                 },
             ],
             Measure = (catalog, run, token) =>
-                RunProgress.OfJobsAsync(catalog, "feature shards extracted", nameof(ExtractFeatures), run.FeatureSetKey, token),
+                RunProgress.OfJobsAsync(catalog, RunProgress.Extracting, nameof(ExtractFeatures), run.FeatureSetKey, token),
         };
         var trainHead = new RunStage<TrainHead>((scope, step) => new TrainHead(scope, step))
         {
@@ -230,6 +230,13 @@ public static class RunStages
 
     /// <summary>The stage that a new run begins with.</summary>
     public static JobStage First => All.All[0];
+
+    /// <summary>How far open runs are in their states; those where that is not measured are left out.</summary>
+    public static Task<Dictionary<Guid, StageProgress>> MeasureAsync(
+        CatalogContext catalog,
+        IReadOnlyList<OpenRun> runs,
+        CancellationToken cancellationToken
+    ) => RunProgressList.MeasureAsync(catalog, runs, cancellationToken);
 
     /// <summary>How far an open run is in its state; null where that is not measured.</summary>
     public static async Task<StageProgress?> MeasureAsync(CatalogContext catalog, Run run, CancellationToken cancellationToken)

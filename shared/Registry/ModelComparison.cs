@@ -11,6 +11,22 @@ namespace Distributed.Registry;
 /// <param name="Test">Whether they differ by more than chance.</param>
 public sealed record ModelComparison(int Images, int First, int Second, McNemarTest Test)
 {
+    /// <summary>Compares the heads of two runs that were tested on the same images.</summary>
+    /// <param name="pairs">What both predicted.</param>
+    public static ModelComparison Of(TestPairs pairs)
+    {
+        ArgumentNullException.ThrowIfNull(pairs);
+        return new ModelComparison(
+            pairs.Common.Count,
+            pairs.Common.Count(pair => pair.First.IsRight),
+            pairs.Common.Count(pair => pair.Second.IsRight),
+            new McNemarTest(
+                pairs.Common.Count(pair => pair.First.IsRight && !pair.Second.IsRight),
+                pairs.Common.Count(pair => !pair.First.IsRight && pair.Second.IsRight)
+            )
+        );
+    }
+
     /// <summary>One line for people.</summary>
     public string Describe(int first, int second) =>
         FormattableString.Invariant(
@@ -25,50 +41,13 @@ internal sealed class ModelComparer(IDbContextFactory<CatalogContext> contexts, 
     /// <exception cref="RegistryException">They were not tested on the same images.</exception>
     public async Task<ModelComparison> CompareAsync(Guid first, Guid second, CancellationToken cancellationToken)
     {
-        var (one, other) = (await ReadAsync(first, cancellationToken), await ReadAsync(second, cancellationToken));
-        var common = one.Keys.Count(other.ContainsKey);
-        if (common != one.Count || common != other.Count)
-        {
-            throw new RegistryException(
+        var pairs = await TestPairs.JoinAsync(contexts, datasets, first, second, cancellationToken);
+        return pairs.AreSame
+            ? ModelComparison.Of(pairs)
+            : throw new RegistryException(
                 RegistryProblem.Conflict,
-                $"The two versions were tested on different images: {one.Count} and {other.Count}, of which {common} are the same. "
+                $"The two versions were tested on different images: {pairs.First} and {pairs.Second}, of which {pairs.Common.Count} are the same. "
                     + "Train both on data sets with the same test split, or promote without a rule."
             );
-        }
-
-        return new ModelComparison(
-            common,
-            one.Values.Count(isRight => isRight),
-            other.Values.Count(isRight => isRight),
-            new McNemarTest(one.Count(image => image.Value && !other[image.Key]), one.Count(image => !image.Value && other[image.Key]))
-        );
-    }
-
-    /// <summary>Whether each test image was right, by the hash of its bytes and the name of its class; equal images are counted.</summary>
-    private async Task<Dictionary<(string Sha256, string Class, int Copy), bool>> ReadAsync(Guid runId, CancellationToken cancellationToken)
-    {
-        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var found = await context
-            .Evaluations.Where(evaluation => evaluation.RunId == runId)
-            .Join(
-                context.Runs,
-                evaluation => evaluation.RunId,
-                run => run.Id,
-                (evaluation, run) => new { evaluation.Predictions, run.DatasetSha256 }
-            )
-            .AsNoTracking()
-            .SingleAsync(cancellationToken);
-        var manifest = await datasets.ReadManifestAsync(found.DatasetSha256!, cancellationToken);
-        var predictions = await datasets.ReadJsonAsync<IReadOnlyList<TestPrediction>>(found.Predictions, cancellationToken);
-        var copies = new Dictionary<(string, string), int>();
-        var right = new Dictionary<(string, string, int), bool>(predictions.Count);
-        foreach (var prediction in predictions)
-        {
-            var image = (manifest.Images[prediction.Image].Sha256, manifest.ClassNames[prediction.Label]);
-            var copy = copies[image] = copies.GetValueOrDefault(image) + 1;
-            right.Add((image.Item1, image.Item2, copy), prediction.IsRight);
-        }
-
-        return right;
     }
 }

@@ -80,18 +80,33 @@ public sealed class ModelRegistry(IDbContextFactory<CatalogContext> contexts, Da
 
     /// <summary>Describes a model.</summary>
     /// <exception cref="RegistryException">There is none of that name, or the text is too long.</exception>
-    public async Task DescribeAsync(string name, string? description, AuditActor actor, CancellationToken cancellationToken)
+    public async Task<bool> DescribeAsync(
+        string name,
+        string? description,
+        int? revision,
+        AuditActor actor,
+        CancellationToken cancellationToken
+    )
     {
         ThrowIfLong(description, nameof(description));
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         await using var transaction = await context.Database.BeginTransactionAsync(cancellationToken);
         await LockAsync(context, name, cancellationToken);
-        await context
-            .Models.Where(model => model.Name == name)
-            .ExecuteUpdateAsync(model => model.SetProperty(m => m.Description, description), cancellationToken);
+        var changed = await context
+            .Models.Where(model => model.Name == name && (revision == null || model.Revision == revision))
+            .ExecuteUpdateAsync(
+                model => model.SetProperty(m => m.Description, description).SetProperty(m => m.Revision, m => m.Revision + 1),
+                cancellationToken
+            );
+        if (changed == 0)
+        {
+            return false;
+        }
+
         context.Audit(actor, AuditAction.ModelDescribed, Subject(name), Now());
         await context.SaveChangesAsync(cancellationToken);
         await transaction.CommitAsync(cancellationToken);
+        return true;
     }
 
     /// <summary>Points an alias to a version.</summary>

@@ -22,14 +22,20 @@ public sealed class OperationTests
                 "DELETE /api/v1/models/{name}/aliases/{alias}",
                 "DELETE /api/v1/models/{name}/versions/{number}",
                 "DELETE /api/v1/runs/{runId}",
+                "DELETE /api/v1/views/{name}",
                 "DELETE /api/v1/webhooks/{id}",
                 "GET /api/v1/audit",
                 "GET /api/v1/backbones",
                 "GET /api/v1/datasets",
                 "GET /api/v1/datasets/{sha256}",
-                "GET /api/v1/me",
+                "GET /api/v1/datasets/{sha256}/classes",
+                "GET /api/v1/datasets/{sha256}/duplicates",
+                "GET /api/v1/datasets/{sha256}/images",
+                "GET /api/v1/datasets/{sha256}/images/{imageSha256}",
+                "GET /api/v1/datasets/{sha256}/skipped",
                 "GET /api/v1/dead-letters",
                 "GET /api/v1/events",
+                "GET /api/v1/me",
                 "GET /api/v1/models",
                 "GET /api/v1/models/{name}",
                 "GET /api/v1/models/{name}/versions/{number}",
@@ -37,17 +43,26 @@ public sealed class OperationTests
                 "GET /api/v1/models/{reference}/export",
                 "GET /api/v1/queues",
                 "GET /api/v1/runs",
+                "GET /api/v1/runs/compare",
+                "GET /api/v1/runs/fields",
                 "GET /api/v1/runs/{runId}",
+                "GET /api/v1/runs/{runId}/disagreements",
+                "GET /api/v1/runs/{runId}/images",
                 "GET /api/v1/runs/{runId}/jobs",
+                "GET /api/v1/runs/{runId}/labels",
                 "GET /api/v1/runs/{runId}/labels.csv",
                 "GET /api/v1/runs/{runId}/metrics",
+                "GET /api/v1/runs/{runId}/near-duplicates",
                 "GET /api/v1/runs/{runId}/near-duplicates.csv",
                 "GET /api/v1/runs/{runId}/predictions.csv",
                 "GET /api/v1/runs/{runId}/predictions.jsonl",
                 "GET /api/v1/runs/{runId}/report",
+                "GET /api/v1/views",
+                "GET /api/v1/views/{name}",
                 "GET /api/v1/webhooks",
                 "GET /api/v1/webhooks/{id}/deliveries",
                 "GET /api/v1/workers",
+                "PATCH /api/v1/runs/{runId}",
                 "POST /api/v1/dead-letters/{id}/requeue",
                 "POST /api/v1/maintenance/collect",
                 "POST /api/v1/models/{name}/aliases/{alias}/rollback",
@@ -60,6 +75,7 @@ public sealed class OperationTests
                 "POST /api/v1/webhooks",
                 "PUT /api/v1/models/{name}",
                 "PUT /api/v1/models/{name}/aliases/{alias}",
+                "PUT /api/v1/views/{name}",
             ],
             document
                 .GetProperty("paths")
@@ -93,6 +109,44 @@ public sealed class OperationTests
                 .GetProperty("responses")
                 .EnumerateObject()
                 .Select(response => response.Name);
+    }
+
+    [Fact]
+    public async Task Every_operation_says_what_it_does_and_shows_an_example_of_what_it_takes_and_answers_as_json()
+    {
+        await using var server = await AdminServer.StartAsync();
+
+        var document = await server.GetAsync("/openapi/v1.json");
+
+        foreach (var path in document.GetProperty("paths").EnumerateObject())
+        {
+            foreach (var operation in path.Value.EnumerateObject())
+            {
+                var name = $"{operation.Name.ToUpperInvariant()} {path.Name}";
+                Assert.False(string.IsNullOrEmpty(operation.Value.GetProperty("summary").GetString()), name);
+                var bodies = operation
+                    .Value.GetProperty("responses")
+                    .EnumerateObject()
+                    .Where(response => response.Name[0] == '2')
+                    .Select(response => response.Value);
+                if (operation.Value.TryGetProperty("requestBody", out var request))
+                {
+                    bodies = bodies.Append(request);
+                }
+
+                foreach (var body in bodies)
+                {
+                    if (
+                        body.TryGetProperty("content", out var content)
+                        && content.TryGetProperty("application/json", out var json)
+                        && json.TryGetProperty("schema", out _)
+                    )
+                    {
+                        Assert.True(json.TryGetProperty("example", out _), $"{name} has no example of {body}");
+                    }
+                }
+            }
+        }
     }
 
     [Fact]

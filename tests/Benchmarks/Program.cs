@@ -48,6 +48,8 @@ IBenchmark[] benchmarks =
     new SecondRunBenchmark(),
     new ShardOverheadBenchmark(),
     new CatalogMetricsBenchmark(),
+    new RunListBenchmark("list-runs", isPostgres: true),
+    new RunListBenchmark("list-runs-sqlite", isPostgres: false),
     new TelemetryCostBenchmark(),
 ];
 

@@ -96,7 +96,7 @@ public sealed class DeadLetterTests : IAsyncLifetime
             {
                 Id = id,
                 Tags = [],
-                Specification = "",
+                Specification = "{}",
                 SubmittedAt = default,
             }
         );

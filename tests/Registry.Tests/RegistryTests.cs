@@ -247,7 +247,7 @@ public sealed class RegistryTests(CompletedRuns runs) : IClassFixture<CompletedR
         await Refused(() => Registry.PromoteAsync(_name, "champion", 1, new PromotionRule(1.5), null, Actor, None), "above 0 and below 1");
         await Refused(() => Registry.RollBackAsync(_name, "nobody", null, Actor, None), "has no alias nobody");
         await Refused(() => Registry.ResolveAsync(new ModelReference(_name, "nobody"), None), "has no alias nobody");
-        await Refused(() => Registry.DescribeAsync("nothing", "words", Actor, None), "no model nothing");
+        await Refused(() => Registry.DescribeAsync("nothing", "words", revision: null, Actor, None), "no model nothing");
     }
 
     private static async Task Refused(Func<Task> act, string said) =>

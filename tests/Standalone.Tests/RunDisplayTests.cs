@@ -41,6 +41,7 @@ public sealed class RunDisplayTests
                 Priority = RunPriority.Interactive,
                 State = RunState.Extracting,
                 SubmittedAt = DateTime.UnixEpoch,
+                Seconds = new StageSeconds(null, null, null, null, null, null),
             },
             Specification = specification.RootElement.Clone(),
             Seconds = new StageSeconds(null, null, null, null, null, null),

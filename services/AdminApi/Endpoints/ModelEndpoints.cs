@@ -20,7 +20,14 @@ internal static class ModelEndpoints
         var models = api.MapGroup("/models").WithTags("Models").AddEndpointFilter<RegistryFilter>();
         models.MapRead("", ListAsync).WithSummary("List models by name").ProducesValidationProblem();
         models.MapRead("{name}", FindAsync).WithSummary("A model with its versions, aliases and their moves").ProducesProblem(404);
-        models.MapPut("{name}", DescribeAsync).WithSummary("Describe a model").ProducesValidationProblem().ProducesProblem(404);
+        models
+            .MapPut("{name}", DescribeAsync)
+            .WithSummary("Describe a model")
+            .WithDescription("If-Match must name the ETag that GET answers: 428 without it, 412 where somebody else was first.")
+            .ProducesValidationProblem()
+            .ProducesProblem(404)
+            .ProducesProblem(412)
+            .ProducesProblem(428);
         models
             .MapDelete("{name}", DeleteAsync)
             .WithSummary("Delete a model to which no alias points")
@@ -118,20 +125,39 @@ internal static class ModelEndpoints
     private static async Task<Ok<ModelDetail>> FindAsync(
         string name,
         IDbContextFactory<CatalogContext> contexts,
+        HttpResponse response,
         CancellationToken cancellationToken
-    ) => TypedResults.Ok(await ReadAsync(name, contexts, cancellationToken));
+    )
+    {
+        var model = await ReadAsync(name, contexts, cancellationToken);
+        response.Headers.ETag = EntityTag.Of(model.Revision);
+        return TypedResults.Ok(model);
+    }
 
-    private static async Task<Ok<ModelDetail>> DescribeAsync(
+    private static async Task<Results<Ok<ModelDetail>, ProblemHttpResult>> DescribeAsync(
         string name,
         [FromBody] DescribeModel body,
         ModelRegistry registry,
         IDbContextFactory<CatalogContext> contexts,
         ClaimsPrincipal user,
+        HttpContext http,
         CancellationToken cancellationToken
     )
     {
-        await registry.DescribeAsync(name, body.Description, user.Actor(), cancellationToken);
-        return TypedResults.Ok(await ReadAsync(name, contexts, cancellationToken));
+        var known = await ReadAsync(name, contexts, cancellationToken);
+        if (EntityTag.Refuse(http.Request, known.Revision, "The model") is { } refused)
+        {
+            return refused;
+        }
+
+        if (!await registry.DescribeAsync(name, body.Description, known.Revision, user.Actor(), cancellationToken))
+        {
+            return EntityTag.Changed(known.Revision + 1, "The model");
+        }
+
+        var model = await ReadAsync(name, contexts, cancellationToken);
+        http.Response.Headers.ETag = EntityTag.Of(model.Revision);
+        return TypedResults.Ok(model);
     }
 
     private static async Task<NoContent> DeleteAsync(
@@ -262,6 +288,7 @@ internal static class ModelEndpoints
         return new ModelDetail(
             model.Name,
             model.Description,
+            model.Revision,
             model.CreatedAt,
             CustomVisionProjects.IdOf(model.Name),
             [.. aliases.Select(AliasDetail.Of)],

@@ -25,6 +25,7 @@ public sealed record ModelSummary(
 /// <summary>A model.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Description">What it is for.</param>
+/// <param name="Revision">How often the description was changed: the ETag.</param>
 /// <param name="CreatedAt">When it was created (UTC).</param>
 /// <param name="CustomVisionProject">The project id by which callers of Azure Custom Vision's Prediction API ask for it.</param>
 /// <param name="Aliases">Its aliases.</param>
@@ -33,6 +34,7 @@ public sealed record ModelSummary(
 public sealed record ModelDetail(
     string Name,
     string? Description,
+    int Revision,
     DateTime CreatedAt,
     Guid CustomVisionProject,
     IReadOnlyList<AliasDetail> Aliases,

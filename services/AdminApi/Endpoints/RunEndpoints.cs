@@ -1,4 +1,3 @@
-using System.ComponentModel.DataAnnotations;
 using System.Security.Claims;
 using System.Text.Json;
 using Distributed.AdminApi.Access;
@@ -20,7 +19,6 @@ namespace Distributed.AdminApi.Endpoints;
 /// <summary>Submit, watch, cancel, retry and delete runs.</summary>
 internal static class RunEndpoints
 {
-    private const int MostPerPage = 500;
     private const int LongestKey = 200;
 
     public static void MapRuns(this IEndpointRouteBuilder api)
@@ -35,7 +33,7 @@ internal static class RunEndpoints
             .ProducesProblem(StatusCodes.Status409Conflict)
             .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType);
-        runs.MapRead("", ListAsync).WithSummary("List runs, the latest first");
+        runs.MapRunList();
         runs.MapRead("{runId:guid}", FindAsync).WithSummary("A run in full").ProducesProblem(StatusCodes.Status404NotFound);
         runs.MapPost("{runId:guid}/cancel", CancelAsync)
             .WithSummary("Cancel a run")
@@ -48,6 +46,7 @@ internal static class RunEndpoints
             )
             .ProducesProblem(StatusCodes.Status404NotFound)
             .ProducesProblem(StatusCodes.Status409Conflict);
+        runs.MapRunLabels();
         runs.MapDelete("{runId:guid}", DeleteAsync)
             .WithSummary("Delete a run")
             .WithDescription("Removes a run that has ended, its head and its report. Data sets and features stay: other runs may use them.")
@@ -135,34 +134,21 @@ internal static class RunEndpoints
             errors.GroupBy(error => error.Field).ToDictionary(group => group.Key, group => group.Select(error => error.Message).ToArray())
         );
 
-    private static async Task<Results<Ok<RunPage>, ValidationProblem>> ListAsync(
-        RunQueries queries,
-        CancellationToken cancellationToken,
-        [FromQuery, EnumDataType(typeof(RunState))] string? state = null,
-        [FromQuery] string? tag = null,
-        [FromQuery] string? name = null,
-        [FromQuery] string? dataset = null,
-        [FromQuery] Guid? after = null,
-        [FromQuery, Range(1, MostPerPage)] int limit = 50
-    )
-    {
-        if (after is { } last && !await queries.HasAsync(last, cancellationToken))
-        {
-            return TypedResults.ValidationProblem(
-                new Dictionary<string, string[]> { ["after"] = [$"is {last:D}, and there is no such run; give a page's next"] }
-            );
-        }
-
-        // Its name was checked before it was bound; the binding of enumerations would know it in one case only.
-        RunState? wanted = state is null ? null : Enum.Parse<RunState>(state, ignoreCase: true);
-        return TypedResults.Ok(await queries.ListAsync(new RunFilter(wanted, tag, name, dataset, after, limit), cancellationToken));
-    }
-
     private static async Task<Results<Ok<RunDetail>, ProblemHttpResult>> FindAsync(
         Guid runId,
         RunQueries queries,
+        HttpResponse response,
         CancellationToken cancellationToken
-    ) => await queries.FindAsync(runId, cancellationToken) is { } run ? TypedResults.Ok(run) : Unknown(runId);
+    )
+    {
+        if (await queries.FindAsync(runId, cancellationToken) is not { } run)
+        {
+            return Unknown(runId);
+        }
+
+        response.Headers.ETag = EntityTag.Of(run.Revision);
+        return TypedResults.Ok(run);
+    }
 
     private static async Task<Results<Accepted<RunDetail>, ProblemHttpResult>> CancelAsync(
         Guid runId,
@@ -302,7 +288,7 @@ internal static class RunEndpoints
     private static ProblemHttpResult Conflict(string title, string detail) =>
         TypedResults.Problem(title: title, detail: detail, statusCode: StatusCodes.Status409Conflict);
 
-    private static ProblemHttpResult Unknown(Guid runId) =>
+    public static ProblemHttpResult Unknown(Guid runId) =>
         TypedResults.Problem(
             title: "There is no such run.",
             detail: $"No run has the id {runId:D}.",

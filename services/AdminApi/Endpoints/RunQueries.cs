@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Distributed.AdminApi.Listing;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Jobs;
@@ -8,15 +9,6 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 
 namespace Distributed.AdminApi.Endpoints;
-
-/// <summary>Which runs to list.</summary>
-/// <param name="State">Only runs in this state.</param>
-/// <param name="Tag">Only runs with this label.</param>
-/// <param name="Name">Only runs whose name contains this.</param>
-/// <param name="Dataset">Only runs on this data set (SHA-256).</param>
-/// <param name="After">Only runs that were submitted before this one: the previous page's <c>next</c>.</param>
-/// <param name="Limit">Most runs a page; 1 to 500.</param>
-public sealed record RunFilter(RunState? State, string? Tag, string? Name, string? Dataset, Guid? After, int Limit);
 
 /// <summary>Reads runs for people.</summary>
 /// <param name="contexts">The catalog.</param>
@@ -28,56 +20,11 @@ public sealed class RunQueries(
     WorkerPresence? workers = null
 )
 {
-    /// <summary>A page of runs, the latest first.</summary>
-    public async Task<RunPage> ListAsync(RunFilter filter, CancellationToken cancellationToken)
-    {
-        ArgumentNullException.ThrowIfNull(filter);
-        await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        var runs = context.Runs.AsNoTracking();
-        if (filter.State is { } state)
-        {
-            runs = runs.Where(run => run.State == state);
-        }
-
-        if (filter.Tag is { } tag)
-        {
-            runs = runs.Where(run => run.Tags.Contains(tag));
-        }
-
-        if (filter.Name is { } name)
-        {
-            runs = runs.Where(run => run.Name != null && run.Name.Contains(name));
-        }
-
-        if (filter.Dataset is { } dataset)
-        {
-            runs = runs.Where(run => run.DatasetSha256 == dataset);
-        }
-
-        if (filter.After is { } after)
-        {
-            var last = await context
-                .Runs.Where(run => run.Id == after)
-                .Select(run => run.SubmittedAt)
-                .SingleOrDefaultAsync(cancellationToken);
-            // The first half alone is a range of the index; without it all later runs would be read.
-            runs = runs.Where(run => run.SubmittedAt <= last && (run.SubmittedAt < last || run.Id.CompareTo(after) < 0));
-        }
-
-        var page = await Summarize(
-                context,
-                runs.OrderByDescending(run => run.SubmittedAt).ThenByDescending(run => run.Id).Take(filter.Limit + 1)
-            )
-            .ToListAsync(cancellationToken);
-        var items = page.Take(filter.Limit).ToList();
-        return new RunPage(items, page.Count > filter.Limit ? items[^1].RunId : null);
-    }
-
-    /// <summary>Whether there is such a run.</summary>
-    public async Task<bool> HasAsync(Guid runId, CancellationToken cancellationToken)
+    /// <summary>The runs that have not ended, the latest first.</summary>
+    public async Task<IReadOnlyList<Guid>> ListOpenAsync(CancellationToken cancellationToken)
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
-        return await context.Runs.AnyAsync(run => run.Id == runId, cancellationToken);
+        return await context.OpenRuns().OrderByDescending(run => run.SubmittedAt).Select(run => run.Id).ToListAsync(cancellationToken);
     }
 
     /// <summary>A run in full; null when there is none.</summary>
@@ -85,8 +32,9 @@ public sealed class RunQueries(
     {
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         // At once, since a run goes on while it is read.
-        var found = await Summarize(context, context.Runs.Where(row => row.Id == runId))
-            .Join(context.Runs, summary => summary.RunId, run => run.Id, (summary, run) => new { summary, run })
+        var found = await RunColumns
+            .Of(context, context.Runs.Where(row => row.Id == runId))
+            .Join(context.Runs, columns => columns.RunId, run => run.Id, (columns, run) => new { columns, run })
             .AsNoTracking()
             .SingleOrDefaultAsync(cancellationToken);
         if (found is null)
@@ -94,7 +42,9 @@ public sealed class RunQueries(
             return null;
         }
 
-        var (run, summary) = (found.run, found.summary);
+        var run = found.run;
+        var progress = await RunStages.MeasureAsync(context, run, cancellationToken);
+        var summary = found.columns.ToSummary(progress);
         var traceId = JobTelemetry.TraceIdOf(run.TraceParent);
         var head = await context.BestHeads(runId).AsNoTracking().FirstOrDefaultAsync(cancellationToken);
         var input = await context
@@ -105,7 +55,8 @@ public sealed class RunQueries(
         {
             Summary = summary,
             Specification = Parse(run.Specification),
-            Progress = await RunStages.MeasureAsync(context, run, cancellationToken),
+            Progress = progress,
+            Revision = run.Revision,
             Waiting = run.State.IsFinal() ? null : await FindCauseAsync(context, runId, cancellationToken),
             DatasetSha256 = run.DatasetSha256,
             Input = input,
@@ -124,14 +75,7 @@ public sealed class RunQueries(
             TestImages = run.TestImages,
             RemovedDuplicates = run.RemovedDuplicates,
             HeadSha256 = head?.File.Sha256,
-            Seconds = new StageSeconds(
-                Run.SecondsBetween(run.IngestingAt, run.ExtractingAt),
-                Run.SecondsBetween(run.ExtractingAt, run.TrainingAt ?? run.PredictingAt),
-                Run.SecondsBetween(run.TrainingAt, run.EvaluatingAt),
-                Run.SecondsBetween(run.EvaluatingAt, run.FinishedAt),
-                Run.SecondsBetween(run.PredictingAt, run.FinishedAt),
-                Run.SecondsBetween(run.SubmittedAt, run.FinishedAt)
-            ),
+            Seconds = summary.Seconds,
             Environment = run.Environment is { } environment ? Parse(environment) : null,
             TraceId = traceId,
             Links = TelemetryLinks.Of(telemetry.Value, traceId, runId),
@@ -228,35 +172,6 @@ public sealed class RunQueries(
                 $"/api/v1/runs/{runId:D}/predictions.jsonl"
             );
     }
-
-    private static IQueryable<RunSummary> Summarize(CatalogContext context, IQueryable<Run> runs) =>
-        from run in runs
-        join evaluation in context.Evaluations on run.Id equals evaluation.RunId into evaluations
-        from evaluation in evaluations.DefaultIfEmpty()
-        join set in context.FeatureSets on run.FeatureSetKey equals set.Key into sets
-        from set in sets.DefaultIfEmpty()
-        join backbone in context.Backbones on set.BackboneSha256 equals backbone.Sha256 into backbones
-        from backbone in backbones.DefaultIfEmpty()
-        orderby run.SubmittedAt descending, run.Id descending
-        select new RunSummary
-        {
-            RunId = run.Id,
-            Name = run.Name,
-            Tags = run.Tags,
-            Submitter = run.Submitter,
-            Priority = run.Priority,
-            State = run.State,
-            Failure = run.Failure,
-            FailureCause = run.FailureCause,
-            SubmittedAt = run.SubmittedAt,
-            Deadline = run.Deadline,
-            FinishedAt = run.FinishedAt,
-            TestAccuracy = evaluation == null ? null : evaluation.TestAccuracy,
-            TestAccuracyLow = evaluation == null ? null : evaluation.TestAccuracyLow,
-            TestAccuracyHigh = evaluation == null ? null : evaluation.TestAccuracyHigh,
-            Backbone = backbone == null ? null : backbone.Origin,
-            Model = run.Model,
-        };
 
     /// <summary>What jobs that the run needs wait for: what their attempts say while they last, the damage that is being recomputed, or a worker.</summary>
     private async Task<string?> FindCauseAsync(CatalogContext context, Guid runId, CancellationToken cancellationToken)

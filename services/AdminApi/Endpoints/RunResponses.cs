@@ -18,6 +18,9 @@ public sealed record RunSummary
     /// <summary>Labels.</summary>
     public required IReadOnlyList<string> Tags { get; init; }
 
+    /// <summary>What people should know of it.</summary>
+    public string? Note { get; init; }
+
     /// <summary>Who asked for it.</summary>
     public string? Submitter { get; init; }
 
@@ -26,6 +29,9 @@ public sealed record RunSummary
 
     /// <summary>Where it is.</summary>
     public required RunState State { get; init; }
+
+    /// <summary>How far it is in this state; null where it has ended, or that is not measured.</summary>
+    public StageProgress? Progress { get; init; }
 
     /// <summary>Why it failed and what to do.</summary>
     public string? Failure { get; init; }
@@ -42,6 +48,24 @@ public sealed record RunSummary
     /// <summary>When it ended (UTC).</summary>
     public DateTime? FinishedAt { get; init; }
 
+    /// <summary>Seconds of the stages.</summary>
+    public required StageSeconds Seconds { get; init; }
+
+    /// <summary>The data set, as its specification names it.</summary>
+    public string? Dataset { get; init; }
+
+    /// <summary>The data set by content, once it is known.</summary>
+    public string? DatasetSha256 { get; init; }
+
+    /// <summary>What people call that data set.</summary>
+    public string? DatasetName { get; init; }
+
+    /// <summary>The base, as its specification names it.</summary>
+    public string? Base { get; init; }
+
+    /// <summary>The head that it trains, linear or mlp; null where it predicts with a model.</summary>
+    public string? Head { get; init; }
+
     /// <summary>Share of the test images classified rightly; 0 to 1.</summary>
     public double? TestAccuracy { get; init; }
 
@@ -51,17 +75,26 @@ public sealed record RunSummary
     /// <summary>Upper end of its 95 % interval.</summary>
     public double? TestAccuracyHigh { get; init; }
 
-    /// <summary>Which base made the features.</summary>
+    /// <summary>Mean cross-entropy on the test images.</summary>
+    public double? TestLoss { get; init; }
+
+    /// <summary>Unweighted mean of the classes' F1.</summary>
+    public double? MacroF1 { get; init; }
+
+    /// <summary>Expected calibration error; 0 to 1.</summary>
+    public double? CalibrationError { get; init; }
+
+    /// <summary>Which base made the features, in words.</summary>
     public string? Backbone { get; init; }
 
     /// <summary>The version of a model that it predicts with, as NAME@NUMBER; null where it trains a head.</summary>
     public string? Model { get; init; }
 }
 
-/// <summary>A page of runs, the latest first.</summary>
-/// <param name="Items">The runs.</param>
+/// <summary>A page of runs.</summary>
+/// <param name="Items">The runs, in the order that was asked for.</param>
 /// <param name="Next">Value of <c>after</c> for the next page; null on the last one.</param>
-public sealed record RunPage(IReadOnlyList<RunSummary> Items, Guid? Next);
+public sealed record RunPage(IReadOnlyList<RunSummary> Items, string? Next);
 
 /// <summary>Seconds of the stages; null where a stage has not ended, or the run does not go through it.</summary>
 public sealed record StageSeconds(double? Ingest, double? Features, double? Train, double? Evaluate, double? Predict, double? Total);
@@ -79,8 +112,11 @@ public sealed record RunDetail
     /// <summary>What lists show.</summary>
     public required RunSummary Summary { get; init; }
 
-    /// <summary>What was asked for, defaults included.</summary>
+    /// <summary>What was asked for, defaults included: name and tags as they were then.</summary>
     public required JsonElement Specification { get; init; }
+
+    /// <summary>How often name, tags or note were changed: the ETag.</summary>
+    public int Revision { get; init; }
 
     /// <summary>Progress of the current stage.</summary>
     public StageProgress? Progress { get; init; }

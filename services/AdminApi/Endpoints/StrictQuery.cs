@@ -61,20 +61,22 @@ internal static class StrictQuery
 
     private static string? Find(ParameterInfo parameter, StringValues values)
     {
-        if (values is not [{ } text])
+        if (parameter.ParameterType is { IsArray: true } list)
         {
-            return "is given twice; give it once";
+            return values.Select(value => Find(parameter, list.GetElementType()!, value ?? "")).FirstOrDefault(wrong => wrong is not null);
         }
 
+        return values is [{ } text] ? Find(parameter, parameter.ParameterType, text) : "is given twice; give it once";
+    }
+
+    private static string? Find(ParameterInfo parameter, Type declared, string text)
+    {
         if (text.Length == 0)
         {
             return "is empty; give a value, or leave it out";
         }
 
-        var type =
-            parameter.GetCustomAttribute<EnumDataTypeAttribute>()?.EnumType
-            ?? Nullable.GetUnderlyingType(parameter.ParameterType)
-            ?? parameter.ParameterType;
+        var type = parameter.GetCustomAttribute<EnumDataTypeAttribute>()?.EnumType ?? Nullable.GetUnderlyingType(declared) ?? declared;
         var range = parameter.GetCustomAttribute<RangeAttribute>();
         return type switch
         {

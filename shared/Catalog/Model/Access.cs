@@ -53,6 +53,15 @@ public enum AuditAction
     /// <summary>A run was deleted.</summary>
     RunDeleted,
 
+    /// <summary>A run's name, tags or note were changed.</summary>
+    RunEdited,
+
+    /// <summary>A view of the list of runs was saved.</summary>
+    ViewSaved,
+
+    /// <summary>A saved view was deleted.</summary>
+    ViewDeleted,
+
     /// <summary>The head of a run became a version of a model.</summary>
     ModelRegistered,
 

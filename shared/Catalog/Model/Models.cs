@@ -11,6 +11,9 @@ public sealed class Model
     /// <summary>What it is for, in words.</summary>
     public string? Description { get; set; }
 
+    /// <summary>How often the description was changed: who changes it says which version is meant.</summary>
+    public int Revision { get; set; }
+
     /// <summary>The number of its latest version, also where that is deleted: numbers are not given twice.</summary>
     public int LatestNumber { get; set; }
 

@@ -10,11 +10,17 @@ public sealed class Run
     /// <summary>Identity, chosen by the submitter.</summary>
     public required Guid Id { get; init; }
 
-    /// <summary>Name for people.</summary>
-    public string? Name { get; init; }
+    /// <summary>Name for people; the specification has the one that it was submitted with.</summary>
+    public string? Name { get; set; }
 
-    /// <summary>Labels to filter by.</summary>
-    public required IReadOnlyList<string> Tags { get; init; }
+    /// <summary>Labels to filter by; the specification has those that it was submitted with.</summary>
+    public required IReadOnlyList<string> Tags { get; set; }
+
+    /// <summary>What people should know of it, in words.</summary>
+    public string? Note { get; set; }
+
+    /// <summary>How often name, tags and note were changed: who changes them says which version is meant.</summary>
+    public int Revision { get; set; }
 
     /// <summary>Who asked for it.</summary>
     public string? Submitter { get; init; }
@@ -24,6 +30,15 @@ public sealed class Run
 
     /// <summary>The <see cref="RunSpecification"/> as JSON, defaults included.</summary>
     public required string Specification { get; init; }
+
+    /// <summary>The data set that the specification names. Made by the database, as what lists show and filter by need not read the specification.</summary>
+    public string? Dataset { get; private set; }
+
+    /// <summary>The base that the specification names. Made by the database.</summary>
+    public string? Backbone { get; private set; }
+
+    /// <summary>The head that the specification names. Made by the database.</summary>
+    public string? HeadKind { get; private set; }
 
     /// <summary>The version of a model that it predicts with, as NAME@NUMBER; null where it trains a head.</summary>
     public string? Model { get; init; }
@@ -69,6 +84,9 @@ public sealed class Run
 
     /// <summary>When it was completed, failed or cancelled (UTC).</summary>
     public DateTime? FinishedAt { get; set; }
+
+    /// <summary>Seconds from its submission to its end. Made by the database; null where it has not ended, or the clock was set back meanwhile.</summary>
+    public double? Seconds { get; private set; }
 
     /// <summary>When its final event was published (UTC).</summary>
     public DateTime? EndPublishedAt { get; set; }

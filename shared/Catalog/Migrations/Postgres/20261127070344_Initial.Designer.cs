@@ -795,8 +795,17 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.HasKey("RunId")
                         .HasName("pk_evaluations");
 
-                    b.HasIndex("TestAccuracy")
-                        .HasDatabaseName("ix_evaluations_test_accuracy");
+                    b.HasIndex("CalibrationError", "RunId")
+                        .HasDatabaseName("ix_evaluations_calibration_error_run_id");
+
+                    b.HasIndex("MacroF1", "RunId")
+                        .HasDatabaseName("ix_evaluations_macro_f1_run_id");
+
+                    b.HasIndex("TestAccuracy", "RunId")
+                        .HasDatabaseName("ix_evaluations_test_accuracy_run_id");
+
+                    b.HasIndex("TestLoss", "RunId")
+                        .HasDatabaseName("ix_evaluations_test_loss_run_id");
 
                     b.ToTable("evaluations", (string)null);
                 });
@@ -1041,6 +1050,10 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("integer")
                         .HasColumnName("latest_number");
 
+                    b.Property<int>("Revision")
+                        .HasColumnType("integer")
+                        .HasColumnName("revision");
+
                     b.HasKey("Name")
                         .HasName("pk_models");
 
@@ -1208,6 +1221,18 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("uuid")
                         .HasColumnName("id");
 
+                    b.Property<string>("Backbone")
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("text")
+                        .HasColumnName("backbone")
+                        .HasComputedColumnSql("substr(json_extract_path_text(specification::json, 'backbone'), 1, 600)", true);
+
+                    b.Property<string>("Dataset")
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("text")
+                        .HasColumnName("dataset")
+                        .HasComputedColumnSql("json_extract_path_text(specification::json, 'dataset')", true);
+
                     b.Property<string>("DatasetSha256")
                         .HasColumnType("text")
                         .HasColumnName("dataset_sha256");
@@ -1252,6 +1277,12 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("finished_at");
 
+                    b.Property<string>("HeadKind")
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("text")
+                        .HasColumnName("head_kind")
+                        .HasComputedColumnSql("json_extract_path_text(specification::json, 'head', 'kind')", true);
+
                     b.Property<string>("IdempotencyKey")
                         .HasColumnType("text")
                         .HasColumnName("idempotency_key");
@@ -1276,6 +1307,10 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("name");
 
+                    b.Property<string>("Note")
+                        .HasColumnType("text")
+                        .HasColumnName("note");
+
                     b.Property<DateTime?>("PredictingAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("predicting_at");
@@ -1290,6 +1325,16 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.Property<int?>("RemovedDuplicates")
                         .HasColumnType("integer")
                         .HasColumnName("removed_duplicates");
+
+                    b.Property<int>("Revision")
+                        .HasColumnType("integer")
+                        .HasColumnName("revision");
+
+                    b.Property<double?>("Seconds")
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("double precision")
+                        .HasColumnName("seconds")
+                        .HasComputedColumnSql("CASE WHEN finished_at >= submitted_at THEN EXTRACT(EPOCH FROM finished_at - submitted_at)::double precision END", true);
 
                     b.Property<string>("Specification")
                         .IsRequired()
@@ -1366,8 +1411,16 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .IsUnique()
                         .HasDatabaseName("ix_runs_idempotency_key");
 
-                    b.HasIndex("SubmittedAt")
-                        .HasDatabaseName("ix_runs_submitted_at");
+                    b.HasIndex("Tags")
+                        .HasDatabaseName("ix_runs_tags");
+
+                    NpgsqlIndexBuilderExtensions.HasMethod(b.HasIndex("Tags"), "gin");
+
+                    b.HasIndex("Backbone", "SubmittedAt")
+                        .HasDatabaseName("ix_runs_backbone_submitted_at");
+
+                    b.HasIndex("DatasetSha256", "SubmittedAt")
+                        .HasDatabaseName("ix_runs_dataset_sha256_submitted_at");
 
                     b.HasIndex("FeatureSetKey", "State")
                         .HasDatabaseName("ix_runs_feature_set_key_state");
@@ -1375,8 +1428,20 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.HasIndex("IngestionKey", "State")
                         .HasDatabaseName("ix_runs_ingestion_key_state");
 
+                    b.HasIndex("Name", "Id")
+                        .HasDatabaseName("ix_runs_name_id");
+
+                    b.HasIndex("Seconds", "Id")
+                        .HasDatabaseName("ix_runs_seconds_id");
+
                     b.HasIndex("State", "SubmittedAt")
                         .HasDatabaseName("ix_runs_state_submitted_at");
+
+                    b.HasIndex("SubmittedAt", "Id")
+                        .HasDatabaseName("ix_runs_submitted_at_id");
+
+                    b.HasIndex(new[] { "FinishedAt", "Id" }, "ix_runs_finished_at_id")
+                        .HasDatabaseName("ix_runs_finished_at_id");
 
                     b.ToTable("runs", (string)null);
                 });
@@ -1398,6 +1463,41 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasDatabaseName("ix_run_dependencies_scope");
 
                     b.ToTable("run_dependencies", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.SavedView", b =>
+                {
+                    b.Property<string>("Name")
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<DateTime>("ChangedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("changed_at");
+
+                    b.Property<string>("ChangedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("changed_by");
+
+                    b.PrimitiveCollection<string[]>("Columns")
+                        .IsRequired()
+                        .HasColumnType("text[]")
+                        .HasColumnName("columns");
+
+                    b.Property<string>("Query")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("query");
+
+                    b.Property<int>("Revision")
+                        .HasColumnType("integer")
+                        .HasColumnName("revision");
+
+                    b.HasKey("Name")
+                        .HasName("pk_saved_views");
+
+                    b.ToTable("saved_views", (string)null);
                 });
 
             modelBuilder.Entity("Distributed.Catalog.Trial", b =>

@@ -289,6 +289,7 @@ namespace Distributed.Catalog.Migrations.Postgres
                 {
                     name = table.Column<string>(type: "text", nullable: false),
                     description = table.Column<string>(type: "text", nullable: true),
+                    revision = table.Column<int>(type: "integer", nullable: false),
                     latest_number = table.Column<int>(type: "integer", nullable: false),
                     created_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false)
                 },
@@ -323,9 +324,14 @@ namespace Distributed.Catalog.Migrations.Postgres
                     id = table.Column<Guid>(type: "uuid", nullable: false),
                     name = table.Column<string>(type: "text", nullable: true),
                     tags = table.Column<string[]>(type: "text[]", nullable: false),
+                    note = table.Column<string>(type: "text", nullable: true),
+                    revision = table.Column<int>(type: "integer", nullable: false),
                     submitter = table.Column<string>(type: "text", nullable: true),
                     idempotency_key = table.Column<string>(type: "text", nullable: true),
                     specification = table.Column<string>(type: "text", nullable: false),
+                    dataset = table.Column<string>(type: "text", nullable: true, computedColumnSql: "json_extract_path_text(specification::json, 'dataset')", stored: true),
+                    backbone = table.Column<string>(type: "text", nullable: true, computedColumnSql: "substr(json_extract_path_text(specification::json, 'backbone'), 1, 600)", stored: true),
+                    head_kind = table.Column<string>(type: "text", nullable: true, computedColumnSql: "json_extract_path_text(specification::json, 'head', 'kind')", stored: true),
                     model = table.Column<string>(type: "text", nullable: true),
                     model_run_id = table.Column<Guid>(type: "uuid", nullable: true),
                     priority = table.Column<string>(type: "text", nullable: false, defaultValue: "Interactive"),
@@ -340,6 +346,7 @@ namespace Distributed.Catalog.Migrations.Postgres
                     evaluating_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
                     predicting_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
                     finished_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
+                    seconds = table.Column<double>(type: "double precision", nullable: true, computedColumnSql: "CASE WHEN finished_at >= submitted_at THEN EXTRACT(EPOCH FROM finished_at - submitted_at)::double precision END", stored: true),
                     end_published_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: true),
                     ingestion_key = table.Column<string>(type: "text", nullable: true),
                     dataset_sha256 = table.Column<string>(type: "text", nullable: true),
@@ -414,6 +421,22 @@ namespace Distributed.Catalog.Migrations.Postgres
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_workers", x => x.name);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "saved_views",
+                columns: table => new
+                {
+                    name = table.Column<string>(type: "text", nullable: false),
+                    query = table.Column<string>(type: "text", nullable: false),
+                    columns = table.Column<string[]>(type: "text[]", nullable: false),
+                    revision = table.Column<int>(type: "integer", nullable: false),
+                    changed_at = table.Column<DateTime>(type: "timestamp with time zone", nullable: false),
+                    changed_by = table.Column<string>(type: "text", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_saved_views", x => x.name);
                 });
 
             migrationBuilder.CreateTable(
@@ -737,9 +760,24 @@ namespace Distributed.Catalog.Migrations.Postgres
                 column: "job_scope");
 
             migrationBuilder.CreateIndex(
-                name: "ix_evaluations_test_accuracy",
+                name: "ix_evaluations_calibration_error_run_id",
                 table: "evaluations",
-                column: "test_accuracy");
+                columns: new[] { "calibration_error", "run_id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_evaluations_macro_f1_run_id",
+                table: "evaluations",
+                columns: new[] { "macro_f1", "run_id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_evaluations_test_accuracy_run_id",
+                table: "evaluations",
+                columns: new[] { "test_accuracy", "run_id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_evaluations_test_loss_run_id",
+                table: "evaluations",
+                columns: new[] { "test_loss", "run_id" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_feature_sets_dataset_sha256",
@@ -790,6 +828,16 @@ namespace Distributed.Catalog.Migrations.Postgres
                 column: "scope");
 
             migrationBuilder.CreateIndex(
+                name: "ix_runs_backbone_submitted_at",
+                table: "runs",
+                columns: new[] { "backbone", "submitted_at" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_dataset_sha256_submitted_at",
+                table: "runs",
+                columns: new[] { "dataset_sha256", "submitted_at" });
+
+            migrationBuilder.CreateIndex(
                 name: "ix_runs_deadline",
                 table: "runs",
                 column: "deadline",
@@ -807,6 +855,11 @@ namespace Distributed.Catalog.Migrations.Postgres
                 filter: "finished_at IS NOT NULL AND end_published_at IS NULL");
 
             migrationBuilder.CreateIndex(
+                name: "ix_runs_finished_at_id",
+                table: "runs",
+                columns: new[] { "finished_at", "id" });
+
+            migrationBuilder.CreateIndex(
                 name: "ix_runs_idempotency_key",
                 table: "runs",
                 column: "idempotency_key",
@@ -818,14 +871,30 @@ namespace Distributed.Catalog.Migrations.Postgres
                 columns: new[] { "ingestion_key", "state" });
 
             migrationBuilder.CreateIndex(
+                name: "ix_runs_name_id",
+                table: "runs",
+                columns: new[] { "name", "id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_seconds_id",
+                table: "runs",
+                columns: new[] { "seconds", "id" });
+
+            migrationBuilder.CreateIndex(
                 name: "ix_runs_state_submitted_at",
                 table: "runs",
                 columns: new[] { "state", "submitted_at" });
 
             migrationBuilder.CreateIndex(
-                name: "ix_runs_submitted_at",
+                name: "ix_runs_submitted_at_id",
                 table: "runs",
-                column: "submitted_at");
+                columns: new[] { "submitted_at", "id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_tags",
+                table: "runs",
+                column: "tags")
+                .Annotation("Npgsql:IndexMethod", "gin");
 
             migrationBuilder.CreateIndex(
                 name: "ix_trials_scope",
@@ -922,6 +991,9 @@ namespace Distributed.Catalog.Migrations.Postgres
 
             migrationBuilder.DropTable(
                 name: "workers");
+
+            migrationBuilder.DropTable(
+                name: "saved_views");
 
             migrationBuilder.DropTable(
                 name: "jobs");

@@ -788,8 +788,17 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.HasKey("RunId")
                         .HasName("pk_evaluations");
 
-                    b.HasIndex("TestAccuracy")
-                        .HasDatabaseName("ix_evaluations_test_accuracy");
+                    b.HasIndex("CalibrationError", "RunId")
+                        .HasDatabaseName("ix_evaluations_calibration_error_run_id");
+
+                    b.HasIndex("MacroF1", "RunId")
+                        .HasDatabaseName("ix_evaluations_macro_f1_run_id");
+
+                    b.HasIndex("TestAccuracy", "RunId")
+                        .HasDatabaseName("ix_evaluations_test_accuracy_run_id");
+
+                    b.HasIndex("TestLoss", "RunId")
+                        .HasDatabaseName("ix_evaluations_test_loss_run_id");
 
                     b.ToTable("evaluations", (string)null);
                 });
@@ -1035,6 +1044,10 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("INTEGER")
                         .HasColumnName("latest_number");
 
+                    b.Property<int>("Revision")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("revision");
+
                     b.HasKey("Name")
                         .HasName("pk_models");
 
@@ -1203,6 +1216,18 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("id");
 
+                    b.Property<string>("Backbone")
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("backbone")
+                        .HasComputedColumnSql("substr(json_extract(specification, '$.backbone'), 1, 600)", true);
+
+                    b.Property<string>("Dataset")
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("dataset")
+                        .HasComputedColumnSql("json_extract(specification, '$.dataset')", true);
+
                     b.Property<string>("DatasetSha256")
                         .HasColumnType("TEXT")
                         .HasColumnName("dataset_sha256");
@@ -1247,6 +1272,12 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("finished_at");
 
+                    b.Property<string>("HeadKind")
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("head_kind")
+                        .HasComputedColumnSql("json_extract(specification, '$.head.kind')", true);
+
                     b.Property<string>("IdempotencyKey")
                         .HasColumnType("TEXT")
                         .HasColumnName("idempotency_key");
@@ -1271,6 +1302,10 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("name");
 
+                    b.Property<string>("Note")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("note");
+
                     b.Property<DateTime?>("PredictingAt")
                         .HasColumnType("TEXT")
                         .HasColumnName("predicting_at");
@@ -1285,6 +1320,16 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.Property<int?>("RemovedDuplicates")
                         .HasColumnType("INTEGER")
                         .HasColumnName("removed_duplicates");
+
+                    b.Property<int>("Revision")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("revision");
+
+                    b.Property<double?>("Seconds")
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("REAL")
+                        .HasColumnName("seconds")
+                        .HasComputedColumnSql("CASE WHEN finished_at >= submitted_at THEN (julianday(finished_at) - julianday(submitted_at)) * 86400.0 END", true);
 
                     b.Property<string>("Specification")
                         .IsRequired()
@@ -1361,8 +1406,11 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .IsUnique()
                         .HasDatabaseName("ix_runs_idempotency_key");
 
-                    b.HasIndex("SubmittedAt")
-                        .HasDatabaseName("ix_runs_submitted_at");
+                    b.HasIndex("Backbone", "SubmittedAt")
+                        .HasDatabaseName("ix_runs_backbone_submitted_at");
+
+                    b.HasIndex("DatasetSha256", "SubmittedAt")
+                        .HasDatabaseName("ix_runs_dataset_sha256_submitted_at");
 
                     b.HasIndex("FeatureSetKey", "State")
                         .HasDatabaseName("ix_runs_feature_set_key_state");
@@ -1370,8 +1418,20 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.HasIndex("IngestionKey", "State")
                         .HasDatabaseName("ix_runs_ingestion_key_state");
 
+                    b.HasIndex("Name", "Id")
+                        .HasDatabaseName("ix_runs_name_id");
+
+                    b.HasIndex("Seconds", "Id")
+                        .HasDatabaseName("ix_runs_seconds_id");
+
                     b.HasIndex("State", "SubmittedAt")
                         .HasDatabaseName("ix_runs_state_submitted_at");
+
+                    b.HasIndex("SubmittedAt", "Id")
+                        .HasDatabaseName("ix_runs_submitted_at_id");
+
+                    b.HasIndex(new[] { "FinishedAt", "Id" }, "ix_runs_finished_at_id")
+                        .HasDatabaseName("ix_runs_finished_at_id");
 
                     b.ToTable("runs", (string)null);
                 });
@@ -1393,6 +1453,41 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasDatabaseName("ix_run_dependencies_scope");
 
                     b.ToTable("run_dependencies", (string)null);
+                });
+
+            modelBuilder.Entity("Distributed.Catalog.SavedView", b =>
+                {
+                    b.Property<string>("Name")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("name");
+
+                    b.Property<DateTime>("ChangedAt")
+                        .HasColumnType("TEXT")
+                        .HasColumnName("changed_at");
+
+                    b.Property<string>("ChangedBy")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("changed_by");
+
+                    b.PrimitiveCollection<string>("Columns")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("columns");
+
+                    b.Property<string>("Query")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("query");
+
+                    b.Property<int>("Revision")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("revision");
+
+                    b.HasKey("Name")
+                        .HasName("pk_saved_views");
+
+                    b.ToTable("saved_views", (string)null);
                 });
 
             modelBuilder.Entity("Distributed.Catalog.Trial", b =>

@@ -288,6 +288,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 {
                     name = table.Column<string>(type: "TEXT", nullable: false),
                     description = table.Column<string>(type: "TEXT", nullable: true),
+                    revision = table.Column<int>(type: "INTEGER", nullable: false),
                     latest_number = table.Column<int>(type: "INTEGER", nullable: false),
                     created_at = table.Column<DateTime>(type: "TEXT", nullable: false)
                 },
@@ -322,9 +323,14 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     id = table.Column<string>(type: "TEXT", nullable: false),
                     name = table.Column<string>(type: "TEXT", nullable: true),
                     tags = table.Column<string>(type: "TEXT", nullable: false),
+                    note = table.Column<string>(type: "TEXT", nullable: true),
+                    revision = table.Column<int>(type: "INTEGER", nullable: false),
                     submitter = table.Column<string>(type: "TEXT", nullable: true),
                     idempotency_key = table.Column<string>(type: "TEXT", nullable: true),
                     specification = table.Column<string>(type: "TEXT", nullable: false),
+                    dataset = table.Column<string>(type: "TEXT", nullable: true, computedColumnSql: "json_extract(specification, '$.dataset')", stored: true),
+                    backbone = table.Column<string>(type: "TEXT", nullable: true, computedColumnSql: "substr(json_extract(specification, '$.backbone'), 1, 600)", stored: true),
+                    head_kind = table.Column<string>(type: "TEXT", nullable: true, computedColumnSql: "json_extract(specification, '$.head.kind')", stored: true),
                     model = table.Column<string>(type: "TEXT", nullable: true),
                     model_run_id = table.Column<string>(type: "TEXT", nullable: true),
                     priority = table.Column<string>(type: "TEXT", nullable: false, defaultValue: "Interactive"),
@@ -339,6 +345,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     evaluating_at = table.Column<DateTime>(type: "TEXT", nullable: true),
                     predicting_at = table.Column<DateTime>(type: "TEXT", nullable: true),
                     finished_at = table.Column<DateTime>(type: "TEXT", nullable: true),
+                    seconds = table.Column<double>(type: "REAL", nullable: true, computedColumnSql: "CASE WHEN finished_at >= submitted_at THEN (julianday(finished_at) - julianday(submitted_at)) * 86400.0 END", stored: true),
                     end_published_at = table.Column<DateTime>(type: "TEXT", nullable: true),
                     ingestion_key = table.Column<string>(type: "TEXT", nullable: true),
                     dataset_sha256 = table.Column<string>(type: "TEXT", nullable: true),
@@ -413,6 +420,22 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_workers", x => x.name);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "saved_views",
+                columns: table => new
+                {
+                    name = table.Column<string>(type: "TEXT", nullable: false),
+                    query = table.Column<string>(type: "TEXT", nullable: false),
+                    columns = table.Column<string>(type: "TEXT", nullable: false),
+                    revision = table.Column<int>(type: "INTEGER", nullable: false),
+                    changed_at = table.Column<DateTime>(type: "TEXT", nullable: false),
+                    changed_by = table.Column<string>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_saved_views", x => x.name);
                 });
 
             migrationBuilder.CreateTable(
@@ -736,9 +759,24 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 column: "job_scope");
 
             migrationBuilder.CreateIndex(
-                name: "ix_evaluations_test_accuracy",
+                name: "ix_evaluations_calibration_error_run_id",
                 table: "evaluations",
-                column: "test_accuracy");
+                columns: new[] { "calibration_error", "run_id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_evaluations_macro_f1_run_id",
+                table: "evaluations",
+                columns: new[] { "macro_f1", "run_id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_evaluations_test_accuracy_run_id",
+                table: "evaluations",
+                columns: new[] { "test_accuracy", "run_id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_evaluations_test_loss_run_id",
+                table: "evaluations",
+                columns: new[] { "test_loss", "run_id" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_feature_sets_dataset_sha256",
@@ -789,6 +827,16 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 column: "scope");
 
             migrationBuilder.CreateIndex(
+                name: "ix_runs_backbone_submitted_at",
+                table: "runs",
+                columns: new[] { "backbone", "submitted_at" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_dataset_sha256_submitted_at",
+                table: "runs",
+                columns: new[] { "dataset_sha256", "submitted_at" });
+
+            migrationBuilder.CreateIndex(
                 name: "ix_runs_deadline",
                 table: "runs",
                 column: "deadline",
@@ -806,6 +854,11 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 filter: "finished_at IS NOT NULL AND end_published_at IS NULL");
 
             migrationBuilder.CreateIndex(
+                name: "ix_runs_finished_at_id",
+                table: "runs",
+                columns: new[] { "finished_at", "id" });
+
+            migrationBuilder.CreateIndex(
                 name: "ix_runs_idempotency_key",
                 table: "runs",
                 column: "idempotency_key",
@@ -817,14 +870,24 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 columns: new[] { "ingestion_key", "state" });
 
             migrationBuilder.CreateIndex(
+                name: "ix_runs_name_id",
+                table: "runs",
+                columns: new[] { "name", "id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_seconds_id",
+                table: "runs",
+                columns: new[] { "seconds", "id" });
+
+            migrationBuilder.CreateIndex(
                 name: "ix_runs_state_submitted_at",
                 table: "runs",
                 columns: new[] { "state", "submitted_at" });
 
             migrationBuilder.CreateIndex(
-                name: "ix_runs_submitted_at",
+                name: "ix_runs_submitted_at_id",
                 table: "runs",
-                column: "submitted_at");
+                columns: new[] { "submitted_at", "id" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_trials_scope",
@@ -921,6 +984,9 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
             migrationBuilder.DropTable(
                 name: "workers");
+
+            migrationBuilder.DropTable(
+                name: "saved_views");
 
             migrationBuilder.DropTable(
                 name: "jobs");

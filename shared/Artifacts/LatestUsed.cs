@@ -1,9 +1,9 @@
-namespace Distributed.Serving;
+namespace Distributed.Artifacts;
 
 /// <summary>Keeps what was used last. What several ask for at once is loaded once; an error is kept for nobody.</summary>
 /// <param name="most">How many to keep.</param>
 /// <param name="discard">Ends what is no longer kept; null where there is nothing to end.</param>
-internal sealed class LatestUsed<TKey, TValue>(int most, Action<TValue>? discard = null)
+public sealed class LatestUsed<TKey, TValue>(int most, Action<TValue>? discard = null)
     where TKey : notnull
 {
     private readonly Lock _lock = new();
@@ -11,6 +11,9 @@ internal sealed class LatestUsed<TKey, TValue>(int most, Action<TValue>? discard
     private long _clock;
 
     /// <summary>Finds a value, or loads it.</summary>
+    /// <param name="key">What it is known by.</param>
+    /// <param name="load">Loads it; called for one of those who ask at once.</param>
+    /// <param name="cancellationToken">Stops waiting; the loading goes on, for others.</param>
     public async Task<TValue> GetAsync(TKey key, Func<CancellationToken, Task<TValue>> load, CancellationToken cancellationToken)
     {
         Entry entry;
