@@ -22,6 +22,8 @@ public sealed partial class DistributedClient
                     ("tag", filter.Tag),
                     ("name", filter.Name),
                     ("dataset", filter.Dataset),
+                    ("where", filter.Where),
+                    ("sort", filter.Sort),
                     ("after", filter.After),
                     ("limit", filter.Limit)
                 ),
@@ -123,6 +125,12 @@ public sealed record RunListFilter
 
     /// <summary>Only runs on this data set (SHA-256).</summary>
     public string? Dataset { get; init; }
+
+    /// <summary>A condition on any setting or metric, such as <c>accuracy&gt;=0.9</c>; several are joined by <c>and</c>.</summary>
+    public string? Where { get; init; }
+
+    /// <summary>The field to sort by, with a minus before it for the greatest first; the latest first where null.</summary>
+    public string? Sort { get; init; }
 
     /// <summary>The previous page's <see cref="Page{T, TNext}.Next"/>.</summary>
     public string? After { get; init; }

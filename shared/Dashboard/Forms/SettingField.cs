@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Distributed.Contracts;
 
 namespace Distributed.Dashboard.Forms;
@@ -6,12 +5,11 @@ namespace Distributed.Dashboard.Forms;
 /// <summary>A setting as a form asks for it, made from its description.</summary>
 public sealed class SettingField
 {
+    private static readonly string[] Flags = ["true", "false"];
+
     private SettingField(RunSetting setting)
     {
         Setting = setting;
-        var schema = setting.Schema();
-        Choices = schema["enum"] is JsonArray names ? [.. names.Select(name => name!.GetValue<string>())] : [];
-        IsFlag = TypeOf(schema) == "boolean";
         Group = setting.Field switch
         {
             _ when setting.IsLabel => FieldGroup.About,
@@ -34,10 +32,10 @@ public sealed class SettingField
     public FieldGroup Group { get; }
 
     /// <summary>What it may be; empty where it is no choice.</summary>
-    public IReadOnlyList<string> Choices { get; }
+    public IReadOnlyList<string> Choices => IsFlag ? Flags : Setting.Choices;
 
     /// <summary>Whether it is true or false.</summary>
-    public bool IsFlag { get; }
+    public bool IsFlag => Setting.Kind == SettingKind.Flag;
 
     /// <summary>Its default in few words.</summary>
     public string Usual => string.IsNullOrEmpty(Setting.Default) ? "none" : Setting.Default;
@@ -50,8 +48,6 @@ public sealed class SettingField
         var value = Setting.TextOf(specification) ?? "";
         return value == (Setting.TextOf(Setting.Field == "backbone" ? new RunSpecification() : usual) ?? "") ? "" : value;
     }
-
-    private static string? TypeOf(JsonObject schema) => schema["type"] is JsonValue type ? type.GetValue<string>() : null;
 }
 
 /// <summary>Settings that belong together in a form.</summary>

@@ -76,7 +76,7 @@ internal static class MapNeighbours
         var start = zeros([reduced.shape[0], 2], ScalarType.Float32);
         var known = Math.Min(2, reduced.shape[1]);
         start.narrow(1, 0, known).copy_(reduced.narrow(1, 0, known));
-        start.mul_(Width / Math.Max(start.abs().max().ToSingle(), 1e-6f));
+        start.mul_(Width / Math.Max(start.abs().max().item<float>(), 1e-6f));
         return MemoryMarshal.Cast<byte, float>(start.contiguous().bytes).ToArray();
     }
 

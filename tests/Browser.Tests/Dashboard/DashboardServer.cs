@@ -25,6 +25,9 @@ public sealed class DashboardServer : IAsyncLifetime
     /// <summary>The complete run.</summary>
     public Guid RunId { get; private set; }
 
+    /// <summary>Another one on the same images.</summary>
+    public Guid OtherRunId { get; private set; }
+
     /// <summary>A run that failed: its data set is not there.</summary>
     public Guid FailedRunId { get; private set; }
 
@@ -77,10 +80,40 @@ public sealed class DashboardServer : IAsyncLifetime
                 }
             )
         ).RunId;
+        OtherRunId = (
+            await Client.SubmitRunAsync(Small with { Name = "by few", Training = new() { Optimizer = HeadOptimizer.Adam, Epochs = 1 } })
+        ).RunId;
+        Assert.Equal(RunState.Completed, (await Client.WaitForRunAsync(OtherRunId)).State);
         var ended = await Client.WaitForRunAsync(RunId);
         Assert.Equal((RunState.Completed, ended.Failure), (ended.State, null));
         Assert.Equal(RunState.Failed, (await Client.WaitForRunAsync(FailedRunId)).State);
         await Client.RegisterVersionAsync(Model, RunId, "the first");
+    }
+
+    /// <summary>Every page, with a name for its picture.</summary>
+    public async Task<IReadOnlyList<(string Name, string Path)>> PagesAsync()
+    {
+        var dataset = (await Client.GetDatasetsAsync()).Items[0].Sha256;
+        return
+        [
+            ("runs", "/runs"),
+            ("runs-none", "/runs?name=nothing-like-it"),
+            ("run", $"/runs/{RunId:D}"),
+            ("run-failed", $"/runs/{FailedRunId:D}"),
+            ("run-images", $"/runs/{RunId:D}/images"),
+            ("compare", $"/runs/compare?run={RunId:D}&run={OtherRunId:D}"),
+            ("run-missing", $"/runs/{Guid.Empty:D}"),
+            ("new-run", "/runs/new"),
+            ("models", "/models"),
+            ("model", $"/models/{Model}"),
+            ("datasets", "/datasets"),
+            ("dataset", $"/datasets/{dataset}"),
+            ("workers", "/workers"),
+            ("queues", "/queues"),
+            ("audit", "/audit"),
+            ("settings", "/settings"),
+            ("not-found", "/not-found"),
+        ];
     }
 
     public async ValueTask DisposeAsync()

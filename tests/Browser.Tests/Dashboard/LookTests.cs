@@ -27,26 +27,13 @@ public sealed class LookTests(BrowserFixture browser, DashboardServer server)
                 ViewportSize = new ViewportSize { Width = width, Height = 900 },
             }
         );
-        var dataset = (await server.Client.GetDatasetsAsync()).Items[0].Sha256;
-        (string Name, string Path)[] pages =
-        [
-            ("runs", "/runs"),
-            ("runs-none", "/runs?name=nothing-like-it"),
-            ("run", $"/runs/{server.RunId:D}"),
-            ("run-failed", $"/runs/{server.FailedRunId:D}"),
-            ("run-missing", $"/runs/{Guid.Empty:D}"),
-            ("new-run", "/runs/new"),
-            ("models", "/models"),
-            ("model", $"/models/{DashboardServer.Model}"),
-            ("datasets", "/datasets"),
-            ("dataset", $"/datasets/{dataset}"),
-            ("workers", "/workers"),
-            ("queues", "/queues"),
-            ("audit", "/audit"),
-            ("settings", "/settings"),
-            ("not-found", "/not-found"),
-        ];
-        foreach (var (name, path) in pages)
+        var busy = (await server.Client.SubmitRunAsync(DashboardServer.Endless)).RunId;
+        while ((await server.Client.GetMetricsAsync(busy)).Epochs.Count < 5)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(100), TestContext.Current.CancellationToken);
+        }
+
+        foreach (var (name, path) in (await server.PagesAsync()).Append(("run-busy", $"/runs/{busy:D}")))
         {
             await window.Page.GotoAsync(path);
             await window.Page.WaitForLoadStateAsync(LoadState.NetworkIdle);
@@ -74,6 +61,7 @@ public sealed class LookTests(BrowserFixture browser, DashboardServer server)
             );
         }
 
+        await server.Client.CancelRunAsync(busy);
         Assert.All(window.Requests, address => Assert.StartsWith(server.Address.ToString(), address, StringComparison.Ordinal));
         Assert.Empty(window.Complaints);
     }
