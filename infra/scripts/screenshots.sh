@@ -22,6 +22,6 @@ for project in services/Standalone tests/Browser.Tests; do
 done
 dotnet "$root/tests/Browser.Tests/bin/Release/net10.0/Distributed.Browser.Tests.dll" -class '*LookTests'
 if (($# == 0)); then
-  cp "$folder/run-light-1400.png" "$root/docs/images/dashboard.png"
+  cp "$folder/dashboard.png" "$root/docs/images/dashboard.png"
   echo "$root/docs/images/dashboard.png"
 fi

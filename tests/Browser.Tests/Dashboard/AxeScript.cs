@@ -30,6 +30,7 @@ internal static class AxeScript
                 {
                     RedirectStandardOutput = true,
                     RedirectStandardError = true,
+                    UseShellExecute = false,
                     WorkingDirectory = folder.FullName,
                 }
             )!;

@@ -48,6 +48,11 @@ public sealed class LookTests(BrowserFixture browser, DashboardServer server)
                 );
             }
 
+            if (Pictures is { } readme && (name, scheme, width) == ("run", ColorScheme.Light, 1400))
+            {
+                await window.Page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(readme, "dashboard.png") });
+            }
+
             Assert.True(
                 await window.Page.EvaluateAsync<int>("document.documentElement.scrollWidth") <= width,
                 $"{path} is wider than {width} px"
