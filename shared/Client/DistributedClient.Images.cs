@@ -59,8 +59,5 @@ public sealed partial class DistributedClient
         int? after = null,
         CancellationToken cancellationToken = default
     ) =>
-        GetAsync<CountedPage<Disagreement>>(
-            $"runs/{first:D}/disagreements" + Query(("with", second), ("after", after)),
-            cancellationToken
-        );
+        GetAsync<CountedPage<Disagreement>>($"runs/{first:D}/disagreements" + Query(("with", second), ("after", after)), cancellationToken);
 }

@@ -73,12 +73,7 @@ public sealed record DatasetClasses(int Images, double? Imbalance, IReadOnlyList
 /// <param name="Images">Number of its images.</param>
 /// <param name="Splits">Its images by split.</param>
 /// <param name="Samples">Some of them.</param>
-public sealed record DatasetClass(
-    string Name,
-    int Images,
-    IReadOnlyDictionary<string, int> Splits,
-    IReadOnlyList<DatasetImage> Samples
-);
+public sealed record DatasetClass(string Name, int Images, IReadOnlyDictionary<string, int> Splits, IReadOnlyList<DatasetImage> Samples);
 
 /// <summary>An image of a data set.</summary>
 /// <param name="Name">Its name in the source.</param>

@@ -53,9 +53,9 @@ internal static partial class Words
         (now - time).TotalSeconds switch
         {
             < 10 => "just now",
-            < 90 => "a minute ago",
+            < 120 => "a minute ago",
             < 3600 and var seconds => $"{(int)(seconds / 60)} minutes ago",
-            < 5400 => "an hour ago",
+            < 7200 => "an hour ago",
             < 86_400 and var seconds => $"{(int)(seconds / 3600)} hours ago",
             < 2 * 86_400 => "a day ago",
             var seconds => $"{(int)(seconds / 86_400)} days ago",

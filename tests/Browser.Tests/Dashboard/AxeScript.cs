@@ -26,7 +26,10 @@ internal static class AxeScript
         try
         {
             using var npm = Process.Start(
-                new ProcessStartInfo("npm", ["pack", $"axe-core@{Version}", "--prefer-offline", "--silent", "--pack-destination", folder.FullName])
+                new ProcessStartInfo(
+                    "npm",
+                    ["pack", $"axe-core@{Version}", "--prefer-offline", "--silent", "--pack-destination", folder.FullName]
+                )
                 {
                     RedirectStandardOutput = true,
                     RedirectStandardError = true,

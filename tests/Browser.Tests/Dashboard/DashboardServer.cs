@@ -81,7 +81,13 @@ public sealed class DashboardServer : IAsyncLifetime
             )
         ).RunId;
         OtherRunId = (
-            await Client.SubmitRunAsync(Small with { Name = "by few", Training = new() { Optimizer = HeadOptimizer.Adam, Epochs = 1 } })
+            await Client.SubmitRunAsync(
+                Small with
+                {
+                    Name = "by few",
+                    Training = new() { Optimizer = HeadOptimizer.Adam, Epochs = 1 },
+                }
+            )
         ).RunId;
         Assert.Equal(RunState.Completed, (await Client.WaitForRunAsync(OtherRunId)).State);
         var ended = await Client.WaitForRunAsync(RunId);

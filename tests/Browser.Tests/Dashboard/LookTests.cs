@@ -77,12 +77,12 @@ public sealed class LookTests(BrowserFixture browser, DashboardServer server)
         await using var window = await DashboardPage.OpenAsync(browser, server, server.ReaderKey);
         await window.GoToLiveAsync("/runs");
 
-        await window.Page.WaitForFunctionAsync("document.activeElement.tagName === 'H1'");
+        await Assertions.Expect(window.Page.Locator("h1")).ToBeFocusedAsync();
         var skip = window.Page.GetByRole(AriaRole.Link, new() { Name = "Skip to content" });
         await skip.FocusAsync();
         Assert.True((await skip.BoundingBoxAsync())!.Y >= 0);
         await skip.PressAsync("Enter");
-        await window.Page.WaitForFunctionAsync("document.activeElement.id === 'content'");
+        await Assertions.Expect(window.Page.Locator("main")).ToBeFocusedAsync();
     }
 
     [Fact]
