@@ -38,7 +38,12 @@ internal static class BrowserRegistration
                         .RequireAuthenticatedUser()
                         .RequireAssertion(context =>
                             context.User.HasClaim(claim => claim.Type == ApiAccess.SessionClaim)
-                            || context.User.Actor().Kind == AuditActorKind.Local
+                            || (
+                                // All requirements are asked, also of nobody.
+                                context.User.Identity
+                                    is { IsAuthenticated: true }
+                                && context.User.Actor().Kind == AuditActorKind.Local
+                            )
                         )
             );
     }

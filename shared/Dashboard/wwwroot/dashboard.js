@@ -3,6 +3,12 @@
 (() => {
   const themes = ["system", "light", "dark"];
   document.addEventListener("click", async (event) => {
+    if (event.target.closest(".skip")) {
+      // The address is the page's own: there is nothing to load, and the place to go on from is what counts.
+      event.preventDefault();
+      document.getElementById("content").focus();
+      return;
+    }
     const button = event.target.closest("[data-switch-theme], [data-copy]");
     if (!button) return;
     if (button.matches("[data-switch-theme]")) {

@@ -61,7 +61,7 @@ public sealed class LookTests(BrowserFixture browser, DashboardServer server)
             Assert.Equal(1, await window.Page.Locator("main h1").CountAsync());
             Assert.Empty(
                 await window.Page.EvaluateAsync<string[]>(
-                    "[...document.querySelectorAll('input:not([type=hidden]), select, button, a, summary')].filter(one => !(one.labels?.length || one.getAttribute('aria-label') || one.textContent.trim() || one.querySelector('title'))).map(one => one.outerHTML)"
+                    "[...document.querySelectorAll('input:not([type=hidden]), select, button, a, summary')].filter(one => !(one.labels?.length || one.getAttribute('aria-label') || one.textContent.trim() || one.querySelector('title, img[alt]'))).map(one => one.outerHTML)"
                 )
             );
         }
