@@ -1,4 +1,5 @@
 using Distributed.AdminApi.Access;
+using Distributed.AdminApi.Browser;
 using Distributed.AdminApi.Comparisons;
 using Distributed.AdminApi.Consumers;
 using Distributed.AdminApi.Endpoints;
@@ -122,6 +123,11 @@ public static class AdminApiModule
         );
         builder.Services.ConfigureHttpJsonOptions(options => ContractJson.Configure(options.SerializerOptions));
         consumers.AddSubmissions<SubmitRunConsumer>();
+        // A command that works on one run listens nowhere.
+        if (builder is WebApplicationBuilder web)
+        {
+            web.AddBrowser();
+        }
     }
 
     /// <summary>Maps the API and its description.</summary>
@@ -150,6 +156,7 @@ public static class AdminApiModule
         api.MapPredictions();
         api.MapModelFiles();
         api.MapAudit();
+        api.MapIdentity();
         api.MapMaintenance();
         var elsewhere = app.MapGroup("").AddEndpointFilter<CatalogFilter>();
         elsewhere.MapOpenInference();
@@ -172,6 +179,7 @@ public static class AdminApiModule
             .WithContentSecurity(
                 "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'"
             );
-        app.MapGet("/", () => TypedResults.Redirect("/docs")).AllowAnonymous().ExcludeFromDescription();
+        app.MapGet("/", () => TypedResults.Redirect("/runs")).AllowAnonymous().ExcludeFromDescription();
+        app.MapBrowser();
     }
 }

@@ -52,6 +52,7 @@ internal sealed class ServeCommand : Command
         return $$"""
 
             Distributed takes runs at {{address}}
+              Pages   {{address}} shows runs, models and data sets
               API     {{address}}/docs describes it; {{access}}
               Submit  curl {{address}}/api/v1/runs{{header}} -H 'Content-Type: application/json' -d '{"name":"my-first"}'
               Watch   curl {{address}}/api/v1/runs{{header}}

@@ -36,6 +36,24 @@ public sealed record RunSummary
     /// <summary>Upper end of its 95 % interval.</summary>
     public double? TestAccuracyHigh { get; init; }
 
+    /// <summary>How far it is in its state; null where it has ended, or that is not measured.</summary>
+    public StageProgress? Progress { get; init; }
+
+    /// <summary>The data set, as its specification names it.</summary>
+    public string? Dataset { get; init; }
+
+    /// <summary>The data set by content, once it is known.</summary>
+    public string? DatasetSha256 { get; init; }
+
+    /// <summary>What people call that data set.</summary>
+    public string? DatasetName { get; init; }
+
+    /// <summary>The base, as its specification names it.</summary>
+    public string? Base { get; init; }
+
+    /// <summary>The head that it trains: <c>linear</c> or <c>mlp</c>.</summary>
+    public string? Head { get; init; }
+
     /// <summary>Which base made the features.</summary>
     public string? Backbone { get; init; }
 
@@ -73,8 +91,32 @@ public sealed record RunDetail
     /// <summary>SHA-256 of its data set.</summary>
     public string? DatasetSha256 { get; init; }
 
+    /// <summary>What its ingestion found, and what was skipped; null before that is complete.</summary>
+    public InputSummary? Input { get; init; }
+
+    /// <summary>Whether all features were there when it was planned.</summary>
+    public bool? FeatureCacheHit { get; init; }
+
+    /// <summary>Images in its training split.</summary>
+    public int? TrainImages { get; init; }
+
+    /// <summary>Images in its validation split.</summary>
+    public int? ValidationImages { get; init; }
+
+    /// <summary>Images in its test split.</summary>
+    public int? TestImages { get; init; }
+
     /// <summary>SHA-256 of the best head's file.</summary>
     public string? HeadSha256 { get; init; }
+
+    /// <summary>Seconds of its stages.</summary>
+    public StageSeconds? Seconds { get; init; }
+
+    /// <summary>Processor, threads, device and versions that trained the head.</summary>
+    public JsonElement? Environment { get; init; }
+
+    /// <summary>Where its trace and its logs can be looked at.</summary>
+    public TelemetryLinks? Links { get; init; }
 
     /// <summary>What it predicted with a model, once it is complete.</summary>
     public PredictionSummary? Predictions { get; init; }

@@ -414,7 +414,5 @@ public sealed partial class DistributedClient : IDisposable
         );
     }
 
-    private sealed record Page<T, TNext>(IReadOnlyList<T> Items, TNext Next);
-
     private sealed record Problem(string? Title, string? Detail, IReadOnlyDictionary<string, string[]>? Errors);
 }

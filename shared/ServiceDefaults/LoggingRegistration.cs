@@ -23,6 +23,8 @@ public static class LoggingRegistration
         ("Default", LogLevel.Information),
         ("MassTransit", LogLevel.Warning),
         ("Microsoft.AspNetCore", LogLevel.Warning),
+        // It warns of keys that are kept in memory, and that is where they belong.
+        ("Microsoft.AspNetCore.DataProtection", LogLevel.Error),
         ("System.Net.Http", LogLevel.Warning),
         ("Microsoft.EntityFrameworkCore", LogLevel.Warning),
         // What fails there comes back as an exception, and is logged where it is caught; readiness is shown on request.

@@ -25,6 +25,8 @@ public static class ServiceHost
             builder.WebHost.UseUrls($"http://127.0.0.1:{defaultPort}");
         }
 
+        // Pictures, styles and scripts of pages: of a program that was built and not published, where the build found them.
+        builder.WebHost.UseStaticWebAssets();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;

@@ -35,6 +35,7 @@ public sealed class OperationTests
                 "GET /api/v1/datasets/{sha256}/skipped",
                 "GET /api/v1/dead-letters",
                 "GET /api/v1/events",
+                "GET /api/v1/me",
                 "GET /api/v1/models",
                 "GET /api/v1/models/{name}",
                 "GET /api/v1/models/{name}/versions/{number}",

@@ -51,6 +51,18 @@ public sealed class DependencyTests
     }
 
     [Fact]
+    public void The_dashboard_knows_nothing_but_the_public_api()
+    {
+        var dashboard = Solution.Shared.Single(project => project.Name == "Dashboard");
+
+        Assert.Equal(
+            ["Client", "Contracts"],
+            dashboard.References.Select(reference => Solution.Find(reference).Name).Order(StringComparer.Ordinal)
+        );
+        Assert.Equal(["MudBlazor"], dashboard.Packages);
+    }
+
+    [Fact]
     public void Jobs_know_no_bus_and_no_database_server() =>
         Assert.DoesNotContain(
             Solution.Shared.Single(project => project.Name == "Jobs").Closure(),

@@ -45,6 +45,10 @@ public sealed class BrowserFixture : IAsyncLifetime
         return await ReportPage.OpenAsync(context, new Uri(path).AbsoluteUri);
     }
 
+    /// <summary>A window of its own, with cookies of its own.</summary>
+    internal Task<IBrowserContext> NewContextAsync(BrowserNewContextOptions? options = null) =>
+        _browser!.NewContextAsync(options ?? new BrowserNewContextOptions());
+
     public async ValueTask DisposeAsync()
     {
         if (_browser is not null)

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Claims;
 using System.Threading.RateLimiting;
+using Distributed.AdminApi.Browser;
 using Distributed.Catalog;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
@@ -24,11 +25,15 @@ internal static class ApiAccess
     private const int BurstSeconds = 20;
     private const string KindClaim = "kind";
 
+    /// <summary>The token of the session of somebody who has signed in at the dashboard.</summary>
+    public const string SessionClaim = "session";
+
     public static void AddApiAccess(this IServiceCollection services)
     {
         services.AddOptions<ApiOptions>().BindConfiguration(ApiOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         services.AddSingleton<ApiKeyStore>();
-        // Not all of AddAuthentication: keys of an API protect no cookies, and so there are no keys to make and keep for that.
+        services.AddSingleton<BrowserSessions>();
+        // Not all of AddAuthentication: a key is a secret by itself, and what the dashboard protects is registered with it.
         services.AddAuthenticationCore(options => options.DefaultScheme = ApiKeyHandler.SchemeName);
         services.AddWebEncoders();
         new AuthenticationBuilder(services).AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(
@@ -72,13 +77,14 @@ internal static class ApiAccess
         app.UseAuthorization();
     }
 
-    public static ClaimsPrincipal Principal(AuditActor actor, ApiRole role) =>
+    public static ClaimsPrincipal Principal(AuditActor actor, ApiRole role, string? session = null) =>
         new(
             new ClaimsIdentity(
                 [
                     new Claim(ClaimTypes.Name, actor.Name),
                     new Claim(KindClaim, actor.Kind.ToString()),
                     new Claim(ClaimTypes.Role, role.ToString()),
+                    .. session is null ? (Claim[])[] : [new Claim(SessionClaim, session)],
                 ],
                 ApiKeyHandler.SchemeName
             )

@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using System.Text.Encodings.Web;
+using Distributed.AdminApi.Browser;
 using Distributed.Catalog;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
@@ -15,6 +16,7 @@ internal sealed class ApiKeyHandler(
     UrlEncoder encoder,
     ApiKeyStore keys,
     IOptions<ApiOptions> api,
+    BrowserSessions sessions,
     IProblemDetailsService problems
 ) : AuthenticationHandler<AuthenticationSchemeOptions>(options, loggers, encoder)
 {
@@ -31,9 +33,12 @@ internal sealed class ApiKeyHandler(
         // A client that sends the header whether it has a key or not sends an empty one.
         if (Presented() is not { Length: > 0 } text)
         {
-            return api.Value.Keys == KeyPolicy.Loopback && LocalRequest.Is(Context)
-                ? Succeed(AuditActor.Loopback, ApiRole.Operator)
-                : AuthenticateResult.NoResult();
+            return await FindSessionAsync()
+                ?? (
+                    api.Value.Keys == KeyPolicy.Loopback && LocalRequest.Is(Context)
+                        ? Succeed(AuditActor.Loopback, ApiRole.Operator)
+                        : AuthenticateResult.NoResult()
+                );
         }
 
         // One message for all three, so that nobody learns which part was right.
@@ -44,6 +49,12 @@ internal sealed class ApiKeyHandler(
 
     protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
     {
+        if (IsOfBrowser() && HttpMethods.IsGet(Request.Method))
+        {
+            Response.Redirect($"{SignInEndpoints.SignInPath}?returnUrl={Uri.EscapeDataString(Request.Path + Request.QueryString)}");
+            return;
+        }
+
         Response.Headers.WWWAuthenticate = "Bearer realm=\"distributed\"";
         await WriteAsync(
             StatusCodes.Status401Unauthorized,
@@ -62,10 +73,12 @@ internal sealed class ApiKeyHandler(
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
         WriteAsync(
             StatusCodes.Status403Forbidden,
-            (
-                "The key does not open this.",
-                $"The key '{Context.User.Identity?.Name}' is a {Context.User.FindFirstValue(ClaimTypes.Role)?.ToLowerInvariant()}'s, and this takes {Needed()}: AdminApi's command 'keys create NAME --role ROLE' makes one."
-            )
+            IsOfBrowser()
+                ? ("A page takes a session.", $"Sign in with the key at {SignInEndpoints.SignInPath}; programs ask the API, below /api/v1.")
+                : (
+                    "The key does not open this.",
+                    $"The key '{Context.User.Identity?.Name}' is a {Context.User.FindFirstValue(ClaimTypes.Role)?.ToLowerInvariant()}'s, and this takes {Needed()}: AdminApi's command 'keys create NAME --role ROLE' makes one."
+                )
         );
 
     /// <summary>Whose key opens what was asked for.</summary>
@@ -75,8 +88,22 @@ internal sealed class ApiKeyHandler(
         : HttpMethods.IsGet(Request.Method) && Context.User.IsInRole(nameof(ApiRole.Predictor)) ? "a reader's or an operator's"
         : "an operator's";
 
-    private static AuthenticateResult Succeed(AuditActor actor, ApiRole role) =>
-        AuthenticateResult.Success(new AuthenticationTicket(ApiAccess.Principal(actor, role), SchemeName));
+    private static AuthenticateResult Succeed(AuditActor actor, ApiRole role, string? session = null) =>
+        AuthenticateResult.Success(new AuthenticationTicket(ApiAccess.Principal(actor, role, session), SchemeName));
+
+    private bool IsOfBrowser() => Context.GetEndpoint()?.Metadata.GetMetadata<BrowserEndpoint>() is not null;
+
+    /// <summary>
+    /// Who has signed in at the dashboard. Browsers send cookies with whatever a page makes them ask for, so elsewhere than on the dashboard, whose forms
+    /// are guarded, a cookie is good for looking alone.
+    /// </summary>
+    private async Task<AuthenticateResult?> FindSessionAsync() =>
+        (HttpMethods.IsGet(Request.Method) || HttpMethods.IsHead(Request.Method) || IsOfBrowser())
+        && Request.Cookies[BrowserSessions.CookieName] is { Length: > 0 } token
+        && sessions.Find(token) is { } text
+        && await keys.FindAsync(text, Context.RequestAborted) is { } key
+            ? Succeed(new AuditActor(AuditActorKind.Key, key.Name), key.Role, token)
+            : null;
 
     private string? Presented() =>
         Request.Headers.Authorization is [{ } authorization]

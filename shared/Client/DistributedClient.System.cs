@@ -1,0 +1,62 @@
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+
+namespace Distributed.Client;
+
+/// <content>What the system does: workers, queues, events.</content>
+public sealed partial class DistributedClient
+{
+    /// <summary>The processes of the system.</summary>
+    public async Task<IReadOnlyList<WorkerSummary>> GetWorkersAsync(CancellationToken cancellationToken = default) =>
+        (await GetAsync<WholeList<WorkerSummary>>("workers", cancellationToken)).Items;
+
+    /// <summary>The kinds of job in their order, and what waits for whom.</summary>
+    public async Task<IReadOnlyList<QueueSummary>> GetQueuesAsync(CancellationToken cancellationToken = default) =>
+        (await GetAsync<WholeList<QueueSummary>>("queues", cancellationToken)).Items;
+
+    /// <summary>A page of what was given up, the latest first.</summary>
+    /// <param name="open">Whether to leave out what was requeued.</param>
+    /// <param name="after">The previous page's <see cref="Page{T, TNext}.Next"/>.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public Task<Page<DeadLetterSummary, Guid?>> GetDeadLettersAsync(
+        bool open = false,
+        Guid? after = null,
+        CancellationToken cancellationToken = default
+    ) =>
+        GetAsync<Page<DeadLetterSummary, Guid?>>(
+            "dead-letters" + Query(("open", open ? "true" : null), ("after", after)),
+            cancellationToken
+        );
+
+    /// <summary>Requeues what was given up: the runs that failed for it are opened again.</summary>
+    public async Task RequeueAsync(Guid deadLetter, CancellationToken cancellationToken = default)
+    {
+        using var _ = await SendAsync(HttpMethod.Post, $"dead-letters/{deadLetter:D}/requeue", content: null, cancellationToken);
+    }
+
+    /// <summary>
+    /// What happens, as it happens. The stream ends when the server ends it, which it does every some minutes: call again with the last event's id,
+    /// and nothing is missed.
+    /// </summary>
+    /// <param name="runId">Only what concerns this run.</param>
+    /// <param name="after">The id of the last event that was heard; null to hear what comes from now on.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public async IAsyncEnumerable<LiveEvent> ListenAsync(
+        Guid? runId = null,
+        string? after = null,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default
+    )
+    {
+        using var response = await SendAsync(
+            HttpMethod.Get,
+            "events" + Query(("run", runId), ("after", after)),
+            content: null,
+            cancellationToken
+        );
+        var parser = SseParser.Create(await response.Content.ReadAsStreamAsync(cancellationToken));
+        await foreach (var item in parser.EnumerateAsync(cancellationToken))
+        {
+            yield return new LiveEvent(string.IsNullOrEmpty(parser.LastEventId) ? null : parser.LastEventId, item.EventType, item.Data);
+        }
+    }
+}
