@@ -14,13 +14,22 @@ public static class DashboardRegistration
     /// <summary>The largest picture that can be dropped on a page to be predicted, bytes.</summary>
     internal const int LargestPicture = 16 << 20;
 
+    /// <summary>
+    /// The most that a browser sends at once, bytes: what a page was written with comes back when its connection begins, and the figures of a
+    /// thousand classes are some of that.
+    /// </summary>
+    private const int LargestState = 8 << 20;
+
     /// <summary>Registers what the pages need; the host adds an <see cref="IDashboardHost"/>.</summary>
     public static void AddDashboard(this IServiceCollection services)
     {
         ArgumentNullException.ThrowIfNull(services);
         services.AddHttpContextAccessor();
         services.AddCascadingAuthenticationState();
-        services.AddRazorComponents().AddInteractiveServerComponents();
+        services
+            .AddRazorComponents()
+            .AddInteractiveServerComponents()
+            .AddHubOptions(options => options.MaximumReceiveMessageSize = LargestState);
         services.AddMudServices();
         services.AddSingleton<ApiConnections>();
         services.AddScoped<Visitor>();
