@@ -1,9 +1,6 @@
-using System.Net.ServerSentEvents;
-using System.Runtime.CompilerServices;
-
 namespace Distributed.Client;
 
-/// <content>What the system does: workers, queues, events.</content>
+/// <content>What the system does: workers and queues.</content>
 public sealed partial class DistributedClient
 {
     /// <summary>The processes of the system.</summary>
@@ -32,31 +29,5 @@ public sealed partial class DistributedClient
     public async Task RequeueAsync(Guid deadLetter, CancellationToken cancellationToken = default)
     {
         using var _ = await SendAsync(HttpMethod.Post, $"dead-letters/{deadLetter:D}/requeue", content: null, cancellationToken);
-    }
-
-    /// <summary>
-    /// What happens, as it happens. The stream ends when the server ends it, which it does every some minutes: call again with the last event's id,
-    /// and nothing is missed.
-    /// </summary>
-    /// <param name="runId">Only what concerns this run.</param>
-    /// <param name="after">The id of the last event that was heard; null to hear what comes from now on.</param>
-    /// <param name="cancellationToken">Stops it.</param>
-    public async IAsyncEnumerable<LiveEvent> ListenAsync(
-        Guid? runId = null,
-        string? after = null,
-        [EnumeratorCancellation] CancellationToken cancellationToken = default
-    )
-    {
-        using var response = await SendAsync(
-            HttpMethod.Get,
-            "events" + Query(("run", runId), ("after", after)),
-            content: null,
-            cancellationToken
-        );
-        var parser = SseParser.Create(await response.Content.ReadAsStreamAsync(cancellationToken));
-        await foreach (var item in parser.EnumerateAsync(cancellationToken))
-        {
-            yield return new LiveEvent(string.IsNullOrEmpty(parser.LastEventId) ? null : parser.LastEventId, item.EventType, item.Data);
-        }
     }
 }

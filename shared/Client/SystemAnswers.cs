@@ -113,9 +113,3 @@ public sealed record DeadLetterSummary(
 /// <param name="Scope">What it is done for.</param>
 /// <param name="Step">Which slice, range or shard.</param>
 public sealed record DeadJob(string Kind, string Scope, int Step);
-
-/// <summary>Something that happened.</summary>
-/// <param name="Id">Its id, after which a listener can go on; null where the stream gave none.</param>
-/// <param name="Kind">What it is of: <c>run</c>, <c>job</c>, <c>model</c>, <c>worker</c> …; <c>ready</c> and <c>reset</c> say to load what is shown.</param>
-/// <param name="Data">What there is to know of it, as JSON.</param>
-public sealed record LiveEvent(string? Id, string Kind, string Data);

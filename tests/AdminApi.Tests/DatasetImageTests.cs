@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Distributed.Contracts;
 using Distributed.Imaging;
 using Distributed.Storage;
 using Microsoft.Extensions.DependencyInjection;

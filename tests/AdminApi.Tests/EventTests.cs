@@ -202,7 +202,7 @@ public abstract class EventTests : IAsyncLifetime
         );
         await Server
             .Services.GetRequiredService<ModelRegistry>()
-            .DescribeAsync("flowers", "of a garden", AuditActor.Loopback, CancellationToken.None);
+            .DescribeAsync("flowers", "of a garden", revision: null, AuditActor.Loopback, CancellationToken.None);
         await PutAsync("/api/v1/models/flowers/aliases/champion", """{"version":1,"reason":"first"}""");
         using var removed = await Server.Client.DeleteAsync("/api/v1/models/flowers/aliases/champion");
 

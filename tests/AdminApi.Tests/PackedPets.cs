@@ -134,7 +134,9 @@ internal sealed class PackedPets
             {
                 Key = key,
                 Source = "/data/pets",
-                InputSize = Side,
+                SquareSize = Side,
+                CropShare = 1,
+                Resampling = ResampleFilter.Bicubic,
                 Fit = FitMode.Crop,
                 Decoding = JpegDecoding.Scaled,
                 FileIndex = await _artifacts.WriteJsonAsync($"ingestions/{key}/index.json", index, CancellationToken.None),

@@ -457,7 +457,9 @@ public sealed class QueryTests : IAsyncLifetime
         {
             Key = key,
             Source = "/data/copies",
-            InputSize = 96,
+            SquareSize = 96,
+            CropShare = 1,
+            Resampling = ResampleFilter.Bicubic,
             Fit = FitMode.Crop,
             Decoding = JpegDecoding.Scaled,
             FileIndex = new StoredFile("ingestions/index.json", 1, "00"),

@@ -291,6 +291,8 @@ public sealed class RetentionTests
             Precision = Precision.Fp32,
             ExtractorVersion = 1,
             InputSize = 96,
+            Flip = false,
+            Crops = ImageCrops.Whole,
             BatchSize = 64,
             ImageCount = 2,
             FeatureSize = 4,

@@ -448,7 +448,9 @@ public abstract class RunFlowTests(TestCatalog catalog)
             {
                 Key = key,
                 Source = "/data",
-                InputSize = 96,
+                SquareSize = 96,
+                CropShare = 1,
+                Resampling = ResampleFilter.Bicubic,
                 Fit = FitMode.Crop,
                 Decoding = JpegDecoding.Scaled,
                 FileIndex = new Storage.StoredFile("index.json", 1, "l"),

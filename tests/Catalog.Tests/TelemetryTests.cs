@@ -109,6 +109,8 @@ public abstract class TelemetryTests(TestCatalog catalog)
                     Precision = Precision.Fp32,
                     ExtractorVersion = 1,
                     InputSize = 96,
+                    Flip = false,
+                    Crops = ImageCrops.Whole,
                     BatchSize = 64,
                     ImageCount = 1,
                     FeatureSize = 1024,

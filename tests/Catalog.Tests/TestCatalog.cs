@@ -225,6 +225,8 @@ public abstract class TestCatalog : IAsyncLifetime
             Precision = Precision.Fp32,
             ExtractorVersion = 1,
             InputSize = 96,
+            Flip = false,
+            Crops = ImageCrops.Whole,
             BatchSize = 64,
             ImageCount = shards,
             FeatureSize = 1024,

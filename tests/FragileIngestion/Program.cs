@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Distributed.Contracts;
 using Distributed.Datasets.Imaging;
 using Distributed.Imaging;
 using Distributed.Ingestion;

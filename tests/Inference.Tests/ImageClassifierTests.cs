@@ -67,7 +67,7 @@ public sealed class ImageClassifierTests(ServedSample sample)
 
         Assert.Equal(("shapes", 1), (model.Model.Model, model.Model.Version));
         Assert.Equal(
-            (96, FitMode.Crop, "bicubic", "fp32"),
+            (96, FitMode.Crop, ResampleFilter.Bicubic, "fp32"),
             (model.Model.InputSize, model.Model.Fit, model.Model.Resampling, model.Model.Precision)
         );
         Assert.Equal(64, model.Model.Lineage.GetProperty("dataset").GetProperty("sha256").GetString()!.Length);

@@ -48,7 +48,7 @@ internal sealed class EventUpdates(Visitor visitor, TimeProvider time) : ILiveUp
                 var api = await visitor.ConnectAsync();
                 await foreach (var one in api.ListenAsync(runId, last, cancellationToken))
                 {
-                    last = one.Id ?? last;
+                    last = one.Id;
                     news.TryWrite(true);
                 }
             }
