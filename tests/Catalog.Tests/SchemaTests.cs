@@ -33,7 +33,7 @@ public abstract partial class SchemaTests(TestCatalog catalog)
             .Model.GetRelationalModel()
             .Tables.ToList();
 
-        Assert.Equal(31, tables.Count);
+        Assert.Equal(35, tables.Count);
         Assert.All(tables, table => Assert.Matches(SnakeCase(), table.Name));
         Assert.All(tables.SelectMany(table => table.Columns), column => Assert.Matches(SnakeCase(), column.Name));
     }
