@@ -195,6 +195,7 @@ public sealed class JobTests : IAsyncLifetime
                 "DownloadFile",
                 "PackImages",
                 "CompleteDataset",
+                "CompareBackbones",
                 "PlanFeatures",
                 "ExtractFeatures",
                 "TrainHead",
@@ -203,7 +204,7 @@ public sealed class JobTests : IAsyncLifetime
             ],
             queues.Select(queue => queue.GetProperty("kind").GetString())
         );
-        var extraction = queues[5];
+        var extraction = queues[6];
         Assert.Equal(
             (2, 1, 1),
             (

@@ -108,7 +108,17 @@ public sealed class ModelTests : IAsyncLifetime
     [Fact]
     public async Task A_model_is_described_listed_and_found_by_its_run()
     {
-        using var described = await _server.Client.PutAsJsonAsync("/api/v1/models/pets", new { description = "Cats and dogs" });
+        using var blind = await _server.Client.PutAsJsonAsync("/api/v1/models/pets", new { description = "Dogs" });
+        Assert.Equal(HttpStatusCode.PreconditionRequired, blind.StatusCode);
+        using var known = await _server.Client.GetAsync("/api/v1/models/pets");
+        using var request = new HttpRequestMessage(HttpMethod.Put, "/api/v1/models/pets")
+        {
+            Content = JsonContent.Create(new { description = "Cats and dogs" }),
+        };
+        request.Headers.IfMatch.Add(known.Headers.ETag!);
+
+        using var described = await _server.Client.SendAsync(request);
+
         Assert.Equal("Cats and dogs", (await AdminServer.JsonAsync(described)).GetProperty("description").GetString());
 
         var version = await _server.GetAsync("/api/v1/models/pets/versions/2");

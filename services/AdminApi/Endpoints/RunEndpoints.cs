@@ -253,7 +253,7 @@ internal static class RunEndpoints
                     detail: $"Run {runId:D} predicts with {model}; what it found is at /api/v1/runs/{runId:D}/predictions.csv.",
                     statusCode: StatusCodes.Status404NotFound
                 ),
-                { State: RunState.Completed } => TypedResults.Problem(
+                { State: RunState.Completed, Candidates: not null } => TypedResults.Problem(
                     title: "There is no report.",
                     detail: $"Run {runId:D} compared bases; the picture is at /api/v1/runs/{runId:D}/comparison.svg.",
                     statusCode: StatusCodes.Status404NotFound
