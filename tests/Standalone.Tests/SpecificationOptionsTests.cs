@@ -124,7 +124,7 @@ public sealed class SpecificationOptionsTests
     [InlineData("--report", "maybe", "--report is 'maybe'; it must be true or false.")]
     [InlineData("--fit", "1", "--fit is '1'; it must be crop, pad or stretch.")]
     [InlineData("--dataset", "", "--dataset is empty; it must be sample, clothing, stl10 or a path")]
-    [InlineData("--backbone", " ", "--backbone is empty; it must be demo, imagenet, random or a path")]
+    [InlineData("--backbone", " ", "--backbone is empty; it must be demo, imagenet, best, random or a path")]
     [InlineData("--tag", "", "--tag has the entry \"\"; it must be a list of at most 20 texts")]
     public void What_is_no_value_of_an_option_is_named_with_what_is_allowed(string option, string text, string said)
     {
