@@ -219,7 +219,7 @@ public sealed class JobTests : IAsyncLifetime
             DateTime.UtcNow.AddMinutes(-30)
         );
         Assert.Equal(1, extraction.GetProperty("consumers").GetInt32());
-        Assert.Equal(JsonValueKind.Null, queues[6].GetProperty("oldestWaitingSince").ValueKind);
+        Assert.Equal(JsonValueKind.Null, queues[7].GetProperty("oldestWaitingSince").ValueKind);
     }
 
     [Fact]
