@@ -39,12 +39,7 @@ internal sealed class FeaturePlanner(
         CancellationToken cancellationToken
     )
     {
-        var preparation = new ImagePreparation(specification.SquareSize, specification.Fit, specification.Decoding)
-        {
-            CropShare = specification.CropShare,
-            Resampling = specification.Resampling,
-        };
-        var preprocessing = $"{preparation.Description};{backbone.Normalisation}{specification.Views.Description}";
+        var preprocessing = $"{specification.Preparation.Description};{backbone.Normalisation}{specification.Views.Description}";
         var usualBatch = FeatureExtractor.DefaultBatchSizeFor(specification.InputSize, device.Device.type);
         var (precision, batchSize) = specification.Precision is { } asked
             ? (asked, usualBatch)

@@ -235,9 +235,10 @@ public sealed record RunSpecification
     [JsonIgnore]
     public FeatureViews Views => new(Flip, Crops);
 
-    /// <summary>Side in pixels of the square that images are brought to, of which crops are cut.</summary>
+    /// <summary>What becomes of an image before a network sees it; crops are cut of the square that it leads to.</summary>
     [JsonIgnore]
-    public int SquareSize => Views.SquareOf(InputSize);
+    public ImagePreparation Preparation =>
+        new(Views.SquareOf(InputSize), Fit, Decoding) { CropShare = CropShare, Resampling = Resampling };
 
     [Setting(
         "How JPEGs are decoded that are several times the input size",

@@ -40,7 +40,7 @@ internal static class EntityTag
     public static ProblemHttpResult Changed(int revision, string what) =>
         TypedResults.Problem(
             title: $"{what} was changed meanwhile.",
-            detail: $"Its ETag is {Of(revision)} by now, and If-Match names another. Read it again and decide anew.",
+            detail: $"Its ETag is {Of(revision)} by now, and If-Match names another. Read it again, and send the change with its present ETag.",
             statusCode: StatusCodes.Status412PreconditionFailed
         );
 }

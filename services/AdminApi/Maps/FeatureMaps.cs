@@ -46,7 +46,7 @@ internal sealed class FeatureMaps(IDbContextFactory<CatalogContext> contexts, Re
             return null;
         }
 
-        // Whatever came of it, who asks next begins anew.
+        // Whether it succeeded or failed, the next request starts another one.
         _making.TryRemove(KeyValuePair.Create(key, making));
         return await making;
     }

@@ -77,11 +77,7 @@ internal sealed class IngestDatasetHandler(
             fileIndex = fileIndex with { DisplayName = name };
         }
 
-        var preparation = new ImagePreparation(specification.SquareSize, specification.Fit, specification.Decoding)
-        {
-            CropShare = specification.CropShare,
-            Resampling = specification.Resampling,
-        };
+        var preparation = specification.Preparation;
         var key = IngestionKey.Of(fileIndex, preparation);
         await using var context = await contexts.CreateDbContextAsync(cancellationToken);
         var known = await context.Ingestions.AsNoTracking().SingleOrDefaultAsync(row => row.Key == key, cancellationToken);
