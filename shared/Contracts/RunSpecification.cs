@@ -237,8 +237,7 @@ public sealed record RunSpecification
 
     /// <summary>What becomes of an image before a network sees it; crops are cut of the square that it leads to.</summary>
     [JsonIgnore]
-    public ImagePreparation Preparation =>
-        new(Views.SquareOf(InputSize), Fit, Decoding) { CropShare = CropShare, Resampling = Resampling };
+    public ImagePreparation Preparation => new(Views.SquareOf(InputSize), Fit, Decoding) { CropShare = CropShare, Resampling = Resampling };
 
     [Setting(
         "How JPEGs are decoded that are several times the input size",
