@@ -17,6 +17,7 @@ public sealed class RunSetting
         var member = path[^1];
         _described = member.GetCustomAttribute<SettingAttribute>()!;
         Field = string.Join('.', path.Select(part => JsonNamingPolicy.CamelCase.ConvertName(part.Name)));
+        Name = JsonNamingPolicy.CamelCase.ConvertName(member.Name);
         Option = _described.Option ?? "--" + JsonNamingPolicy.KebabCaseLower.ConvertName(member.Name);
         Type = TypeOf(member.PropertyType, _described);
         _isAuto = AutoConverter.IsFor(member.PropertyType);
@@ -26,6 +27,9 @@ public sealed class RunSetting
 
     /// <summary>Its path in JSON, as in <c>training.learningRate</c>.</summary>
     public string Field { get; }
+
+    /// <summary>The last part of its path, as in <c>learningRate</c>.</summary>
+    public string Name { get; }
 
     /// <summary>Its command-line option, as in <c>--learning-rate</c>.</summary>
     public string Option { get; }

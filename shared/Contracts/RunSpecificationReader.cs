@@ -164,11 +164,9 @@ public static class RunSpecificationReader
         {
             // A field that stands one level too high or too low is meant more often than another one.
             var nearest =
-                RunSettings
-                    .All.FirstOrDefault(setting => string.Equals(setting.Field.Split('.')[^1], name, StringComparison.OrdinalIgnoreCase))
-                    ?.Field
+                RunSettings.All.FirstOrDefault(setting => string.Equals(setting.Name, name, StringComparison.OrdinalIgnoreCase))?.Field
                 ?? StrictText.Nearest(field, RunSettings.All.Select(setting => setting.Field))
-                ?? RunSettings.All.FirstOrDefault(setting => StrictText.Nearest(name, [setting.Field.Split('.')[^1]]) is not null)?.Field;
+                ?? RunSettings.All.FirstOrDefault(setting => StrictText.Nearest(name, [setting.Name]) is not null)?.Field;
             return new SpecificationError(
                 RunSpecificationRules.Shown(field),
                 nearest is null ? "is an unknown field; check its spelling" : $"is an unknown field; did you mean {nearest}?"

@@ -9,6 +9,9 @@ namespace Distributed.Contracts;
 /// </summary>
 public static partial class StrictText
 {
+    /// <summary>Characters of a name that are compared with others.</summary>
+    private const int LongestName = 100;
+
     /// <summary>A whole number: digits, and a sign where there is one.</summary>
     public static bool TryParseInteger(string? text, out long value)
     {
@@ -43,23 +46,50 @@ public static partial class StrictText
     {
         ArgumentNullException.ThrowIfNull(name);
         ArgumentNullException.ThrowIfNull(known);
-        var best = known
-            .Select(candidate => (Name: candidate, Distance: Distance(Fold(name), Fold(candidate))))
-            .OrderBy(candidate => candidate.Distance)
-            .FirstOrDefault();
-        return best.Name is not null && best.Distance <= Math.Max(1, Fold(best.Name).Length / 3) ? best.Name : null;
+        var written = Fold(name, stackalloc char[LongestName]);
+        Span<char> letters = stackalloc char[LongestName];
+        var (nearest, least, length) = ((string?)null, int.MaxValue, 0);
+        foreach (var candidate in known)
+        {
+            var folded = Fold(candidate, letters);
+            if (Distance(written, folded) is var distance && distance < least)
+            {
+                (nearest, least, length) = (candidate, distance, folded.Length);
+            }
+        }
+
+        return least <= Math.Max(1, length / 3) ? nearest : null;
     }
 
     private static bool IsNumber(string? text) =>
         text is { Length: > 0 and <= 100 }
         && text.All(character => char.IsAsciiDigit(character) || character is '+' or '-' or '.' or 'e' or 'E');
 
-    private static string Fold(string name) => new([.. name.Take(100).Where(char.IsLetterOrDigit).Select(char.ToLowerInvariant)]);
+    /// <summary>Letters and digits alone, in lower case.</summary>
+    private static ReadOnlySpan<char> Fold(string name, Span<char> letters)
+    {
+        var count = 0;
+        foreach (var character in name.AsSpan(0, Math.Min(name.Length, letters.Length)))
+        {
+            if (char.IsLetterOrDigit(character))
+            {
+                letters[count++] = char.ToLowerInvariant(character);
+            }
+        }
+
+        return letters[..count];
+    }
 
     /// <summary>How many characters must be added, removed or changed to make one text the other.</summary>
-    private static int Distance(string one, string other)
+    private static int Distance(ReadOnlySpan<char> one, ReadOnlySpan<char> other)
     {
-        var row = Enumerable.Range(0, other.Length + 1).ToArray();
+        Span<int> row = stackalloc int[LongestName + 1];
+        row = row[..(other.Length + 1)];
+        for (var j = 0; j < row.Length; j++)
+        {
+            row[j] = j;
+        }
+
         for (var i = 1; i <= one.Length; i++)
         {
             var diagonal = row[0];

@@ -8,18 +8,16 @@ public sealed class JobAdmission(
     PriorityLimiter limiter,
     JobOutbox outbox,
     JobDispatcher dispatcher,
-    OutageRetry outages
+    OutageRetry outages,
+    JobOptions options
 )
 {
-    /// <summary>How long a bulk job waits here for interactive ones to be done, before another worker may have it.</summary>
-    private static readonly TimeSpan BulkTimeout = TimeSpan.FromSeconds(10);
-
     /// <summary>Waits until a job may be begun.</summary>
     /// <returns>The slot, to be disposed when the job has ended; null where it is not begun here: then its message is sent again.</returns>
     public async Task<IDisposable?> EnterAsync(JobKey job, string resource, RunPriority priority, CancellationToken cancellationToken)
     {
         await checks.PassedAsync(resource).WaitAsync(cancellationToken);
-        var timeout = priority == RunPriority.Interactive ? Timeout.InfiniteTimeSpan : BulkTimeout;
+        var timeout = priority == RunPriority.Interactive ? Timeout.InfiniteTimeSpan : options.BulkTimeout;
         var slot = await limiter.EnterAsync(resource, priority, timeout, cancellationToken);
         // Behind the others in its queue. Where it is begun or over already, the message was one too many.
         if (slot is null && await outages.RunAsync(token => outbox.ClaimAgainAsync(job, token), cancellationToken) is { } row)

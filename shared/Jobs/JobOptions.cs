@@ -24,6 +24,10 @@ public sealed class JobOptions : IValidatableObject
     [Range(1, 100_000)]
     public int Queued { get; set; } = 16;
 
+    /// <summary>How long a bulk job waits in a worker for interactive ones to be done, before another worker may have it. Default 10 s.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.010", "01:00:00")]
+    public TimeSpan BulkTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
     /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

@@ -11,6 +11,7 @@ internal static class RunProgress
     public const string Downloading = "bytes downloaded";
     public const string Packing = "parts of images packed";
     public const string Extracting = "feature shards extracted";
+    public const string Comparing = "bases compared";
     public const string Training = "epochs trained";
 
     /// <summary>Counts the jobs of a scope that are done; null where the run has not come to the scope.</summary>
@@ -48,7 +49,7 @@ internal static class RunProgress
     /// <summary>The candidates that have been compared.</summary>
     public static async Task<StageProgress?> OfComparisonAsync(CatalogContext catalog, Run run, CancellationToken cancellationToken) =>
         new(
-            "bases compared",
+            Comparing,
             await catalog.ComparedBases.CountAsync(row => row.RunId == run.Id, cancellationToken),
             CandidateBase.Read(run.Candidates!).Count
         );

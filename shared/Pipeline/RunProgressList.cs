@@ -43,6 +43,7 @@ internal static class RunProgressList
             found,
             cancellationToken
         );
+        await AddComparisonsAsync(catalog, [.. runs.Where(run => run.State == RunState.Comparing)], found, cancellationToken);
         await AddTrainingAsync(catalog, [.. runs.Where(run => run.State == RunState.Training)], found, cancellationToken);
         return found;
     }
@@ -111,6 +112,34 @@ internal static class RunProgressList
         {
             var count = counts.GetValueOrDefault(scopeOf(run));
             found.TryAdd(run.RunId, new StageProgress(stage, count?.Done ?? 0, count?.Total ?? 0));
+        }
+    }
+
+    private static async Task AddComparisonsAsync(
+        CatalogContext catalog,
+        IReadOnlyList<OpenRun> runs,
+        Dictionary<Guid, StageProgress> found,
+        CancellationToken cancellationToken
+    )
+    {
+        if (runs.Count == 0)
+        {
+            return;
+        }
+
+        Guid[] ids = [.. runs.Select(run => run.RunId)];
+        var comparing = await catalog
+            .Runs.Where(run => ids.Contains(run.Id) && run.Candidates != null)
+            .Select(run => new
+            {
+                run.Id,
+                run.Candidates,
+                Done = catalog.ComparedBases.Count(row => row.RunId == run.Id),
+            })
+            .ToListAsync(cancellationToken);
+        foreach (var run in comparing)
+        {
+            found[run.Id] = new StageProgress(RunProgress.Comparing, run.Done, CandidateBase.Read(run.Candidates!).Count);
         }
     }
 

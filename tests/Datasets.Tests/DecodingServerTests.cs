@@ -5,7 +5,7 @@ namespace Distributed.Datasets.Tests;
 public sealed class DecodingServerTests
 {
     /// <summary>A request for the memory of the largest image has no file: its length is 0.</summary>
-    private static readonly byte[] Request = new byte[4 * sizeof(int)];
+    private static readonly byte[] Request = new byte[(5 * sizeof(int)) + sizeof(double)];
 
     [Theory]
     [InlineData(0)]
@@ -13,6 +13,7 @@ public sealed class DecodingServerTests
     [InlineData(4)]
     [InlineData(11)]
     [InlineData(15)]
+    [InlineData(27)]
     public void A_host_that_ends_in_the_middle_of_a_request_ends_the_server_without_an_error(int sent)
     {
         using var input = new MemoryStream(Request[..sent]);

@@ -94,7 +94,10 @@ public sealed class PriorityTests : IAsyncLifetime
             _catalog.ConnectionString,
             _broker!.Uri.ToString(),
             set => TestHost.Training(set),
-            services => services.AddSingleton<TimeProvider>(new HurriedTime())
+            services =>
+                services.AddSingleton(
+                    new JobOptions { Heartbeat = TimeSpan.FromMilliseconds(50), BulkTimeout = TimeSpan.FromMilliseconds(100) }
+                )
         );
         var (_, interactive) = await host.PlanTrainingAsync();
         var (_, bulk) = await host.PlanTrainingAsync(priority: RunPriority.Bulk);
@@ -119,14 +122,5 @@ public sealed class PriorityTests : IAsyncLifetime
 
         await host.UntilAsync(bulk, JobState.Done);
         Assert.Equal(2, host.Script.Executions.Count);
-    }
-
-    /// <summary>The patience of bulk jobs and shorter times pass in a hundredth; the limit for the sending of a message stays what it is.</summary>
-    private sealed class HurriedTime : TimeProvider
-    {
-        private static readonly TimeSpan BulkPatience = TimeSpan.FromSeconds(10);
-
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
-            System.CreateTimer(callback, state, dueTime > TimeSpan.Zero && dueTime <= BulkPatience ? dueTime / 100 : dueTime, period);
     }
 }

@@ -22,6 +22,8 @@ public sealed class RabbitMqTests : IAsyncLifetime
 {
     private static readonly string[] Queues =
     [
+        "compare-backbones",
+        "compare-backbones-bulk",
         "complete-dataset",
         "complete-dataset-bulk",
         "plan-features",

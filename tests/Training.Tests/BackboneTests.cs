@@ -1,7 +1,3 @@
-using System.IO.Compression;
-using System.Runtime.InteropServices;
-using System.Text;
-using System.Text.Json;
 using Distributed.Catalog;
 using Distributed.Contracts;
 using Distributed.Networks;
@@ -28,7 +24,10 @@ public sealed class BackboneTests : IAsyncLifetime
     public async Task Weights_from_a_path_are_copied_to_the_volume_and_give_the_features_of_those_weights(string name)
     {
         var demo = await File.ReadAllBytesAsync(BackboneSource.DemoPath);
-        var path = _services.WriteFile(name, name.EndsWith(".pth", StringComparison.Ordinal) ? WritePth(demo) : Pad(demo));
+        var path = _services.WriteFile(
+            name,
+            name.EndsWith(".pth", StringComparison.Ordinal) ? WeightFiles.AsPth(demo) : WeightFiles.Pad(demo)
+        );
 
         var run = await _services.TrainAsync(Specify(_services) with { InputSize = 32, Backbone = path });
 
@@ -50,7 +49,7 @@ public sealed class BackboneTests : IAsyncLifetime
     [Fact]
     public async Task A_file_of_weights_that_has_changed_since_the_run_before_is_read_again()
     {
-        var path = _services.WriteFile("weights.safetensors", Pad(await File.ReadAllBytesAsync(BackboneSource.DemoPath)));
+        var path = _services.WriteFile("weights.safetensors", WeightFiles.Pad(await File.ReadAllBytesAsync(BackboneSource.DemoPath)));
         var specification = Specify(_services) with { InputSize = 32, Backbone = path };
         await _services.TrainAsync(specification);
         await File.WriteAllBytesAsync(path, "no weights"u8.ToArray());
@@ -155,7 +154,7 @@ public sealed class BackboneTests : IAsyncLifetime
     {
         foreach (var name in (string[])["external.onnx", "external.onnx_data"])
         {
-            _services.WriteFile(name, await File.ReadAllBytesAsync(OnnxPath(name)));
+            _services.WriteFile(name, await File.ReadAllBytesAsync(WeightFiles.OnnxPath(name)));
         }
 
         await _services.TrainAsync(Specify(_services) with { InputSize = 32, Backbone = _services.Data("external.onnx") });
@@ -174,7 +173,7 @@ public sealed class BackboneTests : IAsyncLifetime
     [Fact]
     public async Task Another_use_of_the_same_onnx_file_gives_other_features()
     {
-        var path = _services.WriteFile("model.onnx", await File.ReadAllBytesAsync(OnnxPath("tokens.onnx")));
+        var path = _services.WriteFile("model.onnx", await File.ReadAllBytesAsync(WeightFiles.OnnxPath("tokens.onnx")));
         var specification = Specify(_services) with { InputSize = 32, Backbone = path };
 
         var one = await _services.TrainAsync(specification);
@@ -196,11 +195,11 @@ public sealed class BackboneTests : IAsyncLifetime
     {
         Directory.CreateDirectory(_services.Volume.FullPath("backbones"));
         var path = _services.Volume.FullPath("backbones/dinov2-small.onnx");
-        File.Copy(OnnxPath("tokens.onnx"), path);
+        File.Copy(WeightFiles.OnnxPath("tokens.onnx"), path);
         var specification = Specify(_services) with { InputSize = 32, Backbone = "dinov2-small" };
         await _services.TrainAsync(specification);
         var row = await _services.QueryAsync(context => context.Backbones.AsNoTracking().SingleAsync());
-        File.Copy(OnnxPath("pooled.onnx"), path, overwrite: true);
+        File.Copy(WeightFiles.OnnxPath("pooled.onnx"), path, overwrite: true);
 
         var reason = await _services.FailAsync(specification with { Seed = 2 });
 
@@ -218,120 +217,6 @@ public sealed class BackboneTests : IAsyncLifetime
         Assert.Equal(512, (await _services.SetsAsync()).Single().FeatureSize);
     }
 
-    private static string OnnxPath(string name) => Path.Combine(AppContext.BaseDirectory, "Golden", "onnx", name);
-
-    /// <summary>A safetensors file, whatever its name: one magnitude in bfloat16 in all convolutions, and normalisations that change nothing.</summary>
-    private string WriteWeights(string name, NetworkArchitecture architecture, ushort value)
-    {
-        var tensors = architecture.Graph.TensorShapes.ToDictionary(
-            pair => $"module.features.{pair.Key}",
-            pair =>
-            {
-                var count = (int)pair.Value.Aggregate(1L, (product, side) => product * side);
-                ushort one = 0x3F80;
-                var bits =
-                    pair.Value.Length == 4 ? value
-                    : pair.Key.EndsWith(".weight", StringComparison.Ordinal) || pair.Key.EndsWith("_var", StringComparison.Ordinal) ? one
-                    : (ushort)0;
-                // Signs that follow no order, or all features would be alike.
-                ushort[] values =
-                [
-                    .. Enumerable
-                        .Range(0, count)
-                        .Select(i => pair.Value.Length == 4 ? (ushort)(bits ^ ((uint)i * 2_654_435_761u >> 31 << 15)) : bits),
-                ];
-                return new TensorData(TorchSharp.torch.ScalarType.BFloat16, pair.Value, MemoryMarshal.AsBytes(values.AsSpan()).ToArray());
-            }
-        );
-        return _services.WriteFile(name, SafetensorsWriter.ToBytes(tensors));
-    }
-
-    /// <summary>The same tensors in other bytes: the header may end in spaces.</summary>
-    private static byte[] Pad(byte[] safetensors)
-    {
-        const int Spaces = 8;
-        var headerLength = BitConverter.ToInt64(safetensors);
-        return
-        [
-            .. BitConverter.GetBytes(headerLength + Spaces),
-            .. safetensors.AsSpan(8, (int)headerLength),
-            .. Enumerable.Repeat((byte)' ', Spaces),
-            .. safetensors.AsSpan(8 + (int)headerLength),
-        ];
-    }
-
-    /// <summary>The tensors of a safetensors file as PyTorch saves a state dict: one storage that all tensors are slices of.</summary>
-    private static byte[] WritePth(byte[] safetensors)
-    {
-        var headerLength = (int)BitConverter.ToInt64(safetensors);
-        using var header = JsonDocument.Parse(safetensors.AsMemory(8, headerLength));
-        var data = safetensors.AsSpan(8 + headerLength);
-        using var pickle = new MemoryStream();
-        Write([0x80, 2, (byte)'}', (byte)'(']);
-        foreach (var tensor in header.RootElement.EnumerateObject().Where(member => member.Name != "__metadata__"))
-        {
-            Assert.Equal("F16", tensor.Value.GetProperty("dtype").GetString());
-            var shape = tensor.Value.GetProperty("shape").EnumerateArray().Select(side => side.GetInt32()).ToArray();
-            Text(tensor.Name);
-            Global("torch._utils _rebuild_tensor_v2");
-            Write("(("u8);
-            Text("storage");
-            Global("torch HalfStorage");
-            Text("0");
-            Text("cpu");
-            Number(data.Length / 2);
-            Write("tQ"u8);
-            Number(tensor.Value.GetProperty("data_offsets")[0].GetInt32() / 2);
-            Tuple(shape);
-            Tuple([.. shape.Select((_, i) => shape[(i + 1)..].Aggregate(1, (product, side) => product * side))]);
-            Write([0x89]);
-            Global("collections OrderedDict");
-            Write(")RtR"u8);
-        }
-
-        Write("u."u8);
-        using var file = new MemoryStream();
-        using (var zip = new ZipArchive(file, ZipArchiveMode.Create, leaveOpen: true))
-        {
-            Entry(zip, "data.pkl", pickle.ToArray());
-            Entry(zip, "data/0", data);
-            Entry(zip, "version", "3\n"u8);
-        }
-
-        return file.ToArray();
-
-        void Write(ReadOnlySpan<byte> bytes) => pickle.Write(bytes);
-
-        void Text(string text)
-        {
-            Write("X"u8);
-            Write(BitConverter.GetBytes(Encoding.UTF8.GetByteCount(text)));
-            Write(Encoding.UTF8.GetBytes(text));
-        }
-
-        void Number(int number)
-        {
-            Write("J"u8);
-            Write(BitConverter.GetBytes(number));
-        }
-
-        void Global(string name) => Write(Encoding.ASCII.GetBytes($"c{name.Replace(' ', '\n')}\n"));
-
-        void Tuple(int[] numbers)
-        {
-            Write("("u8);
-            foreach (var number in numbers)
-            {
-                Number(number);
-            }
-
-            Write("t"u8);
-        }
-
-        static void Entry(ZipArchive zip, string name, ReadOnlySpan<byte> content)
-        {
-            using var entry = zip.CreateEntry("archive/" + name, CompressionLevel.NoCompression).Open();
-            entry.Write(content);
-        }
-    }
+    private string WriteWeights(string name, NetworkArchitecture architecture, ushort value) =>
+        _services.WriteFile(name, WeightFiles.Safetensors(architecture, value));
 }

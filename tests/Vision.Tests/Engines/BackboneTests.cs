@@ -148,16 +148,17 @@ public sealed class BackboneTests
     }
 
     [Fact]
-    public void Autotuning_measures_every_precision_of_the_device()
+    public void Autotuning_measures_every_precision_that_the_device_has_instructions_for()
     {
         using var backbone = BackboneSource.Load(BackboneSource.Demo);
         var choice = Autotuner.Choose(backbone, 32, torch.CPU, [4, 2]);
 
         Assert.Contains(choice.BatchSize, new[] { 2, 4 });
-        Assert.Equal([Precision.Fp32, Precision.Bf16], choice.ImagesPerSecond.Keys);
+        Precision[] expected = InstructionSet.LacksBfloat16 ? [Precision.Fp32] : [Precision.Fp32, Precision.Bf16];
+        Assert.Equal(expected, choice.ImagesPerSecond.Keys);
         Assert.All(choice.ImagesPerSecond.Values, speed => Assert.True(speed > 0));
         Assert.Equal(
-            choice.ImagesPerSecond[Precision.Bf16] > 1.1 * choice.ImagesPerSecond[Precision.Fp32],
+            choice.ImagesPerSecond.GetValueOrDefault(Precision.Bf16) > 1.1 * choice.ImagesPerSecond[Precision.Fp32],
             choice.Precision == Precision.Bf16
         );
     }
