@@ -157,6 +157,7 @@ public static class AdminApiModule
         api.MapModelFiles();
         api.MapAudit();
         api.MapIdentity();
+        api.MapKeys();
         api.MapMaintenance();
         var elsewhere = app.MapGroup("").AddEndpointFilter<CatalogFilter>();
         elsewhere.MapOpenInference();
