@@ -123,6 +123,8 @@ public sealed class DashboardServer : IAsyncLifetime
             ("runs-none", "/runs?name=nothing-like-it"),
             ("run", $"/runs/{RunId:D}"),
             ("run-failed", $"/runs/{FailedRunId:D}"),
+            ("run-jobs", $"/runs/{FailedRunId:D}/jobs"),
+            ("run-labels", $"/runs/{RunId:D}/labels"),
             ("run-images", $"/runs/{RunId:D}/images"),
             ("compare", $"/runs/compare?run={RunId:D}&run={OtherRunId:D}"),
             ("run-missing", $"/runs/{Guid.Empty:D}"),
