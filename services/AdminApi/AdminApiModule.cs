@@ -101,6 +101,7 @@ public static class AdminApiModule
         builder.Services.AddSingleton<Collector>();
         builder.Services.AddHostedService<CollectionTimer>();
         builder.AddLive();
+        builder.Services.AddCompression();
         builder.Services.AddProblems();
         builder.Services.AddApiAccess();
         builder.Services.AddOpenApi(
@@ -134,6 +135,7 @@ public static class AdminApiModule
     public static void MapAdminApi(this WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
+        app.UseResponseCompression();
         app.UseProblems();
         app.UseApiAccess();
         app.UseStrictQuery();
@@ -157,6 +159,7 @@ public static class AdminApiModule
         api.MapModelFiles();
         api.MapAudit();
         api.MapIdentity();
+        api.MapKeys();
         api.MapMaintenance();
         var elsewhere = app.MapGroup("").AddEndpointFilter<CatalogFilter>();
         elsewhere.MapOpenInference();

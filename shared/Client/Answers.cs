@@ -15,6 +15,12 @@ public sealed record RunSummary
     /// <summary>Labels.</summary>
     public IReadOnlyList<string> Tags { get; init; } = [];
 
+    /// <summary>What people should know of it.</summary>
+    public string? Note { get; init; }
+
+    /// <summary>Who asked for it.</summary>
+    public string? Submitter { get; init; }
+
     /// <summary>Where it is.</summary>
     public required RunState State { get; init; }
 
@@ -79,6 +85,9 @@ public sealed record RunDetail
     /// <summary>What was asked for, defaults included.</summary>
     public required JsonElement Specification { get; init; }
 
+    /// <summary>How often its name, tags or note were changed; who changes them says which revision is meant.</summary>
+    public int Revision { get; init; }
+
     /// <summary>Progress of the current stage.</summary>
     public StageProgress? Progress { get; init; }
 
@@ -93,6 +102,9 @@ public sealed record RunDetail
 
     /// <summary>What its ingestion found, and what was skipped; null before that is complete.</summary>
     public InputSummary? Input { get; init; }
+
+    /// <summary>Its features, which runs with the same images, base and preprocessing share.</summary>
+    public string? FeatureSetKey { get; init; }
 
     /// <summary>Whether all features were there when it was planned.</summary>
     public bool? FeatureCacheHit { get; init; }

@@ -30,15 +30,17 @@ public sealed partial class DistributedClient
     /// <param name="runId">The run.</param>
     /// <param name="doubted">Only those of which another class is more probable.</param>
     /// <param name="after">The previous page's <see cref="CountedPage{T}.Next"/>.</param>
+    /// <param name="limit">Most labels a page; 1 to 500.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     public Task<CountedPage<JudgedLabel>> GetLabelsAsync(
         Guid runId,
         bool doubted = false,
         int? after = null,
+        int limit = 50,
         CancellationToken cancellationToken = default
     ) =>
         GetAsync<CountedPage<JudgedLabel>>(
-            $"runs/{runId:D}/labels" + Query(("doubted", doubted ? "true" : null), ("after", after)),
+            $"runs/{runId:D}/labels" + Query(("doubted", doubted ? "true" : null), ("after", after), ("limit", limit)),
             cancellationToken
         );
 

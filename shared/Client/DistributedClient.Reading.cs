@@ -17,16 +17,16 @@ public sealed partial class DistributedClient
         ArgumentNullException.ThrowIfNull(filter);
         return GetAsync<Page<RunSummary, string?>>(
             "runs"
-                + Query(
+                + Query([
                     ("state", filter.State is { } state ? CamelCase(state.ToString()) : null),
                     ("tag", filter.Tag),
                     ("name", filter.Name),
                     ("dataset", filter.Dataset),
-                    ("where", filter.Where),
+                    .. filter.Where.Select(condition => ("where", (object?)condition)),
                     ("sort", filter.Sort),
                     ("after", filter.After),
-                    ("limit", filter.Limit)
-                ),
+                    ("limit", filter.Limit),
+                ]),
             cancellationToken
         );
     }
@@ -126,8 +126,8 @@ public sealed record RunListFilter
     /// <summary>Only runs on this data set (SHA-256).</summary>
     public string? Dataset { get; init; }
 
-    /// <summary>A condition on any setting or metric, such as <c>accuracy&gt;=0.9</c>; several are joined by <c>and</c>.</summary>
-    public string? Where { get; init; }
+    /// <summary>Conditions on any setting or metric, such as <c>accuracy&gt;=0.9</c>; all of them hold.</summary>
+    public IReadOnlyList<string> Where { get; init; } = [];
 
     /// <summary>The field to sort by, with a minus before it for the greatest first; the latest first where null.</summary>
     public string? Sort { get; init; }

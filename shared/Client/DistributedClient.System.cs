@@ -11,6 +11,18 @@ public sealed partial class DistributedClient
     public async Task<IReadOnlyList<QueueSummary>> GetQueuesAsync(CancellationToken cancellationToken = default) =>
         (await GetAsync<WholeList<QueueSummary>>("queues", cancellationToken)).Items;
 
+    /// <summary>A page of the jobs that a run needs, shared ones included, in the order in which they were planned.</summary>
+    /// <param name="runId">The run.</param>
+    /// <param name="state">Only those in this <see cref="JobDetail.State"/>.</param>
+    /// <param name="after">The previous page's <see cref="Page{T, TNext}.Next"/>.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public Task<Page<JobDetail, long?>> GetJobsAsync(
+        Guid runId,
+        string? state = null,
+        long? after = null,
+        CancellationToken cancellationToken = default
+    ) => GetAsync<Page<JobDetail, long?>>($"runs/{runId:D}/jobs" + Query(("state", state), ("after", after)), cancellationToken);
+
     /// <summary>A page of what was given up, the latest first.</summary>
     /// <param name="open">Whether to leave out what was requeued.</param>
     /// <param name="after">The previous page's <see cref="Page{T, TNext}.Next"/>.</param>

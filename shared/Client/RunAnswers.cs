@@ -135,3 +135,25 @@ public sealed record TestMetrics
 /// <param name="F1">Their harmonic mean.</param>
 /// <param name="Support">Test images of it.</param>
 public sealed record ClassResult(string ClassName, double? Precision, double? Recall, double? F1, int Support);
+
+/// <summary>How people call a run.</summary>
+/// <param name="Name">Its name; null for none.</param>
+/// <param name="Tags">Its labels.</param>
+/// <param name="Note">What people should know of it; null for nothing.</param>
+public sealed record RunLabels(string? Name, IReadOnlyList<string> Tags, string? Note);
+
+/// <summary>A way to look at the list of runs, kept under a name.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Query">Filters and order, as they stand in the address of the list.</param>
+/// <param name="Columns">The fields to show, in their order; empty for the usual ones.</param>
+/// <param name="Revision">How often it was changed.</param>
+/// <param name="ChangedAt">When it was saved last (UTC).</param>
+/// <param name="ChangedBy">Who saved it last.</param>
+public sealed record SavedView(
+    string Name,
+    string Query,
+    IReadOnlyList<string> Columns,
+    int Revision,
+    DateTime ChangedAt,
+    string ChangedBy
+);

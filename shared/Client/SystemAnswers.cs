@@ -113,3 +113,49 @@ public sealed record DeadLetterSummary(
 /// <param name="Scope">What it is done for.</param>
 /// <param name="Step">Which slice, range or shard.</param>
 public sealed record DeadJob(string Kind, string Scope, int Step);
+
+/// <summary>A job that a run needs.</summary>
+public sealed record JobDetail
+{
+    /// <summary>Identity.</summary>
+    public required long Id { get; init; }
+
+    /// <summary>What is done.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary>Whether other runs may need it, too.</summary>
+    public required bool IsShared { get; init; }
+
+    /// <summary>Which slice, range or shard.</summary>
+    public required int Step { get; init; }
+
+    /// <summary><c>pending</c>, <c>running</c>, <c>done</c>, <c>failed</c> or <c>blocked</c>.</summary>
+    public required string State { get; init; }
+
+    /// <summary>When it was planned (UTC).</summary>
+    public required DateTime CreatedAt { get; init; }
+
+    /// <summary>The error of the latest failed attempt, or what it waits for while it is blocked.</summary>
+    public string? LastError { get; init; }
+
+    /// <summary>All attempts, the first first.</summary>
+    public IReadOnlyList<AttemptDetail> Attempts { get; init; } = [];
+}
+
+/// <summary>One attempt at a job.</summary>
+/// <param name="Worker">The process that tried, by machine and process id.</param>
+/// <param name="StartedAt">When it began (UTC).</param>
+/// <param name="EndedAt">When it ended (UTC).</param>
+/// <param name="Outcome">How it ended, such as <c>done</c> or <c>retried</c>; null where it has not said so.</param>
+/// <param name="IsLost">Whether its process was killed, or fell silent, before it could say so.</param>
+/// <param name="Error">The error that ended it.</param>
+/// <param name="WaitingFor">The outage that it waits for.</param>
+public sealed record AttemptDetail(
+    string Worker,
+    DateTime StartedAt,
+    DateTime? EndedAt,
+    string? Outcome,
+    bool IsLost,
+    string? Error,
+    string? WaitingFor
+);

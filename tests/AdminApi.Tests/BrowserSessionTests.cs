@@ -110,11 +110,23 @@ public sealed partial class BrowserSessionTests
         Assert.DoesNotMatch(InlineScript(), await response.Content.ReadAsStringAsync());
     }
 
-    private static async Task<string> CreateKeyAsync(AdminServer server) =>
+    [Fact]
+    public async Task A_page_that_a_key_does_not_open_says_so_by_its_status_too()
+    {
+        await using var server = await AdminServer.StartAsync(settings: Required);
+        using var browser = new Browser(server);
+        using var begun = await browser.SignInAsync(await CreateKeyAsync(server, ApiRole.Reader), "/audit");
+
+        using var page = await browser.Client.GetAsync("/audit");
+
+        Assert.Equal((HttpStatusCode.Forbidden, "text/html"), (page.StatusCode, page.Content.Headers.ContentType?.MediaType));
+        Assert.Contains("Your key does not open this", await page.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, await browser.StatusAsync(HttpMethod.Get, "/settings"));
+    }
+
+    private static async Task<string> CreateKeyAsync(AdminServer server, ApiRole role = ApiRole.Operator) =>
         (
-            await server
-                .Services.GetRequiredService<ApiKeyStore>()
-                .CreateAsync("ada", ApiRole.Operator, AuditActor.Account, CancellationToken.None)
+            await server.Services.GetRequiredService<ApiKeyStore>().CreateAsync("ada", role, AuditActor.Account, CancellationToken.None)
         )!.Reveal();
 
     [GeneratedRegex("<script(?![^>]*src=)|<[a-z][^>]* on(click|load|error)=", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 1000)]

@@ -193,11 +193,17 @@ internal static class ViewEndpoints
     private static Dictionary<string, string[]> FindErrors(string name, SaveView body)
     {
         var errors = new Dictionary<string, string[]>(StringComparer.Ordinal);
-        if (name.Length > LongestName || name.Any(char.IsControl) || name.Trim() != name)
+        // A slash in a name stays encoded in its path.
+        if (
+            name.Length > LongestName
+            || name.Any(char.IsControl)
+            || name.Trim() != name
+            || name.Contains("%2F", StringComparison.OrdinalIgnoreCase)
+        )
         {
             errors["name"] =
             [
-                $"is '{RunSpecificationRules.Shown(name)}'; it must be a text of 1 to {LongestName} characters, none of them a control character, without spaces at its ends",
+                $"is '{RunSpecificationRules.Shown(name)}'; it must be a text of 1 to {LongestName} characters, none of them a control character or a slash, without spaces at its ends",
             ];
         }
 

@@ -48,9 +48,11 @@ internal static class WebhookEndpoints
         WebhookStore store,
         IOptions<WebhookOptions> options,
         ClaimsPrincipal user,
+        HttpContext http,
         CancellationToken cancellationToken
     )
     {
+        http.LeaveUncompressed();
         var errors = new Dictionary<string, string[]>(StringComparer.Ordinal);
         if (FindError(body.Url, options.Value.AllowPrivateAddresses, out var url) is { } wrong)
         {

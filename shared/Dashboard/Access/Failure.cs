@@ -28,6 +28,7 @@ public sealed record Failure(HttpStatusCode? Status, string Title, string Detail
                 HttpStatusCode.NotFound => "It is not there",
                 HttpStatusCode.ServiceUnavailable => "Not available at the moment",
                 HttpStatusCode.TooManyRequests => "Too many requests",
+                HttpStatusCode.PreconditionFailed => "Somebody changed it meanwhile",
                 HttpStatusCode.Conflict => "It cannot be done now",
                 >= HttpStatusCode.InternalServerError => "The service failed",
                 _ => "The service refused it",

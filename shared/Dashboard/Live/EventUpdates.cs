@@ -11,15 +11,21 @@ namespace Distributed.Dashboard.Live;
 /// </summary>
 internal sealed class EventUpdates(Visitor visitor, TimeProvider time) : ILiveUpdates
 {
+    /// <summary>Events that are kept for a page until it is drawn again; of more, the latest.</summary>
+    private const int MostKept = 100;
+
     /// <summary>A page is drawn again at most so often.</summary>
     private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(400);
 
     /// <summary>What is computed from the time of day, such as how long a run takes so far, changes without an event.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(5);
 
-    public async IAsyncEnumerable<bool> ReadAsync(Guid? runId, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<IReadOnlyList<LiveEvent>> ReadAsync(
+        Guid? runId,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
-        var news = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+        var news = Channel.CreateBounded<LiveEvent>(new BoundedChannelOptions(MostKept) { FullMode = BoundedChannelFullMode.DropOldest });
         var listening = ListenAsync(runId, news.Writer, cancellationToken);
         var waiting = Task.CompletedTask;
         while (true)
@@ -32,13 +38,18 @@ internal sealed class EventUpdates(Visitor visitor, TimeProvider time) : ILiveUp
                 await listening;
             }
 
-            news.Reader.TryRead(out _);
-            yield return true;
+            var heard = new List<LiveEvent>();
+            while (news.Reader.TryRead(out var one))
+            {
+                heard.Add(one);
+            }
+
+            yield return heard;
             await Task.Delay(Pace, time, cancellationToken);
         }
     }
 
-    private async Task ListenAsync(Guid? runId, ChannelWriter<bool> news, CancellationToken cancellationToken)
+    private async Task ListenAsync(Guid? runId, ChannelWriter<LiveEvent> news, CancellationToken cancellationToken)
     {
         string? last = null;
         while (true)
@@ -49,7 +60,7 @@ internal sealed class EventUpdates(Visitor visitor, TimeProvider time) : ILiveUp
                 await foreach (var one in api.ListenAsync(runId, last, cancellationToken))
                 {
                     last = one.Id;
-                    news.TryWrite(true);
+                    news.TryWrite(one);
                 }
             }
             catch (Exception exception) when (exception is ApiException or HttpRequestException or IOException)

@@ -16,7 +16,7 @@ public abstract class LiveComponent : ApiComponent, IAsyncDisposable
     /// <summary>The run that is looked at; null for all.</summary>
     protected virtual Guid? LiveRun => null;
 
-    /// <summary>Whether anything shown can still change.</summary>
+    /// <summary>Whether what is shown changes also without an event.</summary>
     protected virtual bool IsLive => true;
 
     /// <summary>Why what is shown could not be read again; null where it could.</summary>
@@ -36,6 +36,9 @@ public abstract class LiveComponent : ApiComponent, IAsyncDisposable
 
     /// <summary>Reads what is shown.</summary>
     protected abstract Task LoadAsync(DistributedClient api);
+
+    /// <summary>Takes note of what happened, before what is shown is read again.</summary>
+    protected virtual void Hear(IReadOnlyList<LiveEvent> events) { }
 
     /// <summary>Reads it now.</summary>
     protected async Task RefreshAsync() => Missing = await AttemptAsync(LoadAsync);
@@ -57,12 +60,14 @@ public abstract class LiveComponent : ApiComponent, IAsyncDisposable
     {
         try
         {
-            await foreach (var _ in Updates.ReadAsync(LiveRun, Gone))
+            await foreach (var events in Updates.ReadAsync(LiveRun, Gone))
             {
-                if (IsLive)
+                // What has ended may still be edited, or opened again.
+                if (IsLive || events.Count > 0)
                 {
                     await InvokeAsync(async () =>
                     {
+                        Hear(events);
                         await RefreshAsync();
                         StateHasChanged();
                     });

@@ -1,6 +1,9 @@
+using Distributed.Catalog;
 using Distributed.Client;
 using Distributed.Contracts;
 using Distributed.TestServers;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Distributed.Browser.Tests.Dashboard;
 
@@ -94,6 +97,19 @@ public sealed class DashboardServer : IAsyncLifetime
         Assert.Equal((RunState.Completed, ended.Failure), (ended.State, null));
         Assert.Equal(RunState.Failed, (await Client.WaitForRunAsync(FailedRunId)).State);
         await Client.RegisterVersionAsync(Model, RunId, "the first");
+        await Client.SaveViewAsync("best first", "?state=completed&sort=-accuracy");
+        await Client.AddWebhookAsync("https://hooks.example/distributed", ["failed"]);
+    }
+
+    /// <summary>Changes what stands in the catalog, as if it had come to that.</summary>
+    public async Task ChangeCatalogAsync(Func<CatalogContext, Task> change)
+    {
+        await using var services = new ServiceCollection()
+            .AddLogging()
+            .AddCatalog($"Data Source={Path.Combine(_volume, "catalog.db")};Pooling=False")
+            .BuildServiceProvider();
+        await using var context = await services.GetRequiredService<IDbContextFactory<CatalogContext>>().CreateDbContextAsync();
+        await change(context);
     }
 
     /// <summary>Every page, with a name for its picture.</summary>
@@ -103,9 +119,12 @@ public sealed class DashboardServer : IAsyncLifetime
         return
         [
             ("runs", "/runs"),
+            ("runs-view", "/runs?state=completed&where=accuracy>0.1&sort=-accuracy"),
             ("runs-none", "/runs?name=nothing-like-it"),
             ("run", $"/runs/{RunId:D}"),
             ("run-failed", $"/runs/{FailedRunId:D}"),
+            ("run-jobs", $"/runs/{FailedRunId:D}/jobs"),
+            ("run-labels", $"/runs/{RunId:D}/labels"),
             ("run-images", $"/runs/{RunId:D}/images"),
             ("compare", $"/runs/compare?run={RunId:D}&run={OtherRunId:D}"),
             ("run-missing", $"/runs/{Guid.Empty:D}"),
@@ -122,6 +141,17 @@ public sealed class DashboardServer : IAsyncLifetime
         ];
     }
 
+    /// <summary>A new key.</summary>
+    public async Task<string> CreateKeyAsync(string name, string role)
+    {
+        await using var command = HostProcess.StartService(
+            TestEnvironment.ServiceDll("Standalone"),
+            ["keys", "create", name, "--role", role, "--volume", _volume]
+        );
+        await command.WaitForExitAsync();
+        return command.Lines.Single(line => line.StartsWith("dstk_", StringComparison.Ordinal));
+    }
+
     public async ValueTask DisposeAsync()
     {
         Client?.Dispose();
@@ -131,16 +161,6 @@ public sealed class DashboardServer : IAsyncLifetime
         }
 
         Directory.Delete(_volume, recursive: true);
-    }
-
-    private async Task<string> CreateKeyAsync(string name, string role)
-    {
-        await using var command = HostProcess.StartService(
-            TestEnvironment.ServiceDll("Standalone"),
-            ["keys", "create", name, "--role", role, "--volume", _volume]
-        );
-        await command.WaitForExitAsync();
-        return command.Lines.Single(line => line.StartsWith("dstk_", StringComparison.Ordinal));
     }
 }
 

@@ -53,7 +53,7 @@ public sealed class PictureTests(BrowserFixture browser, DashboardServer server)
             await server.Client.GetRunsAsync(
                 new RunListFilter
                 {
-                    Where = "state=completed",
+                    Where = ["state=completed"],
                     Sort = "-accuracy",
                     Limit = 1,
                 }
