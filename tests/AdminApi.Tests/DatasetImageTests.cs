@@ -96,6 +96,19 @@ public sealed class DatasetImageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Images_are_named_by_their_rows_and_come_in_that_order()
+    {
+        Assert.Equal(["dog/5.png", "cat/0.png"], Names(await _server.GetAsync($"{Address}/images?row=5&row=0")));
+        Assert.Equal(["cat/0.png"], Names(await _server.GetAsync($"{Address}/images?row=5&row=0&class=cat")));
+
+        var wrong = await _server.GetProblemAsync($"{Address}/images?row=0&row=8", HttpStatusCode.BadRequest);
+        Assert.Equal(
+            "is 8; the data set has 8 images, and the first is row 0",
+            wrong.GetProperty("errors").GetProperty("row")[0].GetString()
+        );
+    }
+
+    [Fact]
     public async Task With_a_run_splits_are_those_that_it_drew()
     {
         var run = await _pets.EvaluateAsync((4, 0, 0.9f, 0.9f));

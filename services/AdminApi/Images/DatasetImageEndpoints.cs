@@ -22,7 +22,9 @@ internal static class DatasetImageEndpoints
         datasets
             .MapRead("images", ListAsync)
             .WithSummary("The images of a data set: name, hash, class and split")
-            .WithDescription("With run, names and splits are that run's; without, those of a source that holds the data set.")
+            .WithDescription(
+                "With run, names and splits are that run's; without, those of a source that holds the data set. row, as often as wanted, names images by their rows, and gives them in that order."
+            )
             .ProducesProblem(404)
             .ProducesProblem(410);
         datasets.MapPicture();
@@ -49,6 +51,7 @@ internal static class DatasetImageEndpoints
         CancellationToken cancellationToken,
         [FromQuery] string? @class = null,
         [FromQuery] string? split = null,
+        [FromQuery] int[]? row = null,
         [FromQuery] Guid? run = null,
         [FromQuery, Range(0, int.MaxValue)] int? after = null,
         [FromQuery, Range(1, RunListEndpoints.MostPerPage)] int limit = 50
@@ -60,6 +63,7 @@ internal static class DatasetImageEndpoints
             return problem!;
         }
 
+        var listed = images.Manifest.Images;
         var errors = new Dictionary<string, string[]>(StringComparer.Ordinal);
         var label = ImageRequest.ReadClass("class", @class, images, errors);
         if (split is not null && !splits.Names.Contains(split, StringComparer.Ordinal))
@@ -67,14 +71,19 @@ internal static class DatasetImageEndpoints
             errors["split"] = [$"is '{RunSpecificationRules.Shown(split)}'; it must be one of {string.Join(", ", splits.Names)}"];
         }
 
+        foreach (var wrong in (row ?? []).Where(one => one < 0 || one >= listed.Count).Take(1))
+        {
+            errors["row"] = [$"is {wrong}; the data set has {listed.Count} images, and the first is row 0"];
+        }
+
         if (errors.Count > 0)
         {
             return TypedResults.ValidationProblem(errors);
         }
 
-        var rows = Enumerable
-            .Range(0, images.Manifest.Images.Count)
-            .Where(row => (label is null || images.Manifest.Images[row].Label == label) && (split is null || splits.Of(row) == split));
+        var rows = (row is { Length: > 0 } ? row : Enumerable.Range(0, listed.Count)).Where(one =>
+            (label is null || listed[one].Label == label) && (split is null || splits.Of(one) == split)
+        );
         var (page, next) = ImagePage.Of(rows, after, limit);
         return TypedResults.Ok(new DatasetImagePage([.. page.Select(splits.Describe)], next));
     }

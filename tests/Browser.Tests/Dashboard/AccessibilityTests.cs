@@ -32,6 +32,6 @@ public sealed class AccessibilityTests(BrowserFixture browser, DashboardServer s
             );
         }
 
-        Assert.Empty(faults);
+        Assert.True(faults.Count == 0, string.Join('\n', faults));
     }
 }

@@ -14,6 +14,7 @@ public sealed class DashboardServer : IAsyncLifetime
     public const string Model = "shapes";
 
     private readonly string _volume = Directory.CreateTempSubdirectory("dashboard-").FullName;
+    private readonly string _copies = Directory.CreateTempSubdirectory("copies-").FullName;
     private HostProcess? _process;
 
     /// <summary>Where it listens.</summary>
@@ -30,6 +31,9 @@ public sealed class DashboardServer : IAsyncLifetime
 
     /// <summary>Another one on the same images.</summary>
     public Guid OtherRunId { get; private set; }
+
+    /// <summary>The data set of another one, which has the same picture in both classes and both splits, and the pixels of another one in two files.</summary>
+    public string DatasetWithCopies { get; private set; } = "";
 
     /// <summary>A run that failed: its data set is not there.</summary>
     public Guid FailedRunId { get; private set; }
@@ -92,10 +96,14 @@ public sealed class DashboardServer : IAsyncLifetime
                 }
             )
         ).RunId;
+        var withCopies = await Client.SubmitRunAsync(Small with { Name = "with copies", Dataset = DrawCopies() });
         Assert.Equal(RunState.Completed, (await Client.WaitForRunAsync(OtherRunId)).State);
         var ended = await Client.WaitForRunAsync(RunId);
         Assert.Equal((RunState.Completed, ended.Failure), (ended.State, null));
         Assert.Equal(RunState.Failed, (await Client.WaitForRunAsync(FailedRunId)).State);
+        ended = await Client.WaitForRunAsync(withCopies.RunId);
+        Assert.Equal((RunState.Completed, ended.Failure), (ended.State, null));
+        DatasetWithCopies = ended.DatasetSha256!;
         await Client.RegisterVersionAsync(Model, RunId, "the first");
         await Client.SaveViewAsync("best first", "?state=completed&sort=-accuracy");
         await Client.AddWebhookAsync("https://hooks.example/distributed", ["failed"]);
@@ -115,7 +123,7 @@ public sealed class DashboardServer : IAsyncLifetime
     /// <summary>Every page, with a name for its picture.</summary>
     public async Task<IReadOnlyList<(string Name, string Path)>> PagesAsync()
     {
-        var dataset = (await Client.GetDatasetsAsync()).Items[0].Sha256;
+        var dataset = (await Client.GetRunAsync(RunId)).DatasetSha256;
         return
         [
             ("runs", "/runs"),
@@ -126,6 +134,9 @@ public sealed class DashboardServer : IAsyncLifetime
             ("run-jobs", $"/runs/{FailedRunId:D}/jobs"),
             ("run-labels", $"/runs/{RunId:D}/labels"),
             ("run-images", $"/runs/{RunId:D}/images"),
+            ("map", $"/runs/{RunId:D}/map?left=0&right=30000"),
+            ("map-mistakes", $"/runs/{RunId:D}/map?by=mistake"),
+            ("map-missing", $"/runs/{FailedRunId:D}/map"),
             ("compare", $"/runs/compare?run={RunId:D}&run={OtherRunId:D}"),
             ("run-missing", $"/runs/{Guid.Empty:D}"),
             ("new-run", "/runs/new"),
@@ -133,6 +144,9 @@ public sealed class DashboardServer : IAsyncLifetime
             ("model", $"/models/{Model}"),
             ("datasets", "/datasets"),
             ("dataset", $"/datasets/{dataset}"),
+            ("dataset-copies", $"/datasets/{DatasetWithCopies}"),
+            ("duplicates", $"/datasets/{DatasetWithCopies}/duplicates"),
+            ("duplicates-none", $"/datasets/{dataset}/duplicates"),
             ("workers", "/workers"),
             ("queues", "/queues"),
             ("audit", "/audit"),
@@ -161,6 +175,27 @@ public sealed class DashboardServer : IAsyncLifetime
         }
 
         Directory.Delete(_volume, recursive: true);
+        Directory.Delete(_copies, recursive: true);
+    }
+
+    private string DrawCopies()
+    {
+        string[] classes = ["even", "odd"];
+        for (var picture = 0; picture < 24; picture++)
+        {
+            Write(picture < 16 ? "train" : "test", classes[picture % 2], picture, TinyPng.Draw(picture));
+        }
+
+        Write("test", "odd", 24, TinyPng.Draw(0));
+        // The same pixels in another file: bytes after the end of a picture are read over.
+        Write("test", "even", 25, [.. TinyPng.Draw(2), 0]);
+        return _copies;
+
+        void Write(string split, string className, int picture, byte[] content)
+        {
+            var folder = Directory.CreateDirectory(Path.Combine(_copies, split, className)).FullName;
+            File.WriteAllBytes(Path.Combine(folder, $"{picture:D2}.png"), content);
+        }
     }
 }
 

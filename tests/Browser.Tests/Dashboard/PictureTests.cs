@@ -34,6 +34,12 @@ public sealed class PictureTests(BrowserFixture browser, DashboardServer server)
 
         await window.SeesAsync("by McNemar's exact test");
         await Assertions.Expect(window.Page.GetByRole(AriaRole.Rowheader, new() { Name = "training.epochs" })).ToBeVisibleAsync();
+        var lines = window.Page.Locator(".parallel a");
+        Assert.Equal(
+            ["ten shapes", "by few"],
+            (await lines.Locator("title").AllTextContentsAsync()).Select(title => title.Split(':')[0]).Reverse()
+        );
+        Assert.Equal($"runs/{server.RunId:D}", await lines.Last.GetAttributeAsync("href"));
         await AssertDecodedAsync(window);
         Assert.Empty(window.Complaints);
     }
