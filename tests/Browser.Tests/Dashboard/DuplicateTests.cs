@@ -20,7 +20,9 @@ public sealed class DuplicateTests(BrowserFixture browser, DashboardServer serve
         var run = (await server.Client.GetRunsAsync(new() { Name = "with copies" })).Items[0].RunId;
         var near = await server.Client.GetNearDuplicatesAsync(run);
         Assert.NotEmpty(near.Items);
-        await Assertions.Expect(window.Page.Locator(".copies").Nth(1).Locator("li")).ToHaveCountAsync(Math.Min(6, near.Total));
+        var pairs = window.Page.Locator(".copies").Nth(1).Locator("li");
+        await Assertions.Expect(pairs).ToHaveCountAsync(Math.Min(6, near.Total));
+        await Assertions.Expect(pairs.First.Locator("p")).ToHaveTextAsync("100.0 % alike in their pixels");
         Assert.Empty(window.Complaints);
     }
 
