@@ -18,6 +18,7 @@ public sealed class OperationTests
         Assert.StartsWith("3.", document.GetProperty("openapi").GetString(), StringComparison.Ordinal);
         Assert.Equal(
             [
+                "DELETE /api/v1/keys/{id}",
                 "DELETE /api/v1/models/{name}",
                 "DELETE /api/v1/models/{name}/aliases/{alias}",
                 "DELETE /api/v1/models/{name}/versions/{number}",
@@ -35,6 +36,7 @@ public sealed class OperationTests
                 "GET /api/v1/datasets/{sha256}/skipped",
                 "GET /api/v1/dead-letters",
                 "GET /api/v1/events",
+                "GET /api/v1/keys",
                 "GET /api/v1/me",
                 "GET /api/v1/models",
                 "GET /api/v1/models/{name}",

@@ -58,7 +58,7 @@ public sealed class RabbitMqTests : IAsyncLifetime
         _catalog.Dispose();
     }
 
-    private static readonly string[] Requests = ["export-model", "predict-images"];
+    private static readonly string[] Requests = ["export-model", "map-features", "predict-images"];
 
     [Fact]
     public async Task A_host_without_consumers_declares_every_queue_of_jobs_as_a_quorum_queue_with_a_dead_letter_queue_and_that_of_requests_as_one_that_refuses()
