@@ -377,7 +377,7 @@ await() {
   until attempt "${name}_ready"; do
     still_wanted
     if ! running "$name" || ((SECONDS >= deadline)); then
-      if grep -qiE 'eaddrinuse|address (is )?already in use|address in use' "$log" "$dir/$name"/epmd.log 2>/dev/null; then
+      if grep -qiE 'eaddrinuse|address (is )?already in use|address in use|dist_port_already_used' "$log" "$dir/$name"/epmd.log 2>/dev/null; then
         return 2
       fi
       say "--- the end of $log:"
