@@ -1,3 +1,4 @@
+using Distributed.Browser.Tests.Dashboard;
 using Distributed.Evaluation.Reporting;
 using Distributed.TestServers;
 using Microsoft.Playwright;
@@ -18,6 +19,8 @@ public sealed class BrowserFixture : IAsyncLifetime
     {
         var program = TestEnvironment.ChromiumPath;
         _playwright = await Playwright.CreateAsync();
+        // As long as any other waiting: a machine that is busy is no fault of a page.
+        Assertions.SetDefaultExpectTimeout(DashboardPage.Patience);
         _browser = await _playwright.Chromium.LaunchAsync(
             new BrowserTypeLaunchOptions
             {

@@ -6,7 +6,8 @@ namespace Distributed.Browser.Tests.Dashboard;
 internal sealed class DashboardPage : IAsyncDisposable
 {
     /// <summary>On a machine that computes, pages and runs take their time.</summary>
-    private const float Patience = 60_000;
+    /// <summary>How long anything is waited for, in milliseconds.</summary>
+    public const float Patience = 60_000;
 
     private readonly IBrowserContext _context;
 

@@ -19,8 +19,11 @@ public sealed class ViewTests(BrowserFixture browser, DashboardServer server)
         await window.Page.GetByRole(AriaRole.Button, new() { Name = "Filter" }).ClickAsync();
         await window.Page.WaitForURLAsync("**inputSize*");
 
+        // The address is new before what it shows has come.
+        var save = window.Page.Locator("button[title*=inputSize]");
+        await Assertions.Expect(save).ToBeEnabledAsync();
         await window.Page.GetByLabel("Save this view as").FillAsync("what failed");
-        await window.Page.GetByRole(AriaRole.Button, new() { Name = "Save view" }).ClickAsync();
+        await save.ClickAsync();
 
         var view = window.Page.GetByRole(AriaRole.Link, new() { Name = "what failed" });
         await Assertions.Expect(view).ToHaveAttributeAsync("aria-current", "page");
