@@ -88,14 +88,16 @@ public sealed class DatasetArtifacts(IDbContextFactory<CatalogContext> contexts,
             return latest.Dataset;
         }
 
-        var fileIndex = await ReadFileIndexAsync(ingestion, cancellationToken);
-        var packed = new List<PackedImage>(ingestion.EntryCount);
-        foreach (var file in records)
-        {
-            packed.AddRange(await ReadJsonAsync<IReadOnlyList<PackedImage>>(file, cancellationToken));
-        }
-
-        var dataset = IngestedDataset.Create(fileIndex, packed);
+        // The files of a million images are worth all cores.
+        var fileIndex = Task.Run(() => ReadFileIndexAsync(ingestion, cancellationToken), cancellationToken);
+        var packed = new IReadOnlyList<PackedImage>[records.Count];
+        await Parallel.ForAsync(
+            0,
+            records.Count,
+            cancellationToken,
+            async (part, token) => packed[part] = await ReadJsonAsync<IReadOnlyList<PackedImage>>(records[part], token)
+        );
+        var dataset = new IngestedDataset(await fileIndex, [.. packed.SelectMany(part => part)]);
         _latestIngested = new LatestIngested(files, dataset);
         return dataset;
     }

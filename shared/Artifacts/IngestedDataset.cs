@@ -8,82 +8,88 @@ using Distributed.Imaging;
 namespace Distributed.Artifacts;
 
 /// <summary>What one ingestion found, from its own file index and packing records: another source with the same images has other names, and skipped other files.</summary>
-/// <param name="Manifest">The data set, under this source's names.</param>
-/// <param name="Summary">What people are shown.</param>
-public sealed record IngestedDataset(DatasetManifest Manifest, IngestionSummary Summary)
+public sealed class IngestedDataset
 {
     private const int MostSkipped = 100;
     private const int MostContradictions = 20;
     private const int MostOccurrences = 5;
     private const int MostPairs = 5;
 
-    /// <summary>All files that were seen and cannot be used.</summary>
-    public required IReadOnlyList<SkippedFile> Skipped { get; init; }
+    private readonly Lazy<IngestionSummary> _summary;
 
     /// <summary>Joins a file index with what packing found.</summary>
     /// <param name="fileIndex">The file index.</param>
     /// <param name="packed">One record for every entry, in order.</param>
     /// <exception cref="DatasetException">Too little is left to train and test a classifier.</exception>
-    public static IngestedDataset Create(FileIndex fileIndex, IReadOnlyList<PackedImage> packed)
+    public IngestedDataset(FileIndex fileIndex, IReadOnlyList<PackedImage> packed)
     {
-        var manifest = DatasetManifest.Create(fileIndex, packed);
-        var skipped = SkipReasons.Find(fileIndex, packed);
-        var duplicates = DuplicateSummary.Of(manifest.Images);
-        var contradictions = DuplicateSummary.FindContradictions(manifest.Images).ToList();
-        return new IngestedDataset(
-            manifest,
-            new IngestionSummary
-            {
-                Name = fileIndex.DisplayName,
-                Source = fileIndex.Source,
-                Files = fileIndex.Entries.Count + fileIndex.Skipped.Count,
-                Images = manifest.Images.Count,
-                Classes = manifest.ClassNames.Count,
-                Splits = new GivenSplits(
-                    Count(SplitName.Train),
-                    Count(SplitName.Validation),
-                    Count(SplitName.Test),
-                    Count(SplitName.Unassigned)
-                ),
-                Notes = fileIndex.Notes,
-                SkippedCount = skipped.Count,
-                SkippedByReason =
-                [
-                    .. SkipReasons
-                        .Group(skipped)
-                        .Select(group => new SkippedByReason(
-                            Name(group.Reason),
-                            SkipReasons.Words(group.Reason, group.Count),
-                            group.Count,
-                            group.Advice
-                        )),
-                ],
-                Skipped = [.. skipped.Take(MostSkipped).Select(file => new SkippedInput(file.Name, Name(file.Reason), file.Detail))],
-                Duplicates = new DuplicateCounts(
-                    duplicates.Groups,
-                    duplicates.WithinSplits,
-                    duplicates.AcrossSplits,
-                    duplicates.DifferentLabels
-                ),
-                Contradictions =
-                [
-                    .. contradictions
-                        .Take(MostContradictions)
-                        .Select(image => new ContradictingImage([
-                            .. image
-                                .DistinctBy(occurrence => occurrence.Label)
-                                .Take(MostOccurrences)
-                                .Select(occurrence => new LabelledImage(occurrence.Name, manifest.ClassNames[occurrence.Label])),
-                        ])),
-                ],
-                ContradictingClasses = FindPairs(manifest, contradictions),
-            }
-        )
+        ArgumentNullException.ThrowIfNull(fileIndex);
+        Manifest = DatasetManifest.Create(fileIndex, packed);
+        Skipped = SkipReasons.Find(fileIndex, packed);
+        _summary = new Lazy<IngestionSummary>(() => Summarize(fileIndex));
+    }
+
+    /// <summary>The data set, under this source's names.</summary>
+    public DatasetManifest Manifest { get; }
+
+    /// <summary>All files that were seen and cannot be used.</summary>
+    public IReadOnlyList<SkippedFile> Skipped { get; }
+
+    /// <summary>What people are shown. All images are compared for it when it is first asked for.</summary>
+    public IngestionSummary Summary => _summary.Value;
+
+    private IngestionSummary Summarize(FileIndex fileIndex)
+    {
+        var duplicates = DuplicateSummary.Of(Manifest.Images);
+        var contradictions = DuplicateSummary.FindContradictions(Manifest.Images).ToList();
+        return new IngestionSummary
         {
-            Skipped = skipped,
+            Name = fileIndex.DisplayName,
+            Source = fileIndex.Source,
+            Files = fileIndex.Entries.Count + fileIndex.Skipped.Count,
+            Images = Manifest.Images.Count,
+            Classes = Manifest.ClassNames.Count,
+            Splits = new GivenSplits(
+                Count(SplitName.Train),
+                Count(SplitName.Validation),
+                Count(SplitName.Test),
+                Count(SplitName.Unassigned)
+            ),
+            Notes = fileIndex.Notes,
+            SkippedCount = Skipped.Count,
+            SkippedByReason =
+            [
+                .. SkipReasons
+                    .Group(Skipped)
+                    .Select(group => new SkippedByReason(
+                        Name(group.Reason),
+                        SkipReasons.Words(group.Reason, group.Count),
+                        group.Count,
+                        group.Advice
+                    )),
+            ],
+            Skipped = [.. Skipped.Take(MostSkipped).Select(file => new SkippedInput(file.Name, Name(file.Reason), file.Detail))],
+            Duplicates = new DuplicateCounts(
+                duplicates.Groups,
+                duplicates.WithinSplits,
+                duplicates.AcrossSplits,
+                duplicates.DifferentLabels
+            ),
+            Contradictions =
+            [
+                .. contradictions
+                    .Take(MostContradictions)
+                    .Select(image => new ContradictingImage([
+                        .. image
+                            .DistinctBy(occurrence => occurrence.Label)
+                            .Take(MostOccurrences)
+                            .Select(occurrence => new LabelledImage(occurrence.Name, Manifest.ClassNames[occurrence.Label])),
+                    ])),
+            ],
+            ContradictingClasses = FindPairs(Manifest, contradictions),
         };
 
-        int Count(SplitName split) => manifest.Images.Count(image => image.Split == split);
+        int Count(SplitName split) => Manifest.Images.Count(image => image.Split == split);
     }
 
     private static IReadOnlyList<ContradictingClasses> FindPairs(

@@ -197,7 +197,7 @@ public abstract class CatalogContext(DbContextOptions options) : JobsContext(opt
             RunListColumns.AddIndices(evaluation);
             evaluation.ComplexProperty(e => e.Report);
             evaluation.ComplexProperty(e => e.Predictions);
-            BelongsToRun(evaluation);
+            evaluation.HasOne(e => e.Run).WithMany().HasForeignKey(e => e.RunId).OnDelete(DeleteBehavior.Cascade);
         });
         modelBuilder.Entity<DatasetPrediction>(prediction =>
         {

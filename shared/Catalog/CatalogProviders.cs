@@ -12,7 +12,6 @@ public sealed class PostgresCatalogContext(DbContextOptions<PostgresCatalogConte
         base.OnModelCreating(modelBuilder);
         RunListColumns.MapPostgres(modelBuilder);
         SpecificationFunctions.MapPostgres(modelBuilder);
-        modelBuilder.Entity<Run>().HasIndex(run => run.Tags).HasMethod("gin");
     }
 }
 

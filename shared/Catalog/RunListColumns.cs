@@ -20,18 +20,40 @@ internal static class RunListColumns
     /// <summary>The indices of the metrics that lists are sorted by.</summary>
     public static void AddIndices(EntityTypeBuilder<Evaluation> evaluation)
     {
+        evaluation.HasIndex(e => e.DatasetSha256);
         evaluation.HasIndex(e => new { e.TestAccuracy, e.RunId });
         evaluation.HasIndex(e => new { e.TestLoss, e.RunId });
         evaluation.HasIndex(e => new { e.MacroF1, e.RunId });
         evaluation.HasIndex(e => new { e.CalibrationError, e.RunId });
     }
 
-    public static void MapPostgres(ModelBuilder model) =>
+    public static void MapPostgres(ModelBuilder model)
+    {
         Map(
             model,
             field => $"json_extract_path_text(specification::json, {string.Join(", ", field.Split('.').Select(part => $"'{part}'"))})",
             "CASE WHEN finished_at >= submitted_at THEN EXTRACT(EPOCH FROM finished_at - submitted_at)::double precision END"
         );
+        // Parts of names are found by the three letters that stand beside each other in them.
+        model.HasPostgresExtension("pg_trgm");
+        model.Entity<Run>().HasIndex(run => run.LowerName).HasMethod("gin").HasOperators("gin_trgm_ops");
+        model.Entity<Run>().HasIndex(run => run.Tags).HasMethod("gin");
+        // The best runs on a data set are sorted without a look at their rows.
+        model
+            .Entity<Evaluation>()
+            .HasIndex(e => e.DatasetSha256)
+            .IncludeProperties(e => new
+            {
+                e.RunId,
+                e.TestAccuracy,
+                e.TestLoss,
+                e.MacroF1,
+                e.CalibrationError,
+            });
+        // A page is read in less time than it takes to start a worker for it.
+        model.Entity<Run>().HasStorageParameter("parallel_workers", 0);
+        model.Entity<Evaluation>().HasStorageParameter("parallel_workers", 0);
+    }
 
     public static void MapSqlite(ModelBuilder model) =>
         Map(
@@ -43,6 +65,7 @@ internal static class RunListColumns
     private static void Map(ModelBuilder model, Func<string, string> setting, string seconds)
     {
         var run = model.Entity<Run>();
+        run.Property(r => r.LowerName).HasComputedColumnSql("lower(name)", stored: true);
         run.Property(r => r.Dataset).HasComputedColumnSql(setting("dataset"), stored: true);
         // A path may be longer than what an index takes.
         run.Property(r => r.Backbone).HasComputedColumnSql($"substr({setting("backbone")}, 1, 600)", stored: true);

@@ -37,6 +37,7 @@ internal static class CatalogRows
         new()
         {
             RunId = run.Id,
+            DatasetSha256 = run.DatasetSha256 ?? "d",
             Trial = 0,
             TestImages = 100,
             TestAccuracy = accuracy,

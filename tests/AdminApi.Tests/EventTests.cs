@@ -339,6 +339,7 @@ public abstract class EventTests : IAsyncLifetime
         new()
         {
             RunId = runId,
+            DatasetSha256 = "d",
             Trial = 0,
             TestImages = 4,
             TestAccuracy = 0.75,

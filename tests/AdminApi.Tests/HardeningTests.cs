@@ -172,6 +172,7 @@ public sealed class HardeningTests
         new()
         {
             RunId = runId,
+            DatasetSha256 = "d",
             Trial = 0,
             TestImages = 1,
             TestAccuracy = 1,

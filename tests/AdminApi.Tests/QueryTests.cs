@@ -493,6 +493,7 @@ public sealed class QueryTests : IAsyncLifetime
         new()
         {
             RunId = run.Id,
+            DatasetSha256 = run.DatasetSha256 ?? "d",
             Trial = 0,
             TestImages = 4,
             TestAccuracy = 0.75,

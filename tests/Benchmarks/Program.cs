@@ -51,6 +51,7 @@ IBenchmark[] benchmarks =
     new RunListBenchmark("list-runs", isPostgres: true),
     new RunListBenchmark("list-runs-sqlite", isPostgres: false),
     new TelemetryCostBenchmark(),
+    new PagesBenchmark(),
     new MapBenchmark(),
 ];
 

@@ -120,6 +120,7 @@ public abstract partial class SchemaTests(TestCatalog catalog)
             new Evaluation
             {
                 RunId = run.Id,
+                DatasetSha256 = "d",
                 Trial = 0,
                 TestImages = 100,
                 TestAccuracy = accuracy,

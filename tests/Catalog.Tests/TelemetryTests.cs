@@ -151,6 +151,7 @@ public abstract class TelemetryTests(TestCatalog catalog)
             new Evaluation
             {
                 RunId = run.Id,
+                DatasetSha256 = "d",
                 Trial = 0,
                 TestImages = 1,
                 TestAccuracy = accuracy,

@@ -93,6 +93,7 @@ public sealed class RunEventPublisherTests : IDisposable
             new Evaluation
             {
                 RunId = run.Id,
+                DatasetSha256 = "d",
                 Trial = 0,
                 TestImages = 8000,
                 TestAccuracy = 0.9,

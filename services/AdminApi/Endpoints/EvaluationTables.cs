@@ -80,7 +80,7 @@ internal static class EvaluationTables
             var ingestion = await catalog
                 .Ingestions.AsNoTracking()
                 .SingleAsync(row => row.Key == found.run.IngestionKey, cancellationToken);
-            var (manifest, _) = await datasets.ReadIngestedAsync(ingestion, cancellationToken);
+            var manifest = (await datasets.ReadIngestedAsync(ingestion, cancellationToken)).Manifest;
             var table = await write(new Context(catalog, datasets, found.evaluation, manifest, cancellationToken));
             return table is null
                 ? Problem("It was not looked for.", $"The data set of run {runId:D} is too large for {name}.")

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.ComponentModel.DataAnnotations;
 using System.Reflection;
 using Distributed.Contracts;
@@ -12,6 +13,9 @@ namespace Distributed.AdminApi.Endpoints;
 /// </summary>
 internal static class StrictQuery
 {
+    /// <summary>The query parameters of each handler, which are looked up once.</summary>
+    private static readonly ConcurrentDictionary<MethodInfo, Dictionary<string, ParameterInfo>> Declared = new();
+
     /// <summary>Lets nothing but the declared query parameters pass to some endpoints.</summary>
     public static TBuilder WithStrictQuery<TBuilder>(this TBuilder endpoints)
         where TBuilder : IEndpointConventionBuilder => endpoints.WithMetadata(new Marker());
@@ -38,10 +42,14 @@ internal static class StrictQuery
 
     private static Dictionary<string, string[]> FindErrors(MethodInfo handler, IQueryCollection query)
     {
-        var declared = handler
-            .GetParameters()
-            .Where(parameter => parameter.GetCustomAttribute<FromQueryAttribute>() is not null)
-            .ToDictionary(parameter => parameter.Name!, StringComparer.OrdinalIgnoreCase);
+        var declared = Declared.GetOrAdd(
+            handler,
+            static method =>
+                method
+                    .GetParameters()
+                    .Where(parameter => parameter.GetCustomAttribute<FromQueryAttribute>() is not null)
+                    .ToDictionary(parameter => parameter.Name!, StringComparer.OrdinalIgnoreCase)
+        );
         var errors = new Dictionary<string, string[]>(StringComparer.Ordinal);
         foreach (var (name, values) in query)
         {

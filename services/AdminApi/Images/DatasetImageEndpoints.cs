@@ -102,20 +102,17 @@ internal static class DatasetImageEndpoints
             return problem!;
         }
 
-        var rows = Enumerable.Range(0, images.Manifest.Images.Count).ToLookup(row => images.Manifest.Images[row].Label);
+        var counts = splits.CountByLabel();
         var classes = images
             .Manifest.ClassNames.Select(
                 (name, label) =>
-                {
-                    var ofClass = rows[label].ToList();
-                    return new DatasetClass(
+                    new DatasetClass(
                         label,
                         name,
-                        ofClass.Count,
-                        ofClass.CountBy(splits.Of, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal),
-                        [.. Spread(ofClass, samples).Select(splits.Describe)]
-                    );
-                }
+                        images.RowsByLabel[label].Length,
+                        counts[label],
+                        [.. Spread(images.RowsByLabel[label], samples).Select(splits.Describe)]
+                    )
             )
             .ToList();
         var sizes = classes.Where(one => one.Images > 0).Select(one => one.Images).ToList();
@@ -177,16 +174,13 @@ internal static class DatasetImageEndpoints
         }
 
         var listed = images.Manifest.Images;
-        var groups = Enumerable
-            .Range(0, listed.Count)
-            .GroupBy(row => listed[row].Sha256, StringComparer.Ordinal)
-            .Where(group => group.Skip(1).Any())
-            .Select(group => new DuplicatedImage(
-                group.Key,
-                group.Select(row => listed[row].Split).Distinct().Skip(1).Any(),
-                group.Select(row => listed[row].Label).Distinct().Skip(1).Any(),
-                [.. group.Take(MostOccurrences).Select(splits.Describe)],
-                group.Count()
+        var groups = images
+            .Copies.Select(rows => new DuplicatedImage(
+                listed[rows[0]].Sha256,
+                rows.Select(row => listed[row].Split).Distinct().Skip(1).Any(),
+                rows.Select(row => listed[row].Label).Distinct().Skip(1).Any(),
+                [.. rows.Take(MostOccurrences).Select(splits.Describe)],
+                rows.Count
             ))
             .Where(image => (!acrossSplits || image.AcrossSplits) && (!differentClasses || image.DifferentClasses))
             .ToList();
@@ -194,6 +188,6 @@ internal static class DatasetImageEndpoints
         return TypedResults.Ok(new DuplicatedImagePage(groups.Count, page, next));
     }
 
-    private static IEnumerable<int> Spread(List<int> rows, int count) =>
-        Enumerable.Range(0, Math.Min(count, rows.Count)).Select(i => rows[(int)((long)i * rows.Count / Math.Min(count, rows.Count))]);
+    private static IEnumerable<int> Spread(int[] rows, int count) =>
+        Enumerable.Range(0, Math.Min(count, rows.Length)).Select(i => rows[(int)((long)i * rows.Length / Math.Min(count, rows.Length))]);
 }

@@ -24,6 +24,21 @@ internal sealed record IngestedImages(Ingestion Ingestion, IngestedDataset Found
         return rows;
     });
 
+    private readonly Lazy<IReadOnlyList<IReadOnlyList<int>>> _copies = new(() => DuplicateSummary.FindCopies(Found.Manifest.Images));
+
+    private readonly Lazy<int[][]> _rowsByLabel = new(() =>
+    {
+        var images = Found.Manifest.Images;
+        var byLabel = Enumerable.Range(0, images.Count).ToLookup(row => images[row].Label);
+        return [.. Found.Manifest.ClassNames.Select((_, label) => byLabel[label].ToArray())];
+    });
+
+    /// <summary>The rows of the images of each class.</summary>
+    public IReadOnlyList<int[]> RowsByLabel => _rowsByLabel.Value;
+
+    /// <summary>The rows of each image that occurs more than once, bit for bit.</summary>
+    public IReadOnlyList<IReadOnlyList<int>> Copies => _copies.Value;
+
     /// <summary>The images, labels and names.</summary>
     public DatasetManifest Manifest => Found.Manifest;
 

@@ -95,6 +95,9 @@ internal class RunField<T>(Expression<Func<RunRow, T>> value, RunField<T>.Parse 
     /// <summary>Reads a value.</summary>
     public delegate T? Parse(string text, out string wrong);
 
+    /// <summary>A column that has the text in lower case, with an index of what it contains; null where the text itself is read.</summary>
+    public Expression<Func<RunRow, string?>>? LowerCase { get; init; }
+
     /// <inheritdoc />
     public override IReadOnlyList<string> Operators => operators;
 
@@ -209,11 +212,11 @@ internal class RunField<T>(Expression<Func<RunRow, T>> value, RunField<T>.Parse 
 
     private BinaryExpression Contains(string part)
     {
-        var lower = typeof(string).GetMethod(nameof(string.ToLower), [])!;
+        var text = LowerCase is { } column ? Rebind(column) : Expression.Call(value.Body, nameof(string.ToLower), typeArguments: null);
         var contained = Expression.Call(
-            Expression.Call(value.Body, lower),
+            text,
             typeof(string).GetMethod(nameof(string.Contains), [typeof(string)])!,
-            Expression.Call(Expression.Property(Expression.Constant(new Box<string>(part)), nameof(Box<>.Value)), lower)
+            Expression.Property(Expression.Constant(new Box<string>(part.ToLowerInvariant())), nameof(Box<>.Value))
         );
         return Expression.AndAlso(Expression.NotEqual(value.Body, Expression.Constant(null, typeof(string))), contained);
     }

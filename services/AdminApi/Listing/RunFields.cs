@@ -38,7 +38,7 @@ internal static class RunFields
     {
         yield return Choice("state", "Where the run is", row => (RunState?)row.Run.State);
         yield return Flag("open", "Whether it has not ended", row => (bool?)RunStates.Open.Contains(row.Run.State));
-        yield return Text("name", "Name for people", row => row.Run.Name);
+        yield return Text("name", "Name for people", row => row.Run.Name, row => row.Run.LowerName);
         yield return new RunTags
         {
             Name = "tags",
@@ -55,7 +55,7 @@ internal static class RunFields
         yield return Time(Usual, "When it was accepted", row => (DateTime?)row.Run.SubmittedAt, isAlwaysThere: true);
         yield return Time("finished", "When it ended", row => row.Run.FinishedAt);
         yield return Number("duration", "Seconds from its submission to its end", RunFieldSource.Run, row => row.Run.Seconds);
-        yield return Text("datasetSha256", "Its data set, by content", row => row.Run.DatasetSha256);
+        yield return Text("datasetSha256", "Its data set, by content", row => row.DatasetSha256);
         yield return Flag("featureCacheHit", "Whether all its features were there when it was planned", row => row.Run.FeatureCacheHit);
         yield return Number("trainImages", "Images in its training split", RunFieldSource.Run, row => (double?)row.Run.TrainImages);
         yield return Number(
@@ -184,7 +184,12 @@ internal static class RunFields
     private static RunField<string?> Text(string member, Expression<Func<RunRow, string?>> value) =>
         OfText(RunSettings.Find(JsonNamingPolicy.CamelCase.ConvertName(member))!, value);
 
-    private static RunField<string?> Text(string name, string help, Expression<Func<RunRow, string?>> value) =>
+    private static RunField<string?> Text(
+        string name,
+        string help,
+        Expression<Func<RunRow, string?>> value,
+        Expression<Func<RunRow, string?>>? lowerCase = null
+    ) =>
         new(
             value,
             (string text, out string wrong) =>
@@ -203,6 +208,7 @@ internal static class RunFields
             Source = RunFieldSource.Run,
             Type = "text",
             Allowed = "a text",
+            LowerCase = lowerCase,
         };
 
     private static RunField<double?> Metric(string name, string help, Expression<Func<RunRow, double?>> value) =>

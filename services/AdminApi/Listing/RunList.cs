@@ -92,18 +92,23 @@ internal sealed class RunList(IDbContextFactory<CatalogContext> contexts)
             {
                 Id = run.Id,
                 Run = run,
+                DatasetSha256 = run.DatasetSha256,
                 Evaluation = evaluation,
             }
-            : context.Runs.Select(run => new RunRow { Id = run.Id, Run = run });
+            : context.Runs.Select(run => new RunRow
+            {
+                Id = run.Id,
+                Run = run,
+                DatasetSha256 = run.DatasetSha256,
+            });
 
-    /// <summary>Runs with a result, from the results on, whose indices have the order.</summary>
+    /// <summary>Runs with a result, from the results on, whose indices have the order: the runs are looked up only where more is asked of them.</summary>
     private static IQueryable<RunRow> Evaluated(CatalogContext context) =>
-        from evaluation in context.Evaluations
-        join run in context.Runs on evaluation.RunId equals run.Id
-        select new RunRow
+        context.Evaluations.Select(evaluation => new RunRow
         {
             Id = evaluation.RunId,
-            Run = run,
+            Run = evaluation.Run!,
+            DatasetSha256 = evaluation.DatasetSha256,
             Evaluation = evaluation,
-        };
+        });
 }

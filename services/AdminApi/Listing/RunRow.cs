@@ -11,6 +11,9 @@ internal sealed class RunRow
     /// <summary>The run.</summary>
     public required Run Run { get; init; }
 
+    /// <summary>Its data set; null before it is known.</summary>
+    public required string? DatasetSha256 { get; init; }
+
     /// <summary>Its test result; null where there is none yet.</summary>
     public Evaluation? Evaluation { get; init; }
 }

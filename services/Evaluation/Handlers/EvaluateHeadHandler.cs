@@ -63,7 +63,7 @@ internal sealed class EvaluateHeadHandler(
             async (context, token) =>
             {
                 await DatasetAuditor.AddAsync(context, auditRecord, token);
-                context.Evaluations.Add(ToEvaluation(run.Id, evaluated, audit, auditRecord.Key, checkpoint, predictions, report));
+                context.Evaluations.Add(ToEvaluation(run, evaluated, audit, auditRecord.Key, checkpoint, predictions, report));
                 context.ClassMetrics.AddRange(classes);
                 await context.MoveRunAsync(run.Id, RunState.Evaluating, RunState.Completed, Now(), token);
             }
@@ -83,7 +83,7 @@ internal sealed class EvaluateHeadHandler(
         };
 
     private Catalog.Evaluation ToEvaluation(
-        Guid runId,
+        Run run,
         EvaluatedHead evaluated,
         DatasetAudit audit,
         string auditKey,
@@ -97,7 +97,8 @@ internal sealed class EvaluateHeadHandler(
         var unleaked = leaked is null ? null : evaluated.AccuracyWithout(leaked);
         return new Catalog.Evaluation
         {
-            RunId = runId,
+            RunId = run.Id,
+            DatasetSha256 = run.DatasetSha256!,
             Trial = checkpoint.Trial,
             TestImages = report.Count,
             TestAccuracy = report.Accuracy.Value,

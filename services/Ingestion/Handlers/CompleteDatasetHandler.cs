@@ -16,7 +16,8 @@ internal sealed class CompleteDatasetHandler(IDbContextFactory<CatalogContext> c
         var key = job.Scope;
         await using var catalog = await contexts.CreateDbContextAsync(cancellationToken);
         var ingestion = await catalog.Ingestions.AsNoTracking().SingleAsync(row => row.Key == key, cancellationToken);
-        var (manifest, summary) = await artifacts.ReadIngestedAsync(ingestion, cancellationToken);
+        var found = await artifacts.ReadIngestedAsync(ingestion, cancellationToken);
+        var (manifest, summary) = (found.Manifest, found.Summary);
         if (ingestion.DatasetSha256 is { } before && before != manifest.Sha256)
         {
             throw new DatasetException(

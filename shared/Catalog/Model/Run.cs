@@ -13,6 +13,9 @@ public sealed class Run
     /// <summary>Name for people; the specification has the one that it was submitted with.</summary>
     public string? Name { get; set; }
 
+    /// <summary>The name in lower case, which lists look for parts in. Made by the database.</summary>
+    public string? LowerName { get; private set; }
+
     /// <summary>Labels to filter by; the specification has those that it was submitted with.</summary>
     public required IReadOnlyList<string> Tags { get; set; }
 
@@ -152,6 +155,12 @@ public sealed class Evaluation
 {
     /// <summary>The run.</summary>
     public required Guid RunId { get; init; }
+
+    /// <summary>The same, for queries; null where it was not asked for.</summary>
+    public Run? Run { get; private init; }
+
+    /// <summary>The run's data set, so that the best runs on one are found by an index.</summary>
+    public required string DatasetSha256 { get; init; }
 
     /// <summary>The trial whose head was tested: the one with the lowest validation loss.</summary>
     public required int Trial { get; init; }

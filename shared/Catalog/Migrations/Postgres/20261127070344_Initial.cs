@@ -12,6 +12,9 @@ namespace Distributed.Catalog.Migrations.Postgres
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.AlterDatabase()
+                .Annotation("Npgsql:PostgresExtension:pg_trgm", ",,");
+
             migrationBuilder.CreateTable(
                 name: "alias_changes",
                 columns: table => new
@@ -346,6 +349,7 @@ namespace Distributed.Catalog.Migrations.Postgres
                 {
                     id = table.Column<Guid>(type: "uuid", nullable: false),
                     name = table.Column<string>(type: "text", nullable: true),
+                    lower_name = table.Column<string>(type: "text", nullable: true, computedColumnSql: "lower(name)", stored: true),
                     tags = table.Column<string[]>(type: "text[]", nullable: false),
                     note = table.Column<string>(type: "text", nullable: true),
                     revision = table.Column<int>(type: "integer", nullable: false),
@@ -391,7 +395,8 @@ namespace Distributed.Catalog.Migrations.Postgres
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_runs", x => x.id);
-                });
+                })
+                .Annotation("Npgsql:StorageParameter:parallel_workers", 0);
 
             migrationBuilder.CreateTable(
                 name: "saved_views",
@@ -596,6 +601,7 @@ namespace Distributed.Catalog.Migrations.Postgres
                 columns: table => new
                 {
                     run_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    dataset_sha256 = table.Column<string>(type: "text", nullable: false),
                     trial = table.Column<int>(type: "integer", nullable: false),
                     test_images = table.Column<int>(type: "integer", nullable: false),
                     test_accuracy = table.Column<double>(type: "double precision", nullable: false),
@@ -633,7 +639,8 @@ namespace Distributed.Catalog.Migrations.Postgres
                         principalTable: "runs",
                         principalColumn: "id",
                         onDelete: ReferentialAction.Cascade);
-                });
+                })
+                .Annotation("Npgsql:StorageParameter:parallel_workers", 0);
 
             migrationBuilder.CreateTable(
                 name: "model_versions",
@@ -843,6 +850,12 @@ namespace Distributed.Catalog.Migrations.Postgres
                 columns: new[] { "calibration_error", "run_id" });
 
             migrationBuilder.CreateIndex(
+                name: "ix_evaluations_dataset_sha256",
+                table: "evaluations",
+                column: "dataset_sha256")
+                .Annotation("Npgsql:IndexInclude", new[] { "run_id", "test_accuracy", "test_loss", "macro_f1", "calibration_error" });
+
+            migrationBuilder.CreateIndex(
                 name: "ix_evaluations_macro_f1_run_id",
                 table: "evaluations",
                 columns: new[] { "macro_f1", "run_id" });
@@ -947,6 +960,13 @@ namespace Distributed.Catalog.Migrations.Postgres
                 name: "ix_runs_ingestion_key_state",
                 table: "runs",
                 columns: new[] { "ingestion_key", "state" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_runs_lower_name",
+                table: "runs",
+                column: "lower_name")
+                .Annotation("Npgsql:IndexMethod", "gin")
+                .Annotation("Npgsql:IndexOperators", new[] { "gin_trgm_ops" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_runs_name_id",

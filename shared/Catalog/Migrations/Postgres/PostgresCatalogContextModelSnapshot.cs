@@ -21,6 +21,7 @@ namespace Distributed.Catalog.Migrations.Postgres
                 .HasAnnotation("ProductVersion", "10.0.15")
                 .HasAnnotation("Relational:MaxIdentifierLength", 63);
 
+            NpgsqlModelBuilderExtensions.HasPostgresExtension(modelBuilder, "pg_trgm");
             NpgsqlModelBuilderExtensions.UseIdentityByDefaultColumns(modelBuilder);
 
             modelBuilder.Entity("Distributed.Catalog.AliasChange", b =>
@@ -792,6 +793,11 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at");
 
+                    b.Property<string>("DatasetSha256")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("dataset_sha256");
+
                     b.Property<string>("HeadSha256")
                         .IsRequired()
                         .HasColumnType("text")
@@ -901,6 +907,11 @@ namespace Distributed.Catalog.Migrations.Postgres
                     b.HasKey("RunId")
                         .HasName("pk_evaluations");
 
+                    b.HasIndex("DatasetSha256")
+                        .HasDatabaseName("ix_evaluations_dataset_sha256");
+
+                    NpgsqlIndexBuilderExtensions.IncludeProperties(b.HasIndex("DatasetSha256"), new[] { "RunId", "TestAccuracy", "TestLoss", "MacroF1", "CalibrationError" });
+
                     b.HasIndex("CalibrationError", "RunId")
                         .HasDatabaseName("ix_evaluations_calibration_error_run_id");
 
@@ -914,6 +925,8 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasDatabaseName("ix_evaluations_test_loss_run_id");
 
                     b.ToTable("evaluations", (string)null);
+
+                    b.HasAnnotation("Npgsql:StorageParameter:parallel_workers", 0);
                 });
 
             modelBuilder.Entity("Distributed.Catalog.FeatureMapRecord", b =>
@@ -1479,6 +1492,12 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasColumnType("text")
                         .HasColumnName("ingestion_key");
 
+                    b.Property<string>("LowerName")
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("text")
+                        .HasColumnName("lower_name")
+                        .HasComputedColumnSql("lower(name)", true);
+
                     b.Property<string>("Model")
                         .HasColumnType("text")
                         .HasColumnName("model");
@@ -1595,6 +1614,12 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .IsUnique()
                         .HasDatabaseName("ix_runs_idempotency_key");
 
+                    b.HasIndex("LowerName")
+                        .HasDatabaseName("ix_runs_lower_name");
+
+                    NpgsqlIndexBuilderExtensions.HasMethod(b.HasIndex("LowerName"), "gin");
+                    NpgsqlIndexBuilderExtensions.HasOperators(b.HasIndex("LowerName"), new[] { "gin_trgm_ops" });
+
                     b.HasIndex("Tags")
                         .HasDatabaseName("ix_runs_tags");
 
@@ -1628,6 +1653,8 @@ namespace Distributed.Catalog.Migrations.Postgres
                         .HasDatabaseName("ix_runs_finished_at_id");
 
                     b.ToTable("runs", (string)null);
+
+                    b.HasAnnotation("Npgsql:StorageParameter:parallel_workers", 0);
                 });
 
             modelBuilder.Entity("Distributed.Catalog.RunDependency", b =>
@@ -2105,12 +2132,14 @@ namespace Distributed.Catalog.Migrations.Postgres
 
             modelBuilder.Entity("Distributed.Catalog.Evaluation", b =>
                 {
-                    b.HasOne("Distributed.Catalog.Run", null)
+                    b.HasOne("Distributed.Catalog.Run", "Run")
                         .WithMany()
                         .HasForeignKey("RunId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_evaluations_runs_run_id");
+
+                    b.Navigation("Run");
                 });
 
             modelBuilder.Entity("Distributed.Catalog.ModelAlias", b =>

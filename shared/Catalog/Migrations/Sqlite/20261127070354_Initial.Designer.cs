@@ -788,6 +788,11 @@ namespace Distributed.Catalog.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("created_at");
 
+                    b.Property<string>("DatasetSha256")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("dataset_sha256");
+
                     b.Property<string>("HeadSha256")
                         .IsRequired()
                         .HasColumnType("TEXT")
@@ -896,6 +901,9 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
                     b.HasKey("RunId")
                         .HasName("pk_evaluations");
+
+                    b.HasIndex("DatasetSha256")
+                        .HasDatabaseName("ix_evaluations_dataset_sha256");
 
                     b.HasIndex("CalibrationError", "RunId")
                         .HasDatabaseName("ix_evaluations_calibration_error_run_id");
@@ -1476,6 +1484,12 @@ namespace Distributed.Catalog.Migrations.Sqlite
                     b.Property<string>("IngestionKey")
                         .HasColumnType("TEXT")
                         .HasColumnName("ingestion_key");
+
+                    b.Property<string>("LowerName")
+                        .ValueGeneratedOnAddOrUpdate()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("lower_name")
+                        .HasComputedColumnSql("lower(name)", true);
 
                     b.Property<string>("Model")
                         .HasColumnType("TEXT")
@@ -2097,12 +2111,14 @@ namespace Distributed.Catalog.Migrations.Sqlite
 
             modelBuilder.Entity("Distributed.Catalog.Evaluation", b =>
                 {
-                    b.HasOne("Distributed.Catalog.Run", null)
+                    b.HasOne("Distributed.Catalog.Run", "Run")
                         .WithMany()
                         .HasForeignKey("RunId")
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_evaluations_runs_run_id");
+
+                    b.Navigation("Run");
                 });
 
             modelBuilder.Entity("Distributed.Catalog.ModelAlias", b =>

@@ -345,6 +345,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 {
                     id = table.Column<string>(type: "TEXT", nullable: false),
                     name = table.Column<string>(type: "TEXT", nullable: true),
+                    lower_name = table.Column<string>(type: "TEXT", nullable: true, computedColumnSql: "lower(name)", stored: true),
                     tags = table.Column<string>(type: "TEXT", nullable: false),
                     note = table.Column<string>(type: "TEXT", nullable: true),
                     revision = table.Column<int>(type: "INTEGER", nullable: false),
@@ -595,6 +596,7 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 columns: table => new
                 {
                     run_id = table.Column<string>(type: "TEXT", nullable: false),
+                    dataset_sha256 = table.Column<string>(type: "TEXT", nullable: false),
                     trial = table.Column<int>(type: "INTEGER", nullable: false),
                     test_images = table.Column<int>(type: "INTEGER", nullable: false),
                     test_accuracy = table.Column<double>(type: "REAL", nullable: false),
@@ -840,6 +842,11 @@ namespace Distributed.Catalog.Migrations.Sqlite
                 name: "ix_evaluations_calibration_error_run_id",
                 table: "evaluations",
                 columns: new[] { "calibration_error", "run_id" });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_evaluations_dataset_sha256",
+                table: "evaluations",
+                column: "dataset_sha256");
 
             migrationBuilder.CreateIndex(
                 name: "ix_evaluations_macro_f1_run_id",
