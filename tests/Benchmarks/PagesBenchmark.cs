@@ -8,9 +8,9 @@ using Microsoft.Playwright;
 namespace Distributed.Benchmarks;
 
 /// <summary>
-/// Every page of the dashboard in Chromium, with 100,000 runs and a data set of 1,000,000 images in the catalog: milliseconds until something is painted,
-/// and until everything is there and can be used. The first opening since the host started is a figure of its own, since it reads the files of the data
-/// set.
+/// Every page of the dashboard in Chromium, with 100,000 runs and a data set of 1,000,000 images in the catalog. Milliseconds until the first
+/// paint, and until the page has all its content and its connection. The first opening after the host's start is reported separately: code is
+/// compiled then, and the files of the data set are read.
 /// </summary>
 internal sealed class PagesBenchmark : IBenchmark
 {

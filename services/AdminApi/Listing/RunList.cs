@@ -102,7 +102,7 @@ internal sealed class RunList(IDbContextFactory<CatalogContext> contexts)
                 DatasetSha256 = run.DatasetSha256,
             });
 
-    /// <summary>Runs with a result, from the results on, whose indices have the order: the runs are looked up only where more is asked of them.</summary>
+    /// <summary>Runs with a result, from the results on, whose indices have the order. Runs are joined only where a condition needs them.</summary>
     private static IQueryable<RunRow> Evaluated(CatalogContext context) =>
         context.Evaluations.Select(evaluation => new RunRow
         {
